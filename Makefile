@@ -1,0 +1,32 @@
+# Every target sets up what it needs first, says so, and reuses it the next time.
+# Inside an active QIIME 2 conda environment that environment is used and none is created.
+# Further options for pytest: make test ARGS="-k split"
+
+SHELL := /bin/bash
+WITH := recipe/setup.sh
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint install dev clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+demo: ## run the whole analysis on a small real study, into demo-output/
+	@$(WITH) demo bash q2_aam/demo_data/demo.sh
+
+test: ## run the tests
+	@$(WITH) test python -m pytest $(ARGS)
+
+lint: ## check style and formatting
+	@$(WITH) lint bash -c 'python -m ruff check . && python -m ruff format --check .'
+
+install: ## install the plugin for use
+	@$(WITH) install
+
+dev: ## install the plugin so that changes in this folder take effect at once
+	@$(WITH) dev
+
+clean: ## delete what make wrote, except .venv (delete that folder yourself to start anew)
+	rm -rf build dist *.egg-info demo-output .pytest_cache .ruff_cache .hypothesis
+	find q2_aam tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

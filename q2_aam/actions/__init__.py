@@ -1,0 +1,1 @@
+"""One thin function for each action: check → build → run → return views. No torch at import."""

@@ -1,0 +1,54 @@
+"""evaluate-regression: how good predictions of a numeric metadata column are."""
+
+import pandas as pd
+import qiime2
+
+from ..storage.training_log import read_training_log
+from ..types import AAMTrainingLogDirectoryFormat
+
+
+def evaluate_regression(
+    output_dir: str,
+    predictions: pd.Series,
+    truth: qiime2.NumericMetadataColumn,
+    intervals: pd.DataFrame = None,
+    baseline_predictions: pd.Series = None,
+    groups: qiime2.MetadataColumn = None,
+    training_log: AAMTrainingLogDirectoryFormat = None,
+) -> None:
+    """Write the evaluation of a regressor's predictions as a page.
+
+    Parameters
+    ----------
+    output_dir : str
+        The visualization's folder.
+    predictions : pd.Series
+        Index: sample id.
+    truth : qiime2.NumericMetadataColumn
+        The true values, in the same units.
+    intervals : pd.DataFrame, optional
+        Columns ``lower`` and ``upper``, index: sample id.
+    baseline_predictions : pd.Series, optional
+        Another model's predictions, to compare with on the samples that both have.
+    groups : qiime2.MetadataColumn, optional
+        Samples that belong together: errors are shown, and intervals of scores drawn, by group.
+    training_log : AAMTrainingLogDirectoryFormat, optional
+        Of the model that predicted.
+
+    Raises
+    ------
+    AAMError
+        If no predicted sample has a true value, or something is not a number.
+    """
+    from ..report.evaluated_samples import join_evaluated_samples
+    from ..report.regression import write_regression_page
+
+    samples = join_evaluated_samples(
+        predictions,
+        truth.to_series(),
+        intervals=intervals,
+        baseline_predictions=baseline_predictions,
+        groups=None if groups is None else groups.to_series(),
+    )
+    log = None if training_log is None else read_training_log(str(training_log))
+    write_regression_page(output_dir, samples, log)

@@ -1,0 +1,69 @@
+"""What every training action does around its training: settings, hardware, results."""
+
+import dataclasses
+
+from ..config import TrainingConfig
+from ..errors import AAMError
+from ..storage.model import write_model
+from ..storage.training_log import write_training_log
+from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
+
+
+def start_run(journal, training: dict, defaults: dict, hardware: tuple[str, str, int]):
+    """Settle training parameters and hardware, and tell the journal.
+
+    Parameters
+    ----------
+    journal : Journal
+    training : dict
+        Fields of `TrainingConfig` that the user can set.
+    defaults : dict
+        The action's own, to tell what the user changed.
+    hardware : tuple of str, str and int
+        Device and precision, which may be ``auto``, and CPU threads, 0 for PyTorch's number.
+
+    Returns
+    -------
+    config : TrainingConfig
+    accelerator : accelerate.Accelerator
+    """
+    from ..training.hardware import build_accelerator, choose_device, choose_precision
+
+    device, precision, threads = hardware
+    for name, value in training.items():
+        journal.chose(name, value, "default" if defaults[name] == value else "user")
+    chosen_device, why_device = choose_device(device)
+    chosen_precision, why_precision = choose_precision(precision, chosen_device)
+    accelerator = build_accelerator(chosen_device, chosen_precision, threads)
+    for name, asked, value, why in (
+        ("device", device, chosen_device, why_device),
+        ("precision", precision, chosen_precision, why_precision),
+    ):
+        journal.chose(name, value, "automatic" if asked == "auto" else "user", why)
+    journal.chose_threads(threads)
+    config = dataclasses.replace(
+        TrainingConfig(), **training, device=chosen_device, precision=chosen_precision
+    )
+    return config, accelerator
+
+
+def require_validation(samples: int, validation_size: float) -> None:
+    """Refuse a validation share that leaves nothing to validate on."""
+    if validation_size * samples < 1:
+        raise AAMError(
+            f"A validation_size of {validation_size:g} leaves no validation sample among "
+            f"{samples:,}. Raise it to at least {1 / samples:.2g}."
+        )
+
+
+def store_run(network, log) -> tuple[AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat]:
+    """Write a trained network and its log as artifacts' views."""
+    from ..inference import arrays_of
+    from ..training.tensorboard import write_events
+
+    model = AAMModelDirectoryFormat()
+    write_model(str(model), network.config, arrays_of(network))
+    training_log = AAMTrainingLogDirectoryFormat()
+    write_training_log(str(training_log), log)
+    write_events(str(training_log), log.history)
+    return model, training_log

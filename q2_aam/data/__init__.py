@@ -1,0 +1,1 @@
+"""Artifacts to checked, immutable arrays, and arrays to batches: numpy, scipy and biom only."""

@@ -1,0 +1,165 @@
+"""Tables, matrices and metadata brought together by sample id, whatever their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ..errors import AAMError, counted, examples, no_shared_ids
+from .distances import Distances
+from .table import SampleTable
+
+FEWEST_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Values of the samples that can be used, and why the others cannot.
+
+    Attributes
+    ----------
+    values : pd.Series
+        Indexed by sample id, sorted, without blanks.
+    dropped : dict of str to list of str
+        Sample ids by reason.
+    """
+
+    values: pd.Series
+    dropped: dict[str, list[str]] = field(default_factory=dict)
+
+
+def match_samples(
+    wanted: tuple[str, ...], known, name: str, missing_samples: str
+) -> tuple[list[str], list[str]]:
+    """Divide a table's samples into those that another input knows and those that it does not.
+
+    Parameters
+    ----------
+    wanted : tuple of str
+        The table's samples.
+    known : collection of str
+        The other input's ids; more of them than the table has do no harm.
+    name : str
+        What the user calls the other input, such as ``the distance matrix``.
+    missing_samples : str
+        ``error``, or ``ignore`` to leave out samples that are not known.
+
+    Returns
+    -------
+    shared, missing : list of str
+
+    Raises
+    ------
+    AAMError
+        If none is shared, or some are missing and must not be.
+    """
+    known = set(known)
+    shared = [sample for sample in wanted if sample in known]
+    missing = [sample for sample in wanted if sample not in known]
+    if not shared:
+        raise no_shared_ids("The table", wanted, name, sorted(known))
+    if missing and missing_samples == "error":
+        raise AAMError(
+            f"{counted(len(missing), 'sample')} of {len(wanted):,} in the table are not in {name}, "
+            f"such as {examples(missing)}.\nSet 'missing_samples' to 'ignore' to leave them out, or "
+            f"complete {name}."
+        )
+    return shared, missing
+
+
+def require_enough(number: int, what: str) -> None:
+    """Refuse to learn from fewer than `FEWEST_SAMPLES` samples."""
+    if number < FEWEST_SAMPLES:
+        raise AAMError(
+            f"Only {counted(number, 'sample')} can be used for {what}, but at least "
+            f"{FEWEST_SAMPLES} are needed. Check the ids and the filtering of the table and "
+            "the metadata."
+        )
+
+
+def with_distances(
+    table: SampleTable, ids: list[str], matrix: np.ndarray, name: str, missing_samples: str
+) -> tuple[SampleTable, Distances, list[str]]:
+    """Find each sample of a table in a matrix, without copying the matrix.
+
+    Returns
+    -------
+    table : SampleTable
+        The samples that the matrix knows.
+    distances : Distances
+        Of exactly these, in their order.
+    missing : list of str
+        The samples that it does not know.
+    """
+    shared, missing = match_samples(table.sample_ids, ids, name, missing_samples)
+    kept = table.select(shared) if missing else table
+    row_of = {sample: row for row, sample in enumerate(ids)}
+    rows = np.array([row_of[sample] for sample in kept.sample_ids], dtype=np.int64)
+    return kept, Distances(matrix, rows), missing
+
+
+def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
+    """Find each sample's number in a metadata column.
+
+    Parameters
+    ----------
+    table : SampleTable
+    column : pd.Series of float64
+        Named; indexed by sample id; blanks are NaN.
+    missing_samples : str
+        See `match_samples`.
+
+    Returns
+    -------
+    Labels
+        Blank values are dropped.
+
+    Raises
+    ------
+    AAMError
+        If a value is infinite, fewer than 10 are left, or all are equal.
+    """
+    labels = _present(table, column, missing_samples)
+    values = labels.values.astype(np.float64)
+    infinite = values.index[np.isinf(values)]
+    if len(infinite):
+        raise AAMError(
+            f"{counted(len(infinite), 'sample')} have an infinite '{column.name}': "
+            f"{examples(infinite)}. Correct the metadata, or leave the cells blank."
+        )
+    require_enough(len(values), f"learning '{column.name}'")
+    if values.nunique() == 1:
+        raise AAMError(
+            f"All {len(values):,} samples have the same '{column.name}' ({values.iloc[0]:g}): there "
+            "is nothing to learn. Choose another column."
+        )
+    return Labels(values, labels.dropped)
+
+
+def group_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
+    """Find each sample's group (subject, site, cage) in a metadata column of text or numbers.
+
+    Raises
+    ------
+    AAMError
+        If there are fewer than two groups.
+    """
+    labels = _present(table, column, missing_samples)
+    values = labels.values.map(lambda value: f"{value:g}" if isinstance(value, float) else value)
+    if values.nunique() < 2:
+        raise AAMError(
+            f"The groups column '{column.name}' has one group only ({examples(values.unique())}), so "
+            "that none can be held out. Choose another column or leave 'groups' out."
+        )
+    return Labels(values.astype(str), labels.dropped)
+
+
+def _present(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
+    name = f"the metadata column '{column.name}'"
+    shared, missing = match_samples(table.sample_ids, column.index, name, missing_samples)
+    values = column.loc[shared]
+    blank = sorted(values.index[values.isna()])
+    dropped = {f"not in {name}": missing, f"blank in {name}": blank}
+    return Labels(values.dropna(), {reason: ids for reason, ids in dropped.items() if ids})

@@ -1,0 +1,113 @@
+"""A precomputed distance matrix, parsed once to float32 and checked by us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..errors import AAMError, counted, examples
+
+TOLERANCE = 1e-5  # text files round; a larger difference is a real asymmetry
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Distances:
+    """A square matrix and, for each sample of a study, its row there.
+
+    Attributes
+    ----------
+    matrix : ndarray of float32, (ids, ids)
+        As stored; never reordered or copied whole.
+    rows : ndarray of int64, (samples,)
+        Row of `matrix` for each sample.
+    """
+
+    matrix: np.ndarray
+    rows: np.ndarray
+
+    def block(self, samples: np.ndarray) -> np.ndarray:
+        """Return the distances among some samples, (len(samples), len(samples)), in their order."""
+        rows = self.rows[samples]
+        return self.matrix[np.ix_(rows, rows)]
+
+
+def parse_distances(lines) -> tuple[list[str], np.ndarray]:
+    """Read a labelled square matrix from tab-separated text.
+
+    Parameters
+    ----------
+    lines : text file object
+        Header of ids, then one row an id; blank lines and lines that begin with # are skipped.
+
+    Returns
+    -------
+    ids : list of str
+    matrix : ndarray of float32, (len(ids), len(ids))
+
+    Raises
+    ------
+    AAMError
+        If the text is not a square matrix of numbers in [0, 1], symmetric and without NaN.
+    """
+    ids = _header(lines)
+    types = {0: str} | {column: np.float32 for column in range(1, len(ids) + 1)}
+    try:
+        frame = pd.read_csv(
+            lines, sep="\t", header=None, dtype=types, quoting=3, comment=None,
+            keep_default_na=False, na_values={c: ["nan", "NaN", ""] for c in range(1, len(ids) + 1)},
+        )  # fmt: skip
+    except ValueError as error:
+        raise AAMError(f"The distance matrix is not a table of numbers: {error}") from error
+    rows = frame[0].str.strip().tolist()
+    if frame.shape != (len(ids), len(ids) + 1) or rows != ids:
+        raise AAMError(
+            f"The distance matrix has {counted(len(ids), 'column id')} and "
+            f"{counted(len(rows), 'row id')}; both must be the same ids in the same order."
+        )
+    matrix = frame.iloc[:, 1:].to_numpy(dtype=np.float32)
+    check_distances(ids, matrix)
+    matrix.setflags(write=False)
+    return ids, matrix
+
+
+def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:
+    """Refuse values that no UniFrac matrix holds; the diagonal is not looked at.
+
+    Raises
+    ------
+    AAMError
+        If a value off the diagonal is NaN or outside [0, 1], or the matrix is asymmetric.
+    """
+    faults = {"NaN": [], "outside [0, 1]": [], "asymmetric": []}
+    for start in range(0, len(ids), _ROWS_AT_ONCE):
+        rows = matrix[start : start + _ROWS_AT_ONCE]
+        mirrored = matrix[:, start : start + _ROWS_AT_ONCE].T
+        off_diagonal = np.arange(len(ids)) != np.arange(start, start + len(rows))[:, None]
+        nan = np.isnan(rows) & off_diagonal
+        outside = ((rows < -TOLERANCE) | (rows > 1 + TOLERANCE)) & off_diagonal
+        asymmetric = (np.abs(rows - mirrored) > TOLERANCE) & off_diagonal
+        for found, where in zip(faults.values(), (nan, outside, asymmetric)):
+            found.extend((start + row, column) for row, column in np.argwhere(where))
+    for what, found in faults.items():
+        if found:
+            pairs = [f"{ids[row]} – {ids[column]}: {matrix[row, column]}" for row, column in found]
+            raise AAMError(
+                f"The distance matrix has {counted(len(found), 'value')} that are {what} (sample "
+                f"pairs {examples(pairs)}).\nUniFrac distances are symmetric numbers from 0 to 1. "
+                "Compute the matrix again, for example with 'qiime diversity-lib "
+                "unweighted-unifrac'."
+            )
+
+
+def _header(lines) -> list[str]:
+    for line in lines:
+        if line.strip() and not line.startswith("#"):
+            ids = [name.strip() for name in line.rstrip("\r\n").split("\t")[1:]]
+            if not ids or len(set(ids)) != len(ids):
+                break
+            return ids
+    raise AAMError("The distance matrix has no header of distinct sample ids.")

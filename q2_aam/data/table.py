@@ -1,0 +1,85 @@
+"""A feature table as samples: compressed sparse rows of ASVs and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import biom
+import numpy as np
+import scipy.sparse
+
+from ..errors import AAMError, counted, examples
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """Samples × features, sparse.
+
+    Attributes
+    ----------
+    sample_ids : tuple of str
+        Sorted, so that a table's order never matters.
+    feature_ids : tuple of str
+    counts : csr_matrix of float64, (samples, features)
+    """
+
+    sample_ids: tuple[str, ...]
+    feature_ids: tuple[str, ...]
+    counts: scipy.sparse.csr_matrix
+
+    def select(self, sample_ids) -> SampleTable:
+        """Keep some samples (sorted by id) and the features that they hold."""
+        rows = {name: row for row, name in enumerate(self.sample_ids)}
+        names = sorted(sample_ids)
+        counts = self.counts[[rows[name] for name in names]]
+        held = np.flatnonzero(counts.getnnz(axis=0))
+        features = tuple(self.feature_ids[column] for column in held)
+        return SampleTable(tuple(names), features, counts[:, held])
+
+
+def read_table(table: biom.Table, name: str = "the table") -> SampleTable:
+    """Check a feature table and turn it into samples.
+
+    Parameters
+    ----------
+    table : biom.Table
+        Features × samples, counts.
+    name : str
+        What the user calls it, for messages.
+
+    Returns
+    -------
+    SampleTable
+        Without features that no sample holds. Nothing is made dense.
+
+    Raises
+    ------
+    AAMError
+        If the table is empty, a sample has no features, or a count is negative or not finite.
+    """
+    sample_ids = [str(value) for value in table.ids(axis="sample")]
+    feature_ids = [str(value) for value in table.ids(axis="observation")]
+    if not sample_ids or not feature_ids:
+        raise AAMError(
+            f"{name} is empty ({counted(len(sample_ids), 'sample')}, "
+            f"{counted(len(feature_ids), 'feature')}). Check the filtering step before this one."
+        )
+    counts = table.matrix_data.T.tocsr().astype(np.float64)
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    if not np.isfinite(counts.data).all() or (counts.data < 0).any():
+        raise AAMError(f"{name} holds counts that are negative or not finite; it needs read counts.")
+    empty = np.asarray(sample_ids)[counts.getnnz(axis=1) == 0]
+    if len(empty):
+        raise AAMError(
+            f"{counted(len(empty), 'sample')} of {len(sample_ids):,} in {name} have no features, "
+            f"such as {examples(sorted(empty))}.\nRemove them with 'qiime feature-table "
+            "filter-samples --p-min-features 1'."
+        )
+    held = np.flatnonzero(counts.getnnz(axis=0))
+    order = np.argsort(np.asarray(sample_ids, dtype=object), kind="stable")
+    return SampleTable(
+        tuple(sample_ids[row] for row in order),
+        tuple(feature_ids[column] for column in held),
+        counts[order][:, held],
+    )

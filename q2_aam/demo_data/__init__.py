@@ -1,0 +1,1 @@
+"""The small real study behind ``make demo`` and the usage examples."""

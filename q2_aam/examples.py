@@ -1,0 +1,159 @@
+"""Usage examples on the demo study; shown in --help and run as tests."""
+
+from importlib import resources
+
+import qiime2
+
+SAMPLES, FEATURES = 24, 60
+
+
+def _load(name: str) -> qiime2.Artifact:
+    with resources.as_file(resources.files("q2_aam.demo_data") / name) as path:
+        return qiime2.Artifact.load(str(path))
+
+
+def _metadata() -> qiime2.Metadata:
+    with resources.as_file(resources.files("q2_aam.demo_data") / "metadata.tsv") as path:
+        return qiime2.Metadata.load(str(path))
+
+
+def _table() -> qiime2.Artifact:
+    """Keep a few labelled samples and their most common ASVs, so that examples run in seconds."""
+    import biom
+
+    table = _load("table.qza").view(biom.Table)
+    labelled = set(_metadata().ids)
+    chosen = [name for name in table.ids() if name in labelled][:SAMPLES]
+    table = table.filter(chosen, inplace=False)
+    prevalence = table.matrix_data.getnnz(axis=1)
+    common = table.ids(axis="observation")[prevalence.argsort()[-FEATURES:]]
+    table = table.filter(set(common), axis="observation", inplace=False)
+    return qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
+
+
+def _sequences() -> qiime2.Artifact:
+    return _load("rep-seqs.qza")
+
+
+def _distances() -> qiime2.Artifact:
+    """Jaccard distances stand for UniFrac here: they need no tree and are in [0, 1] too."""
+    import biom
+    import skbio
+
+    table = _table().view(biom.Table)
+    present = table.matrix_data.T.toarray() > 0
+    matrix = skbio.diversity.beta_diversity("jaccard", present, table.ids())
+    return qiime2.Artifact.import_data("DistanceMatrix", matrix)
+
+
+def _study(use):
+    return use.init_artifact("table", _table), use.init_artifact("sequences", _sequences)
+
+
+def _column(use, name: str):
+    return use.get_metadata_column(name, name, use.init_metadata("metadata", _metadata))
+
+
+def _pretrained(use, table, sequences):
+    encoder, training_log = use.action(
+        use.UsageAction("aam", "pretrain"),
+        use.UsageInputs(
+            tables=[table],
+            distance_matrices=[use.init_artifact("unifrac", _distances)],
+            sequences=[sequences],
+            epochs=2,
+        ),
+        use.UsageOutputNames(encoder="encoder", training_log="pretraining_log"),
+    )
+    return encoder, training_log
+
+
+def _fitted(use, table, sequences):
+    month = _column(use, "month")
+    regressor, training_log = use.action(
+        use.UsageAction("aam", "fit_regressor"),
+        use.UsageInputs(
+            table=table, sequences=sequences, metadata=month, groups=_column(use, "studyid"), epochs=2
+        ),
+        use.UsageOutputNames(regressor="regressor", training_log="training_log"),
+    )
+    return regressor, training_log, month
+
+
+def _predicted(use, table, sequences):
+    regressor, _, month = _fitted(use, table, sequences)
+    predictions, intervals = use.action(
+        use.UsageAction("aam", "predict_regression"),
+        use.UsageInputs(table=table, sequences=sequences, regressor=regressor, interval=0.5),
+        use.UsageOutputNames(predictions="predictions", intervals="intervals"),
+    )
+    return predictions, intervals, month
+
+
+def pretrain(use):
+    """Pretrain for two epochs on one study."""
+    encoder, training_log = _pretrained(use, *_study(use))
+    encoder.assert_output_type(semantic_type="AAMEncoder")
+    training_log.assert_has_line_matching(path="history.tsv", expression="^epoch 2\t")
+
+
+def split_samples(use):
+    """Hold out a fifth of the children."""
+    table, _ = _study(use)
+    training_table, test_table = use.action(
+        use.UsageAction("aam", "split_samples"),
+        use.UsageInputs(
+            table=table, metadata=_column(use, "month"), groups=_column(use, "studyid"), test_size=0.2
+        ),
+        use.UsageOutputNames(training_table="training_table", test_table="test_table"),
+    )
+    training_table.assert_output_type(semantic_type="FeatureTable[Frequency]")
+    test_table.assert_output_type(semantic_type="FeatureTable[Frequency]")
+
+
+def fit_regressor(use):
+    """Fit the age in months, children kept together."""
+    regressor, training_log, _ = _fitted(use, *_study(use))
+    regressor.assert_output_type(semantic_type="AAMRegressor")
+    training_log.assert_has_line_matching(path="summary.json", expression='"name": "month"')
+
+
+def predict_regression(use):
+    """Predict the age of each sample."""
+    predictions, intervals, _ = _predicted(use, *_study(use))
+    predictions.assert_has_line_matching(path="predictions.tsv", expression="\tprediction$")
+    intervals.assert_has_line_matching(path="intervals.tsv", expression="^id\tlower\tupper$")
+
+
+def predict_distances(use):
+    """Predict the distances between samples from their DNA."""
+    table, sequences = _study(use)
+    encoder, _ = _pretrained(use, table, sequences)
+    (distance_matrix,) = use.action(
+        use.UsageAction("aam", "predict_distances"),
+        use.UsageInputs(table=table, sequences=sequences, model=encoder),
+        use.UsageOutputNames(distance_matrix="predicted_unifrac"),
+    )
+    distance_matrix.assert_output_type(semantic_type="DistanceMatrix")
+
+
+def evaluate_regression(use):
+    """Compare predicted and true ages."""
+    predictions, intervals, month = _predicted(use, *_study(use))
+    (visualization,) = use.action(
+        use.UsageAction("aam", "evaluate_regression"),
+        use.UsageInputs(predictions=predictions, intervals=intervals, truth=month),
+        use.UsageOutputNames(visualization="evaluation"),
+    )
+    visualization.assert_output_type(semantic_type="Visualization")
+
+
+def summarize_training(use):
+    """Look at the losses of a training run."""
+    _, training_log, _ = _fitted(use, *_study(use))
+    (visualization,) = use.action(
+        use.UsageAction("aam", "summarize_training"),
+        use.UsageInputs(training_log=training_log),
+        use.UsageOutputNames(visualization="training_summary"),
+    )
+    visualization.assert_output_type(semantic_type="Visualization")

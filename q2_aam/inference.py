@@ -1,0 +1,155 @@
+"""From a model and samples to embeddings, predictions and distances; each ASV is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .config import ModelConfig
+from .data.batches import Batch, asv_tokens, build_batch
+from .data.study import Studies
+from .data.tokens import Asvs
+from .model.network import Network, SampleBatch, SampleState
+
+ASVS_AT_ONCE = 512
+SAMPLES_AT_ONCE = 64
+_DISTANCE_ROWS_AT_ONCE = 256
+
+
+def device_of(network: Network) -> torch.device:
+    """Return the device that holds the network."""
+    return network.asv_mean.device
+
+
+def load_network(config: ModelConfig, arrays: dict[str, np.ndarray]) -> Network:
+    """Build a network in evaluation mode from stored weights.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    arrays : dict of str to ndarray
+        Exactly the tensors of ``expected_tensors(config)``.
+    """
+    network = Network(config)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return network.eval()
+
+
+def arrays_of(network: Network) -> dict[str, np.ndarray]:
+    """Return the weights for storing: contiguous float32 arrays on the CPU."""
+    return {
+        name: np.ascontiguousarray(tensor.detach().cpu().numpy())
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
+    """Move a batch's samples to a device."""
+    return SampleBatch(
+        torch.from_numpy(batch.index).to(device, non_blocking=True),
+        torch.from_numpy(batch.abundances).to(device, non_blocking=True),
+    )
+
+
+@torch.no_grad()
+def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
+    """Embed some ASVs, those of one length together so that most need no padding.
+
+    Parameters
+    ----------
+    network : Network
+    asvs : Asvs
+    chosen : ndarray of int64, (U,)
+
+    Returns
+    -------
+    Tensor, (U, D)
+        In the order of `chosen`.
+    """
+    device = device_of(network)
+    by_length = np.argsort(asvs.lengths[chosen], kind="stable")
+    parts = []
+    for start in range(0, len(chosen), ASVS_AT_ONCE):
+        part = chosen[by_length[start : start + ASVS_AT_ONCE]]
+        tokens = torch.from_numpy(asv_tokens(asvs, part)).to(device)
+        lengths = asvs.lengths[part]
+        parts.append(network.embed_asvs(tokens, padded=bool(lengths.min() != lengths.max())))
+    back = torch.from_numpy(np.argsort(by_length)).to(device)
+    return torch.cat(parts).index_select(0, back)
+
+
+@torch.no_grad()
+def sample_states(
+    network: Network, studies: Studies, study: int, samples: np.ndarray
+) -> Iterator[SampleState]:
+    """Embed samples a few at a time, after embedding their distinct ASVs once.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode.
+    studies : Studies
+    study : int
+        Which study.
+    samples : ndarray of int64
+        Positions in it.
+
+    Yields
+    ------
+    SampleState
+        Of up to `SAMPLES_AT_ONCE` samples, in order.
+    """
+    held = np.unique(studies.studies[study].abundances[samples].indices)
+    embedded = embed_asvs(network, studies.asvs, held)
+    for start in range(0, len(samples), SAMPLES_AT_ONCE):
+        part = samples[start : start + SAMPLES_AT_ONCE]
+        batch = build_batch(studies, study, part, tokens=False)
+        rows = torch.from_numpy(np.searchsorted(held, batch.asvs)).to(embedded.device)
+        yield network.embed_samples(
+            embedded.index_select(0, rows), to_tensors(batch, embedded.device)
+        )
+
+
+def _join(states: Iterator[SampleState], *names: str) -> SampleState:
+    """Join parts, keeping only what is asked for, as slots are large."""
+    kept = [{name: getattr(state, name) for name in names} for state in states]
+    joined = {name: torch.cat([part[name] for part in kept]) for name in names}
+    return SampleState(**{name: joined.get(name) for name in SampleState._fields})
+
+
+def all_states(network: Network, studies: Studies, study: int, samples: np.ndarray) -> SampleState:
+    """Embed samples and return what the heads read, of all of them."""
+    states = sample_states(network, studies, study, samples)
+    return _join(states, "pooled", "presence", "abundance")
+
+
+@torch.no_grad()
+def predict_targets(network: Network, state: SampleState) -> np.ndarray:
+    """Predict the target in its original units: (B,) float64."""
+    target = network.config.target
+    scaled = network.predict_target(state).cpu().numpy().astype(np.float64)
+    return scaled * target.scale + target.location
+
+
+@torch.no_grad()
+def predict_distances(network: Network, state: SampleState) -> np.ndarray:
+    """Predict UniFrac between all samples.
+
+    Returns
+    -------
+    ndarray of float32, (B, B)
+        Symmetric, zero diagonal, in [0, 1].
+    """
+    size = len(state.pooled)
+    matrix = np.zeros((size, size), dtype=np.float32)
+    for start in range(0, size, _DISTANCE_ROWS_AT_ONCE):
+        stop = start + _DISTANCE_ROWS_AT_ONCE
+        rows = SampleState(*(None if x is None else x[start:stop] for x in state))
+        matrix[start:stop] = network.distances(rows, state).cpu().numpy()
+    upper = np.triu_indices(size, 1)
+    matrix.T[upper] = matrix[upper]
+    np.fill_diagonal(matrix, 0)
+    return matrix

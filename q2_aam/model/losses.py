@@ -1,0 +1,65 @@
+"""The losses, each a mean over what it predicts, 0 where there is nothing to predict."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .sample_encoder import scaled_log
+
+_FIRST, _LAST, _MASK = 1, 4, 6  # tokens A and T, and MASK
+HIDDEN_SHARE = 0.15
+
+
+def unifrac_loss(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Mean squared error over pairs i < j of (B, B) matrices; one sample alone gives 0."""
+    row, column = torch.triu_indices(len(actual), len(actual), 1, device=actual.device)
+    if not len(row):
+        return predicted.sum() * 0
+    return functional.mse_loss(predicted[row, column], actual[row, column])
+
+
+def hide_nucleotides(tokens: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
+    """Mask known nucleotides where `draw` (M, 1 + L), uniform in [0, 1), is below the share.
+
+    Returns
+    -------
+    masked : Tensor of uint8, (M, 1 + L)
+        START, padding and unknown letters are never masked.
+    hidden : Tensor of bool, (M, 1 + L)
+    """
+    known = (tokens >= _FIRST) & (tokens <= _LAST)
+    hidden = known & (draw < HIDDEN_SHARE)
+    return tokens.masked_fill(hidden, _MASK), hidden
+
+
+def nucleotide_loss(logits: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+    """Cross-entropy of the hidden nucleotides: (M, L, 4) logits, (M, 1 + L) tokens."""
+    wanted = hidden[:, 1:]
+    truth = tokens[:, 1:].long() - _FIRST
+    each = functional.cross_entropy(
+        logits.transpose(1, 2), truth.where(wanted, torch.zeros_like(truth)), reduction="none"
+    )
+    return (each * wanted).sum() / wanted.sum().clamp_min(1)
+
+
+def hide_abundances(abundances: Tensor, draw: Tensor) -> Tensor:
+    """Choose which of the abundances (B, S) the model must predict without seeing them."""
+    return (abundances > 0) & (draw < HIDDEN_SHARE)
+
+
+def abundance_loss(predicted: Tensor, abundances: Tensor, hidden: Tensor) -> Tensor:
+    """Mean squared error of hidden scaled log abundances, all (B, S)."""
+    error = (predicted - scaled_log(abundances)).square() * hidden
+    return error.sum() / hidden.sum().clamp_min(1)
+
+
+def target_loss(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Huber loss of scaled targets (B,), quadratic up to half a unit.
+
+    References
+    ----------
+    Huber 1964, "Robust estimation of a location parameter".
+    """
+    return functional.huber_loss(predicted, actual, delta=0.5)

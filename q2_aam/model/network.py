@@ -1,0 +1,157 @@
+"""The whole model: distinct ASVs → ASV embeddings → samples → heads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..config import VOCABULARY, ModelConfig
+from .asv_encoder import AsvEncoder
+from .branches import BranchDistance, Branches, detected_presence, presence
+from .heads import AbundanceHead, EuclideanDistance, NucleotideHead, TargetHead
+from .sample_encoder import SampleEncoder
+from .transformer import TransformerBlock
+
+_LARGEST_LOG_ABUNDANCE = 9.210440366976517  # log(1 + 1e4), a sample of one branch
+
+
+class SampleBatch(NamedTuple):
+    """Samples as indices into distinct ASVs.
+
+    Attributes
+    ----------
+    index : Tensor of int64, (B, S)
+        Row of each of a sample's ASVs among the U distinct ones; 0 in empty slots.
+    abundances : Tensor of float32, (B, S)
+        Relative abundances; 0 in empty slots.
+    """
+
+    index: Tensor
+    abundances: Tensor
+
+
+class SampleState(NamedTuple):
+    """What is known of samples.
+
+    Attributes
+    ----------
+    pooled : Tensor, (B, D)
+    slots : Tensor, (B, S, D)
+    presence : Tensor, (B, K)
+        Probability that the sample holds each branch.
+    abundance : Tensor, (B, K)
+        Log abundance of each branch, in [0, 1].
+    """
+
+    pooled: Tensor
+    slots: Tensor
+    presence: Tensor
+    abundance: Tensor
+
+
+class Network(nn.Module):
+    """Attention All Microbes.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        size = config.hidden_size
+        self.asv_encoder = AsvEncoder(
+            size, config.heads, config.asv_layers, config.nucleotides_per_token,
+            config.tokens_per_sequence, VOCABULARY,
+        )  # fmt: skip
+        self.sample_encoder = SampleEncoder(size, config.heads, config.sample_layers)
+        self.branches = Branches(size, config.branches)
+        self.nucleotide_head = NucleotideHead(size, config.nucleotides_per_token)
+        self.abundance_head = AbundanceHead(size)
+        self.distance_head = (
+            BranchDistance(config.branches)
+            if config.distance_form == "branches"
+            else EuclideanDistance(size)
+        )
+        if config.target is not None:
+            self.target_head = TargetHead(size, config.branches)
+        self.register_buffer("asv_mean", torch.zeros(size))
+        self.register_buffer("asv_scale", torch.ones(size))
+
+    def set_dropout(self, dropout: float) -> None:
+        """Set the dropout of every block; it acts in training only."""
+        for module in self.modules():
+            if isinstance(module, TransformerBlock):
+                module.dropout = dropout
+
+    def standardise(self, raw: Tensor) -> None:
+        """Fix the statistics that spread ASV embeddings, from (U, D) embeddings before it.
+
+        Untrained embeddings of one marker gene are almost equal. Statistics of the start, then
+        kept for good, spread them; statistics that follow the training undo what it learns.
+        """
+        self.asv_mean.copy_(raw.mean(dim=0))
+        self.asv_scale.copy_(raw.std(dim=0, correction=0).clamp_min(1e-6))
+
+    def embed_asvs(self, tokens: Tensor, padded: bool) -> Tensor:
+        """Embed distinct ASVs: (U, 1 + L) uint8 → (U, D) float32."""
+        raw = self.asv_encoder(tokens, padded).float()
+        return (raw - self.asv_mean) / self.asv_scale
+
+    def predict_nucleotides(self, tokens: Tensor, padded: bool) -> Tensor:
+        """Predict the nucleotides of masked ASVs: (M, 1 + L) → (M, L, 4) logits."""
+        hidden, _ = self.asv_encoder.encode(tokens, padded)
+        logits = self.nucleotide_head(hidden[:, 1:])  # (M, T - 1, k, 4)
+        return logits.flatten(1, 2)[:, : tokens.shape[1] - 1].float()
+
+    def embed_samples(
+        self, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None = None
+    ) -> SampleState:
+        """Embed samples from the embeddings of distinct ASVs.
+
+        Parameters
+        ----------
+        asvs : Tensor, (U, D)
+        samples : SampleBatch
+            Of B samples with up to S ASVs.
+        hidden : Tensor of bool, (B, S), optional
+            Abundances that the transformer must not see.
+
+        Returns
+        -------
+        SampleState
+        """
+        # embedding rather than asvs[index]: the latter's gradient is not deterministic on threads
+        of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
+        pooled, slots = self.sample_encoder(of_slots, samples.abundances, hidden)
+        present, abundance = self.read_branches(asvs, samples)
+        return SampleState(pooled.float(), slots.float(), present, abundance)
+
+    def read_branches(self, asvs: Tensor, samples: SampleBatch) -> tuple[Tensor, Tensor]:
+        """Return presence and log abundance of every branch, both (B, K) in [0, 1]."""
+        with torch.autocast(asvs.device.type, enabled=False):
+            log_odds = self.branches(asvs)  # (U, K)
+            dense = samples.abundances.new_zeros(len(samples.index), len(asvs))  # (B, U)
+            dense = dense.scatter_add(1, samples.index, samples.abundances)
+            if self.config.rarefaction_depth is None:
+                present = presence(log_odds, (dense > 0).float())
+            else:
+                present = detected_presence(log_odds, dense, self.config.rarefaction_depth)
+            under = dense @ torch.sigmoid(log_odds)  # (B, K) share of reads under each branch
+            return present, torch.log1p(1e4 * under) / _LARGEST_LOG_ABUNDANCE
+
+    def distances(self, state: SampleState, others: SampleState | None = None) -> Tensor:
+        """Predict UniFrac between samples: (B, C) in [0, 1]."""
+        branches = self.config.distance_form == "branches"
+        left = state.presence if branches else state.pooled
+        right = None if others is None else others.presence if branches else others.pooled
+        with torch.autocast(left.device.type, enabled=False):
+            return self.distance_head(left, right).clamp(0, 1)
+
+    def predict_target(self, state: SampleState) -> Tensor:
+        """Predict the scaled target of samples: (B,)."""
+        with torch.autocast(state.pooled.device.type, enabled=False):
+            return self.target_head(state.pooled, state.abundance, state.presence)

@@ -1,0 +1,82 @@
+"""From the ASVs of a sample and their abundances to one embedding of the sample."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .transformer import AttentionPooling, TransformerBlock
+
+# log relative abundances of amplicon samples lie between about -12 and 0
+_CENTRE, _SPREAD = -6.0, 3.0
+
+
+def scaled_log(abundances: Tensor) -> Tensor:
+    """Scale log relative abundances to about unit spread; empty slots (0) become 0."""
+    scaled = (torch.log(abundances.clamp_min(1e-12)) - _CENTRE) / _SPREAD
+    return torch.where(abundances > 0, scaled, torch.zeros_like(scaled))
+
+
+class AbundanceEmbedding(nn.Module):
+    """Embed relative abundances: (B, S) → (B, S, D); hidden ones get one learned vector."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.widen = nn.Linear(1, size)
+        self.mix = nn.Linear(size, size)
+        self.hidden = nn.Parameter(torch.zeros(size))
+
+    def forward(self, abundances: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Embed, with `hidden` (B, S) bool telling which abundances must not be seen."""
+        embedded = self.mix(functional.gelu(self.widen(scaled_log(abundances).unsqueeze(-1))))
+        if hidden is None:
+            return embedded
+        return torch.where(hidden.unsqueeze(-1), self.hidden.to(embedded.dtype), embedded)
+
+
+class SampleEncoder(nn.Module):
+    """A transformer over a sample's ASVs, which are a set: there are no positions.
+
+    Parameters
+    ----------
+    size : int
+        Width D of the embeddings.
+    heads, layers : int
+        Of the transformer.
+    """
+
+    def __init__(self, size: int, heads: int, layers: int):
+        super().__init__()
+        self.abundance = AbundanceEmbedding(size)
+        self.blocks = nn.ModuleList(TransformerBlock(size, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(size)
+        self.pooling = AttentionPooling(size)
+        nn.init.zeros_(self.pooling.score.weight)
+
+    def forward(
+        self, asvs: Tensor, abundances: Tensor, hidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Embed samples.
+
+        Parameters
+        ----------
+        asvs : Tensor, (B, S, D)
+            Embeddings of each sample's ASVs.
+        abundances : Tensor, (B, S)
+            Relative abundances, 0 in empty slots.
+        hidden : Tensor of bool, (B, S), optional
+            Abundances that must not be seen.
+
+        Returns
+        -------
+        samples : Tensor, (B, D)
+        slots : Tensor, (B, S, D)
+            The hidden state of every ASV in its sample.
+        """
+        valid = abundances > 0
+        x = asvs + self.abundance(abundances, hidden)
+        for block in self.blocks:
+            x = block(x, valid)
+        x = self.norm(x)
+        return self.pooling(x, valid), x

@@ -1,0 +1,191 @@
+"""Every parameter once: type, default and help; actions pick from here."""
+
+from typing import Any, NamedTuple
+
+from qiime2.plugin import Bool, Choices, Float, Int, Range, Str
+
+from .config import DISTANCE_FORMS, LIMITS, SCALINGS, ModelConfig, TrainingConfig
+
+
+class Parameter(NamedTuple):
+    """The QIIME 2 type of a parameter, its default and its help."""
+
+    type: Any
+    default: Any
+    help: str
+
+
+def _architecture(name: str, text: str) -> Parameter:
+    low, high = LIMITS[name]
+    effective = getattr(ModelConfig(), name)
+    text = f"{text} Default: {effective}, or what the given encoder has."
+    return Parameter(Int % Range(low, high, inclusive_end=True), None, text)
+
+
+def _share(default: float, text: str, largest: float = 0.9) -> Parameter:
+    return Parameter(Float % Range(0.0, largest, inclusive_end=True), default, text)
+
+
+_TRAINING = TrainingConfig()
+
+PARAMETERS = {
+    # what is used
+    "missing_samples": Parameter(
+        Str % Choices("error", "ignore"),
+        "error",
+        "What to do with samples of the table that the metadata or the distance matrix lacks: "
+        "'error' stops and names them, 'ignore' leaves them out and counts them.",
+    ),
+    "validation_size": _share(
+        0.1,
+        "Share of the samples that do not train the weights: they decide which epoch is kept and "
+        "how wide prediction intervals are. Raise it if the validation curve is noisy.",
+        0.5,
+    ),
+    "test_size": _share(0.2, "Share of the samples to hold out for testing."),
+    # the model
+    "hidden_size": _architecture(
+        "hidden_size",
+        "Width of the embeddings, a multiple of 'heads'. Wider models learn more from many "
+        "samples, and are slower.",
+    ),
+    "heads": _architecture("heads", "Attention heads; each reads an equal share of the width."),
+    "asv_layers": _architecture(
+        "asv_layers", "Transformer layers that read the DNA of an ASV. Time grows with them."
+    ),
+    "sample_layers": _architecture(
+        "sample_layers", "Transformer layers that read the ASVs of a sample."
+    ),
+    "nucleotides_per_token": _architecture(
+        "nucleotides_per_token",
+        "Consecutive nucleotides that are read as one token. 1 is the finest and the slowest.",
+    ),
+    "branches": _architecture(
+        "branches", "Branches of a phylogeny that are learned from the distances."
+    ),
+    "max_asvs": _architecture(
+        "max_asvs",
+        "ASVs that are read of a sample; of richer samples the most abundant ones are kept.",
+    ),
+    "max_sequence_length": Parameter(
+        Int % Range(*LIMITS["max_sequence_length"], inclusive_end=True),
+        None,
+        "Nucleotides that are read of an ASV; longer ones are cut at their end. Default: the "
+        "longest sequence given (at most 512), or what the given encoder has.",
+    ),
+    "distance_form": Parameter(
+        Str % Choices(*DISTANCE_FORMS),
+        None,
+        "How distances come from embeddings: 'branches' compares which learned branches two "
+        "samples hold, as UniFrac does; 'euclidean' compares pooled embeddings. Default: "
+        f"'{ModelConfig().distance_form}', or what the given encoder has.",
+    ),
+    "rarefaction_depth": Parameter(
+        Int % Range(1, None),
+        None,
+        "Only if the distance matrices were computed on a shallower rarefaction than the tables "
+        "given: its depth. Rare ASVs then count by their chance of having been seen.",
+    ),
+    # training
+    "epochs": Parameter(
+        Int % Range(1, None),
+        _TRAINING.epochs,
+        "Most passes over the samples. Training stops sooner when it no longer improves.",
+    ),
+    "patience": Parameter(
+        Int % Range(1, None),
+        _TRAINING.patience,
+        "Epochs without improvement on the validation samples after which training stops.",
+    ),
+    "batch_size": Parameter(
+        Int % Range(1, None),
+        _TRAINING.batch_size,
+        "Samples in a training step. Larger batches need more memory and compare more pairs.",
+    ),
+    "learning_rate": Parameter(
+        Float % Range(1e-6, 1.0, inclusive_end=True),
+        _TRAINING.learning_rate,
+        "Size of a training step. Lower it if the losses jump, raise it if they hardly fall.",
+    ),
+    "dropout": _share(
+        _TRAINING.dropout,
+        "Share of activations that is silenced while training. It can help few samples, and hurts "
+        "the learning of distances.",
+    ),
+    "freeze_encoder": Parameter(
+        Bool,
+        False,
+        "Keep what the encoder learned of ASVs and train the rest only: much faster, often less "
+        "accurate. Needs an encoder.",
+    ),
+    "target_scaling": Parameter(
+        Str % Choices(*SCALINGS),
+        "min-max",
+        "How the target is scaled while training, from the training samples only. Predictions are "
+        "always in the original units.",
+    ),
+    "random_seed": Parameter(
+        Int % Range(0, None),
+        _TRAINING.random_seed,
+        "Decides everything random; the same seed gives the same result on the same machine.",
+    ),
+    # the machine
+    "device": Parameter(
+        Str % Choices("auto", "cpu", "gpu"),
+        "auto",
+        "'auto' uses a GPU if there is one.",
+    ),
+    "precision": Parameter(
+        Str % Choices("auto", "fp32", "bf16", "fp16"),
+        "auto",
+        "'auto' is bf16 on a GPU that has it, else fp32. Lower precision is faster on GPUs.",
+    ),
+    "threads": Parameter(
+        Int % Range(0, None),
+        0,
+        "CPU threads; 0 lets PyTorch choose. Results are equal for an equal number of threads.",
+    ),
+    # prediction
+    "interval": Parameter(
+        Float % Range(0.5, 0.99, inclusive_end=True),
+        0.9,
+        "Share of samples whose true value the prediction intervals are to hold.",
+    ),
+}
+
+ARCHITECTURE = (
+    "hidden_size",
+    "heads",
+    "asv_layers",
+    "sample_layers",
+    "nucleotides_per_token",
+    "branches",
+    "max_asvs",
+    "max_sequence_length",
+    "distance_form",
+    "rarefaction_depth",
+)
+TRAINING = (
+    "epochs",
+    "patience",
+    "batch_size",
+    "learning_rate",
+    "dropout",
+    "validation_size",
+    "random_seed",
+)
+MACHINE = ("device", "precision", "threads")
+
+DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
+PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
+FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-4, "epochs": 60, "validation_size": 0.2}
+
+
+def types_of(*names: str) -> dict:
+    """Return the QIIME 2 types of some parameters, for registration."""
+    return {name: PARAMETERS[name].type for name in names}
+
+
+def help_of(*names: str) -> dict[str, str]:
+    """Return the help of some parameters, for registration."""
+    return {name: PARAMETERS[name].help for name in names}

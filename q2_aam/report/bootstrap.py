@@ -1,0 +1,69 @@
+"""Bootstrap intervals: by sample, or by group where repeated measures belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 1000
+RANDOM_SEED = 20160615
+_LARGEST_BLOCK = 2_000_000  # resamples x samples held at once
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % bootstrap interval; NaN where it is not defined."""
+
+    value: float
+    lower: float = float("nan")
+    upper: float = float("nan")
+
+
+def estimate(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    n_samples: int,
+    groups: np.ndarray | None = None,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Estimate a statistic and its 95 % percentile interval.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes weights of shape (resamples, samples), returns values of shape (resamples,).
+    n_samples : int
+    groups : np.ndarray of int, shape (samples,), optional
+        Group of each sample. Whole groups are drawn, else single samples.
+    resamples : int
+
+    Returns
+    -------
+    Estimate
+        The interval is NaN with fewer than two units to draw. Every call draws the same
+        resamples, so that differences between estimates are paired.
+    """
+    value = float(statistic(np.ones((1, n_samples)))[0])
+    codes = np.arange(n_samples) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if codes.max(initial=0) < 1:
+        return Estimate(value)
+    drawn = [statistic(weights) for weights in _resampled_weights(codes, resamples)]
+    values = np.concatenate(drawn)
+    values = values[np.isfinite(values)]
+    # Resamples in which the statistic is undefined say nothing; too many, and no interval is fair.
+    if len(values) < 0.9 * resamples:
+        return Estimate(value)
+    lower, upper = np.percentile(values, [2.5, 97.5])
+    return Estimate(value, float(lower), float(upper))
+
+
+def _resampled_weights(codes: np.ndarray, resamples: int) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(RANDOM_SEED)
+    n_units = int(codes.max()) + 1
+    block = max(1, _LARGEST_BLOCK // len(codes))
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        draws = random.integers(n_units, size=(rows, n_units))
+        counts = np.stack([np.bincount(draw, minlength=n_units) for draw in draws])
+        yield counts[:, codes].astype(float)

@@ -1,0 +1,1 @@
+"""Models and training logs on disk: plain files, checked strictly, never pickled."""

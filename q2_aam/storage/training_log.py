@@ -1,0 +1,197 @@
+"""A training log on disk: history.tsv, settings.json and summary.json, all plain text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import AAMError, examples
+
+HISTORY, SETTINGS, SUMMARY = "history.tsv", "settings.json", "summary.json"
+TENSORBOARD_EVENTS = {
+    part: f"tensorboard/{part}/events.out.tfevents.aam" for part in ("train", "validation")
+}
+CHOSEN_BY = ("user", "default", "encoder", "automatic")
+SAMPLES_USED_FOR_TRAINING = "samples used for training"
+_SUMMARY_KINDS = {
+    "action": str,
+    "kept_epoch": int,
+    "epochs_run": int,
+    "stop_reason": str,
+    "model": dict,
+    "data": list,
+    "target": dict,
+    "environment": dict,
+}
+_NUMBER = (int, float)
+_TARGET_KINDS = {
+    "name": str,
+    "training_mean": _NUMBER,
+    "training_min": _NUMBER,
+    "training_max": _NUMBER,
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value in force during training, who chose it (see `CHOSEN_BY`) and why."""
+
+    name: str
+    value: object
+    chosen_by: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """What happened in one training run.
+
+    Attributes
+    ----------
+    history : pd.DataFrame
+        One row per epoch (index ``epoch 1``, ``epoch 2``, …), numeric columns: ``epoch`` and any
+        of learning_rate, gradient_norm, seconds, samples_per_second, and losses and metrics as
+        pairs ``train_X`` and ``validation_X``. Missing values are NaN.
+    settings : list of Setting
+    summary : dict
+        JSON types only: action, kept_epoch, epochs_run, stop_reason, model, data, target and
+        environment; any may be missing.
+    """
+
+    history: pd.DataFrame
+    settings: list[Setting]
+    summary: dict
+
+
+def write_training_log(folder: str | Path, log: TrainingLog) -> None:
+    """Write a training log into an existing folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+    log : TrainingLog
+        Infinite values of the history are written as blanks: QIIME 2 metadata has no infinity.
+    """
+    folder = Path(folder)
+    history = log.history.replace([np.inf, -np.inf], np.nan)
+    history.index.name = "id"
+    history.to_csv(folder / HISTORY, sep="\t", na_rep="", encoding="utf-8")
+    _write_json(folder / SETTINGS, [asdict(setting) for setting in log.settings])
+    _write_json(folder / SUMMARY, log.summary)
+
+
+def read_training_log(folder: str | Path) -> TrainingLog:
+    """Read a training log, refusing what `write_training_log` would not write.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    TrainingLog
+
+    Raises
+    ------
+    AAMError
+        If a file is missing, is not in its format, or holds a value of the wrong kind.
+    """
+    folder = Path(folder)
+    needed = (HISTORY, SETTINGS, SUMMARY, *TENSORBOARD_EVENTS.values())
+    missing = [name for name in needed if not (folder / name).is_file()]
+    if missing:
+        raise _damaged(f"it lacks {examples(missing)}")
+    return TrainingLog(
+        history=_read_history(folder / HISTORY),
+        settings=_read_settings(folder / SETTINGS),
+        summary=_read_summary(folder / SUMMARY),
+    )
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    try:
+        history = pd.read_csv(
+            path,
+            sep="\t",
+            dtype={"id": str},
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
+        ).set_index("id")
+    except (ValueError, KeyError) as error:
+        raise _damaged(f"{HISTORY} is not a table with a column 'id'") from error
+    if "epoch" not in history or not len(history):
+        raise _damaged(f"{HISTORY} has no epochs")
+    words = [name for name in history if not pd.api.types.is_numeric_dtype(history[name])]
+    if words:
+        raise _damaged(f"{HISTORY} has text in the columns {examples(words)}")
+    if history["epoch"].isna().any():
+        raise _damaged(f"{HISTORY} has rows without an epoch")
+    return history.astype(float)
+
+
+def _read_settings(path: Path) -> list[Setting]:
+    content = _read_json(path)
+    names = {"name", "value", "chosen_by", "why"}
+    if not isinstance(content, list):
+        raise _damaged(f"{SETTINGS} is not a list")
+    for item in content:
+        if not isinstance(item, dict) or set(item) != names:
+            raise _damaged(f"{SETTINGS} has an entry without exactly {examples(sorted(names))}")
+        if not isinstance(item["name"], str) or item["chosen_by"] not in CHOSEN_BY:
+            raise _damaged(f"{SETTINGS} does not say properly who chose {item['name']!r}")
+    return [Setting(**item) for item in content]
+
+
+def _read_summary(path: Path) -> dict:
+    summary = _read_json(path)
+    if not isinstance(summary, dict):
+        raise _damaged(f"{SUMMARY} is not a table of names and values")
+    _check_kinds(summary, _SUMMARY_KINDS)
+    _check_kinds(summary.get("model") or {}, {"description": list, "parameters": int})
+    _check_kinds(summary.get("target") or {}, _TARGET_KINDS)
+    for item in summary.get("data") or []:
+        if not isinstance(item, dict) or not {"what", "count"} <= set(item):
+            raise _damaged(f"{SUMMARY} has an entry of 'data' without 'what' and 'count'")
+        _check_kinds(item, {"what": str, "count": int, "examples": list})
+    return summary
+
+
+def _check_kinds(content: dict, kinds: dict[str, type | tuple[type, ...]]) -> None:
+    for name, kind in kinds.items():
+        if content.get(name) is not None and not isinstance(content[name], kind):
+            raise _damaged(f"{SUMMARY} holds something unexpected under '{name}'")
+
+
+def _write_json(path: Path, content) -> None:
+    text = json.dumps(content, indent=2, allow_nan=False, default=_plain)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value):
+    """Turn numpy scalars, which `json` does not know, into Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"A training log cannot hold {type(value).__name__}.")
+
+
+def _read_json(path: Path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(f"{path.name} is not valid JSON ({error})") from error
+
+
+def _refuse_constant(name: str):
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _damaged(what: str) -> AAMError:
+    return AAMError(
+        f"The training log is damaged: {what}. Use a training log as q2-aam wrote it, "
+        "or train again."
+    )

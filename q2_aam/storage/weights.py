@@ -1,0 +1,121 @@
+"""Weights as safetensors, held to what the config says before anything is read into memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from .manifest import damaged
+
+WEIGHTS = "weights.safetensors"
+_LARGEST_HEADER = 2**20
+_VALUES_AT_ONCE = 2**20
+
+
+def write_weights(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write float32 arrays.
+
+    Raises
+    ------
+    AAMError
+        If a value is not finite: such a model must never be stored.
+    """
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise damaged(path.name, f"would hold values that are not finite, in {name!r}")
+    save_file(arrays, str(path))
+
+
+def read_weights(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Read the weights after `check_weights`."""
+    check_weights(path, expected)
+    return load_file(str(path))
+
+
+def check_weights(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
+    """Hold a safetensors file to the tensors expected: names, types, shapes, layout, finite values.
+
+    Parameters
+    ----------
+    path : Path
+    expected : dict of str to tuple of int
+
+    Raises
+    ------
+    AAMError
+        That names the file and what is wrong with it.
+    """
+    start, header = _read_header(path)
+    missing, extra = sorted(set(expected) - set(header)), sorted(set(header) - set(expected))
+    if missing:
+        raise damaged(path.name, f"lacks the tensor {missing[0]!r} and {len(missing) - 1} others")
+    if extra:
+        raise damaged(path.name, f"has the unknown tensor {extra[0]!r}")
+    layout = []
+    for name, shape in expected.items():
+        entry = header[name]
+        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+            raise damaged(path.name, f"does not describe the tensor {name!r} properly")
+        if entry["dtype"] != "F32":
+            raise damaged(path.name, f"has the tensor {name!r} as {entry['dtype']!r}, not F32")
+        if entry["shape"] != list(shape):
+            raise damaged(
+                path.name, f"has the tensor {name!r} in shape {entry['shape']!r}, not {list(shape)}"
+            )
+        layout.append((entry["data_offsets"], 4 * math.prod(shape), name))
+    _check_layout(path, start, layout)
+    _check_finite(path, start)
+
+
+def _read_header(path: Path) -> tuple[int, dict]:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _LARGEST_HEADER:
+            raise damaged(path.name, f"announces a header of {length:,} bytes")
+        content = file.read(length)
+    if len(content) < length:
+        raise damaged(path.name, "ends within its header")
+
+    def once(pairs):
+        table = dict(pairs)
+        if len(table) != len(pairs):
+            raise ValueError("a name stands there twice")
+        return table
+
+    try:
+        header = json.loads(content.decode("utf-8"), object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise damaged(path.name, f"has a header that is not JSON ({error})") from error
+    if not isinstance(header, dict):
+        raise damaged(path.name, "has a header that is not a table")
+    return 8 + length, header
+
+
+def _check_layout(path: Path, start: int, layout: list) -> None:
+    position = 0
+    whole = all(
+        isinstance(offsets, list)
+        and len(offsets) == 2
+        and all(isinstance(offset, int) and not isinstance(offset, bool) for offset in offsets)
+        for offsets, *_ in layout
+    )
+    if not whole:
+        raise damaged(path.name, "has offsets that are not pairs of whole numbers")
+    for (begin, end), size, name in sorted(layout):
+        if begin != position or end - begin != size:
+            raise damaged(path.name, f"has an overlap or a hole at the tensor {name!r}")
+        position = end
+    if path.stat().st_size != start + position:
+        raise damaged(path.name, "is shorter or longer than its header says")
+
+
+def _check_finite(path: Path, start: int) -> None:
+    with path.open("rb") as file:
+        file.seek(start)
+        while chunk := file.read(4 * _VALUES_AT_ONCE):
+            if not np.isfinite(np.frombuffer(chunk, dtype="<f4")).all():
+                raise damaged(path.name, "holds values that are not finite")

@@ -1,0 +1,1 @@
+"""The training core: needs torch, no QIIME 2."""

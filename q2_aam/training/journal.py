@@ -1,0 +1,163 @@
+"""What is printed while a model is trained, and kept in its training log."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from .. import __version__
+from ..data.study import Studies
+from ..model.network import Network
+from ..storage.training_log import Setting, TrainingLog
+from .loop import Progress
+from .steps import Task
+
+
+class Journal:
+    """Collect settings and facts about the data; print them; build the training log.
+
+    Parameters
+    ----------
+    action : str
+        Such as ``pretrain``.
+    epochs : int
+        The most that can be trained.
+    """
+
+    def __init__(self, action: str, epochs: int):
+        self.action = action
+        self.epochs = epochs
+        self.settings: list[Setting] = []
+        self.data: list[dict] = []
+        self._bar: tqdm | None = None
+
+    def chose(self, name: str, value, chosen_by: str, why: str = "") -> None:
+        """Record a value in force, and print it if we chose it."""
+        self.settings.append(Setting(name, value, chosen_by, why))
+        if chosen_by == "automatic":
+            self.say(f"{name}: {value} ({why})")
+
+    def chose_threads(self, threads: int) -> None:
+        """Record the CPU threads in force."""
+        chosen_by, why = ("user", "") if threads else ("automatic", "PyTorch's number")
+        self.chose("threads", torch.get_num_threads(), chosen_by, why)
+
+    def found(self, what: str, count: int, ids=()) -> None:
+        """Record and print how many of something there are, with up to five ids."""
+        shown = [str(value) for value in list(ids)[:5]]
+        self.data.append({"what": what, "count": int(count), "examples": shown})
+        self.say(f"{what}: {count:,}" + (f" (such as {', '.join(shown)})" if shown else ""))
+
+    def dropped(self, reasons: dict[str, list[str]]) -> None:
+        """Record samples that are not used, by reason."""
+        for reason, ids in reasons.items():
+            self.found(f"samples dropped: {reason}", len(ids), ids)
+
+    def read(self, studies: Studies) -> None:
+        """Record what was read of the ASVs."""
+        self.found("distinct ASVs", len(studies.asvs))
+        if studies.asvs.unknown:
+            self.found("letters other than A, C, G and T, read as unknown", studies.asvs.unknown)
+        if studies.asvs.shortened:
+            self.found("sequences cut at the length limit", studies.asvs.shortened)
+        if studies.cut_samples:
+            share = f"at most {studies.cut_share:.2%} of a sample's reads lost"
+            self.found(f"samples cut to their most abundant ASVs, {share}", studies.cut_samples)
+
+    def split(self, task: Task) -> None:
+        """Record how many samples train and how many validate."""
+        for what, parts in (("training", task.training), ("validation", task.validation)):
+            self.found(f"samples used for {what}", sum(len(part) for part in parts))
+
+    def say(self, text: str) -> None:
+        """Print a line at once."""
+        print(text, flush=True)
+
+    def on_step(self, step: int, steps: int) -> None:
+        """Move the bar of an epoch, on a terminal only."""
+        if sys.stderr.isatty():
+            if step == 1:
+                self._bar = tqdm(total=steps, leave=False, unit="batch")
+            self._bar.update()
+            if step == steps:
+                self._bar.close()
+
+    def on_epoch(self, progress: Progress) -> None:
+        """Print one line for an epoch."""
+        row = progress.history[-1]
+        parts = [f"epoch {row['epoch']}/{self.epochs}"]
+        for name in ("unifrac_loss", "nucleotide_loss", "target_loss", "mean_absolute_error"):
+            values = [row.get(f"{part}_{name}") for part in ("train", "validation")]
+            shown = " / ".join(f"{value:.4g}" for value in values if value is not None)
+            if shown:
+                parts.append(f"{name} {shown}")
+        seconds = np.mean([row["seconds"] for row in progress.history])
+        left = seconds * (self.epochs - row["epoch"])
+        parts.append(f"learning rate {row['learning_rate']:.2g}")
+        parts.append(f"at most {left / 60:.1f} min left")
+        kept = " (best so far)" if progress.best_epoch == row["epoch"] else ""
+        self.say("  ".join(parts) + kept)
+
+    def log(self, network: Network, progress: Progress, reason: str) -> TrainingLog:
+        """Build the training log of a finished run."""
+        self.say(f"kept epoch {progress.best_epoch}: {reason}")
+        history = pd.DataFrame(progress.history)
+        history.index = [f"epoch {epoch}" for epoch in history["epoch"]]
+        target = network.config.target
+        summary = {
+            "action": self.action,
+            "kept_epoch": progress.best_epoch,
+            "epochs_run": len(progress.history),
+            "stop_reason": reason,
+            "model": describe_model(network),
+            "data": self.data,
+            "target": target and {
+                "name": target.name,
+                "training_mean": target.mean,
+                "training_min": target.minimum,
+                "training_max": target.maximum,
+            },
+            "environment": describe_environment(),
+        }  # fmt: skip
+        return TrainingLog(history, self.settings, summary)
+
+
+def describe_model(network: Network) -> dict:
+    """Describe a model in sentences."""
+    config = network.config
+    number = sum(weight.numel() for weight in network.parameters())
+    token = config.nucleotides_per_token
+    read = "1 nucleotide" if token == 1 else f"{token} nucleotides"
+    sentences = [
+        f"Each ASV is read once, {read} at a time, up to {config.max_sequence_length} nucleotides, "
+        f"by {config.asv_layers} transformer layer(s) of width {config.hidden_size} with "
+        f"{config.heads} heads.",
+        f"Each sample is read as a set of up to {config.max_asvs:,} ASVs with their abundances, by "
+        f"{config.sample_layers} transformer layer(s).",
+        f"Distances between samples have the form '{config.distance_form}' and are "
+        f"{config.distance_state}; there are {config.branches:,} learned branches.",
+    ]
+    if config.target is not None:
+        sentences.append(f"It predicts '{config.target.name}'.")
+    return {"parameters": number, "description": sentences}
+
+
+def describe_environment() -> dict:
+    """Name the versions and threads that a result depends on; no host names, no paths."""
+    return {
+        "q2-aam": __version__,
+        "torch": torch.__version__,
+        "accelerate": version("accelerate"),
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "cpu_cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+    }

@@ -1,0 +1,125 @@
+"""What one batch costs: the losses of the heads that are on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import TrainingConfig
+from ..data.batches import Batch, asv_tokens, build_batch
+from ..data.study import Studies
+from ..inference import device_of, to_tensors
+from ..model import losses
+from ..model.network import Network
+
+MASKED_ASVS = 64  # ASVs drawn in each step to predict their masked nucleotides
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned from which samples.
+
+    Attributes
+    ----------
+    studies : Studies
+    training, validation : list of ndarray of int64
+        For each study, the positions of its samples.
+    targets : ndarray of float32, optional
+        Scaled targets of the only study, by position; NaN where there is none.
+    weights : dict of str to float
+        Weight of each loss that is on: unifrac, nucleotide, abundance, target.
+    monitored : str
+        The loss that decides which epoch is kept, such as ``unifrac_loss``.
+    """
+
+    studies: Studies
+    training: list[np.ndarray]
+    validation: list[np.ndarray]
+    targets: np.ndarray | None
+    weights: dict[str, float]
+    monitored: str
+
+
+def weights_of(config: TrainingConfig, distances: bool, target: bool) -> dict[str, float]:
+    """Choose the losses that are on: those with a weight above 0 that have data."""
+    weights = {
+        "unifrac": config.unifrac_weight if distances else 0.0,
+        "nucleotide": 0.0 if config.freeze_encoder else config.nucleotide_weight,
+        "abundance": config.abundance_weight,
+        "target": config.target_weight if target else 0.0,
+    }
+    return {name: weight for name, weight in weights.items() if weight > 0}
+
+
+def batch_losses(
+    network: Network,
+    task: Task,
+    study: int,
+    samples: np.ndarray,
+    embedded: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Compute the losses of a batch, each under its name (``unifrac_loss``…), and their sum.
+
+    Parameters
+    ----------
+    network : Network
+    task : Task
+    study : int
+    samples : ndarray of int64, (B,)
+        Positions in the study.
+    embedded : Tensor, (asvs, D), optional
+        Embeddings of all ASVs, if the encoder is frozen.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Scalars; ``loss`` is the weighted sum.
+    """
+    batch = build_batch(task.studies, study, samples, tokens=embedded is None)
+    device = device_of(network)
+    asvs = _embed(network, task, batch, embedded)
+    tensors = to_tensors(batch, device)
+    hidden = None
+    if "abundance" in task.weights:
+        draw = torch.rand(batch.abundances.shape).to(device)
+        hidden = losses.hide_abundances(tensors.abundances, draw)
+    state = network.embed_samples(asvs, tensors, hidden)
+    found = {}
+    if "unifrac" in task.weights and batch.distances is not None:
+        actual = torch.from_numpy(batch.distances).to(device)
+        found["unifrac"] = losses.unifrac_loss(network.distances(state), actual)
+    if "nucleotide" in task.weights:
+        found["nucleotide"] = masked_nucleotide_loss(network, task.studies, batch)
+    if hidden is not None:
+        predicted = network.abundance_head(state.slots).float()
+        found["abundance"] = losses.abundance_loss(predicted, tensors.abundances, hidden)
+    if "target" in task.weights:
+        actual = torch.from_numpy(task.targets[samples]).to(device)
+        found["target"] = losses.target_loss(network.predict_target(state), actual)
+    total = sum(task.weights[name] * value for name, value in found.items())
+    return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
+
+
+def _embed(network: Network, task: Task, batch: Batch, embedded: Tensor | None) -> Tensor:
+    if embedded is not None:
+        rows = torch.from_numpy(batch.asvs).to(embedded.device)
+        return embedded.index_select(0, rows)
+    lengths = task.studies.asvs.lengths[batch.asvs]
+    tokens = torch.from_numpy(batch.tokens).to(device_of(network), non_blocking=True)
+    return network.embed_asvs(tokens, padded=bool(lengths.min() != lengths.max()))
+
+
+def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> Tensor:
+    """Predict masked nucleotides of a few of the batch's ASVs, apart from all other paths."""
+    number = min(MASKED_ASVS, len(batch.asvs))
+    chosen = batch.asvs[torch.randperm(len(batch.asvs))[:number].numpy()]
+    lengths = studies.asvs.lengths[chosen]
+    tokens = torch.from_numpy(asv_tokens(studies.asvs, chosen))
+    masked, hidden = losses.hide_nucleotides(tokens, torch.rand(tokens.shape))
+    device = device_of(network)
+    padded = bool(lengths.min() != lengths.max())
+    logits = network.predict_nucleotides(masked.to(device), padded)
+    return losses.nucleotide_loss(logits, tokens.to(device), hidden.to(device))

@@ -1,0 +1,47 @@
+"""TensorBoard events from a history: training and validation overlay under one name."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from torch.utils.tensorboard import SummaryWriter
+
+from ..storage.training_log import TENSORBOARD_EVENTS
+
+PARTS = ("train", "validation")
+
+
+def write_events(folder: str | Path, history: pd.DataFrame) -> None:
+    """Write a history as TensorBoard events.
+
+    A loss or metric stands under one name in both runs, ``train`` and ``validation``, so that
+    TensorBoard draws both curves into one chart. The files' names carry no host name.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the training log.
+    history : pd.DataFrame
+        One row an epoch.
+    """
+    for part in PARTS:
+        target = Path(folder) / TENSORBOARD_EVENTS[part]
+        target.parent.mkdir(parents=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            with SummaryWriter(scratch) as writer:
+                for name in history:
+                    _write_column(writer, part, name, history)
+            (events,) = Path(scratch).iterdir()
+            target.write_bytes(events.read_bytes())
+
+
+def _write_column(writer: SummaryWriter, part: str, name: str, history: pd.DataFrame) -> None:
+    prefix, _, rest = name.partition("_")
+    shared = prefix not in PARTS
+    if name == "epoch" or (shared and part != "train") or (not shared and prefix != part):
+        return
+    for epoch, value in zip(history["epoch"], history[name]):
+        if pd.notna(value):
+            writer.add_scalar(name if shared else rest, value, int(epoch), walltime=0)

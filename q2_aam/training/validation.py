@@ -1,0 +1,96 @@
+"""Losses and metrics on samples that do not train the weights; every one of them is scored."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..inference import SAMPLES_AT_ONCE, all_states, predict_distances, predict_targets
+from ..model import losses
+from ..model.network import Network
+from .randomness import seed_validation
+from .steps import Task, batch_losses
+
+
+@torch.no_grad()
+def validate(network: Network, task: Task, seed: int, embedded=None) -> dict[str, float]:
+    """Score the validation samples.
+
+    Parameters
+    ----------
+    network : Network
+    task : Task
+    seed : int
+        Of the masks, which are the same in every epoch.
+    embedded : Tensor, (asvs, D), optional
+        Embeddings of all ASVs, if the encoder is frozen.
+
+    Returns
+    -------
+    dict of str to float
+        ``loss`` and each ``…_loss``; UniFrac over all pairs of a study, with Pearson's
+        ``unifrac_r``; ``mean_absolute_error`` in the target's units.
+    """
+    network.eval()
+    scores = _masked_losses(network, task, seed, embedded)
+    states = [
+        (study, samples, all_states(network, task.studies, study, samples))
+        for study, samples in enumerate(task.validation)
+        if len(samples)
+    ]
+    if "unifrac" in task.weights:
+        scores |= _unifrac_scores(network, task, states)
+    if "target" in task.weights:
+        scores |= _target_scores(network, task, states)
+    network.train()
+    total = sum(task.weights[name] * scores.get(f"{name}_loss", 0.0) for name in task.weights)
+    return {"loss": total} | scores
+
+
+def _masked_losses(network, task: Task, seed: int, embedded) -> dict[str, float]:
+    """Average the losses that need masks over batches, weighted by their samples."""
+    masked = {name: task.weights[name] for name in task.weights if name.endswith(("ide", "ance"))}
+    if not masked:
+        return {}
+    only = Task(task.studies, task.training, task.validation, None, masked, task.monitored)
+    sums, number = dict.fromkeys((f"{name}_loss" for name in masked), 0.0), 0
+    for study, samples in enumerate(task.validation):
+        for start in range(0, len(samples), SAMPLES_AT_ONCE):
+            part = samples[start : start + SAMPLES_AT_ONCE]
+            seed_validation(seed, number)
+            found = batch_losses(network, only, study, part, embedded)
+            for name in sums:
+                sums[name] += float(found[name]) * len(part)
+            number += len(part)
+    return {name: value / number for name, value in sums.items()}
+
+
+def _unifrac_scores(network, task: Task, states) -> dict[str, float]:
+    squared, pairs, predicted, actual = 0.0, 0, [], []
+    for study, samples, state in states:
+        distances = task.studies.studies[study].distances
+        if distances is None or len(samples) < 2:
+            continue
+        upper = np.triu_indices(len(samples), 1)
+        predicted.append(predict_distances(network, state)[upper].astype(np.float64))
+        actual.append(distances.block(samples)[upper].astype(np.float64))
+        squared += float(np.square(predicted[-1] - actual[-1]).sum())
+        pairs += len(predicted[-1])
+    if not pairs:
+        return {}
+    left, right = np.concatenate(predicted), np.concatenate(actual)
+    spread = left.std() * right.std()
+    r = float(np.mean((left - left.mean()) * (right - right.mean())) / spread) if spread else 0.0
+    return {"unifrac_loss": squared / pairs, "unifrac_r": r}
+
+
+def _target_scores(network, task: Task, states) -> dict[str, float]:
+    ((_, samples, state),) = states
+    target = network.config.target
+    predicted = predict_targets(network, state)
+    actual = task.targets[samples].astype(np.float64) * target.scale + target.location
+    scaled = torch.from_numpy((predicted - actual) / target.scale)
+    return {
+        "target_loss": float(losses.target_loss(scaled, torch.zeros_like(scaled))),
+        "mean_absolute_error": float(np.abs(predicted - actual).mean()),
+    }

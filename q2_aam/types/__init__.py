@@ -1,0 +1,20 @@
+"""Semantic types, formats and transformers; they never need torch."""
+
+from ._formats import (
+    AAMModelDirectoryFormat,
+    AAMTrainingLogDirectoryFormat,
+    PredictionIntervalsDirectoryFormat,
+    PredictionIntervalsFormat,
+)
+from ._types import AAMEncoder, AAMRegressor, AAMTrainingLog, PredictionIntervals
+
+__all__ = [
+    "AAMEncoder",
+    "AAMModelDirectoryFormat",
+    "AAMRegressor",
+    "AAMTrainingLog",
+    "AAMTrainingLogDirectoryFormat",
+    "PredictionIntervals",
+    "PredictionIntervalsDirectoryFormat",
+    "PredictionIntervalsFormat",
+]

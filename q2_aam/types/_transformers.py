@@ -1,0 +1,38 @@
+"""Views of q2-aam's artifacts."""
+
+import pandas as pd
+import qiime2
+
+from ..storage.intervals import write_intervals
+from ._formats import AAMTrainingLogDirectoryFormat, PredictionIntervalsFormat
+
+
+def intervals_to_frame(intervals: PredictionIntervalsFormat) -> pd.DataFrame:
+    """Read prediction intervals as a table."""
+    return intervals.to_frame()
+
+
+def intervals_to_metadata(intervals: PredictionIntervalsFormat) -> qiime2.Metadata:
+    """Read prediction intervals as Metadata."""
+    return qiime2.Metadata(intervals.to_frame())
+
+
+def frame_to_intervals(frame: pd.DataFrame) -> PredictionIntervalsFormat:
+    """Store prediction intervals."""
+    intervals = PredictionIntervalsFormat()
+    with intervals.open() as file:
+        write_intervals(file, frame)
+    return intervals
+
+
+def training_log_to_metadata(log: AAMTrainingLogDirectoryFormat) -> qiime2.Metadata:
+    """Read the history of a training run as Metadata, one row an epoch."""
+    return qiime2.Metadata.load(str(log.path / "history.tsv"))
+
+
+TRANSFORMERS = (
+    intervals_to_frame,
+    intervals_to_metadata,
+    frame_to_intervals,
+    training_log_to_metadata,
+)

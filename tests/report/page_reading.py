@@ -1,0 +1,194 @@
+"""Pages as tests see them, and studies and logs to make them from."""
+
+import re
+import shutil
+import subprocess
+import zipfile
+from functools import cached_property
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from q2_aam.report.evaluated_samples import join_evaluated_samples
+from q2_aam.report.regression import write_regression_page
+from q2_aam.storage.training_log import (
+    SAMPLES_USED_FOR_TRAINING,
+    TENSORBOARD_EVENTS,
+    Setting,
+    TrainingLog,
+    write_training_log,
+)
+
+HOSTILE = [
+    "<script>document.title='hacked'</script>",
+    "quo\"ted' & <b>bold</b>",
+    "{{7*7}}",
+    "=cmd()",
+    "</script><img src=x onerror=\"document.title='hacked'\">",
+    "{% include 'x' %}",
+    "naïve-☃",
+]
+LARGEST_QZV = 2_500_000
+
+
+class Page(HTMLParser):
+    """A page as a test sees it: its text, and what it would load or link."""
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder = folder
+        self.text, self.loads, self.links, self.tags = "", [], [], []
+        self._inside_script = False
+        self.source = (folder / "index.html").read_bytes().decode("ascii")
+        self.feed(self.source)
+        self.text = re.sub(r"\s+", " ", self.text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self._inside_script = tag == "script"
+        if tag == "a":
+            self.links.append(attributes.get("href"))
+        else:
+            self.loads += [attributes[name] for name in ("src", "href") if name in attributes]
+
+    def handle_endtag(self, tag):
+        self._inside_script = False
+        if tag in ("td", "th", "dt", "dd"):
+            self.text += " "
+
+    def handle_data(self, data):
+        if not self._inside_script:
+            self.text += data
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Read a download as pandas would, ids as text."""
+        path = self.folder / "downloads" / f"{name}.tsv"
+        return pd.read_csv(
+            path, sep="\t", dtype={"id": str}, keep_default_na=False, na_values=[""]
+        ).set_index("id")
+
+    def archive_size(self) -> int:
+        """Bytes of the page as QIIME 2 would zip it."""
+        target = self.folder.parent / f"{self.folder.name}.qzv"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in self.folder.rglob("*"):
+                archive.write(path, path.relative_to(self.folder))
+        return target.stat().st_size
+
+    @cached_property
+    def drawn_in_browser(self) -> str:
+        """Open the page in Chromium without network and return what it became."""
+        browser = shutil.which("chromium") or shutil.which("chromium-browser")
+        if browser is None:
+            pytest.skip("chromium is not installed")
+        command = [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={self.folder.parent / 'chromium'}",
+            "--virtual-time-budget=10000",
+            "--enable-logging=stderr",
+            "--dump-dom",
+            (self.folder / "index.html").as_uri(),
+        ]
+        run = subprocess.run(command, capture_output=True, timeout=120, check=True)
+        messages = run.stderr.decode("utf-8", "replace").splitlines()
+        assert not [line for line in messages if "CONSOLE" in line]
+        return run.stdout.decode("utf-8")
+
+
+def assert_only_our_scripts(page: Page) -> None:
+    """Check that no name added a script: the frame's three, one per chart, data, Vega and ours."""
+    assert page.tags.count("script") == 3 + page.tags.count("figure") + 3
+
+
+def layers_of(chart) -> list[dict]:
+    """Give a chart's layers, each with its own records under ``records``."""
+    content = chart.to_dict()
+    layers = content["layer"]
+    for layer in layers:
+        data = layer.get("data", content.get("data"))
+        layer["records"] = content.get("datasets", {}).get(data["name"])
+    return layers
+
+
+def make_study(n_samples: int, seed: int = 0, ids: list[str] | None = None) -> dict:
+    random = np.random.default_rng(seed)
+    ids = [f"sample {place}" for place in range(n_samples)] if ids is None else ids
+    truth = pd.Series(random.uniform(0, 24, n_samples), index=ids, name="month")
+    predictions = truth * 0.8 + random.normal(0, 2, n_samples)
+    intervals = pd.DataFrame({"lower": predictions - 4, "upper": predictions + 4})
+    baseline = truth * 0.6 + random.normal(0, 3, n_samples)
+    groups = pd.Series(np.resize([f"child {n}" for n in range(10)], n_samples), ids, name="child")
+    return {
+        "predictions": predictions,
+        "truth": truth,
+        "intervals": intervals,
+        "baseline_predictions": baseline,
+        "groups": groups,
+    }
+
+
+def make_history(n_epochs: int) -> pd.DataFrame:
+    epochs = np.arange(1, n_epochs + 1)
+    falling = np.exp(-epochs / 5)
+    return pd.DataFrame(
+        {
+            "epoch": epochs,
+            "learning_rate": 1e-3 * falling,
+            "gradient_norm": np.where(epochs == 2, np.nan, 1 + falling),
+            "seconds": 1.5,
+            "samples_per_second": 40.0,
+            "train_loss": falling,
+            "validation_loss": falling + 0.1,
+            "validation_unifrac_r": 1 - falling,
+            f"train_{HOSTILE[0]}": falling,
+        },
+        index=[f"epoch {epoch}" for epoch in epochs],
+    )
+
+
+def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
+    for name in TENSORBOARD_EVENTS.values():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(f"events of {name}".encode())
+    settings = [
+        Setting("random_seed", 0, "default", ""),
+        Setting("device", "cpu", "automatic", HOSTILE[1]),
+        Setting("epochs", 30, "user", ""),
+        Setting("covariate_columns", [HOSTILE[2]], "user", ""),
+    ]
+    summary = {
+        "action": "fit_regressor",
+        "kept_epoch": 12,
+        "epochs_run": 22,
+        "stop_reason": "the validation loss did not improve for 10 epochs",
+        "model": {"description": [f"It reads {HOSTILE[4]}."], "parameters": 123456},
+        "data": [
+            {"what": SAMPLES_USED_FOR_TRAINING, "count": 600, "examples": HOSTILE[:5]},
+            {"what": f"samples dropped: no value in '{HOSTILE[0]}'", "count": 3},
+        ],
+        "target": {
+            "name": HOSTILE[0],
+            "training_mean": 9.5,
+            "training_min": 0.0,
+            "training_max": 24.0,
+        },
+        "environment": {"q2-aam": "0.1.0", "threads": 2},
+    }
+    log = TrainingLog(make_history(22), settings, summary)
+    write_training_log(folder, log)
+    return folder, log
+
+
+def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
+    folder.mkdir()
+    write_regression_page(folder, join_evaluated_samples(**study), log)
+    return Page(folder)

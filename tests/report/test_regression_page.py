@@ -1,0 +1,158 @@
+import re
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import qiime2
+from page_reading import (
+    HOSTILE,
+    LARGEST_QZV,
+    Page,
+    assert_only_our_scripts,
+    layers_of,
+    make_study,
+    write_study_page,
+)
+
+from q2_aam.report.drawn_points import MOST_POINTS, point_records
+from q2_aam.report.evaluated_samples import join_evaluated_samples
+from q2_aam.report.regression_charts import (
+    chart_error_distribution,
+    chart_predicted_against_actual,
+    fit_line,
+    median_error_by_range,
+)
+
+
+def test_hostile_names_are_text(regression_page, as_html):
+    source = regression_page.source
+    for text in HOSTILE:
+        assert (
+            as_html(text) in source
+            or as_html(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in source
+        )
+        assert " ".join(text.split()) in regression_page.text
+    assert "<script>document.title" not in source
+    assert "</script><img" not in source
+    assert "{{7*7}}" in source
+    assert_only_our_scripts(regression_page)
+
+
+def test_predictions_parse_back_to_the_numbers(regression_page, hostile_study):
+    table = regression_page.table("predictions")
+    assert set(table.index) == set(hostile_study["truth"].index)
+    pd.testing.assert_series_equal(
+        table["predicted"], hostile_study["predictions"][table.index], check_names=False, rtol=1e-9
+    )
+    np.testing.assert_allclose(table["actual"], hostile_study["truth"][table.index], rtol=1e-9)
+    np.testing.assert_allclose(table["error"], table["predicted"] - table["actual"], atol=1e-7)
+    metadata = qiime2.Metadata.load(str(regression_page.folder / "downloads" / "predictions.tsv"))
+    assert metadata.get_column("lower").to_series().notna().all()
+
+
+def test_scores_parse_back_and_agree_with_the_predictions(regression_page):
+    scores = regression_page.table("scores")
+    table = regression_page.table("predictions")
+    value = scores.loc["this model: mean_absolute_error", "value"]
+    assert value == pytest.approx(table["error"].abs().mean())
+    baseline = scores.loc["baseline: mean_absolute_error", "value"]
+    assert baseline == pytest.approx((table["baseline"] - table["actual"]).abs().mean())
+    groups = regression_page.table("groups")
+    assert groups["samples"].sum() == len(table)
+
+
+def test_counts_of_samples_are_on_the_page_and_in_the_download(regression_page):
+    counts = regression_page.table("samples")["count"]
+    assert counts["samples evaluated here: predicted, and with a true value"] == 60
+    assert "samples evaluated here" in regression_page.text
+    assert "When the model was trained" in regression_page.text
+
+
+def test_samples_that_trained_the_model_are_pointed_out(regression_page):
+    assert "were used to fit the model" in regression_page.text
+
+
+def test_the_browser_draws_a_point_and_an_interval_for_every_sample(regression_page):
+    chart = regression_page.drawn_in_browser.split('id="predicted-against-actual"')[1]
+    chart = chart.split("</svg>")[0]
+    points = re.search(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', chart, re.S).group(1)
+    assert points.count("<path") == 60
+    intervals = re.search(r'<g class="mark-rule role-mark[^>]*>(.*?)</g>', chart, re.S).group(1)
+    assert intervals.count("<line") == 60
+
+
+def test_the_smallest_input_makes_a_page(tmp_path):
+    study = make_study(1)
+    page = write_study_page(
+        tmp_path / "page", {name: study[name] for name in ("predictions", "truth")}
+    )
+    assert "over 1 sample" in page.text
+    assert "baseline" not in page.source.split("<main")[1].split("</main>")[0].lower()
+
+
+@pytest.fixture(scope="module")
+def large_page(tmp_path_factory):
+    started = time.monotonic()
+    folder = tmp_path_factory.mktemp("large") / "page"
+    page = write_study_page(folder, make_study(8000))
+    page.seconds = time.monotonic() - started
+    return page
+
+
+def test_thousands_of_points_stay_small_and_quick(large_page):
+    assert large_page.archive_size() < LARGEST_QZV
+    assert f"Drawn are {MOST_POINTS:,} of the 8,000 samples" in large_page.text
+    assert len(large_page.table("predictions")) == 8000
+    assert large_page.seconds < 60
+
+
+def test_the_worst_predicted_are_always_drawn(large_page):
+    worst = large_page.table("predictions")["error"].abs().idxmax()
+    assert f'"sample":"{worst}"' in large_page.source
+
+
+def test_every_sample_is_a_point_of_the_chart():
+    samples = join_evaluated_samples(**make_study(30))
+    assert {record["sample"] for record in point_records(samples.frame)} == set(samples.frame.index)
+    layers = layers_of(chart_predicted_against_actual(samples, 30))
+    assert [layer["mark"]["type"] for layer in layers] == ["rule", "point", "line", "line"]
+    scales = [layers[1]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
+    assert scales[0] == scales[1]
+
+
+def test_the_histogram_counts_every_sample_and_has_an_edge_at_zero():
+    samples = join_evaluated_samples(**make_study(500))
+    bars = layers_of(chart_error_distribution(samples))[0]["records"]
+    assert sum(bar["samples"] for bar in bars) == 500
+    assert any(bar["from"] == 0 for bar in bars)
+
+
+@pytest.mark.parametrize("error", [0.0, 1.0, -1e6])
+def test_equal_errors_can_be_drawn(error):
+    truth = pd.Series([1.0, 2.0, 3.0], index=list("abc"), name="ph")
+    samples = join_evaluated_samples(truth + error, truth)
+    bars = layers_of(chart_error_distribution(samples))[0]["records"]
+    assert sum(bar["samples"] for bar in bars) == 3
+
+
+def test_lines_are_those_of_numpy():
+    samples = join_evaluated_samples(**make_study(100))
+    actual, predicted = samples.frame["actual"], samples.frame["predicted"]
+    assert fit_line(actual, predicted) == pytest.approx(tuple(np.polyfit(actual, predicted, 1)))
+    assert fit_line(actual * 0 + 3, predicted) is None
+    assert len(median_error_by_range(samples.frame)) == 10
+    assert median_error_by_range(samples.frame[:10]) == []
+
+
+def test_the_action_writes_the_page(tmp_path):
+    pytest.importorskip("q2_aam.types._formats")
+    from q2_aam.actions.evaluate_regression import evaluate_regression
+
+    study = make_study(20)
+    for name in ("truth", "groups"):
+        study[name].index.name = "id"
+    study["truth"] = qiime2.NumericMetadataColumn(study["truth"])
+    study["groups"] = qiime2.CategoricalMetadataColumn(study["groups"])
+    evaluate_regression(str(tmp_path), **study)
+    assert "over 20 samples" in Page(tmp_path).text

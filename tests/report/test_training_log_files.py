@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import qiime2
+
+from q2_aam.errors import AAMError
+from q2_aam.storage.training_log import (
+    HISTORY,
+    SETTINGS,
+    SUMMARY,
+    TENSORBOARD_EVENTS,
+    Setting,
+    TrainingLog,
+    read_training_log,
+    write_training_log,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "train_loss": [0.1, 1 / 3], "gradient_norm": [np.inf, np.nan]},
+        index=["epoch 1", "epoch 2"],
+    )
+    settings = [Setting("epochs", np.int64(2), "user", "because")]
+    for name in TENSORBOARD_EVENTS.values():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"events")
+    write_training_log(tmp_path, TrainingLog(history, settings, {"kept_epoch": 2}))
+    return tmp_path
+
+
+def test_a_log_reads_back_as_it_was_written(folder):
+    log = read_training_log(folder)
+    assert log.history["train_loss"].tolist() == [0.1, 1 / 3]
+    assert log.history["gradient_norm"].isna().all()
+    assert log.settings == [Setting("epochs", 2, "user", "because")]
+    assert log.summary == {"kept_epoch": 2}
+
+
+def test_the_history_is_qiime2_metadata(folder):
+    metadata = qiime2.Metadata.load(str(folder / HISTORY))
+    assert metadata.ids == ("epoch 1", "epoch 2")
+    assert metadata.get_column("train_loss").to_series().tolist() == [0.1, 1 / 3]
+
+
+def test_writing_refuses_what_json_cannot_hold(folder):
+    log = read_training_log(folder)
+    with pytest.raises(ValueError):
+        write_training_log(folder, TrainingLog(log.history, [], {"kept_epoch": float("nan")}))
+
+
+@pytest.mark.parametrize("name", [HISTORY, SETTINGS, SUMMARY, *TENSORBOARD_EVENTS.values()])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(AAMError, match="lacks .*" + name.replace(".", r"\.")):
+        read_training_log(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (HISTORY, "", "column 'id'"),
+        (HISTORY, "id\ttrain_loss\nepoch 1\t0.1\n", "no epochs"),
+        (HISTORY, "id\tepoch\nepoch 1\tone\n", "text in the columns 'epoch'"),
+        (HISTORY, "id\tepoch\tx\nepoch 1\t\t1\n", "without an epoch"),
+        (SETTINGS, "{}", "not a list"),
+        (SETTINGS, '[{"name": "epochs"}]', "without exactly"),
+        (
+            SETTINGS,
+            json.dumps([{"name": "a", "value": 1, "chosen_by": "nobody", "why": ""}]),
+            "who chose 'a'",
+        ),
+        (SUMMARY, "[]", "not a table"),
+        (SUMMARY, "{", "not valid JSON"),
+        (SUMMARY, '{"kept_epoch": NaN}', "not valid JSON"),
+        (SUMMARY, '{"data": [{"what": "x"}]}', "without 'what' and 'count'"),
+        (SUMMARY, '{"model": "large"}', "under 'model'"),
+        (SUMMARY, '{"kept_epoch": "last"}', "under 'kept_epoch'"),
+        (SUMMARY, '{"target": {"training_mean": "high"}}', "under 'training_mean'"),
+        (SUMMARY, "[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_damage_is_explained(folder, name, content, message):
+    (folder / name).write_text(content)
+    with pytest.raises(AAMError, match=message):
+        read_training_log(folder)

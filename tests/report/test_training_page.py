@@ -1,0 +1,97 @@
+import zipfile
+
+import pytest
+from page_reading import (
+    HOSTILE,
+    Page,
+    assert_only_our_scripts,
+    layers_of,
+    make_history,
+    make_log_folder,
+)
+
+from q2_aam.report.training_charts import chart_pair, chart_single, paired_names
+from q2_aam.report.training_words import single_names, write_headline, write_warnings
+from q2_aam.storage.training_log import TENSORBOARD_EVENTS
+
+
+def test_hostile_names_are_text(training_page):
+    for text in HOSTILE[:5]:
+        assert " ".join(text.split()) in training_page.text
+    assert "<script>document.title" not in training_page.source
+    assert_only_our_scripts(training_page)
+
+
+def test_curves_settings_data_and_model_are_shown(training_page):
+    for words in (
+        "Training: fit_regressor",
+        "Training ran for 22 epochs and stopped: the validation loss did not improve",
+        "The weights of epoch 12 were kept (validation loss 0.191, training loss 0.0907)",
+        "123,456 parameters",
+        "with a mean of 9.5",
+        "q2-aam, for this data",
+        "samples used for training 600",
+    ):
+        assert words in training_page.text, words
+
+
+def test_what_the_user_chose_comes_first(training_page):
+    table = training_page.text.split("Chosen by Why")[1]
+    assert table.index("epochs 30 you") < table.index("device cpu")
+    assert table.index("device cpu") < table.index("random_seed 0 default")
+
+
+def test_downloads_parse_back(training_page):
+    history = training_page.table("history")
+    expected = make_history(22)
+    assert history["train_loss"].tolist() == pytest.approx(expected["train_loss"].tolist())
+    assert history["gradient_norm"].isna().sum() == 1
+    assert training_page.table("settings").loc["epochs", "chosen_by"] == "user"
+    assert training_page.table("data").loc["samples used for training", "count"] == 600
+
+
+def test_tensorboard_events_unpack_to_a_log_folder(training_page):
+    archive = zipfile.ZipFile(training_page.folder / "downloads" / "tensorboard.zip")
+    assert archive.namelist() == list(TENSORBOARD_EVENTS.values())
+    assert archive.read("tensorboard/train/events.out.tfevents.aam").startswith(b"events of")
+    assert "tensorboard --logdir tensorboard" in training_page.text
+
+
+def test_a_chart_holds_both_parts_and_marks_the_kept_epoch():
+    history = make_history(22)
+    layers = layers_of(chart_pair(history, "loss", "Loss", kept_epoch=12))
+    assert [layer["mark"]["type"] for layer in layers] == ["rule", "text", "line"]
+    assert layers[0]["records"][0]["epoch"] == 12
+    assert len(layers[2]["records"]) == 44
+
+
+def test_blanks_are_left_out_and_an_unknown_kept_epoch_is_not_marked():
+    history = make_history(5)
+    layers = layers_of(chart_single(history, "gradient_norm", "Norm", kept_epoch=None))
+    assert [record["epoch"] for record in layers[0]["records"]] == [1, 3, 4, 5]
+
+
+def test_curves_are_found_by_the_names_of_their_columns():
+    history = make_history(3)
+    assert paired_names(history) == ["loss", "unifrac_r", HOSTILE[0]]
+    assert single_names(history[["epoch", "learning_rate"]]) == ["learning_rate"]
+
+
+def test_a_history_suggests_what_to_do():
+    history = make_history(5)
+    assert write_warnings({"kept_epoch": 3}, history) == []
+    assert "more epochs may help" in write_warnings({"kept_epoch": 5}, history)[0]
+    assert "after the first epoch" in write_warnings({"kept_epoch": 1}, history)[0]
+    without = history.drop(columns="validation_loss")
+    assert "unseen samples" in write_warnings({}, without)[0]
+    assert write_headline({}, history) == "Training ran for 5 epochs."
+
+
+def test_the_action_writes_the_page(tmp_path):
+    pytest.importorskip("q2_aam.types._formats")
+    from q2_aam.actions.summarize_training import summarize_training
+
+    folder, _ = make_log_folder(tmp_path / "log")
+    (tmp_path / "page").mkdir()
+    summarize_training(str(tmp_path / "page"), folder)
+    assert "22 epochs" in Page(tmp_path / "page").text
