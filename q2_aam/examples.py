@@ -1,5 +1,6 @@
 """Usage examples on the demo study; shown in --help and run as tests."""
 
+from functools import lru_cache
 from importlib import resources
 
 import qiime2
@@ -46,15 +47,60 @@ def _distances() -> qiime2.Artifact:
     return qiime2.Artifact.import_data("DistanceMatrix", matrix)
 
 
+@lru_cache
+def _fit_results():
+    """Fit once for all examples that start from a model."""
+    from qiime2.plugins import aam
+
+    return aam.actions.fit_regressor(
+        table=_table(),
+        sequences=_sequences(),
+        metadata=_metadata().get_column("month"),
+        distance_matrix=_distances(),
+        epochs=2,
+    )
+
+
+def _regressor() -> qiime2.Artifact:
+    return _fit_results().regressor
+
+
+def _training_log() -> qiime2.Artifact:
+    return _fit_results().training_log
+
+
+@lru_cache
+def _predict_results():
+    from qiime2.plugins import aam
+
+    return aam.actions.predict_regression(
+        table=_table(), sequences=_sequences(), regressor=_regressor(), interval=0.5
+    )
+
+
+def _predictions() -> qiime2.Artifact:
+    return _predict_results().predictions
+
+
+def _intervals() -> qiime2.Artifact:
+    return _predict_results().intervals
+
+
 def _study(use):
     return use.init_artifact("table", _table), use.init_artifact("sequences", _sequences)
 
 
-def _column(use, name: str):
-    return use.get_metadata_column(name, name, use.init_metadata("metadata", _metadata))
+def _columns(use):
+    metadata = use.init_metadata("metadata", _metadata)
+    return (
+        use.get_metadata_column("month", "month", metadata),
+        use.get_metadata_column("studyid", "studyid", metadata),
+    )
 
 
-def _pretrained(use, table, sequences):
+def pretrain(use):
+    """Pretrain for two epochs on one study."""
+    table, sequences = _study(use)
     encoder, training_log = use.action(
         use.UsageAction("aam", "pretrain"),
         use.UsageInputs(
@@ -65,34 +111,6 @@ def _pretrained(use, table, sequences):
         ),
         use.UsageOutputNames(encoder="encoder", training_log="pretraining_log"),
     )
-    return encoder, training_log
-
-
-def _fitted(use, table, sequences):
-    month = _column(use, "month")
-    regressor, training_log = use.action(
-        use.UsageAction("aam", "fit_regressor"),
-        use.UsageInputs(
-            table=table, sequences=sequences, metadata=month, groups=_column(use, "studyid"), epochs=2
-        ),
-        use.UsageOutputNames(regressor="regressor", training_log="training_log"),
-    )
-    return regressor, training_log, month
-
-
-def _predicted(use, table, sequences):
-    regressor, _, month = _fitted(use, table, sequences)
-    predictions, intervals = use.action(
-        use.UsageAction("aam", "predict_regression"),
-        use.UsageInputs(table=table, sequences=sequences, regressor=regressor, interval=0.5),
-        use.UsageOutputNames(predictions="predictions", intervals="intervals"),
-    )
-    return predictions, intervals, month
-
-
-def pretrain(use):
-    """Pretrain for two epochs on one study."""
-    encoder, training_log = _pretrained(use, *_study(use))
     encoder.assert_output_type(semantic_type="AAMEncoder")
     training_log.assert_has_line_matching(path="history.tsv", expression="^epoch 2\t")
 
@@ -100,11 +118,10 @@ def pretrain(use):
 def split_samples(use):
     """Hold out a fifth of the children."""
     table, _ = _study(use)
+    month, child = _columns(use)
     training_table, test_table = use.action(
         use.UsageAction("aam", "split_samples"),
-        use.UsageInputs(
-            table=table, metadata=_column(use, "month"), groups=_column(use, "studyid"), test_size=0.2
-        ),
+        use.UsageInputs(table=table, metadata=month, groups=child, test_size=0.2),
         use.UsageOutputNames(training_table="training_table", test_table="test_table"),
     )
     training_table.assert_output_type(semantic_type="FeatureTable[Frequency]")
@@ -112,15 +129,31 @@ def split_samples(use):
 
 
 def fit_regressor(use):
-    """Fit the age in months, children kept together."""
-    regressor, training_log, _ = _fitted(use, *_study(use))
+    """Fit the age in months, samples of a child kept together."""
+    table, sequences = _study(use)
+    month, child = _columns(use)
+    regressor, training_log = use.action(
+        use.UsageAction("aam", "fit_regressor"),
+        use.UsageInputs(table=table, sequences=sequences, metadata=month, groups=child, epochs=2),
+        use.UsageOutputNames(regressor="regressor", training_log="training_log"),
+    )
     regressor.assert_output_type(semantic_type="AAMRegressor")
     training_log.assert_has_line_matching(path="summary.json", expression='"name": "month"')
 
 
 def predict_regression(use):
     """Predict the age of each sample."""
-    predictions, intervals, _ = _predicted(use, *_study(use))
+    table, sequences = _study(use)
+    predictions, intervals = use.action(
+        use.UsageAction("aam", "predict_regression"),
+        use.UsageInputs(
+            table=table,
+            sequences=sequences,
+            regressor=use.init_artifact("regressor", _regressor),
+            interval=0.5,
+        ),
+        use.UsageOutputNames(predictions="predictions", intervals="intervals"),
+    )
     predictions.assert_has_line_matching(path="predictions.tsv", expression="\tprediction$")
     intervals.assert_has_line_matching(path="intervals.tsv", expression="^id\tlower\tupper$")
 
@@ -128,10 +161,13 @@ def predict_regression(use):
 def predict_distances(use):
     """Predict the distances between samples from their DNA."""
     table, sequences = _study(use)
-    encoder, _ = _pretrained(use, table, sequences)
     (distance_matrix,) = use.action(
         use.UsageAction("aam", "predict_distances"),
-        use.UsageInputs(table=table, sequences=sequences, model=encoder),
+        use.UsageInputs(
+            table=table,
+            sequences=sequences,
+            model=use.init_artifact("regressor", _regressor),
+        ),
         use.UsageOutputNames(distance_matrix="predicted_unifrac"),
     )
     distance_matrix.assert_output_type(semantic_type="DistanceMatrix")
@@ -139,10 +175,15 @@ def predict_distances(use):
 
 def evaluate_regression(use):
     """Compare predicted and true ages."""
-    predictions, intervals, month = _predicted(use, *_study(use))
+    month, child = _columns(use)
     (visualization,) = use.action(
         use.UsageAction("aam", "evaluate_regression"),
-        use.UsageInputs(predictions=predictions, intervals=intervals, truth=month),
+        use.UsageInputs(
+            predictions=use.init_artifact("predictions", _predictions),
+            intervals=use.init_artifact("intervals", _intervals),
+            truth=month,
+            groups=child,
+        ),
         use.UsageOutputNames(visualization="evaluation"),
     )
     visualization.assert_output_type(semantic_type="Visualization")
@@ -150,10 +191,9 @@ def evaluate_regression(use):
 
 def summarize_training(use):
     """Look at the losses of a training run."""
-    _, training_log, _ = _fitted(use, *_study(use))
     (visualization,) = use.action(
         use.UsageAction("aam", "summarize_training"),
-        use.UsageInputs(training_log=training_log),
+        use.UsageInputs(training_log=use.init_artifact("training_log", _training_log)),
         use.UsageOutputNames(visualization="training_summary"),
     )
     visualization.assert_output_type(semantic_type="Visualization")

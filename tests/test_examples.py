@@ -1,0 +1,18 @@
+"""Every usage example runs, with its assertions."""
+
+import pytest
+import qiime2.sdk
+from qiime2.sdk.usage import ExecutionUsage
+
+
+def actions():
+    """Name all actions of the plugin."""
+    return sorted(qiime2.sdk.PluginManager().plugins["aam"].actions)
+
+
+@pytest.mark.parametrize("name", actions())
+def test_example_runs(name):
+    action = qiime2.sdk.PluginManager().plugins["aam"].actions[name]
+    assert action.examples
+    for example in action.examples.values():
+        example(ExecutionUsage())
