@@ -43,8 +43,8 @@ def interval_half_width(target: TargetConfig, level: float) -> float:
     rank = math.ceil((number + 1) * level)
     if rank > number:
         warnings.warn(
-            f"{counted(number, 'validation sample')} cannot support {level:.0%} intervals: these are "
-            f"as wide as the largest error among them, about {number / (number + 1):.0%}.",
+            f"{counted(number, 'validation sample')} cannot support {level:.0%} intervals: these "
+            f"are as wide as the largest error among them, about {number / (number + 1):.0%}.",
             stacklevel=2,
         )
     return target.residuals[min(rank, number) - 1]

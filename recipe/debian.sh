@@ -33,7 +33,7 @@ prepare_debian() {
 # The folder is part of the key: an environment that was copied or moved is completed anew.
 set_up_key() {
     { printf '%s\n' "$PROJECT"
-      /usr/bin/python3 --version
+      /usr/bin/python3 --version 2>/dev/null || true
       cat setup.py recipe/setup.sh recipe/debian.sh recipe/constraints.txt
     } | sha256sum | cut -d ' ' -f 1
 }

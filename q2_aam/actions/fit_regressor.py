@@ -96,9 +96,7 @@ def fit_regressor(
         "freeze_encoder": freeze_encoder,
         "random_seed": random_seed,
     }
-    settings, accelerator = start_run(
-        journal, training, DEFAULT, (device, precision, threads)
-    )
+    settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
     journal.chose(
         "target_scaling", target_scaling,
         "default" if target_scaling == DEFAULT["target_scaling"] else "user",
@@ -107,9 +105,7 @@ def fit_regressor(
         network = pretraining.new_network(config, studies, random_seed, accelerator.device)
     else:
         network = pretraining.continued_network(config, arrays, random_seed, accelerator.device)
-    progress, reason = fitting.fit(
-        network, studies, values, split, settings, accelerator, journal
-    )
+    progress, reason = fitting.fit(network, studies, values, split, settings, accelerator, journal)
     return store_run(network, journal.log(network, progress, reason))
 
 
@@ -129,9 +125,7 @@ def read_labelled(table, metadata, groups, missing_samples: str, journal) -> Lab
     journal.dropped(labels.dropped)
     if groups is None:
         return Labelled(samples.select(labels.values.index), labels.values, None)
-    grouped = group_labels(
-        samples.select(labels.values.index), groups.to_series(), missing_samples
-    )
+    grouped = group_labels(samples.select(labels.values.index), groups.to_series(), missing_samples)
     journal.dropped(grouped.dropped)
     journal.found(f"groups in '{groups.name}'", grouped.values.nunique())
     require_enough(len(grouped.values), f"learning '{metadata.name}'")

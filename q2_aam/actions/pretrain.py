@@ -80,9 +80,7 @@ def pretrain(
         "validation_size": validation_size,
         "random_seed": random_seed,
     }
-    settings, accelerator = start_run(
-        journal, training, DEFAULT, (device, precision, threads)
-    )
+    settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
     if arrays is None:
         network = pretraining.new_network(config, studies, random_seed, accelerator.device)
     else:
@@ -111,7 +109,7 @@ def read_pairs(tables, matrices, missing_samples: str, journal):
             "for each table, in the same order."
         )
     samples, distances = [], []
-    for number, (table, matrix) in enumerate(zip(tables, matrices), start=1):
+    for number, (table, matrix) in enumerate(zip(tables, matrices, strict=True), start=1):
         study = f" {number}" if len(tables) > 1 else ""
         with (matrix.path / "distance-matrix.tsv").open(encoding="utf-8-sig") as lines:
             ids, values = parse_distances(lines)

@@ -63,8 +63,8 @@ def match_samples(
     if missing and missing_samples == "error":
         raise AAMError(
             f"{counted(len(missing), 'sample')} of {len(wanted):,} in the table are not in {name}, "
-            f"such as {examples(missing)}.\nSet 'missing_samples' to 'ignore' to leave them out, or "
-            f"complete {name}."
+            f"such as {examples(missing)}.\nSet 'missing_samples' to 'ignore' to leave them out, "
+            f"or complete {name}."
         )
     return shared, missing
 
@@ -132,8 +132,8 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
     require_enough(len(values), f"learning '{column.name}'")
     if values.nunique() == 1:
         raise AAMError(
-            f"All {len(values):,} samples have the same '{column.name}' ({values.iloc[0]:g}): there "
-            "is nothing to learn. Choose another column."
+            f"All {len(values):,} samples have the same '{column.name}' ({values.iloc[0]:g}): "
+            "there is nothing to learn. Choose another column."
         )
     return Labels(values, labels.dropped)
 
@@ -147,13 +147,20 @@ def group_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
         If there are fewer than two groups.
     """
     labels = _present(table, column, missing_samples)
-    values = labels.values.map(lambda value: f"{value:g}" if isinstance(value, float) else value)
+    values = labels.values.map(_group_name)
     if values.nunique() < 2:
         raise AAMError(
-            f"The groups column '{column.name}' has one group only ({examples(values.unique())}), so "
-            "that none can be held out. Choose another column or leave 'groups' out."
+            f"The groups column '{column.name}' has one group only ({examples(values.unique())}), "
+            "so that none can be held out. Choose another column or leave 'groups' out."
         )
     return Labels(values.astype(str), labels.dropped)
+
+
+def _group_name(value: str | float) -> str:
+    """Write a number as people do, with all of its digits: 1234567.0 as ``1234567``."""
+    if isinstance(value, float):
+        return np.format_float_positional(value, trim="-")
+    return value
 
 
 def _present(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:

@@ -54,11 +54,12 @@ def parse_distances(lines) -> tuple[list[str], np.ndarray]:
         If the text is not a square matrix of numbers in [0, 1], symmetric and without NaN.
     """
     ids = _header(lines)
-    types = {0: str} | {column: np.float32 for column in range(1, len(ids) + 1)}
+    blanks = {column: ["nan", "NaN", ""] for column in range(1, len(ids) + 1)}
+    types = {0: str} | dict.fromkeys(range(1, len(ids) + 1), np.float32)
     try:
         frame = pd.read_csv(
             lines, sep="\t", header=None, dtype=types, quoting=3, comment=None,
-            keep_default_na=False, na_values={c: ["nan", "NaN", ""] for c in range(1, len(ids) + 1)},
+            keep_default_na=False, na_values=blanks,
         )  # fmt: skip
     except ValueError as error:
         raise AAMError(f"The distance matrix is not a table of numbers: {error}") from error
@@ -90,7 +91,7 @@ def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:
         nan = np.isnan(rows) & off_diagonal
         outside = ((rows < -TOLERANCE) | (rows > 1 + TOLERANCE)) & off_diagonal
         asymmetric = (np.abs(rows - mirrored) > TOLERANCE) & off_diagonal
-        for found, where in zip(faults.values(), (nan, outside, asymmetric)):
+        for found, where in zip(faults.values(), (nan, outside, asymmetric), strict=True):
             found.extend((start + row, column) for row, column in np.argwhere(where))
     for what, found in faults.items():
         if found:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from ..errors import AAMError, counted, examples
 
 SHORTEST = 20  # shorter "DNA" is more likely a name such as CAT
-_DNA = re.compile(r"[ACGTURYSWKMBDHVN]{%d,}" % SHORTEST, re.IGNORECASE)
+_DNA = re.compile(rf"[ACGTURYSWKMBDHVN]{{{SHORTEST},}}", re.IGNORECASE)
 
 
 def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None) -> list[str]:
@@ -53,7 +53,9 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
                 "'qiime feature-table filter-features'."
             )
         found = [str(sequences[name]) for name in feature_ids]
-        wrong = [name for name, dna in zip(feature_ids, found) if not _DNA.fullmatch(dna)]
+        wrong = [
+            name for name, dna in zip(feature_ids, found, strict=True) if not _DNA.fullmatch(dna)
+        ]
         if wrong:
             raise AAMError(
                 f"{counted(len(wrong), 'sequence')} in 'sequences' are not DNA of at least "

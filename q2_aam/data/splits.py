@@ -43,8 +43,9 @@ def hold_out(
         members.setdefault(group_of[name], []).append(name)
     if len(members) < 2:
         raise AAMError(
-            f"There is only {counted(len(members), 'group')} among {counted(len(sample_ids), 'sample')}"
-            ", so that none can be held out. Choose another 'groups' column or leave it out."
+            f"There is only {counted(len(members), 'group')} among "
+            f"{counted(len(sample_ids), 'sample')}, so that none can be held out. Choose "
+            "another 'groups' column or leave it out."
         )
     names = sorted(members)
     order = np.random.default_rng([seed, 0x5B117]).permutation(len(names))

@@ -89,10 +89,11 @@ def build_studies(
     asvs, index = distinct_asvs([one for study in dna for one in study], max_sequence_length)
     columns = np.split(index, np.cumsum([len(study) for study in dna])[:-1])
     studies, cut_samples, cut_share = [], 0, 0.0
-    for position, (table, column) in enumerate(zip(tables, columns)):
+    for position, (table, column) in enumerate(zip(tables, columns, strict=True)):
         counts = table.counts.tocoo()
         merged = scipy.sparse.csr_matrix(
-            (counts.data, (counts.row, column[counts.col])), shape=(len(table.sample_ids), len(asvs))
+            (counts.data, (counts.row, column[counts.col])),
+            shape=(len(table.sample_ids), len(asvs)),
         )
         merged.sort_indices()
         abundances = relative(merged)

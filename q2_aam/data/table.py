@@ -68,7 +68,9 @@ def read_table(table: biom.Table, name: str = "the table") -> SampleTable:
     counts.sum_duplicates()
     counts.eliminate_zeros()
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
-        raise AAMError(f"{name} holds counts that are negative or not finite; it needs read counts.")
+        raise AAMError(
+            f"{name} holds counts that are negative or not finite; it needs read counts."
+        )
     empty = np.asarray(sample_ids)[counts.getnnz(axis=1) == 0]
     if len(empty):
         raise AAMError(

@@ -9,7 +9,7 @@ import numpy as np
 PADDING, ADENINE, CYTOSINE, GUANINE, THYMINE, START, MASK, UNKNOWN = range(8)
 
 _TOKEN_OF_LETTER = np.full(256, UNKNOWN, dtype=np.uint8)
-for _letter, _token in zip(b"ACGT", (ADENINE, CYTOSINE, GUANINE, THYMINE)):
+for _letter, _token in zip(b"ACGT", (ADENINE, CYTOSINE, GUANINE, THYMINE), strict=True):
     _TOKEN_OF_LETTER[_letter] = _token
 
 

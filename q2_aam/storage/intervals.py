@@ -31,7 +31,9 @@ def read_intervals(lines) -> pd.DataFrame:
     try:
         frame = pd.read_csv(lines, sep="\t", dtype={"id": str}, keep_default_na=False)
         if list(frame.columns) != ["id", *COLUMNS]:
-            raise AAMError(f"The intervals have the columns {examples(frame.columns)}, not id, lower, upper.")
+            raise AAMError(
+                f"The intervals have the columns {examples(frame.columns)}, not id, lower, upper."
+            )
         frame = frame.set_index("id").astype(np.float64)
     except (ValueError, pd.errors.ParserError) as error:
         if isinstance(error, AAMError):
@@ -41,5 +43,7 @@ def read_intervals(lines) -> pd.DataFrame:
     crossed = frame.index[~(frame["lower"] <= frame["upper"])]
     for what, found in (("appear twice", repeated), ("have no lower ≤ upper", crossed)):
         if len(found):
-            raise AAMError(f"{counted(len(found), 'id')} {what} in the intervals: {examples(found)}.")
+            raise AAMError(
+                f"{counted(len(found), 'id')} {what} in the intervals: {examples(found)}."
+            )
     return frame

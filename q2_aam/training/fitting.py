@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+
 import numpy as np
 import torch
 from accelerate import Accelerator
@@ -11,7 +12,8 @@ from ..config import ModelConfig, TargetConfig, TrainingConfig
 from ..data.study import Studies
 from ..inference import all_states, predict_targets
 from ..model.network import Network
-from .loop import Progress, train
+from .loop import Trainer
+from .progress import Progress
 from .steps import Task, weights_of
 
 
@@ -93,7 +95,7 @@ def fit(
     weights = weights_of(config, studies.studies[0].distances is not None, target=True)
     training, validation = split
     task = Task(studies, [training], [validation], scaled, weights, "target_loss")
-    progress, reason = train(network, task, config, accelerator, journal)
+    progress, reason = Trainer(network, task, config, accelerator, journal).run()
     state = distance_state_after(network.config, task, config.freeze_encoder)
     residuals = validation_residuals(network, studies, values, validation)
     network.config = dataclasses.replace(

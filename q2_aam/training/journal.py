@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from .. import __version__
 from ..data.study import Studies
 from ..model.network import Network
 from ..storage.training_log import Setting, TrainingLog
-from .loop import Progress
+from .progress import Progress
 from .steps import Task
 
 
@@ -37,6 +38,7 @@ class Journal:
         self.settings: list[Setting] = []
         self.data: list[dict] = []
         self._bar: tqdm | None = None
+        self._waiting: list[str] | None = []
 
     def chose(self, name: str, value, chosen_by: str, why: str = "") -> None:
         """Record a value in force, and print it if we chose it."""
@@ -76,9 +78,24 @@ class Journal:
         for what, parts in (("training", task.training), ("validation", task.validation)):
             self.found(f"samples used for {what}", sum(len(part) for part in parts))
 
+    def begin(self, task: Task, folder: Path, epochs_done: int, finished: bool) -> None:
+        """Print what has been collected; a resumed run says so in its first line."""
+        waiting, self._waiting = self._waiting, None
+        if finished:
+            self.say("This command had finished its training before: its result is used again.")
+        elif epochs_done:
+            self.say(f"Resuming an interrupted run of this command after epoch {epochs_done}.")
+        for line in waiting or ():
+            self.say(line)
+        self.split(task)
+        self.say(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
+
     def say(self, text: str) -> None:
-        """Print a line at once."""
-        print(text, flush=True)
+        """Print a line, at once after `begin`."""
+        if self._waiting is None:
+            print(text, flush=True)
+        else:
+            self._waiting.append(text)
 
     def on_step(self, step: int, steps: int) -> None:
         """Move the bar of an epoch, on a terminal only."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,153 +15,175 @@ from ..data.batches import epoch_order
 from ..errors import AAMError, examples
 from ..inference import embed_asvs
 from ..model.network import Network
+from .checkpoint import load_checkpoint, save_checkpoint
+from .fingerprint import fingerprint
 from .optimiser import build_optimiser, learning_rate_at
+from .progress import Progress
 from .randomness import seed_step
+from .run_folder import RunFolder
 from .steps import Task, batch_losses
+from .tensorboard import write_live_events
 from .validation import validate
 
 CHECK_EVERY = 10  # steps between looks at losses, each of which waits for the device
 
 
-@dataclass
-class Progress:
-    """What a run has reached at the end of an epoch.
-
-    Attributes
-    ----------
-    history : list of dict
-        One row an epoch: losses, metrics, learning rate, gradient norm, speed.
-    best : dict of str to Tensor
-        The tensors of the best epoch.
-    best_epoch : int
-        From 1; 0 before the first.
-    best_score : float
-        Its monitored loss.
-    """
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-    best_epoch: int = 0
-    best_score: float = math.inf
-
-
-def train(
-    network: Network,
-    task: Task,
-    config: TrainingConfig,
-    accelerator: Accelerator,
-    journal,
-) -> tuple[Progress, str]:
-    """Train until the epochs are over or validation stops improving; leave the best weights.
+class Trainer:
+    """Train a network until the epochs are over or validation stops improving.
 
     Parameters
     ----------
     network : Network
-        Changed in place; ends with the weights of the best epoch, in evaluation mode.
+        Changed in place; `run` leaves the weights of the best epoch, in evaluation mode.
     task : Task
+        What is learned from which samples.
     config : TrainingConfig
     accelerator : Accelerator
         Decides device and precision.
     journal : Journal
         Told of the split, of each step and of each epoch.
-
-    Returns
-    -------
-    progress : Progress
-    reason : str
-        Why training stopped, in words.
-
-    Raises
-    ------
-    AAMError
-        If a loss, gradient or weight is not finite.
     """
-    journal.split(task)
-    network.set_dropout(config.dropout)
-    optimiser = accelerator.prepare(build_optimiser(network, config))
-    embedded = _embed_once(network, task) if config.freeze_encoder else None
-    progress = Progress()
-    reason = f"all {config.epochs} epochs were trained"
-    for epoch in range(config.epochs):
+
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        config: TrainingConfig,
+        accelerator: Accelerator,
+        journal,
+    ):
+        self.network = network
+        self.task = task
+        self.config = config
+        self.accelerator = accelerator
+        self.journal = journal
+        self.embedded: Tensor | None = None
+        network.set_dropout(config.dropout)
+        self.optimiser = accelerator.prepare(build_optimiser(network, config))
+
+    def run(self) -> tuple[Progress, str]:
+        """Train, saving the state after each epoch.
+
+        The same run in a new process goes on from there and ends with the same weights.
+
+        Returns
+        -------
+        progress : Progress
+        reason : str
+            Why training stopped, in words.
+
+        Raises
+        ------
+        AAMError
+            If a loss, gradient or weight is not finite.
+        """
+        name = fingerprint(self.network, self.task, self.config)
+        folder = RunFolder(name, self.journal.say)
+        scaler = self.accelerator.scaler
+        saved = load_checkpoint(folder.state, self.network, self.optimiser, scaler)
+        progress, reason = saved or (Progress(), "")
+        self.journal.begin(self.task, folder.path, len(progress.history), bool(reason))
+        if self.config.freeze_encoder and not reason:
+            self.embedded = self._embed_once()
+        while not reason:
+            self._keep_best(progress, self._epoch(len(progress.history)))
+            reason = self._reason_to_stop(progress)
+            state = (self.network, self.optimiser, scaler, progress, reason)
+            folder.replace(lambda path, state=state: save_checkpoint(path, *state))
+            folder.attempt(lambda path: write_live_events(path, progress.history))
+            self.journal.on_epoch(progress)
+        folder.finish()
+        self.network.load_state_dict(progress.best)
+        self.network.eval()
+        return progress, reason
+
+    def _embed_once(self) -> Tensor:
+        self.network.eval()
+        asvs = self.task.studies.asvs
+        return embed_asvs(self.network, asvs, np.arange(len(asvs)))
+
+    def _reason_to_stop(self, progress: Progress) -> str:
+        trained, patience = len(progress.history), self.config.patience
+        if trained - progress.best_epoch >= patience:
+            return f"{self.task.monitored} had not improved for {patience} epochs"
+        all_trained = trained >= self.config.epochs
+        return f"all {self.config.epochs} epochs were trained" if all_trained else ""
+
+    def _keep_best(self, progress: Progress, row: dict[str, float]) -> None:
+        progress.history.append(row)
+        monitored = self.task.monitored
+        score = row.get(f"validation_{monitored}", row[f"train_{monitored}"])
+        if score < progress.best_score:
+            progress.best_score, progress.best_epoch = score, row["epoch"]
+            progress.best = copy.deepcopy(self.network.state_dict())
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """Train and validate one epoch, and return its row of the history."""
         started = time.perf_counter()
-        row = _train_epoch(network, task, config, accelerator, optimiser, embedded, epoch, journal)
-        if any(len(samples) for samples in task.validation):
-            scores = validate(network, task, config.random_seed, embedded)
+        order = epoch_order(
+            self.task.training, self.config.batch_size, self.config.random_seed, epoch
+        )
+        row = self._train(epoch, order)
+        trained = time.perf_counter() - started
+        row["samples_per_second"] = sum(len(samples) for _, samples in order) / trained
+        if any(len(samples) for samples in self.task.validation):
+            scores = validate(self.network, self.task, self.config.random_seed, self.embedded)
             row |= {f"validation_{name}": value for name, value in scores.items()}
-        row["seconds"] = time.perf_counter() - started
-        _keep_best(progress, network, task, row)
-        journal.on_epoch(progress)
-        if epoch + 1 - progress.best_epoch >= config.patience:
-            reason = f"{task.monitored} had not improved for {config.patience} epochs"
-            break
-    network.load_state_dict(progress.best)
-    network.eval()
-    return progress, reason
+        return row | {"seconds": time.perf_counter() - started}
 
+    def _train(self, epoch: int, order: list[tuple[int, np.ndarray]]) -> dict[str, float]:
+        """Take one step for each batch; return the epoch's means, weighted by samples."""
+        self.network.train()
+        watched: list[tuple[int, np.ndarray, Tensor]] = []
+        sums: dict[str, Tensor] = {}
+        for step, (study, samples) in enumerate(order):
+            seed_step(self.config.random_seed, epoch, step)
+            position = epoch * len(order) + step
+            rate = learning_rate_at(position, self.config.epochs * len(order), self.config)
+            found = self._step(study, samples, rate)
+            for name, value in found.items():
+                sums[name] = sums.get(name, 0) + value * len(samples)
+            seen = torch.stack([found["loss"], found["gradient_norm"]])
+            watched.append((study, samples, seen))
+            if len(watched) == CHECK_EVERY or step + 1 == len(order):
+                self._check_finite(watched, f"epoch {epoch + 1}", step + 2 - len(watched))
+                watched.clear()
+            self.journal.on_step(step + 1, len(order))
+        number = sum(len(samples) for _, samples in order)
+        means = {name: float(value) / number for name, value in sums.items()}
+        row = {"epoch": epoch + 1, "learning_rate": rate}
+        row["gradient_norm"] = means.pop("gradient_norm")
+        return row | {f"train_{name}": value for name, value in means.items()}
 
-def _embed_once(network: Network, task: Task) -> Tensor:
-    network.eval()
-    return embed_asvs(network, task.studies.asvs, np.arange(len(task.studies.asvs)))
-
-
-def _train_epoch(
-    network, task, config, accelerator, optimiser, embedded, epoch: int, journal
-) -> dict[str, float]:
-    """Train one epoch and return its row of the history."""
-    network.train()
-    started = time.perf_counter()
-    order = epoch_order(task.training, config.batch_size, config.random_seed, epoch)
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-    watched: list[tuple[np.ndarray, int, Tensor]] = []
-    sums: dict[str, Tensor] = {}
-    for step, (study, samples) in enumerate(order):
-        seed_step(config.random_seed, epoch, step)
-        rate = learning_rate_at(epoch * len(order) + step, config.epochs * len(order), config)
-        for group in optimiser.param_groups:
+    def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
+        """Update the weights once; return the losses and the norm of the gradient."""
+        for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with accelerator.autocast():
-            found = batch_losses(network, task, study, samples, embedded)
-        accelerator.backward(found["loss"])
-        norm = accelerator.clip_grad_norm_(weights, config.gradient_clipping)
-        optimiser.step()
-        optimiser.zero_grad()
-        found["gradient_norm"] = norm
-        for name, value in found.items():
-            sums[name] = sums.get(name, 0) + value.detach() * len(samples)
-        watched.append((samples, study, torch.stack([found["loss"].detach(), norm])))
-        if len(watched) == CHECK_EVERY or step + 1 == len(order):
-            _check_finite(watched, task, epoch, step, weights, rate)
-            watched.clear()
-        journal.on_step(step + 1, len(order))
-    number = sum(len(samples) for samples in task.training)
-    means = {name: float(value) / number for name, value in sums.items()}
-    return {
-        "epoch": epoch + 1,
-        "learning_rate": rate,
-        "gradient_norm": means.pop("gradient_norm"),
-        "samples_per_second": number / (time.perf_counter() - started),
-    } | {f"train_{name}": value for name, value in means.items()}
+        with self.accelerator.autocast():
+            found = batch_losses(self.network, self.task, study, samples, self.embedded)
+        self.accelerator.backward(found["loss"])
+        norm = self.accelerator.clip_grad_norm_(self._weights(), self.config.gradient_clipping)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        return {name: value.detach() for name, value in found.items()} | {"gradient_norm": norm}
 
+    def _weights(self) -> list[Tensor]:
+        return [weight for group in self.optimiser.param_groups for weight in group["params"]]
 
-def _check_finite(watched, task: Task, epoch: int, step: int, weights, rate: float) -> None:
-    finite = torch.isfinite(torch.stack([values for *_, values in watched])).all(dim=1)
-    sound = all(torch.stack([torch.isfinite(weight).all() for weight in weights]).tolist())
-    if sound and bool(finite.all()):
-        return
-    first = 0 if bool(finite.all()) else int(finite.logical_not().nonzero()[0, 0])
-    samples, study, _ = watched[first]
-    names = [task.studies.studies[study].sample_ids[position] for position in samples]
-    raise AAMError(
-        "Training stopped, because a loss, gradient or weight is no longer a finite number "
-        f"(epoch {epoch + 1}, step {step + 1 - len(watched) + first + 1}; learning rate {rate:.2g})."
-        f"\nThe batch held the samples {examples(names)}.\nNothing of this state is kept. Lower "
-        "the learning rate, or check these samples' values."
-    )
-
-
-def _keep_best(progress: Progress, network: Network, task: Task, row: dict[str, float]) -> None:
-    progress.history.append(row)
-    score = row.get(f"validation_{task.monitored}", row[f"train_{task.monitored}"])
-    if score < progress.best_score:
-        progress.best_score, progress.best_epoch = score, row["epoch"]
-        progress.best = copy.deepcopy(network.state_dict())
+    def _check_finite(self, watched, epoch: str, first_step: int) -> None:
+        """Stop if a loss, a gradient or a weight of the steps watched is not finite."""
+        finite = torch.isfinite(torch.stack([seen for *_, seen in watched])).all(dim=1)
+        sound = torch.stack([torch.isfinite(weight).all() for weight in self._weights()]).all()
+        if bool(sound) and bool(finite.all()):
+            return
+        faulty = 0 if bool(finite.all()) else int(finite.logical_not().nonzero()[0, 0])
+        study, samples, _ = watched[faulty]
+        ids = self.task.studies.studies[study].sample_ids
+        names = examples([ids[position] for position in samples])
+        rate = self.optimiser.param_groups[0]["lr"]
+        raise AAMError(
+            "Training stopped, because a loss, gradient or weight is no longer a finite number "
+            f"({epoch}, step {first_step + faulty}; learning rate {rate:.2g}).\nThe batch held the "
+            f"samples {names}.\nNothing of this state is kept. Lower 'learning_rate', or check "
+            "these samples' values."
+        )

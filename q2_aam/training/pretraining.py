@@ -11,7 +11,8 @@ from ..data.splits import hold_out
 from ..data.study import Studies
 from ..inference import embed_asvs
 from ..model.network import Network
-from .loop import Progress, train
+from .loop import Trainer
+from .progress import Progress
 from .randomness import seed_weights
 from .steps import Task, weights_of
 
@@ -78,5 +79,5 @@ def pretrain(
         validation.append(np.array([position[name] for name in held], dtype=np.int64))
     weights = weights_of(config, distances=True, target=False)
     task = Task(studies, training, validation, None, weights, "unifrac_loss")
-    progress, reason = train(network, task, config, accelerator, journal)
+    progress, reason = Trainer(network, task, config, accelerator, journal).run()
     return progress, reason

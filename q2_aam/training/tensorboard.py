@@ -37,11 +37,22 @@ def write_events(folder: str | Path, history: pd.DataFrame) -> None:
             target.write_bytes(events.read_bytes())
 
 
+def write_live_events(run_folder: Path, history: list[dict[str, float]]) -> None:
+    """Write the events of an unfinished run anew; a viewer sees the same file, longer."""
+    with tempfile.TemporaryDirectory(dir=run_folder) as scratch:
+        write_events(scratch, pd.DataFrame(history))
+        for name in TENSORBOARD_EVENTS.values():
+            target = run_folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (Path(scratch) / name).replace(target)
+
+
 def _write_column(writer: SummaryWriter, part: str, name: str, history: pd.DataFrame) -> None:
     prefix, _, rest = name.partition("_")
     shared = prefix not in PARTS
     if name == "epoch" or (shared and part != "train") or (not shared and prefix != part):
         return
-    for epoch, value in zip(history["epoch"], history[name]):
+    elapsed = history["seconds"].cumsum()  # as wall time: the same events from the same history
+    for epoch, value, seconds in zip(history["epoch"], history[name], elapsed, strict=True):
         if pd.notna(value):
-            writer.add_scalar(name if shared else rest, value, int(epoch), walltime=0)
+            writer.add_scalar(name if shared else rest, value, int(epoch), walltime=seconds)

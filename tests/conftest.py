@@ -1,0 +1,77 @@
+import os
+
+import pytest
+from simulated_study import TINY, simulate_study
+
+from q2_aam.errors import AAMError
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runs_of_models_made_once(tmp_path_factory):
+    """Keep the states of runs out of the user's cache."""
+    before = os.environ.get("Q2_AAM_RUN_DIR")
+    os.environ["Q2_AAM_RUN_DIR"] = str(tmp_path_factory.mktemp("runs"))
+    yield
+    os.environ.pop("Q2_AAM_RUN_DIR")
+    if before is not None:
+        os.environ["Q2_AAM_RUN_DIR"] = before
+
+
+@pytest.fixture(autouse=True)
+def no_run_to_resume(tmp_path, monkeypatch):
+    """Train anew in every test: a finished run of another test must not answer for this one."""
+    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session")
+def aam():
+    from qiime2.plugins import aam
+
+    return aam.actions
+
+
+@pytest.fixture(scope="session")
+def study():
+    return simulate_study(samples=20, asvs=40, seed=1)
+
+
+@pytest.fixture(scope="session")
+def mixed_study():
+    """A study of ASVs of many lengths."""
+    return simulate_study(samples=16, asvs=40, seed=3, lengths=(35, 62))
+
+
+@pytest.fixture(scope="session")
+def pretrained(aam, study, runs_of_models_made_once):
+    """Results of pretraining on `study`."""
+    return aam.pretrain(
+        [study.table], [study.distances], sequences=[study.sequences], random_seed=5, **TINY
+    )
+
+
+@pytest.fixture(scope="session")
+def fitted(aam, mixed_study, runs_of_models_made_once):
+    """Results of fitting on `mixed_study`, far enough from its mean to tell samples apart."""
+    return aam.fit_regressor(
+        mixed_study.table,
+        mixed_study.age_column,
+        sequences=mixed_study.sequences,
+        distance_matrix=mixed_study.distances,
+        **TINY | {"epochs": 25, "patience": 25, "learning_rate": 0.01},
+    )
+
+
+@pytest.fixture
+def refused():
+    """Run something that must be refused, and hold its message to the rules of messages."""
+
+    def run(action, *parts: str, limit: int = 10) -> str:
+        with pytest.raises(AAMError) as caught:
+            action()
+        message = str(caught.value)
+        assert len(message.splitlines()) <= limit, message
+        missing = [part for part in parts if part not in message]
+        assert not missing, f"{missing} not in: {message}"
+        return message
+
+    return run

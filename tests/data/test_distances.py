@@ -1,0 +1,92 @@
+import io
+
+import numpy as np
+import pytest
+from simulated_study import matrix_text
+
+from q2_aam.data.distances import check_distances, parse_distances
+
+GOOD = "\ta\tb\tc\na\t0\t0.5\t0.25\nb\t0.5\t0\t1\nc\t0.25\t1\t0\n"
+VALUES = [[0, 0.5, 0.25], [0.5, 0, 1], [0.25, 1, 0]]
+
+
+def parse(text: str):
+    return parse_distances(io.StringIO(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        GOOD.rstrip("\n"),
+        GOOD.replace("\n", "\r\n"),
+        "# made by some program\n\n" + GOOD,
+        GOOD.replace("\tb\tc", "\t b \tc").replace("\nb\t", "\n b \t"),
+        GOOD.replace("0.25", "2.5e-1"),
+        GOOD + "\n",
+    ],
+)
+def test_good_matrices_are_read(text):
+    ids, matrix = parse(text)
+    assert ids == ["a", "b", "c"]
+    assert matrix.dtype == np.float32
+    assert matrix.tolist() == VALUES
+    assert not matrix.flags.writeable
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_byte_order_mark_and_line_ends_of_windows_are_read(tmp_path, newline):
+    path = tmp_path / "distance-matrix.tsv"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", newline).encode())
+    with path.open(encoding="utf-8-sig") as lines:
+        ids, matrix = parse_distances(lines)
+    assert ids == ["a", "b", "c"]
+    assert matrix.tolist() == VALUES
+
+
+@pytest.mark.parametrize("names", [["0001", "1", "01"], ["NA", "nan", "1e3"], ["#x", '"q', "None"]])
+def test_ids_stay_text(names):
+    ids, matrix = parse(matrix_text(names, VALUES))
+    assert ids == names
+    assert matrix.tolist() == VALUES
+
+
+def test_rounding_of_text_is_not_asymmetry():
+    text = GOOD.replace("b\t0.5\t", "b\t0.5000001\t").replace("\t1\n", "\t1.000001\n")
+    assert parse(text)[0] == ["a", "b", "c"]
+
+
+def test_the_diagonal_is_not_looked_at():
+    assert parse(GOOD.replace("a\t0\t", "a\tnan\t"))[0] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ["no header"]),
+        ("# only\n# comments\n", ["no header"]),
+        ("\ta\ta\na\t0\t0\na\t0\t0\n", ["distinct sample ids"]),
+        ("\ta\tb\n", ["not a table"]),
+        (GOOD.replace("0.5", "far"), ["not a table of numbers", "far"]),
+        (GOOD.replace("c\t0.25\t1\t0\n", ""), ["3 column ids", "2 row ids", "same order"]),
+        (GOOD.replace("\nc\t", "\nd\t"), ["same ids in the same order"]),
+        (GOOD.replace("b\t0.5\t0\t1", "b\t0.5\t0\t1\t1"), ["not a table"]),
+        (GOOD.replace("b\t0.5\t0\t1", "b\t0.5\t0"), ["NaN", "b – c"]),
+        (GOOD.replace("\t0.5\t", "\tNaN\t"), ["NaN", "a – b", "unweighted-unifrac"]),
+        (GOOD.replace("\t0.5\t", "\t\t"), ["NaN", "a – b"]),
+        (GOOD.replace("0.5", "1.5"), ["outside [0, 1]", "a – b: 1.5"]),
+        (GOOD.replace("0.5", "-0.5"), ["outside [0, 1]", "a – b: -0.5"]),
+        (GOOD.replace("0.5", "inf"), ["outside [0, 1]", "a – b: inf"]),
+        (GOOD.replace("b\t0.5", "b\t0.4"), ["asymmetric", "a – b: 0.5"]),
+    ],
+)
+def test_bad_matrices_are_refused(refused, text, parts):
+    refused(lambda: parse(text), *parts)
+
+
+def test_at_most_five_pairs_are_shown(refused):
+    matrix = np.full((2000, 2000), 50, dtype=np.float32)
+    names = [f"s{place}" for place in range(2000)]
+    message = refused(lambda: check_distances(names, matrix), "3,998,000 values", "s0 – s5")
+    assert "s0 – s6" not in message
+    assert "and 3,997,995 more" in message

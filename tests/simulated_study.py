@@ -1,0 +1,188 @@
+"""Small studies evolved on a random tree, with real unweighted UniFrac, for the tests."""
+
+import hashlib
+import inspect
+from dataclasses import dataclass
+
+import biom
+import numpy as np
+import pandas as pd
+import qiime2
+import skbio
+from skbio.diversity.beta import unweighted_unifrac
+
+# scikit-bio 0.6 renamed the argument
+_TIPS = "taxa" if "taxa" in inspect.signature(unweighted_unifrac).parameters else "otu_ids"
+
+# A model that trains in about a second.
+TINY = {
+    "hidden_size": 16,
+    "heads": 2,
+    "branches": 32,
+    "epochs": 2,
+    "batch_size": 8,
+    "threads": 1,
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+@dataclass(frozen=True)
+class SimulatedStudy:
+    """Counts, DNA, a tree and the age of each sample, on which the ASVs that it holds depend."""
+
+    counts: pd.DataFrame  # samples × ASVs
+    dna: pd.Series  # str by ASV
+    tree: skbio.TreeNode
+    ages: pd.Series
+    subjects: pd.Series
+
+    @property
+    def biom(self) -> biom.Table:
+        return biom.Table(self.counts.to_numpy().T, list(self.counts), list(self.counts.index))
+
+    @property
+    def table(self) -> qiime2.Artifact:
+        return table_artifact(self.biom)
+
+    @property
+    def sequences(self) -> qiime2.Artifact:
+        return sequences_artifact(self.dna)
+
+    @property
+    def unifrac(self) -> skbio.DistanceMatrix:
+        return skbio.diversity.beta_diversity(
+            "unweighted_unifrac",
+            self.counts.to_numpy(),
+            list(self.counts.index),
+            tree=self.tree,
+            **{_TIPS: list(self.counts)},
+        )
+
+    @property
+    def distances(self) -> qiime2.Artifact:
+        return distances_artifact(self.unifrac)
+
+    @property
+    def age_column(self) -> qiime2.NumericMetadataColumn:
+        return qiime2.NumericMetadataColumn(self.ages)
+
+    @property
+    def subject_column(self) -> qiime2.CategoricalMetadataColumn:
+        return qiime2.CategoricalMetadataColumn(self.subjects)
+
+    def select(self, sample_ids) -> "SimulatedStudy":
+        """Keep some samples, in the order given, and the ASVs that they hold."""
+        counts = self.counts.loc[list(sample_ids)]
+        counts = counts.loc[:, counts.sum() > 0]
+        held = list(counts)
+        return SimulatedStudy(
+            counts, self.dna[held], self.tree, self.ages[list(sample_ids)], self.subjects
+        )
+
+    def shuffled(self, seed: int) -> "SimulatedStudy":
+        """Reorder the samples, the ASVs and the sequences."""
+        random = np.random.default_rng(seed)
+        counts = self.counts.iloc[random.permutation(len(self.counts))]
+        counts = counts.iloc[:, random.permutation(counts.shape[1])]
+        dna = self.dna.iloc[random.permutation(len(self.dna))]
+        return SimulatedStudy(counts, dna, self.tree, self.ages[counts.index], self.subjects)
+
+
+def simulate_study(
+    samples: int = 20,
+    asvs: int = 40,
+    seed: int = 0,
+    lengths: tuple[int, int] = (60, 60),
+    sample_ids=None,
+    ids_are_dna: bool = False,
+) -> SimulatedStudy:
+    """Evolve ASVs on a random tree and draw samples whose clades change with their age."""
+    random = np.random.default_rng(seed)
+    root = random.choice(list("ACGT"), size=lengths[1])
+    leaves: list[tuple[str, np.ndarray]] = []
+    newick = _evolve(root, asvs, random, leaves)
+    dna = ["".join(letters[: random.integers(lengths[0], lengths[1] + 1)]) for _, letters in leaves]
+    names = dna if ids_are_dna else [hashlib.md5(one.encode()).hexdigest() for one in dna]
+    if len(set(names)) != asvs:
+        raise AssertionError("two ASVs evolved the same DNA: take another seed")
+    tree = skbio.TreeNode.read([f"{newick};"], convert_underscores=False)
+    for (leaf, _), name in zip(leaves, names):
+        tree.find(leaf).name = name
+    ids = list(sample_ids or [f"S{number:03d}" for number in range(samples)])
+    ages = np.round(random.uniform(0, 24, len(ids)), 2)
+    place = np.linspace(0, 24, asvs)
+    rates = 30 * np.exp(-(((place - ages[:, None]) / 6) ** 2)) + 0.05
+    counts = random.poisson(rates * random.exponential(1, rates.shape))
+    counts[np.arange(len(ids)), np.abs(place - ages[:, None]).argmin(axis=1)] += 20
+    for column in np.flatnonzero(counts.sum(axis=0) == 0):
+        counts[random.integers(len(ids)), column] = 1
+    index = pd.Index(ids, name="id")
+    return SimulatedStudy(
+        pd.DataFrame(counts.astype(float), index=index, columns=names),
+        pd.Series(dna, index=names),
+        tree,
+        pd.Series(ages, index=index, name="age"),
+        pd.Series([f"child {place // 2}" for place in range(len(ids))], index=index, name="child"),
+    )
+
+
+def _evolve(letters: np.ndarray, tips: int, random, leaves: list) -> str:
+    """Split a lineage until it has the wanted tips; return Newick."""
+    length = random.uniform(0.05, 0.3)
+    letters = letters.copy()
+    changed = random.random(len(letters)) < length
+    letters[changed] = random.choice(list("ACGT"), size=int(changed.sum()))
+    if tips == 1:
+        leaves.append((f"tip{len(leaves)}", letters))
+        return f"{leaves[-1][0]}:{length:.4f}"
+    left = int(random.integers(1, tips))
+    parts = (_evolve(letters, number, random, leaves) for number in (left, tips - left))
+    return f"({','.join(parts)}):{length:.4f}"
+
+
+def table_artifact(table: biom.Table) -> qiime2.Artifact:
+    """Import a table as FeatureTable[Frequency]."""
+    return qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
+
+
+def sequences_artifact(dna: pd.Series) -> qiime2.Artifact:
+    """Import DNA by feature id as FeatureData[Sequence]."""
+    records = [skbio.DNA(one, {"id": name, "description": ""}) for name, one in dna.items()]
+    return qiime2.Artifact.import_data(
+        "FeatureData[Sequence]", pd.Series(records, index=list(dna.index))
+    )
+
+
+def distances_artifact(matrix: skbio.DistanceMatrix) -> qiime2.Artifact:
+    """Import a matrix as DistanceMatrix."""
+    return qiime2.Artifact.import_data("DistanceMatrix", matrix)
+
+
+def distances_text_artifact(text: str, folder) -> qiime2.Artifact:
+    """Import a matrix as a file that scikit-bio would not write, as other tools may."""
+    from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
+
+    (folder / "distance-matrix.tsv").write_text(text)
+    view = DistanceMatrixDirectoryFormat(str(folder), mode="r")
+    return qiime2.Artifact._from_view(
+        qiime2.sdk.util.parse_type("DistanceMatrix"),
+        view,
+        DistanceMatrixDirectoryFormat,
+        qiime2.core.archive.ImportProvenanceCapture(),
+    )
+
+
+def matrix_text(ids, matrix) -> str:
+    """Write a labelled square matrix as tab-separated text."""
+    lines = ["\t".join(["", *ids])]
+    lines += ["\t".join([name, *map(str, row)]) for name, row in zip(ids, matrix)]
+    return "\n".join(lines) + "\n"
+
+
+def model_of(artifact: qiime2.Artifact):
+    """Return the config and the arrays of a model artifact."""
+    from q2_aam.storage.model import read_model
+    from q2_aam.types import AAMModelDirectoryFormat
+
+    return read_model(str(artifact.view(AAMModelDirectoryFormat)))
