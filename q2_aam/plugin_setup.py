@@ -84,7 +84,7 @@ plugin.methods.register_function(
         "tables": List[FeatureTable[Frequency]],
         "distance_matrices": List[DistanceMatrix],
         "sequences": List[FeatureData[Sequence]],
-        "encoder": types.AAMEncoder,
+        "initial_encoder": types.AAMEncoder,
     },
     parameters=types_of("missing_samples", *TRAINING, *ARCHITECTURE, *MACHINE),
     outputs=[("encoder", types.AAMEncoder), ("training_log", types.AAMTrainingLog)],
@@ -96,7 +96,7 @@ plugin.methods.register_function(
             "rarefy first, then use the rarefied table for both."
         ),
         "sequences": _SEQUENCES,
-        "encoder": _ENCODER,
+        "initial_encoder": _ENCODER,
     },
     parameter_descriptions=help_of("missing_samples", *TRAINING, *ARCHITECTURE, *MACHINE),
     output_descriptions={

@@ -107,6 +107,7 @@ def simulate_study(
     if len(set(names)) != asvs:
         raise AssertionError("two ASVs evolved the same DNA: take another seed")
     tree = skbio.TreeNode.read([f"{newick};"], convert_underscores=False)
+    tree.length = None  # scikit-bio would count it as shared by all
     for (leaf, _), name in zip(leaves, names):
         tree.find(leaf).name = name
     ids = list(sample_ids or [f"S{number:03d}" for number in range(samples)])

@@ -35,6 +35,7 @@ def merge_sequences(sequences) -> dict[str, str] | None:
         raise AAMError(
             f"{counted(len(differing), 'feature id')} stand for different sequences in the "
             f"studies, such as {examples(sorted(differing))}.\nUse ids that are made from the "
-            "sequence (md5, as DADA2 and Deblur give), or pretrain on these studies one after the other."
+            "sequence (md5, as DADA2 and Deblur give), or pretrain on these studies one after "
+            "the other."
         )
     return merged

@@ -23,7 +23,7 @@ def pretrain(
     tables: biom.Table,
     distance_matrices: DistanceMatrixDirectoryFormat,
     sequences: pd.Series = None,
-    encoder: AAMModelDirectoryFormat = None,
+    initial_encoder: AAMModelDirectoryFormat = None,
     missing_samples: str = DEFAULT["missing_samples"],
     validation_size: float = DEFAULT["validation_size"],
     epochs: int = DEFAULT["epochs"],
@@ -67,7 +67,7 @@ def pretrain(
         "distance_form": distance_form,
         "rarefaction_depth": rarefaction_depth,
     }
-    config, arrays = choose_model(encoder, architecture, longest, journal)
+    config, arrays = choose_model(initial_encoder, architecture, longest, journal)
     config = dataclasses.replace(config, distance_state="trained", target=None)
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     journal.read(studies)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..errors import AAMError, counted, examples
+from ..errors import EXAMPLES, AAMError, counted, examples
 
 TOLERANCE = 1e-5  # text files round; a larger difference is a real asymmetry
 _ROWS_AT_ONCE = 1024
@@ -83,24 +83,30 @@ def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:
     AAMError
         If a value off the diagonal is NaN or outside [0, 1], or the matrix is asymmetric.
     """
-    faults = {"NaN": [], "outside [0, 1]": [], "asymmetric": []}
+    number = dict.fromkeys(("NaN", "outside [0, 1]", "asymmetric"), 0)
+    shown: dict[str, list[str]] = {what: [] for what in number}
     for start in range(0, len(ids), _ROWS_AT_ONCE):
         rows = matrix[start : start + _ROWS_AT_ONCE]
         mirrored = matrix[:, start : start + _ROWS_AT_ONCE].T
         off_diagonal = np.arange(len(ids)) != np.arange(start, start + len(rows))[:, None]
-        nan = np.isnan(rows) & off_diagonal
-        outside = ((rows < -TOLERANCE) | (rows > 1 + TOLERANCE)) & off_diagonal
-        asymmetric = (np.abs(rows - mirrored) > TOLERANCE) & off_diagonal
-        for found, where in zip(faults.values(), (nan, outside, asymmetric), strict=True):
-            found.extend((start + row, column) for row, column in np.argwhere(where))
-    for what, found in faults.items():
-        if found:
-            pairs = [f"{ids[row]} – {ids[column]}: {matrix[row, column]}" for row, column in found]
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            asymmetric = np.abs(rows - mirrored) > TOLERANCE
+        outside = (rows < -TOLERANCE) | (rows > 1 + TOLERANCE)
+        for what, where in zip(number, (np.isnan(rows), outside, asymmetric), strict=True):
+            # a matrix of percentages has millions of faults: count them, write out a few
+            found = np.flatnonzero(where & off_diagonal)
+            number[what] += len(found)
+            for place in found[: EXAMPLES - len(shown[what])]:
+                row, column = divmod(int(place), len(ids))
+                shown[what].append(f"{ids[start + row]} – {ids[column]}: {rows[row, column]}")
+    for what in number:
+        if number[what]:
+            rest = number[what] - len(shown[what])
             raise AAMError(
-                f"The distance matrix has {counted(len(found), 'value')} that are {what} (sample "
-                f"pairs {examples(pairs)}).\nUniFrac distances are symmetric numbers from 0 to 1. "
-                "Compute the matrix again, for example with 'qiime diversity-lib "
-                "unweighted-unifrac'."
+                f"The distance matrix has {counted(number[what], 'value')} that are {what} (sample "
+                f"pairs {examples(shown[what])}{f' and {rest:,} more' if rest else ''}).\nUniFrac "
+                "distances are symmetric numbers from 0 to 1. Compute the matrix again, for "
+                "example with 'qiime diversity-lib unweighted-unifrac'."
             )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import AAMError, examples
 
 MANIFEST = "manifest.json"
-_LARGEST_JSON = 2**20
+_LARGEST_JSON = 2**24  # validation residuals of half a million samples
 _CHUNK = 2**20
 
 

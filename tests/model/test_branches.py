@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from simulated_study import simulate_study
+
+from q2_aam.model import branches as module
+from q2_aam.model.branches import BranchDistance, Branches, detected_presence, presence
+
+
+def brute_presence(log_odds, detection):
+    """Multiply out the chance that a sample misses a branch, in float64."""
+    probability = 1 / (1 + np.exp(-log_odds))
+    return 1 - np.prod(1 - probability[None] * detection[:, :, None], axis=1)
+
+
+@pytest.fixture
+def drawn():
+    random = np.random.default_rng(0)
+    log_odds = random.normal(-3, 3, (9, 7))
+    held = (random.random((5, 9)) < 0.5).astype(float)
+    fractions = held * random.random((5, 9))
+    fractions /= fractions.sum(axis=1, keepdims=True).clip(1e-9)
+    return log_odds, held, fractions
+
+
+def test_presence_is_the_chance_that_not_all_asvs_miss_the_branch(drawn):
+    log_odds, held, _ = drawn
+    found = presence(torch.tensor(log_odds), torch.tensor(held))
+    assert np.allclose(found, brute_presence(log_odds, held), atol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 20, 3000])
+@pytest.mark.parametrize("at_once", [1, 2**24])
+def test_detected_presence_weighs_each_asv_by_its_chance_of_being_seen(
+    drawn, depth, at_once, monkeypatch
+):
+    monkeypatch.setattr(module, "_ELEMENTS_AT_ONCE", at_once)
+    log_odds, _, fractions = drawn
+    found = detected_presence(
+        torch.tensor(log_odds).float(), torch.tensor(fractions).float(), depth
+    )
+    wanted = brute_presence(log_odds, 1 - (1 - fractions) ** depth)
+    assert found.shape == (5, 7)
+    assert np.allclose(found, wanted, atol=2e-6)
+
+
+def test_a_sample_of_one_asv_and_sure_memberships_stay_finite():
+    log_odds = torch.tensor([[200.0, -200.0, 0.0]], requires_grad=True)
+    for found in (
+        presence(log_odds, torch.ones(1, 1)),
+        detected_presence(log_odds, torch.ones(1, 1), 5000),
+    ):
+        assert torch.allclose(found, torch.tensor([[1.0, 0.0, 0.5]]))
+        (gradient,) = torch.autograd.grad(found.sum(), log_odds)
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_for_certain_presences_the_distance_is_unweighted_unifrac(seed):
+    study = simulate_study(samples=9, asvs=25, seed=seed)
+    under, lengths = [], []
+    for node in study.tree.traverse(include_self=False):
+        tips = {node.name} if node.is_tip() else {tip.name for tip in node.tips()}
+        under.append([name in tips for name in study.counts])
+        lengths.append(node.length)
+    held = study.counts.to_numpy() > 0
+    present = (held[:, None, :] & np.array(under)[None]).any(axis=2)
+    distance = BranchDistance(len(lengths)).double()
+    with torch.no_grad():
+        distance.log_length.copy_(torch.tensor(lengths, dtype=torch.float64).log())
+        found = distance(torch.tensor(present).double()).numpy()
+    assert np.abs(found - study.unifrac.data).max() < 1e-9
+
+
+def test_equal_samples_are_at_distance_zero_though_presences_are_soft():
+    present = torch.rand(1, 30).expand(3, 30)
+    assert BranchDistance(30)(present).abs().max() == 0
+
+
+def test_samples_without_any_branch_give_a_number():
+    assert BranchDistance(4)(torch.zeros(2, 4)).isfinite().all()
+
+
+@pytest.mark.parametrize("size", [16, 128, 768])
+def test_memberships_begin_spread_and_sparse_at_any_width(size):
+    torch.manual_seed(0)
+    odds = Branches(size, 256)(torch.randn(200, size)).detach()
+    held = torch.sigmoid(odds)
+    assert float(odds.std()) == pytest.approx(3, rel=0.25)
+    assert 0.001 < (held > 0.5).float().mean() < 0.15

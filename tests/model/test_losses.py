@@ -1,0 +1,112 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from q2_aam.data.tokens import MASK, START, UNKNOWN, tokenise
+from q2_aam.model.losses import (
+    abundance_loss,
+    hide_abundances,
+    hide_nucleotides,
+    nucleotide_loss,
+    target_loss,
+    unifrac_loss,
+)
+from q2_aam.model.sample_encoder import scaled_log
+
+
+def test_the_unifrac_loss_is_over_pairs_and_ignores_diagonal_and_lower_half():
+    truth = torch.tensor([[0.0, 0.2, 0.4], [0.2, 0.0, 0.6], [0.4, 0.6, 0.0]])
+    guess = truth + torch.tensor([[9.0, 0.1, 0.2], [7.0, 9.0, 0.3], [7.0, 7.0, 9.0]])
+    wanted = (0.1**2 + 0.2**2 + 0.3**2) / 3
+    assert float(unifrac_loss(guess, truth)) == pytest.approx(wanted, rel=1e-5)
+    truth.fill_diagonal_(math.nan)
+    assert unifrac_loss(guess, truth).isfinite()
+
+
+def test_one_sample_alone_costs_nothing_and_has_a_gradient():
+    guess = torch.rand(1, 1, requires_grad=True)
+    loss = unifrac_loss(guess, torch.rand(1, 1))
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert float(guess.grad) == 0
+
+
+@pytest.mark.parametrize("share_drawn", [0.0, 0.1499, 0.15, 0.9999])
+def test_masks_touch_known_nucleotides_only(share_drawn):
+    tokens = torch.from_numpy(tokenise(["ACGTNACG", "NN", "A", "ACGTACGTACGT"])[0])
+    masked, hidden = hide_nucleotides(tokens, torch.full(tokens.shape, share_drawn))
+    known = (tokens >= 1) & (tokens <= 4)
+    assert torch.equal(hidden, known if share_drawn < 0.15 else torch.zeros_like(known))
+    assert (masked[hidden] == MASK).all()
+    assert torch.equal(masked[~hidden], tokens[~hidden])
+    for kept in (0, START, UNKNOWN):
+        assert torch.equal(masked == kept, tokens == kept)
+
+
+def test_about_fifteen_in_a_hundred_are_masked():
+    torch.manual_seed(0)
+    tokens = torch.from_numpy(tokenise(["ACGT" * 250] * 40)[0])
+    _, hidden = hide_nucleotides(tokens, torch.rand(tokens.shape))
+    assert float(hidden[:, 1:].float().mean()) == pytest.approx(0.15, abs=0.01)
+
+
+def test_the_nucleotide_loss_is_the_mean_over_what_is_hidden():
+    torch.manual_seed(0)
+    tokens = torch.from_numpy(tokenise(["ACGTN", "TTG"])[0])
+    logits = torch.randn(2, 5, 4)
+    hidden = torch.zeros(2, 6, dtype=torch.bool)
+    hidden[0, 2] = hidden[1, 1] = True  # C and T
+    wanted = (
+        functional.cross_entropy(logits[0, 1:2], torch.tensor([1]))
+        + functional.cross_entropy(logits[1, 0:1], torch.tensor([3]))
+    ) / 2
+    assert float(nucleotide_loss(logits, tokens, hidden)) == pytest.approx(float(wanted), rel=1e-5)
+    changed = logits.clone()
+    changed[~hidden[:, 1:]] = 50.0
+    assert nucleotide_loss(changed, tokens, hidden) == nucleotide_loss(logits, tokens, hidden)
+
+
+@pytest.mark.parametrize("dna", [["NNN"], ["N", "ACGT"], ["A", "AC" * 30], ["ACG"] * 3])
+def test_the_nucleotide_loss_is_finite_for_any_mix_of_lengths(dna):
+    tokens = torch.from_numpy(tokenise(dna)[0])
+    logits = torch.randn(*tokens[:, 1:].shape, 4, requires_grad=True)
+    for draw in (0.0, 1.0):
+        _, hidden = hide_nucleotides(tokens, torch.full(tokens.shape, draw))
+        loss = nucleotide_loss(logits, tokens, hidden)
+        loss.backward()
+        assert loss.isfinite()
+        assert logits.grad.isfinite().all()
+
+
+def test_only_held_abundances_are_hidden_about_fifteen_in_a_hundred():
+    torch.manual_seed(0)
+    abundances = torch.rand(100, 200) * (torch.rand(100, 200) < 0.5)
+    hidden = hide_abundances(abundances, torch.rand(100, 200))
+    assert not hidden[abundances == 0].any()
+    assert float(hidden[abundances > 0].float().mean()) == pytest.approx(0.15, abs=0.02)
+
+
+def test_the_abundance_loss_is_over_hidden_abundances_only():
+    abundances = torch.tensor([[0.5, 0.25, 0.25, 0.0]])
+    hidden = torch.tensor([[True, False, True, False]])
+    guess = torch.tensor([[0.3, 99.0, 0.1, 99.0]])
+    errors = (guess - scaled_log(abundances))[hidden]
+    found = abundance_loss(guess, abundances, hidden)
+    assert float(found) == pytest.approx(float(errors.square().mean()), rel=1e-5)
+    assert float(abundance_loss(guess, abundances, torch.zeros_like(hidden))) == 0
+
+
+def test_scaled_log_abundances_of_empty_slots_are_zero():
+    found = scaled_log(torch.tensor([0.0, 1.0, math.exp(-6), 1e-30]))
+    assert found.isfinite().all()
+    assert found[0] == 0
+    assert found[1] == pytest.approx(2)
+    assert found[2] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_target_loss_is_quadratic_then_linear():
+    zero = torch.zeros(1)
+    assert float(target_loss(torch.tensor([0.4]), zero)) == pytest.approx(0.08)
+    assert float(target_loss(torch.tensor([2.5]), zero)) == pytest.approx(0.5 * (2.5 - 0.25))

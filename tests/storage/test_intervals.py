@@ -1,0 +1,32 @@
+import io
+
+import pandas as pd
+import pytest
+
+from q2_aam.storage.intervals import read_intervals, write_intervals
+
+
+def test_intervals_read_back_and_ids_stay_text():
+    frame = pd.DataFrame({"lower": [0.1, -2.0], "upper": [1 / 3, 5.0]}, index=["0001", "NA"])
+    file = io.StringIO()
+    write_intervals(file, frame)
+    file.seek(0)
+    found = read_intervals(file)
+    assert found.index.tolist() == ["0001", "NA"]
+    assert found["upper"].tolist() == [1 / 3, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ["not a table"]),
+        ("id\tlow\thigh\na\t1\t2\n", ["'low'", "lower, upper"]),
+        ("id\tlower\tupper\na\t3\t2\nb\t1\t2\n", ["1 id", "lower ≤ upper", "'a'"]),
+        ("id\tlower\tupper\na\tnan\t2\n", ["1 id", "lower ≤ upper", "'a'"]),
+        ("id\tlower\tupper\na\t1\t2\na\t1\t2\n", ["appear twice", "'a'"]),
+        ("id\tlower\tupper\na\tone\t2\n", ["not a table"]),
+        ("id\tlower\tupper\na\t\t2\n", ["not a table"]),
+    ],
+)
+def test_bad_intervals_are_refused(refused, text, parts):
+    refused(lambda: read_intervals(io.StringIO(text)), *parts)

@@ -1,0 +1,145 @@
+import dataclasses
+import itertools
+import json
+
+import pytest
+
+from q2_aam.config import (
+    LIMITS,
+    ModelConfig,
+    TargetConfig,
+    TrainingConfig,
+    expected_tensors,
+)
+from q2_aam.errors import AAMError
+
+TARGET = TargetConfig("age", "z-score", 3.5, 2.0, 0.0, 9.0, 3.5, (0.5, 1.25))
+FULL = ModelConfig(hidden_size=24, heads=3, rarefaction_depth=900, target=TARGET)
+
+
+def configs():
+    """Every combination of what decides which tensors there are."""
+    parts = itertools.product(
+        (0, 2), (0, 1), (1, 4), (7, 60), ("branches", "euclidean"), (None, TARGET)
+    )
+    for asv_layers, sample_layers, per_token, length, form, target in parts:
+        yield ModelConfig(
+            hidden_size=8, heads=2, asv_layers=asv_layers, sample_layers=sample_layers,
+            nucleotides_per_token=per_token, max_sequence_length=length, branches=5,
+            distance_form=form, target=target,
+        )  # fmt: skip
+
+
+def test_expected_tensors_are_those_of_the_network():
+    from q2_aam.model.network import Network
+
+    for config in configs():
+        built = Network(config).state_dict()
+        shapes = {name: tuple(tensor.shape) for name, tensor in built.items()}
+        assert shapes == expected_tensors(config), config
+        assert {str(tensor.dtype) for tensor in built.values()} == {"torch.float32"}
+
+
+@pytest.mark.parametrize("config", [ModelConfig(), FULL])
+def test_a_config_survives_json(config):
+    text = json.dumps(config.to_json(), allow_nan=False)
+    assert ModelConfig.from_json(json.loads(text)) == config
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        FULL.heads = 1
+
+
+@pytest.mark.parametrize("name", sorted(LIMITS))
+def test_limits_are_held_at_both_ends(refused, name):
+    low, high = LIMITS[name]
+    config = ModelConfig()
+    for wrong in (low - 1, high + 1, -1, 1.0, "8", None, True):
+        refused(lambda wrong=wrong: dataclasses.replace(config, **{name: wrong}), name, str(high))
+    if name not in ("hidden_size", "heads"):
+        for right in (low, high):
+            assert getattr(dataclasses.replace(config, **{name: right}), name) == right
+
+
+def test_the_width_must_be_a_multiple_of_the_heads(refused):
+    refused(lambda: ModelConfig(hidden_size=10, heads=4), "hidden_size (10)", "heads (4)")
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"format_version": 2}, ["format version 2", "Update q2-aam"]),
+        ({"distance_form": "cosine"}, ["distance_form", "'cosine'", "branches, euclidean"]),
+        ({"distance_state": "new"}, ["distance_state", "'new'"]),
+        ({"rarefaction_depth": 0}, ["rarefaction_depth"]),
+        ({"target": []}, ["list where a table belongs"]),
+        ({"target": {}}, ["lacks"]),
+    ],
+)
+def test_wrong_values_are_refused(refused, change, parts):
+    refused(lambda: ModelConfig.from_json(FULL.to_json() | change), *parts)
+
+
+@pytest.mark.parametrize("name", sorted(FULL.to_json()))
+def test_every_name_is_needed(refused, name):
+    content = FULL.to_json()
+    del content[name]
+    refused(lambda: ModelConfig.from_json(content), "lacks", name)
+
+
+@pytest.mark.parametrize("name", sorted(TARGET.__dict__))
+def test_every_name_of_the_target_is_needed(refused, name):
+    content = FULL.to_json()
+    del content["target"][name]
+    refused(lambda: ModelConfig.from_json(content), "lacks", name)
+
+
+def test_unknown_names_are_refused(refused):
+    refused(lambda: ModelConfig.from_json(FULL.to_json() | {"colour": 1}), "unknown 'colour'")
+    content = FULL.to_json()
+    content["target"]["colour"] = 1
+    refused(lambda: ModelConfig.from_json(content), "unknown 'colour'")
+
+
+@pytest.mark.parametrize("content", [None, [], "x", 3])
+def test_what_is_not_a_table_is_refused(content):
+    with pytest.raises(AAMError, match="where a table belongs"):
+        ModelConfig.from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"scale": 0.0}, "scale is 0.0"),
+        ({"scale": -1.0}, "scale is -1.0"),
+        ({"scale": float("nan")}, "target scale"),
+        ({"location": float("inf")}, "target location"),
+        ({"mean": "3"}, "target mean"),
+        ({"minimum": True}, "target minimum"),
+        ({"scaling": "log"}, "target scaling"),
+        ({"residuals": "12"}, "residuals"),
+        ({"residuals": [float("nan")]}, "residuals"),
+        ({"residuals": [[1.0]]}, "residuals"),
+        ({"name": 3}, "name"),
+    ],
+)
+def test_wrong_targets_are_refused(refused, change, part):
+    content = FULL.to_json()
+    content["target"] |= change
+    refused(lambda: ModelConfig.from_json(content), part)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("epochs", 0), ("epochs", 1.5), ("batch_size", 0), ("patience", 0),
+        ("learning_rate", 0.0), ("learning_rate", float("nan")), ("gradient_clipping", 0.0),
+    ],
+)  # fmt: skip
+def test_wrong_training_settings_are_refused(refused, name, wrong):
+    refused(lambda: TrainingConfig(**{name: wrong}), name)
+
+
+def test_training_settings_are_json():
+    assert json.loads(json.dumps(TrainingConfig().to_json())) == TrainingConfig().to_json()

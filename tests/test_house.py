@@ -1,0 +1,244 @@
+"""The rules of the house: import directions, sizes, what may not be imported or called."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "q2_aam"
+FILES = sorted(PACKAGE.rglob("*.py"))
+LARGEST_FILE, LARGEST_FUNCTION = 300, 60
+
+# What each part may import of the package; imports go down only.
+_BOTTOM = {"config", "errors"}
+_CORE = _BOTTOM | {"data", "model", "storage", "version"}
+ALLOWED = {
+    "version": set(),
+    "errors": set(),
+    "config": {"errors"},
+    "data": _BOTTOM,
+    "model": _BOTTOM,
+    "storage": _BOTTOM | {"data", "model"},
+    "types": _CORE,
+    "conformal": _BOTTOM,
+    "inference": _CORE,
+    "training": _CORE | {"inference", "conformal"},
+    "report": _CORE | {"types", "conformal"},
+    "parameters": _BOTTOM,
+    "actions": _CORE | {"types", "conformal", "inference", "training", "report", "parameters"},
+    "examples": _BOTTOM,
+    "plugin_setup": _CORE | {"types", "actions", "parameters", "examples"},
+    "demo_data": _BOTTOM | {"report"},
+}
+CORE = ["config", "data", "model", "training", "storage", "inference"]
+
+
+def part_of(path: Path) -> str:
+    """Name the part of the package that a file belongs to; ``version`` is its __init__."""
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "version" if first == "__init__" else first
+
+
+def imported_parts(tree: ast.AST, path: Path) -> set[str]:
+    """Name the parts of the package that a file imports, at its top or anywhere inside."""
+    package = ["q2_aam", *path.relative_to(PACKAGE).parts[:-1]]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            module = start + (node.module.split(".") if node.module else [])
+            names = [[*module, alias.name] for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name[0] == "q2_aam":
+                known = len(name) > 1 and name[1] in ALLOWED
+                found.add(name[1] if known else "version")
+    return found
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def problems(find):
+    """Collect what a finder says of every file."""
+    return [f"{path.relative_to(PACKAGE)}: {what}" for path in FILES for what in find(path)]
+
+
+def test_every_part_has_its_place():
+    assert {part_of(path) for path in FILES} <= set(ALLOWED)
+
+
+def test_imports_go_down_only():
+    def upward(path):
+        own = part_of(path)
+        return imported_parts(parsed(path), path) - ALLOWED[own] - {own}
+
+    assert not problems(upward)
+
+
+@pytest.mark.parametrize(
+    ("code", "place", "found"),
+    [
+        ("from ..training import loop", "data/table.py", {"training"}),
+        ("from .. import training", "data/table.py", {"training"}),
+        ("def f():\n    from ..model.network import Network", "data/table.py", {"model"}),
+        ("import q2_aam.report.page", "storage/model.py", {"report"}),
+        ("from q2_aam import actions", "types/_types.py", {"actions"}),
+        ("from .data.study import Studies", "inference.py", {"data"}),
+        ("from .. import __version__", "training/journal.py", {"version"}),
+        ("from .study import Study\nimport numpy", "data/batches.py", {"data"}),
+    ],
+)
+def test_imports_are_found_however_they_are_written(code, place, found):
+    assert imported_parts(ast.parse(code), PACKAGE / place) == found
+
+
+def test_files_are_short():
+    def long(path):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        return [f"{lines} lines"] if lines > LARGEST_FILE else []
+
+    assert not problems(long)
+
+
+def lines_of_code(function) -> int:
+    """Count the lines behind the signature and the docstring."""
+    body = function.body
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def test_functions_are_short():
+    def long(path):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines = lines_of_code(node)
+                if lines > LARGEST_FUNCTION:
+                    yield f"{node.name} has {lines} lines"
+
+    assert not problems(long)
+
+
+def test_no_file_is_called_utils():
+    assert not [path for path in FILES if path.stem in ("utils", "util", "helpers", "misc")]
+
+
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+FORBIDDEN_BUILTINS = {"eval", "exec", "compile", "__import__"}
+FORBIDDEN_ATTRIBUTES = {
+    ("torch", "load"), ("torch", "save"), ("os", "system"), ("os", "popen"),
+    ("pd", "read_pickle"), ("pandas", "read_pickle"),
+}  # fmt: skip
+FORBIDDEN_METHODS = {"extractall", "to_pickle", "read_pickle"}
+FORBIDDEN_TRUE_ARGUMENTS = {"allow_pickle", "shell"}
+
+
+def forbidden(tree: ast.AST):
+    """Find what could run code from a file, or a command from a text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            names = []
+        for name in names:
+            if name.split(".")[0] in FORBIDDEN_MODULES or name in ("torch.load", "torch.save"):
+                yield name
+        if isinstance(node, ast.Name) and node.id in FORBIDDEN_BUILTINS:
+            yield node.id
+        if isinstance(node, ast.Attribute):
+            base = node.value.id if isinstance(node.value, ast.Name) else None
+            if (base, node.attr) in FORBIDDEN_ATTRIBUTES or node.attr in FORBIDDEN_METHODS:
+                yield f"{base}.{node.attr}"
+        if isinstance(node, ast.keyword) and node.arg in FORBIDDEN_TRUE_ARGUMENTS:
+            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
+                yield node.arg
+
+
+def test_nothing_can_run_code_from_a_file():
+    assert not problems(lambda path: forbidden(parsed(path)))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle", "from joblib import load", "import torch\ntorch.load('x')",
+        "from torch import load", "eval('1')", "run = exec", "np.load('x', allow_pickle=True)",
+        "subprocess.run('ls', shell=True)", "archive.extractall('x')", "f(shell=flag)",
+    ],
+)  # fmt: skip
+def test_forbidden_calls_are_found(code):
+    assert list(forbidden(ast.parse(code)))
+
+
+@pytest.mark.parametrize("code", ["network.eval()", "np.load('x', allow_pickle=False)"])
+def test_harmless_calls_are_not(code):
+    assert not list(forbidden(ast.parse(code)))
+
+
+@pytest.mark.parametrize("folder", ["actions", "types"])
+def test_annotations_stay_types_where_qiime2_reads_them(folder):
+    for path in (PACKAGE / folder).glob("*.py"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module != "__future__", path
+
+
+def test_torch_is_not_imported_at_the_top_of_what_qiime2_loads():
+    heavy = {"torch", "accelerate", "altair", "vl_convert", "safetensors.torch"}
+    for part in ("plugin_setup", "parameters", "examples", "actions", "types", "storage", "data"):
+        for path in FILES:
+            if part_of(path) != part:
+                continue
+            for node in parsed(path).body:
+                names = []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    names = [node.module]
+                assert not {name.split(".")[0] for name in names} & heavy, path
+
+
+def run_python(code: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def test_the_plugin_is_set_up_without_torch_or_charts():
+    out = run_python(
+        "import sys, q2_aam.plugin_setup\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    loaded = set(out.split())
+    assert "qiime2" in loaded
+    assert not loaded & {"torch", "accelerate", "altair", "vl_convert", "tensorboard"}
+
+
+def test_the_training_core_runs_without_qiime2():
+    modules = [
+        ".".join(["q2_aam", *path.relative_to(PACKAGE).with_suffix("").parts])
+        for path in FILES
+        if part_of(path) in CORE and path.stem != "__init__"
+    ]
+    assert len(modules) > 20
+    out = run_python(
+        "import sys, importlib\n"
+        "for name in ('qiime2', 'q2_types', 'q2templates', 'q2_sample_classifier'):\n"
+        "    sys.modules[name] = None\n"
+        f"for name in {modules!r}:\n"
+        "    importlib.import_module(name)\n"
+        "print('torch' in sys.modules)"
+    )
+    assert out.strip() == "True"

@@ -1,0 +1,112 @@
+"""Encoding each distinct ASV once changes nothing but the speed."""
+
+import numpy as np
+import pytest
+import torch
+from simulated_study import simulate_study
+
+from q2_aam.config import ModelConfig, TargetConfig
+from q2_aam.data.batches import build_batch
+from q2_aam.data.distances import Distances
+from q2_aam.data.study import build_studies
+from q2_aam.data.table import read_table
+from q2_aam.model import losses
+from q2_aam.model.network import Network, SampleBatch
+from q2_aam.training.steps import Task, batch_losses
+
+SAMPLES = np.array([3, 0, 7, 5, 11])
+
+
+@pytest.fixture(params=["branches", "euclidean"])
+def network(request):
+    torch.manual_seed(1)
+    target = TargetConfig("age", "none", 0.0, 1.0, 0.0, 1.0, 0.5)
+    config = ModelConfig(
+        hidden_size=16, heads=2, branches=24, max_sequence_length=60, target=target,
+        distance_form=request.param,
+    )  # fmt: skip
+    network = Network(config).train()
+    with torch.no_grad():
+        for weight in network.target_head.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+    return network
+
+
+@pytest.fixture(scope="module")
+def task():
+    study = simulate_study(12, 30, 2, (40, 60), ids_are_dna=True)
+    matrix = study.unifrac.data.astype(np.float32)
+    distances = Distances(matrix, np.arange(len(matrix)))
+    studies = build_studies([read_table(study.biom)], None, 60, 64, [distances])
+    targets = (study.ages / 24).to_numpy(dtype=np.float32)
+    weights = {"unifrac": 1.0, "abundance": 0.1, "target": 1.0}
+    return Task(studies, [SAMPLES], [SAMPLES[:0]], targets, weights, "unifrac_loss")
+
+
+def plain_losses(network, task):
+    """Encode the ASVs of every sample anew, as a padded block of repeated sequences."""
+    batch = build_batch(task.studies, 0, SAMPLES)
+    slots = batch.index.shape[1]
+    tokens = torch.from_numpy(batch.tokens)[torch.from_numpy(batch.index).flatten()]
+    asvs = network.embed_asvs(tokens, padded=True)  # one row a slot, filled or not
+    index = torch.arange(len(SAMPLES) * slots).reshape(len(SAMPLES), slots)
+    abundances = torch.from_numpy(batch.abundances)
+    torch.manual_seed(9)
+    hidden = losses.hide_abundances(abundances, torch.rand(abundances.shape))
+    state = network.embed_samples(asvs, SampleBatch(index, abundances), hidden)
+    return {
+        "unifrac_loss": losses.unifrac_loss(
+            network.distances(state), torch.from_numpy(batch.distances)
+        ),
+        "abundance_loss": losses.abundance_loss(
+            network.abundance_head(state.slots), abundances, hidden
+        ),
+        "target_loss": losses.target_loss(
+            network.predict_target(state), torch.from_numpy(task.targets[SAMPLES])
+        ),
+    }
+
+
+def gradients(network, loss):
+    network.zero_grad()
+    loss.backward()
+    return {
+        name: weight.grad.clone()
+        for name, weight in network.named_parameters()
+        if weight.grad is not None
+    }
+
+
+def test_losses_and_gradients_equal_those_of_the_plain_path(network, task):
+    torch.manual_seed(9)
+    found = batch_losses(network, task, 0, SAMPLES)
+    plain = plain_losses(network, task)
+    for name, value in plain.items():
+        assert float(found[name].detach()) == pytest.approx(float(value.detach()), abs=1e-5), name
+        assert float(value.detach()) > 1e-4, name
+    total = sum(task.weights[name.removesuffix("_loss")] * plain[name] for name in plain)
+    one, other = gradients(network, found["loss"]), gradients(network, total)
+    assert set(one) == set(other)
+    largest = max(float(value.abs().max()) for value in other.values())
+    for name in other:
+        assert (one[name] - other[name]).abs().max() < 1e-5 * max(1.0, largest), name
+
+
+def test_the_sum_is_weighted(network, task):
+    torch.manual_seed(9)
+    found = batch_losses(network, task, 0, SAMPLES)
+    wanted = found["unifrac_loss"] + 0.1 * found["abundance_loss"] + found["target_loss"]
+    assert torch.allclose(found["loss"], wanted)
+
+
+def test_frozen_embeddings_give_the_same_losses(network, task):
+    from q2_aam.inference import embed_asvs
+
+    everything = embed_asvs(network.eval(), task.studies.asvs, np.arange(len(task.studies.asvs)))
+    results = []
+    for embedded in (None, everything):
+        torch.manual_seed(9)
+        with torch.no_grad():
+            results.append(batch_losses(network, task, 0, SAMPLES, embedded))
+    for name, value in results[0].items():
+        assert float(value) == pytest.approx(float(results[1][name]), abs=1e-5), name

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from q2_aam.config import ModelConfig, TargetConfig, TrainingConfig
+from q2_aam.model.network import Network
+from q2_aam.training.optimiser import build_optimiser, learning_rate_at
+
+CONFIG = TrainingConfig(learning_rate=0.01, warmup=0.1)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 10, 1000])
+def test_the_rate_warms_up_then_falls(steps):
+    rates = np.array([learning_rate_at(step, steps, CONFIG) for step in range(steps)])
+    warm = max(1, round(0.1 * steps))
+    assert (rates > 0).all()
+    assert rates.max() == pytest.approx(0.01)
+    assert rates.argmax() == warm - 1
+    assert (np.diff(rates[:warm]) > 0).all()
+    assert (np.diff(rates[warm:]) < 0).all()
+
+
+def test_the_rate_ends_at_a_hundredth():
+    assert learning_rate_at(999, 1000, CONFIG) == pytest.approx(1e-4, rel=0.01)
+
+
+def test_warm_up_is_linear():
+    rates = [learning_rate_at(step, 100, CONFIG) for step in range(10)]
+    assert np.allclose(rates, 0.001 * np.arange(1, 11))
+
+
+def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings():
+    target = TargetConfig("age", "none", 0.0, 1.0, 0.0, 1.0, 0.5)
+    network = Network(ModelConfig(hidden_size=8, heads=2, branches=4, target=target))
+    decayed, others = build_optimiser(network, CONFIG).param_groups
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    found = {names[id(weight)] for weight in decayed["params"]}
+    rest = {names[id(weight)] for weight in others["params"]}
+    assert found | rest == set(names.values())
+    assert not found & rest
+    assert decayed["weight_decay"] == CONFIG.weight_decay
+    assert others["weight_decay"] == 0
+    assert all(name.endswith("weight") for name in found)
+    assert not any("norm" in name for name in found)
+    assert "branches.membership.weight" in found
+    assert {"distance_head.log_length", "asv_encoder.positions.weight"} <= rest
+    assert {"asv_encoder.nucleotides.weight", "asv_encoder.start"} <= rest
+
+
+def test_frozen_weights_are_left_alone():
+    network = Network(ModelConfig(hidden_size=8, heads=2, branches=4))
+    network.asv_encoder.requires_grad_(False)
+    chosen = [weight for group in build_optimiser(network, CONFIG).param_groups
+              for weight in group["params"]]  # fmt: skip
+    assert not {id(w) for w in network.asv_encoder.parameters()} & {id(w) for w in chosen}
