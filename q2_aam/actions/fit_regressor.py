@@ -8,7 +8,13 @@ import pandas as pd
 import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
-from ..data.alignment import group_labels, numeric_labels, require_enough, with_distances
+from ..data.alignment import (
+    group_labels,
+    numeric_labels,
+    require_enough,
+    require_variation,
+    with_distances,
+)
 from ..data.distances import parse_distances
 from ..data.sequences import sequences_of
 from ..data.splits import hold_out
@@ -54,7 +60,7 @@ def fit_regressor(
     threads: int = DEFAULT["threads"],
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Fit a regressor on every labelled sample of a table."""
-    from ..training import fitting, pretraining
+    from ..training import fitting, start
     from ..training.journal import Journal
 
     if freeze_encoder and encoder is None:
@@ -84,6 +90,7 @@ def fit_regressor(
     )
     journal.read(studies)
     split = split_positions(samples, validation_size, random_seed, labelled.groups)
+    require_variation(values[split[0]], metadata.name, "training samples")
     target = fitting.scale_target(metadata.name, values[split[0]], target_scaling)
     config = dataclasses.replace(config, target=target)
     training = {
@@ -102,9 +109,9 @@ def fit_regressor(
         "default" if target_scaling == DEFAULT["target_scaling"] else "user",
     )  # fmt: skip
     if arrays is None:
-        network = pretraining.new_network(config, studies, random_seed, accelerator.device)
+        network = start.new_network(config, studies, random_seed, accelerator.device)
     else:
-        network = pretraining.continued_network(config, arrays, random_seed, accelerator.device)
+        network = start.continued_network(config, arrays, random_seed, accelerator.device)
     progress, reason = fitting.fit(network, studies, values, split, settings, accelerator, journal)
     return store_run(network, journal.log(network, progress, reason))
 

@@ -47,7 +47,7 @@ def pretrain(
     threads: int = DEFAULT["threads"],
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on one or several studies."""
-    from ..training import pretraining
+    from ..training import pretraining, start
     from ..training.journal import Journal
 
     journal = Journal("pretrain", epochs)
@@ -82,9 +82,9 @@ def pretrain(
     }
     settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
     if arrays is None:
-        network = pretraining.new_network(config, studies, random_seed, accelerator.device)
+        network = start.new_network(config, studies, random_seed, accelerator.device)
     else:
-        network = pretraining.continued_network(config, arrays, random_seed, accelerator.device)
+        network = start.continued_network(config, arrays, random_seed, accelerator.device)
     progress, reason = pretraining.pretrain(network, studies, settings, accelerator, journal)
     return store_run(network, journal.log(network, progress, reason))
 

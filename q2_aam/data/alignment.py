@@ -79,6 +79,16 @@ def require_enough(number: int, what: str) -> None:
         )
 
 
+def require_variation(values: np.ndarray, name: str, what: str = "samples") -> None:
+    """Refuse a target that is the same everywhere; `what` says whose values these are."""
+    if (values == values[0]).all():
+        remedy = "" if what == "samples" else ", or another 'random_seed' to train on others"
+        raise AAMError(
+            f"All {len(values):,} {what} have the same '{name}' ({values[0]:g}): there is nothing "
+            f"to learn. Choose another column{remedy}."
+        )
+
+
 def with_distances(
     table: SampleTable, ids: list[str], matrix: np.ndarray, name: str, missing_samples: str
 ) -> tuple[SampleTable, Distances, list[str]]:
@@ -130,11 +140,7 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
             f"{examples(infinite)}. Correct the metadata, or leave the cells blank."
         )
     require_enough(len(values), f"learning '{column.name}'")
-    if values.nunique() == 1:
-        raise AAMError(
-            f"All {len(values):,} samples have the same '{column.name}' ({values.iloc[0]:g}): "
-            "there is nothing to learn. Choose another column."
-        )
+    require_variation(values.to_numpy(), column.name)
     return Labels(values, labels.dropped)
 
 

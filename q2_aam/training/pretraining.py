@@ -3,55 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 
-from ..config import ModelConfig, TrainingConfig
+from ..config import TrainingConfig
 from ..data.splits import hold_out
 from ..data.study import Studies
-from ..inference import embed_asvs
 from ..model.network import Network
 from .loop import Trainer
 from .progress import Progress
-from .randomness import seed_weights
 from .steps import Task, weights_of
-
-STANDARDISED_ASVS = 8192  # more change the statistics of the start by less than 1 %
-
-
-def new_network(config: ModelConfig, studies: Studies, seed: int, device) -> Network:
-    """Draw weights, and spread the embeddings by the statistics of the studies' ASVs.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    studies : Studies
-    seed : int
-    device : torch.device
-
-    Returns
-    -------
-    Network
-    """
-    seed_weights(seed)
-    network = Network(config).to(device).eval()
-    chosen = np.arange(len(studies.asvs))
-    if len(chosen) > STANDARDISED_ASVS:
-        random = np.random.default_rng([seed, 0xA5])
-        chosen = np.sort(random.choice(chosen, STANDARDISED_ASVS, replace=False))
-    network.standardise(embed_asvs(network, studies.asvs, chosen))
-    return network
-
-
-def continued_network(
-    config: ModelConfig, arrays: dict[str, np.ndarray], seed: int, device
-) -> Network:
-    """Build a network whose encoder comes from stored weights; other heads are drawn anew."""
-    seed_weights(seed)
-    network = Network(config)
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    network.load_state_dict(network.state_dict() | tensors)
-    return network.to(device).eval()
 
 
 def pretrain(
