@@ -10,6 +10,7 @@ from .errors import AAMError, examples
 
 FORMAT_VERSION = 1
 VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
+KNOWN_ASVS = "target_head.known_asvs"
 DISTANCE_FORMS = ("branches", "euclidean")
 DISTANCE_STATES = ("untrained", "trained", "stale")
 SCALINGS = ("none", "min-max", "z-score")
@@ -32,6 +33,7 @@ class TargetConfig:
     """What a regressor predicts, and how its output becomes the original units.
 
     ``value = output * scale + location``; the statistics are of the training samples only.
+    ``known_asvs`` is the number of ASVs whose abundance is read by identity.
     ``residuals`` are sorted absolute errors on samples that did not train the weights, in
     original units; split conformal prediction reads its intervals from them.
     """
@@ -43,12 +45,14 @@ class TargetConfig:
     minimum: float
     maximum: float
     mean: float
+    known_asvs: int
     residuals: tuple[float, ...] = ()
 
     def __post_init__(self):
         _check_choice("target scaling", self.scaling, SCALINGS)
         for name in ("location", "scale", "minimum", "maximum", "mean"):
             _check_finite(f"target {name}", getattr(self, name))
+        _check_whole("known_asvs", self.known_asvs, 1, 2**16)
         for value in self.residuals:
             _check_finite("target residuals", value)
         if self.scale <= 0:
@@ -138,8 +142,8 @@ class TrainingConfig:
     dropout: float = 0.0
     validation_size: float = 0.1
     unifrac_weight: float = 1.0
-    nucleotide_weight: float = 0.1
-    abundance_weight: float = 0.1
+    nucleotide_weight: float = 0.0
+    abundance_weight: float = 0.0
     target_weight: float = 1.0
     freeze_encoder: bool = False
     precision: str = "fp32"
@@ -199,11 +203,27 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         tensors |= {"distance_head.projection.weight": (size, size)}
         tensors |= {"distance_head.log_scale": (1,)}
     if config.target is not None:
-        tensors |= _norm("target_head.norm", size)
-        tensors |= _linear("target_head.pooled", size, 1)
-        tensors |= {"target_head.abundance.weight": (1, config.branches)}
-        tensors |= {"target_head.presence.weight": (1, config.branches)}
+        tensors |= _target_head(config)
     return tensors
+
+
+def dtype_of(tensor: str) -> str:
+    """Return the type of a tensor as safetensors names it: all are F32 but stored DNA."""
+    return "U8" if tensor == KNOWN_ASVS else "F32"
+
+
+def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    known, branches = config.target.known_asvs, config.branches
+    tensors = {KNOWN_ASVS: (known, 1 + config.max_sequence_length)}
+    tensors |= _norm("target_head.norm", config.hidden_size)
+    tensors |= _linear("target_head.pooled", config.hidden_size, 1)
+    for name, number in (("known", known), ("branches", branches)):
+        tensors[f"target_head.{name}.weight"] = (1, number)
+        tensors[f"target_head.ridge_{name}"] = (number,)
+    for name, number in (("known_scaling", known), ("branch_scaling", branches)):
+        tensors[f"target_head.{name}.mean"] = (number,)
+        tensors[f"target_head.{name}.scale"] = (1,)
+    return tensors | {"target_head.ridge_intercept": (1,)}
 
 
 def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:

@@ -51,6 +51,7 @@ def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
     return SampleBatch(
         torch.from_numpy(batch.index).to(device, non_blocking=True),
         torch.from_numpy(batch.abundances).to(device, non_blocking=True),
+        None if batch.known is None else torch.from_numpy(batch.known).to(device),
     )
 
 
@@ -109,21 +110,24 @@ def sample_states(
         batch = build_batch(studies, study, part, tokens=False)
         rows = torch.from_numpy(np.searchsorted(held, batch.asvs)).to(embedded.device)
         yield network.embed_samples(
-            embedded.index_select(0, rows), to_tensors(batch, embedded.device)
+            embedded.index_select(0, rows),
+            to_tensors(batch, embedded.device),
+            attend=network.attends,
         )
 
 
 def _join(states: Iterator[SampleState], *names: str) -> SampleState:
     """Join parts, keeping only what is asked for, as slots are large."""
-    kept = [{name: getattr(state, name) for name in names} for state in states]
-    joined = {name: torch.cat([part[name] for part in kept]) for name in names}
+    kept = [[getattr(state, name) for name in names] for state in states]
+    columns = dict(zip(names, zip(*kept, strict=True), strict=True))
+    joined = {name: torch.cat(parts) for name, parts in columns.items() if parts[0] is not None}
     return SampleState(**{name: joined.get(name) for name in SampleState._fields})
 
 
 def all_states(network: Network, studies: Studies, study: int, samples: np.ndarray) -> SampleState:
     """Embed samples and return what the heads read, of all of them."""
     states = sample_states(network, studies, study, samples)
-    return _join(states, "pooled", "presence", "abundance")
+    return _join(states, "pooled", "presence", "abundance", "known")
 
 
 @torch.no_grad()
@@ -143,7 +147,7 @@ def predict_distances(network: Network, state: SampleState) -> np.ndarray:
     ndarray of float32, (B, B)
         Symmetric, zero diagonal, in [0, 1].
     """
-    size = len(state.pooled)
+    size = len(state.presence)
     matrix = np.zeros((size, size), dtype=np.float32)
     for start in range(0, size, _DISTANCE_ROWS_AT_ONCE):
         stop = start + _DISTANCE_ROWS_AT_ONCE

@@ -26,6 +26,10 @@ def _share(default: float, text: str, largest: float = 0.9) -> Parameter:
     return Parameter(Float % Range(0.0, largest, inclusive_end=True), default, text)
 
 
+def _weight(default: float, text: str) -> Parameter:
+    return Parameter(Float % Range(0.0, 100.0, inclusive_end=True), default, text)
+
+
 _TRAINING = TrainingConfig()
 
 PARAMETERS = {
@@ -114,9 +118,20 @@ PARAMETERS = {
     ),
     "freeze_encoder": Parameter(
         Bool,
-        False,
-        "Keep what the encoder learned of ASVs and train the rest only: much faster, often less "
-        "accurate. Needs an encoder.",
+        True,
+        "If an encoder is given: keep what it learned of ASVs, and train the rest only. This is "
+        "several times faster, mostly as accurate, and keeps its distances valid.",
+    ),
+    "unifrac_weight": _weight(
+        _TRAINING.unifrac_weight, "Weight of the loss on UniFrac, where a matrix is given."
+    ),
+    "nucleotide_weight": _weight(
+        _TRAINING.nucleotide_weight,
+        "Weight of the loss on masked nucleotides of ASVs; 0 does without, which is faster.",
+    ),
+    "abundance_weight": _weight(
+        _TRAINING.abundance_weight,
+        "Weight of the loss on hidden abundances of a sample; 0 does without, which is faster.",
     ),
     "target_scaling": Parameter(
         Str % Choices(*SCALINGS),
@@ -171,6 +186,9 @@ TRAINING = (
     "batch_size",
     "learning_rate",
     "dropout",
+    "unifrac_weight",
+    "nucleotide_weight",
+    "abundance_weight",
     "validation_size",
     "random_seed",
 )

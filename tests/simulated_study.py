@@ -108,7 +108,7 @@ def simulate_study(
         raise AssertionError("two ASVs evolved the same DNA: take another seed")
     tree = skbio.TreeNode.read([f"{newick};"], convert_underscores=False)
     tree.length = None  # scikit-bio would count it as shared by all
-    for (leaf, _), name in zip(leaves, names):
+    for (leaf, _), name in zip(leaves, names, strict=True):
         tree.find(leaf).name = name
     ids = list(sample_ids or [f"S{number:03d}" for number in range(samples)])
     ages = np.round(random.uniform(0, 24, len(ids)), 2)
@@ -177,7 +177,7 @@ def distances_text_artifact(text: str, folder) -> qiime2.Artifact:
 def matrix_text(ids, matrix) -> str:
     """Write a labelled square matrix as tab-separated text."""
     lines = ["\t".join(["", *ids])]
-    lines += ["\t".join([name, *map(str, row)]) for name, row in zip(ids, matrix)]
+    lines += ["\t".join([name, *map(str, row)]) for name, row in zip(ids, matrix, strict=True)]
     return "\n".join(lines) + "\n"
 
 

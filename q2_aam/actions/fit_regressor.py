@@ -3,29 +3,22 @@
 import dataclasses
 
 import biom
-import numpy as np
 import pandas as pd
 import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
 from ..data.alignment import (
-    group_labels,
-    numeric_labels,
-    require_enough,
     require_variation,
-    with_distances,
 )
-from ..data.distances import parse_distances
+from ..data.known_asvs import match_asvs, padded_tokens, prevalent_asvs
 from ..data.sequences import sequences_of
-from ..data.splits import hold_out
 from ..data.study import build_studies
-from ..data.table import SampleTable, read_table
-from ..errors import AAMError
 from ..parameters import FITTING_DEFAULT as DEFAULT
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
+from .labelled_samples import read_distances, read_labelled, split_labels
 from .named_sequences import merge_sequences
-from .training_run import require_validation, start_run, store_run
+from .training_run import refuse_encoder_losses, require_validation, start_run, store_run
 
 
 def fit_regressor(
@@ -44,6 +37,9 @@ def fit_regressor(
     batch_size: int = DEFAULT["batch_size"],
     learning_rate: float = DEFAULT["learning_rate"],
     dropout: float = DEFAULT["dropout"],
+    unifrac_weight: float = DEFAULT["unifrac_weight"],
+    nucleotide_weight: float = DEFAULT["nucleotide_weight"],
+    abundance_weight: float = DEFAULT["abundance_weight"],
     hidden_size: int = DEFAULT["hidden_size"],
     heads: int = DEFAULT["heads"],
     asv_layers: int = DEFAULT["asv_layers"],
@@ -63,13 +59,13 @@ def fit_regressor(
     from ..training import fitting, start
     from ..training.journal import Journal
 
-    if freeze_encoder and encoder is None:
-        raise AAMError("'freeze_encoder' needs an 'encoder': there is nothing learned to keep.")
+    frozen = freeze_encoder and encoder is not None
+    if frozen:
+        refuse_encoder_losses(distance_matrix, nucleotide_weight)
     journal = Journal("fit-regressor", epochs)
     labelled = read_labelled(table, metadata, groups, missing_samples, journal)
     samples, distances = read_distances(labelled, distance_matrix, missing_samples, journal)
-    values = labelled.values[list(samples.sample_ids)].to_numpy()
-    require_validation(len(values), validation_size)
+    require_validation(len(samples.sample_ids), validation_size)
     known = merge_sequences(sequences)
     longest = max(len(dna) for dna in sequences_of(samples.feature_ids, known))
     architecture = {
@@ -89,9 +85,14 @@ def fit_regressor(
         [samples], known, config.max_sequence_length, config.max_asvs, [distances]
     )
     journal.read(studies)
-    split = split_positions(samples, validation_size, random_seed, labelled.groups)
-    require_variation(values[split[0]], metadata.name, "training samples")
-    target = fitting.scale_target(metadata.name, values[split[0]], target_scaling)
+    labels = split_labels(labelled, samples, validation_size, random_seed)
+    require_variation(labels.values[labels.training], metadata.name, "training samples")
+    prevalent = prevalent_asvs(studies.studies[0], labels.training)
+    tokens = padded_tokens(studies.asvs, prevalent, 1 + config.max_sequence_length)
+    studies = dataclasses.replace(studies, known=match_asvs(studies.asvs, tokens))
+    target = fitting.describe_target(
+        metadata.name, labels.values[labels.training], target_scaling, len(tokens)
+    )
     config = dataclasses.replace(config, target=target)
     training = {
         "epochs": epochs,
@@ -99,8 +100,11 @@ def fit_regressor(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "dropout": dropout,
+        "unifrac_weight": unifrac_weight,
+        "nucleotide_weight": nucleotide_weight,
+        "abundance_weight": abundance_weight,
         "validation_size": validation_size,
-        "freeze_encoder": freeze_encoder,
+        "freeze_encoder": frozen,
         "random_seed": random_seed,
     }
     settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
@@ -112,56 +116,6 @@ def fit_regressor(
         network = start.new_network(config, studies, random_seed, accelerator.device)
     else:
         network = start.continued_network(config, arrays, random_seed, accelerator.device)
-    progress, reason = fitting.fit(network, studies, values, split, settings, accelerator, journal)
+    fitting.remember_asvs(network, tokens)
+    progress, reason = fitting.fit(network, studies, labels, settings, accelerator, journal)
     return store_run(network, journal.log(network, progress, reason))
-
-
-@dataclasses.dataclass(frozen=True)
-class Labelled:
-    """Samples that have a value of the target and, if groups are given, a group."""
-
-    samples: SampleTable
-    values: pd.Series
-    groups: dict[str, str] | None
-
-
-def read_labelled(table, metadata, groups, missing_samples: str, journal) -> Labelled:
-    """Keep the samples of a table that can be learned from, and say why the others cannot."""
-    samples = read_table(table)
-    labels = numeric_labels(samples, metadata.to_series(), missing_samples)
-    journal.dropped(labels.dropped)
-    if groups is None:
-        return Labelled(samples.select(labels.values.index), labels.values, None)
-    grouped = group_labels(samples.select(labels.values.index), groups.to_series(), missing_samples)
-    journal.dropped(grouped.dropped)
-    journal.found(f"groups in '{groups.name}'", grouped.values.nunique())
-    require_enough(len(grouped.values), f"learning '{metadata.name}'")
-    kept = samples.select(grouped.values.index)
-    return Labelled(kept, labels.values, grouped.values.to_dict())
-
-
-def read_distances(labelled: Labelled, matrix, missing_samples: str, journal):
-    """Find the labelled samples' distances, if a matrix is given."""
-    if matrix is None:
-        return labelled.samples, None
-    with (matrix.path / "distance-matrix.tsv").open(encoding="utf-8-sig") as lines:
-        ids, values = parse_distances(lines)
-    name = "the distance matrix"
-    samples, distances, missing = with_distances(
-        labelled.samples, ids, values, name, missing_samples
-    )
-    journal.dropped({f"not in {name}": missing} if missing else {})
-    require_enough(len(samples.sample_ids), "fitting")
-    return samples, distances
-
-
-def split_positions(
-    samples: SampleTable, share: float, seed: int, groups: dict[str, str] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of the training and of the validation samples."""
-    position = {name: index for index, name in enumerate(samples.sample_ids)}
-    parts = hold_out(samples.sample_ids, share, seed, groups)
-    training, validation = (
-        np.array([position[name] for name in part], dtype=np.int64) for part in parts
-    )
-    return training, validation

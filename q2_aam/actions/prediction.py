@@ -1,9 +1,12 @@
 """What every predicting action does first: read the model, and the table as the model reads it."""
 
+import dataclasses
 import warnings
 
 import numpy as np
 
+from ..config import KNOWN_ASVS
+from ..data.known_asvs import match_asvs
 from ..data.study import build_studies
 from ..data.table import read_table
 from ..errors import counted
@@ -33,6 +36,9 @@ def embed_table(table, sequences, config, arrays):
             "ends were not read.",
             stacklevel=2,
         )
+    if config.target is not None:
+        known = match_asvs(studies.asvs, arrays[KNOWN_ASVS])
+        studies = dataclasses.replace(studies, known=known)
     network = load_network(config, arrays)
     number = len(samples.sample_ids)
     return network, samples.sample_ids, all_states(network, studies, 0, np.arange(number))

@@ -31,6 +31,9 @@ def pretrain(
     batch_size: int = DEFAULT["batch_size"],
     learning_rate: float = DEFAULT["learning_rate"],
     dropout: float = DEFAULT["dropout"],
+    unifrac_weight: float = DEFAULT["unifrac_weight"],
+    nucleotide_weight: float = DEFAULT["nucleotide_weight"],
+    abundance_weight: float = DEFAULT["abundance_weight"],
     hidden_size: int = DEFAULT["hidden_size"],
     heads: int = DEFAULT["heads"],
     asv_layers: int = DEFAULT["asv_layers"],
@@ -68,7 +71,8 @@ def pretrain(
         "rarefaction_depth": rarefaction_depth,
     }
     config, arrays = choose_model(initial_encoder, architecture, longest, journal)
-    config = dataclasses.replace(config, distance_state="trained", target=None)
+    if arrays is not None and unifrac_weight == 0 and config.distance_state == "trained":
+        config = dataclasses.replace(config, distance_state="stale")
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     journal.read(studies)
     training = {
@@ -77,6 +81,9 @@ def pretrain(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "dropout": dropout,
+        "unifrac_weight": unifrac_weight,
+        "nucleotide_weight": nucleotide_weight,
+        "abundance_weight": abundance_weight,
         "validation_size": validation_size,
         "random_seed": random_seed,
     }

@@ -47,6 +47,19 @@ def start_run(journal, training: dict, defaults: dict, hardware: tuple[str, str,
     return config, accelerator
 
 
+def refuse_encoder_losses(distance_matrix, nucleotide_weight: float) -> None:
+    """Refuse what trains the encoder while the encoder is kept as it is."""
+    given = [] if distance_matrix is None else ["'distance_matrix'"]
+    if nucleotide_weight:
+        given.append("'nucleotide_weight'")
+    if given:
+        raise AAMError(
+            f"{' and '.join(given)} would train the encoder, but 'freeze_encoder' keeps it as it "
+            "is. Turn 'freeze_encoder' off (on the command line: --p-no-freeze-encoder), or "
+            f"leave {' and '.join(given)} out."
+        )
+
+
 def require_validation(samples: int, validation_size: float) -> None:
     """Refuse a validation share that leaves nothing to validate on."""
     if validation_size * samples < 1:

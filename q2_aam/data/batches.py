@@ -27,6 +27,8 @@ class Batch:
     abundances : ndarray of float32, (batch, slots)
         Relative abundances, 0 in empty slots.
     distances : ndarray of float32, (batch, batch), or None
+    known : ndarray of int64, (distinct,), or None
+        Row of each distinct ASV among those that the model knows by identity.
     """
 
     samples: np.ndarray
@@ -35,6 +37,7 @@ class Batch:
     index: np.ndarray
     abundances: np.ndarray
     distances: np.ndarray | None
+    known: np.ndarray | None
 
 
 def epoch_order(
@@ -99,6 +102,7 @@ def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool 
         index=index,
         abundances=abundances,
         distances=one.distances.block(samples) if one.distances is not None else None,
+        known=studies.known[asvs] if studies.known is not None else None,
     )
 
 

@@ -43,6 +43,8 @@ class Studies:
     ----------
     asvs : Asvs
     studies : tuple of Study
+    known : ndarray of int64, (asvs,), optional
+        Row of each ASV among those that a model knows by identity (see `match_asvs`).
     cut_samples : int
         Samples that had more than the allowed number of ASVs.
     cut_share : float
@@ -51,6 +53,7 @@ class Studies:
 
     asvs: Asvs
     studies: tuple[Study, ...]
+    known: np.ndarray | None = None
     cut_samples: int = 0
     cut_share: float = 0.0
 
@@ -104,7 +107,7 @@ def build_studies(
         cut_share = max(cut_share, float(lost[cut].max(initial=0)))
         of_study = distances[position] if distances else None
         studies.append(Study(table.sample_ids, kept.astype(np.float32), of_study))
-    return Studies(asvs, tuple(studies), cut_samples, cut_share)
+    return Studies(asvs, tuple(studies), None, cut_samples, cut_share)
 
 
 def relative(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:

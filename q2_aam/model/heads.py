@@ -49,34 +49,3 @@ class AbundanceHead(nn.Module):
     def forward(self, slots: Tensor) -> Tensor:
         """Return scaled log relative abundances."""
         return self.output(slots).squeeze(-1)
-
-
-class TargetHead(nn.Module):
-    """Predict a number from what is known of a sample.
-
-    It reads the pooled embedding (what the transformer sees) and, for each branch, its log
-    abundance and its presence (what a tree-aware linear model would see). All three begin at
-    zero, so that training starts from the mean of the target.
-
-    Parameters
-    ----------
-    size : int
-        Width D of the pooled embedding.
-    branches : int
-        Branches K.
-    """
-
-    def __init__(self, size: int, branches: int):
-        super().__init__()
-        self.norm = nn.LayerNorm(size)
-        self.pooled = nn.Linear(size, 1)
-        self.abundance = nn.Linear(branches, 1, bias=False)
-        self.presence = nn.Linear(branches, 1, bias=False)
-        for layer in (self.pooled, self.abundance, self.presence):
-            nn.init.zeros_(layer.weight)
-        nn.init.zeros_(self.pooled.bias)
-
-    def forward(self, samples: Tensor, abundance: Tensor, presence: Tensor) -> Tensor:
-        """Read (B, D), (B, K) and (B, K): return scaled targets (B,)."""
-        branches = self.abundance(abundance) + self.presence(presence)
-        return (self.pooled(self.norm(samples)) + branches).squeeze(-1)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from ..config import VOCABULARY, ModelConfig
 from .asv_encoder import AsvEncoder
 from .branches import BranchDistance, Branches, detected_presence, presence
-from .heads import AbundanceHead, EuclideanDistance, NucleotideHead, TargetHead
+from .heads import AbundanceHead, EuclideanDistance, NucleotideHead
 from .sample_encoder import SampleEncoder
+from .target_head import TargetFeatures, TargetHead
 from .transformer import TransformerBlock
 
 _LARGEST_LOG_ABUNDANCE = 9.210440366976517  # log(1 + 1e4), a sample of one branch
@@ -26,10 +27,13 @@ class SampleBatch(NamedTuple):
         Row of each of a sample's ASVs among the U distinct ones; 0 in empty slots.
     abundances : Tensor of float32, (B, S)
         Relative abundances; 0 in empty slots.
+    known : Tensor of int64, (U,), optional
+        Row of each distinct ASV among the N that the target head knows, N for the others.
     """
 
     index: Tensor
     abundances: Tensor
+    known: Tensor | None = None
 
 
 class SampleState(NamedTuple):
@@ -37,18 +41,26 @@ class SampleState(NamedTuple):
 
     Attributes
     ----------
-    pooled : Tensor, (B, D)
-    slots : Tensor, (B, S, D)
+    pooled : Tensor, (B, D), or None
+    slots : Tensor, (B, S, D), or None
     presence : Tensor, (B, K)
         Probability that the sample holds each branch.
     abundance : Tensor, (B, K)
         Log abundance of each branch, in [0, 1].
+    known : Tensor, (B, N), or None
+        Log abundance of each known ASV, in [0, 1].
     """
 
-    pooled: Tensor
-    slots: Tensor
+    pooled: Tensor | None
+    slots: Tensor | None
     presence: Tensor
     abundance: Tensor
+    known: Tensor | None = None
+
+    @property
+    def features(self) -> TargetFeatures:
+        """What the target head reads beside the pooled embedding."""
+        return TargetFeatures(self.known, self.abundance)
 
 
 class Network(nn.Module):
@@ -77,9 +89,16 @@ class Network(nn.Module):
             else EuclideanDistance(size)
         )
         if config.target is not None:
-            self.target_head = TargetHead(size, config.branches)
+            self.target_head = TargetHead(
+                size, config.branches, config.target.known_asvs, 1 + config.max_sequence_length
+            )
         self.register_buffer("asv_mean", torch.zeros(size))
         self.register_buffer("asv_scale", torch.ones(size))
+
+    @property
+    def attends(self) -> bool:
+        """Whether a head that is in use reads what the sample transformer pools."""
+        return self.config.target is not None or self.config.distance_form == "euclidean"
 
     def set_dropout(self, dropout: float) -> None:
         """Set the dropout of every block; it acts in training only."""
@@ -108,7 +127,11 @@ class Network(nn.Module):
         return logits.flatten(1, 2)[:, : tokens.shape[1] - 1].float()
 
     def embed_samples(
-        self, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None = None
+        self,
+        asvs: Tensor,
+        samples: SampleBatch,
+        hidden: Tensor | None = None,
+        attend: bool = True,
     ) -> SampleState:
         """Embed samples from the embeddings of distinct ASVs.
 
@@ -119,29 +142,41 @@ class Network(nn.Module):
             Of B samples with up to S ASVs.
         hidden : Tensor of bool, (B, S), optional
             Abundances that the transformer must not see.
+        attend : bool
+            Whether the transformer is needed; without it nothing is pooled.
 
         Returns
         -------
         SampleState
         """
-        # embedding rather than asvs[index]: the latter's gradient is not deterministic on threads
-        of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
-        pooled, slots = self.sample_encoder(of_slots, samples.abundances, hidden)
+        pooled = slots = None
+        if attend:
+            # embedding, not asvs[index]: the latter's gradient is not deterministic on threads
+            of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
+            pooled, slots = self.sample_encoder(of_slots, samples.abundances, hidden)
+            pooled, slots = pooled.float(), slots.float()
         present, abundance = self.read_branches(asvs, samples)
-        return SampleState(pooled.float(), slots.float(), present, abundance)
+        known = None if samples.known is None else self.read_known(samples, len(asvs))
+        return SampleState(pooled, slots, present, abundance, known)
 
     def read_branches(self, asvs: Tensor, samples: SampleBatch) -> tuple[Tensor, Tensor]:
         """Return presence and log abundance of every branch, both (B, K) in [0, 1]."""
         with torch.autocast(asvs.device.type, enabled=False):
             log_odds = self.branches(asvs)  # (U, K)
-            dense = samples.abundances.new_zeros(len(samples.index), len(asvs))  # (B, U)
-            dense = dense.scatter_add(1, samples.index, samples.abundances)
+            dense = dense_abundances(samples, len(asvs))  # (B, U)
             if self.config.rarefaction_depth is None:
                 present = presence(log_odds, (dense > 0).float())
             else:
                 present = detected_presence(log_odds, dense, self.config.rarefaction_depth)
             under = dense @ torch.sigmoid(log_odds)  # (B, K) share of reads under each branch
-            return present, torch.log1p(1e4 * under) / _LARGEST_LOG_ABUNDANCE
+            return present, log_abundance(under)
+
+    def read_known(self, samples: SampleBatch, distinct: int) -> Tensor:
+        """Return the log abundance of every ASV known by identity, (B, N) in [0, 1]."""
+        number = self.config.target.known_asvs
+        known = samples.abundances.new_zeros(len(samples.index), number + 1)
+        known = known.index_add(1, samples.known, dense_abundances(samples, distinct))
+        return log_abundance(known[:, :number])
 
     def distances(self, state: SampleState, others: SampleState | None = None) -> Tensor:
         """Predict UniFrac between samples: (B, C) in [0, 1]."""
@@ -154,4 +189,20 @@ class Network(nn.Module):
     def predict_target(self, state: SampleState) -> Tensor:
         """Predict the scaled target of samples: (B,)."""
         with torch.autocast(state.pooled.device.type, enabled=False):
-            return self.target_head(state.pooled, state.abundance, state.presence)
+            return self.target_head(state.pooled, state.features)
+
+    def learned_target(self, state: SampleState) -> Tensor:
+        """Predict the scaled target by the reader that learns by descent: (B,)."""
+        with torch.autocast(state.pooled.device.type, enabled=False):
+            return self.target_head.attention_reader(state.pooled, state.features)
+
+
+def dense_abundances(samples: SampleBatch, distinct: int) -> Tensor:
+    """Spread a batch's relative abundances over its distinct ASVs: (B, U)."""
+    dense = samples.abundances.new_zeros(len(samples.index), distinct)
+    return dense.scatter_add(1, samples.index, samples.abundances)
+
+
+def log_abundance(fraction: Tensor) -> Tensor:
+    """Turn relative abundances into ``log(1 + 1e4 f)``, scaled to [0, 1]."""
+    return torch.log1p(1e4 * fraction) / _LARGEST_LOG_ABUNDANCE

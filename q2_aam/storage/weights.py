@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from ..config import dtype_of
 from .manifest import damaged
 
 WEIGHTS = "weights.safetensors"
 _LARGEST_HEADER = 2**20
 _VALUES_AT_ONCE = 2**20
+_BYTES = {"F32": 4, "U8": 1}
 
 
 def write_weights(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -60,15 +62,18 @@ def check_weights(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
         entry = header[name]
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise damaged(path.name, f"does not describe the tensor {name!r} properly")
-        if entry["dtype"] != "F32":
-            raise damaged(path.name, f"has the tensor {name!r} as {entry['dtype']!r}, not F32")
+        dtype = dtype_of(name)
+        if entry["dtype"] != dtype:
+            raise damaged(path.name, f"has the tensor {name!r} as {entry['dtype']!r}, not {dtype}")
         if entry["shape"] != list(shape):
             raise damaged(
                 path.name, f"has the tensor {name!r} in shape {entry['shape']!r}, not {list(shape)}"
             )
-        layout.append((entry["data_offsets"], 4 * math.prod(shape), name))
+        layout.append((entry["data_offsets"], _BYTES[dtype] * math.prod(shape), name))
     _check_layout(path, start, layout)
-    _check_finite(path, start)
+    for (begin, end), _, name in layout:
+        if dtype_of(name) == "F32":
+            _check_finite(path, start + begin, end - begin)
 
 
 def _read_header(path: Path) -> tuple[int, dict]:
@@ -113,9 +118,11 @@ def _check_layout(path: Path, start: int, layout: list) -> None:
         raise damaged(path.name, "is shorter or longer than its header says")
 
 
-def _check_finite(path: Path, start: int) -> None:
+def _check_finite(path: Path, start: int, size: int) -> None:
     with path.open("rb") as file:
         file.seek(start)
-        while chunk := file.read(4 * _VALUES_AT_ONCE):
+        while size:
+            chunk = file.read(min(size, 4 * _VALUES_AT_ONCE))
+            size -= len(chunk)
             if not np.isfinite(np.frombuffer(chunk, dtype="<f4")).all():
                 raise damaged(path.name, "holds values that are not finite")

@@ -20,6 +20,7 @@ from .fingerprint import fingerprint
 from .optimiser import build_optimiser, learning_rate_at
 from .progress import Progress
 from .randomness import seed_step
+from .ridge import solve_ridge_reader
 from .run_folder import RunFolder
 from .steps import Task, batch_losses
 from .tensorboard import write_live_events
@@ -126,6 +127,10 @@ class Trainer:
         row = self._train(epoch, order)
         trained = time.perf_counter() - started
         row["samples_per_second"] = sum(len(samples) for _, samples in order) / trained
+        if "target" in self.task.weights and not self.config.freeze_encoder:
+            self.network.eval()
+            (training,) = self.task.training
+            solve_ridge_reader(self.network, self.task, training, self.config.random_seed)
         if any(len(samples) for samples in self.task.validation):
             scores = validate(self.network, self.task, self.config.random_seed, self.embedded)
             row |= {f"validation_{name}": value for name, value in scores.items()}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from accelerate import Accelerator
 
 from ..config import TrainingConfig
 from ..data.splits import hold_out
 from ..data.study import Studies
+from ..errors import AAMError
 from ..model.network import Network
 from .loop import Trainer
 from .progress import Progress
@@ -38,6 +41,14 @@ def pretrain(
         training.append(np.array([position[name] for name in kept], dtype=np.int64))
         validation.append(np.array([position[name] for name in held], dtype=np.int64))
     weights = weights_of(config, distances=True, target=False)
-    task = Task(studies, training, validation, None, weights, "unifrac_loss")
+    if not weights:
+        raise AAMError(
+            "All loss weights are 0: there is nothing to learn. Raise 'unifrac_weight', "
+            "'nucleotide_weight' or 'abundance_weight'."
+        )
+    monitored = "unifrac_loss" if "unifrac" in weights else "loss"
+    task = Task(studies, training, validation, None, weights, monitored)
     progress, reason = Trainer(network, task, config, accelerator, journal).run()
+    if "unifrac" in weights:
+        network.config = dataclasses.replace(network.config, distance_state="trained")
     return progress, reason

@@ -33,6 +33,8 @@ class Task:
         Weight of each loss that is on: unifrac, nucleotide, abundance, target.
     monitored : str
         The loss that decides which epoch is kept, such as ``unifrac_loss``.
+    groups : ndarray of int64, optional
+        Group of each sample of the only study, by position.
     """
 
     studies: Studies
@@ -41,6 +43,7 @@ class Task:
     targets: np.ndarray | None
     weights: dict[str, float]
     monitored: str
+    groups: np.ndarray | None = None
 
 
 def weights_of(config: TrainingConfig, distances: bool, target: bool) -> dict[str, float]:
@@ -86,7 +89,8 @@ def batch_losses(
     if "abundance" in task.weights:
         draw = torch.rand(batch.abundances.shape).to(device)
         hidden = losses.hide_abundances(tensors.abundances, draw)
-    state = network.embed_samples(asvs, tensors, hidden)
+    attend = network.attends or hidden is not None
+    state = network.embed_samples(asvs, tensors, hidden, attend)
     found = {}
     if "unifrac" in task.weights and batch.distances is not None:
         actual = torch.from_numpy(batch.distances).to(device)
@@ -98,7 +102,7 @@ def batch_losses(
         found["abundance"] = losses.abundance_loss(predicted, tensors.abundances, hidden)
     if "target" in task.weights:
         actual = torch.from_numpy(task.targets[samples]).to(device)
-        found["target"] = losses.target_loss(network.predict_target(state), actual)
+        found["target"] = losses.target_loss(network.learned_target(state), actual)
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skbio
-from simulated_study import SimulatedStudy, TINY, model_of, simulate_study
+from simulated_study import TINY, SimulatedStudy, model_of, simulate_study
 
 CLOSE = 1e-5  # of the target's scale
 
@@ -77,8 +77,9 @@ def test_features_split_over_two_ids_of_one_sequence_change_nothing(
 
 def test_distances_follow_their_samples(aam, mixed_study, fitted):
     whole, shuffled, part = (
-        aam.predict_distances(one.table, fitted.regressor, sequences=one.sequences)
-        .distance_matrix.view(skbio.DistanceMatrix)
+        aam.predict_distances(
+            one.table, fitted.regressor, sequences=one.sequences
+        ).distance_matrix.view(skbio.DistanceMatrix)
         for one in (
             mixed_study,
             mixed_study.shuffled(4),

@@ -26,15 +26,15 @@ def differing(one, other) -> set[str]:
 
 
 def test_a_tiny_set_is_overfitted(aam):
-    study = simulate_study(12, 30, 11)
+    study = simulate_study(12, 20, 11)
     ages = study.ages.sample(frac=1, random_state=0).set_axis(study.ages.index)  # no signal
     fitted = aam.fit_regressor(
         study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-        **TINY | {"epochs": 150, "patience": 150, "learning_rate": 0.01, "validation_size": 0.1,
-                  "hidden_size": 32},
+        **TINY | {"epochs": 60, "patience": 60, "learning_rate": 0.01, "validation_size": 0.1,
+                  "hidden_size": 32, "branches": 256, "batch_size": 4},
     )  # fmt: skip
     losses = fitted.training_log.view(qiime2.Metadata).to_dataframe()["train_target_loss"]
-    assert losses.iloc[-1] < 0.02 * losses.iloc[0]
+    assert losses.iloc[-1] < 0.05 * losses.iloc[0]
 
 
 def test_training_samples_are_predicted_far_better_than_by_their_mean(aam, mixed_study, fitted):
@@ -75,9 +75,7 @@ def test_several_studies_are_pretrained_together(aam, study):
         [study.table, other.table], [study.distances, other.distances],
         sequences=[study.sequences, other.sequences], **TINY,
     )  # fmt: skip
-    alone = aam.pretrain(
-        [study.table], [study.distances], sequences=[study.sequences], **TINY
-    )
+    alone = aam.pretrain([study.table], [study.distances], sequences=[study.sequences], **TINY)
     assert differing(found.encoder, alone.encoder)
     used = counts_of(found.training_log)
     assert used["samples used for training"] + used["samples used for validation"] == 32
@@ -214,7 +212,5 @@ def test_sequences_longer_than_the_model_reads_are_counted_in_a_warning(aam, stu
         study.ages, None,
     )  # fmt: skip
     with pytest.warns(UserWarning, match="3 sequences of 40 are longer than the 60 nucleotides"):
-        found = aam.predict_distances(
-            longer.table, pretrained.encoder, sequences=longer.sequences
-        )
+        found = aam.predict_distances(longer.table, pretrained.encoder, sequences=longer.sequences)
     assert found.distance_matrix is not None

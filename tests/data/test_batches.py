@@ -51,7 +51,7 @@ def test_a_batch_holds_each_distinct_asv_once_and_gives_the_samples_back(studies
     batch = build_batch(studies, study, samples)
     assert len(set(batch.asvs)) == len(batch.asvs)
     rebuilt = np.zeros((len(samples), len(studies.asvs)), dtype=np.float32)
-    for row, (slots, abundances) in enumerate(zip(batch.index, batch.abundances)):
+    for row, (slots, abundances) in enumerate(zip(batch.index, batch.abundances, strict=True)):
         filled = abundances > 0
         rebuilt[row, batch.asvs[slots[filled]]] = abundances[filled]
     assert (rebuilt == studies.studies[study].abundances[samples].toarray()).all()

@@ -36,9 +36,7 @@ def network():
     return Network(config)
 
 
-def test_every_sample_and_every_pair_is_scored_whatever_the_batch_size(
-    network, task, monkeypatch
-):
+def test_every_sample_and_every_pair_is_scored_whatever_the_batch_size(network, task, monkeypatch):
     found = []
     for at_once in (64, 4, 1):
         monkeypatch.setattr(inference, "SAMPLES_AT_ONCE", at_once)

@@ -1,0 +1,106 @@
+"""From what is known of a sample to its target: the mean of two readers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class TargetFeatures(NamedTuple):
+    """What both readers see of samples.
+
+    Attributes
+    ----------
+    known : Tensor, (B, N)
+        Log abundances of the ASVs that the model knows by identity.
+    branches : Tensor, (B, K)
+        Log abundances of the learned branches.
+    """
+
+    known: Tensor
+    branches: Tensor
+
+
+class BlockScaling(nn.Module):
+    """Centre features and divide them by one number, so that a block of them has variance 1.
+
+    Blocks of different size then weigh alike under one penalty.
+    """
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(1))
+
+    def fit(self, block: Tensor) -> None:
+        """Take the statistics of training samples, (B, features)."""
+        self.mean.copy_(block.mean(dim=0))
+        self.scale.copy_(block.var(dim=0, correction=0).sum().sqrt().clamp_min(1e-6))
+
+    def forward(self, block: Tensor) -> Tensor:
+        """Scale (B, features)."""
+        return (block - self.mean) / self.scale
+
+
+class TargetHead(nn.Module):
+    """Predict a scaled number as the mean of two readers that err differently.
+
+    The *ridge reader* is linear in the abundances of ASVs and of branches; training solves for
+    its weights. The *attention reader* adds the pooled embedding of the sample transformer;
+    training descends to its weights, from zero, so that it starts from the mean of the target.
+
+    Parameters
+    ----------
+    size : int
+        Width D of the pooled embedding.
+    branches : int
+        Branches K.
+    known : int
+        ASVs N known by identity.
+    width : int
+        Tokens of each, START included.
+    """
+
+    def __init__(self, size: int, branches: int, known: int, width: int):
+        super().__init__()
+        self.register_buffer("known_asvs", torch.zeros(known, width, dtype=torch.uint8))
+        self.known_scaling = BlockScaling(known)
+        self.branch_scaling = BlockScaling(branches)
+        self.norm = nn.LayerNorm(size)
+        self.pooled = nn.Linear(size, 1)
+        self.known = nn.Linear(known, 1, bias=False)
+        self.branches = nn.Linear(branches, 1, bias=False)
+        for layer in (self.pooled, self.known, self.branches):
+            nn.init.zeros_(layer.weight)
+        nn.init.zeros_(self.pooled.bias)
+        self.register_buffer("ridge_known", torch.zeros(known))
+        self.register_buffer("ridge_branches", torch.zeros(branches))
+        self.register_buffer("ridge_intercept", torch.zeros(1))
+
+    def scaled(self, features: TargetFeatures) -> Tensor:
+        """Scale both blocks and put them side by side: (B, N + K)."""
+        known = self.known_scaling(features.known)
+        return torch.cat([known, self.branch_scaling(features.branches)], dim=1)
+
+    def attention_reader(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
+        """Read (B, D) and the features: (B,)."""
+        known = self.known(self.known_scaling(features.known))
+        branches = self.branches(self.branch_scaling(features.branches))
+        return (self.pooled(self.norm(pooled)) + known + branches).squeeze(-1)
+
+    def ridge_reader(self, features: TargetFeatures) -> Tensor:
+        """Read the features: (B,)."""
+        weights = torch.cat([self.ridge_known, self.ridge_branches])
+        return self.scaled(features) @ weights + self.ridge_intercept
+
+    def set_ridge(self, weights: Tensor, intercept: float) -> None:
+        """Set the weights (N + K,) of the ridge reader."""
+        self.ridge_known.copy_(weights[: len(self.ridge_known)])
+        self.ridge_branches.copy_(weights[len(self.ridge_known) :])
+        self.ridge_intercept.fill_(intercept)
+
+    def forward(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
+        """Predict scaled targets: (B,)."""
+        return (self.attention_reader(pooled, features) + self.ridge_reader(features)) / 2

@@ -1,0 +1,52 @@
+"""Predictions and distances go into the tools that people have."""
+
+import numpy as np
+import pytest
+import qiime2
+import skbio
+from skbio.stats.ordination import pcoa
+
+
+@pytest.fixture(scope="module")
+def predicted(aam, mixed_study, fitted):
+    return aam.predict_regression(
+        mixed_study.table, fitted.regressor, sequences=mixed_study.sequences, interval=0.5
+    )
+
+
+def test_sample_classifier_draws_predictions(predicted, mixed_study):
+    from qiime2.plugins import sample_classifier
+
+    (page,) = sample_classifier.actions.scatterplot(
+        predicted.predictions, mixed_study.age_column, missing_samples="error"
+    )
+    assert str(page.type) == "Visualization"
+
+
+def test_predictions_and_intervals_are_metadata(predicted, mixed_study):
+    predictions = predicted.predictions.view(qiime2.Metadata)
+    intervals = predicted.intervals.view(qiime2.Metadata)
+    merged = predictions.merge(intervals).merge(qiime2.Metadata(mixed_study.ages.to_frame()))
+    assert sorted(merged.columns) == ["age", "lower", "prediction", "upper"]
+    frame = merged.to_dataframe()
+    assert len(frame) == len(mixed_study.counts)
+    assert (frame["lower"] <= frame["prediction"]).all()
+    assert (frame["prediction"] <= frame["upper"]).all()
+
+
+def test_our_page_evaluates_them(aam, predicted, mixed_study, fitted):
+    (page,) = aam.evaluate_regression(
+        predicted.predictions, mixed_study.age_column, intervals=predicted.intervals,
+        groups=mixed_study.subject_column, training_log=fitted.training_log,
+    )  # fmt: skip
+    assert str(page.type) == "Visualization"
+
+
+def test_predicted_distances_can_be_ordinated(aam, mixed_study, fitted):
+    matrix = aam.predict_distances(
+        mixed_study.table, fitted.regressor, sequences=mixed_study.sequences
+    ).distance_matrix.view(skbio.DistanceMatrix)
+    found = pcoa(matrix)
+    assert sorted(found.samples.index) == sorted(mixed_study.counts.index)
+    assert np.isfinite(found.samples.to_numpy()).all()
+    assert found.proportion_explained.iloc[0] > 0.1
