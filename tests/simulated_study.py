@@ -1,5 +1,6 @@
 """Small studies evolved on a random tree, with real unweighted UniFrac, for the tests."""
 
+import dataclasses
 import hashlib
 import inspect
 from dataclasses import dataclass
@@ -179,6 +180,31 @@ def matrix_text(ids, matrix) -> str:
     lines = ["\t".join(["", *ids])]
     lines += ["\t".join([name, *map(str, row)]) for name, row in zip(ids, matrix, strict=True)]
     return "\n".join(lines) + "\n"
+
+
+def describe_target(**changes):
+    """Describe an unscaled target."""
+    from q2_aam.config import TargetConfig
+
+    values = {
+        "name": "age",
+        "scaling": "none",
+        "location": 0.0,
+        "scale": 1.0,
+        "minimum": 0.0,
+        "maximum": 1.0,
+        "mean": 0.5,
+        "known_asvs": 6,
+    }
+    return TargetConfig(**values | changes)
+
+
+def with_known_asvs(studies, number: int = 6):
+    """Let the target head know the first ASVs by identity, as fitting does."""
+    from q2_aam.data.known_asvs import match_asvs, padded_tokens
+
+    tokens = padded_tokens(studies.asvs, np.arange(number), studies.asvs.tokens.shape[1])
+    return dataclasses.replace(studies, known=match_asvs(studies.asvs, tokens))
 
 
 def model_of(artifact: qiime2.Artifact):

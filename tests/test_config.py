@@ -3,17 +3,18 @@ import itertools
 import json
 
 import pytest
+from simulated_study import describe_target
 
 from q2_aam.config import (
     LIMITS,
     ModelConfig,
-    TargetConfig,
     TrainingConfig,
+    dtype_of,
     expected_tensors,
 )
 from q2_aam.errors import AAMError
 
-TARGET = TargetConfig("age", "z-score", 3.5, 2.0, 0.0, 9.0, 3.5, (0.5, 1.25))
+TARGET = describe_target(scaling="z-score", location=3.5, scale=2.0, residuals=(0.5, 1.25))
 FULL = ModelConfig(hidden_size=24, heads=3, rarefaction_depth=900, target=TARGET)
 
 
@@ -37,7 +38,9 @@ def test_expected_tensors_are_those_of_the_network():
         built = Network(config).state_dict()
         shapes = {name: tuple(tensor.shape) for name, tensor in built.items()}
         assert shapes == expected_tensors(config), config
-        assert {str(tensor.dtype) for tensor in built.values()} == {"torch.float32"}
+        names = {"F32": "torch.float32", "U8": "torch.uint8"}
+        for name, tensor in built.items():
+            assert str(tensor.dtype) == names[dtype_of(name)], name
 
 
 @pytest.mark.parametrize("config", [ModelConfig(), FULL])
@@ -116,6 +119,8 @@ def test_what_is_not_a_table_is_refused(content):
         ({"scale": float("nan")}, "target scale"),
         ({"location": float("inf")}, "target location"),
         ({"mean": "3"}, "target mean"),
+        ({"known_asvs": 0}, "known_asvs"),
+        ({"known_asvs": 10**6}, "known_asvs"),
         ({"minimum": True}, "target minimum"),
         ({"scaling": "log"}, "target scaling"),
         ({"residuals": "12"}, "residuals"),

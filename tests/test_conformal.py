@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
+from simulated_study import describe_target
 
-from q2_aam.config import TargetConfig
 from q2_aam.conformal import interval_half_width
 
 
-def target(residuals) -> TargetConfig:
+def target(residuals):
     residuals = tuple(float(value) for value in sorted(residuals))
-    return TargetConfig("age", "none", 0.0, 1.0, 0.0, 9.0, 4.0, residuals)
+    return describe_target(residuals=residuals)
 
 
 @pytest.mark.parametrize(("level", "rank"), [(0.5, 10), (0.9, 18), (0.95, 19)])

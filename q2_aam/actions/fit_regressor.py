@@ -10,7 +10,7 @@ from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 from ..data.alignment import (
     require_variation,
 )
-from ..data.known_asvs import match_asvs, padded_tokens, prevalent_asvs
+from ..data.known_asvs import know_prevalent_asvs
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..parameters import FITTING_DEFAULT as DEFAULT
@@ -86,13 +86,10 @@ def fit_regressor(
     )
     journal.read(studies)
     labels = split_labels(labelled, samples, validation_size, random_seed)
-    require_variation(labels.values[labels.training], metadata.name, "training samples")
-    prevalent = prevalent_asvs(studies.studies[0], labels.training)
-    tokens = padded_tokens(studies.asvs, prevalent, 1 + config.max_sequence_length)
-    studies = dataclasses.replace(studies, known=match_asvs(studies.asvs, tokens))
-    target = fitting.describe_target(
-        metadata.name, labels.values[labels.training], target_scaling, len(tokens)
-    )
+    trained = labels.values[labels.training]
+    require_variation(trained, metadata.name, "training samples")
+    studies, tokens = know_prevalent_asvs(studies, labels.training, config.max_sequence_length)
+    target = fitting.describe_target(metadata.name, trained, target_scaling, len(tokens))
     config = dataclasses.replace(config, target=target)
     training = {
         "epochs": epochs,
@@ -108,10 +105,8 @@ def fit_regressor(
         "random_seed": random_seed,
     }
     settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
-    journal.chose(
-        "target_scaling", target_scaling,
-        "default" if target_scaling == DEFAULT["target_scaling"] else "user",
-    )  # fmt: skip
+    chosen_by = "default" if target_scaling == DEFAULT["target_scaling"] else "user"
+    journal.chose("target_scaling", target_scaling, chosen_by)
     if arrays is None:
         network = start.new_network(config, studies, random_seed, accelerator.device)
     else:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 
-from .study import Study
+from ..errors import AAMError, counted
+from .study import Studies, Study
 from .tokens import Asvs
 
 PREVALENCE = 0.01
 MOST_KNOWN = 8192
+
+
+def know_prevalent_asvs(
+    studies: Studies, samples: np.ndarray, max_sequence_length: int
+) -> tuple[Studies, np.ndarray]:
+    """Let a model know the prevalent ASVs of the only study by identity.
+
+    Returns
+    -------
+    studies : Studies
+        With the row of each ASV among the known ones.
+    tokens : ndarray of uint8, (known, 1 + max_sequence_length)
+    """
+    prevalent = prevalent_asvs(studies.studies[0], samples)
+    tokens = padded_tokens(studies.asvs, prevalent, 1 + max_sequence_length)
+    return dataclasses.replace(studies, known=match_asvs(studies.asvs, tokens)), tokens
 
 
 def prevalent_asvs(study: Study, samples: np.ndarray) -> np.ndarray:
@@ -45,8 +64,19 @@ def match_asvs(asvs: Asvs, known: np.ndarray) -> np.ndarray:
     -------
     ndarray of int64, (asvs,)
         Row in `known`, or ``len(known)`` for an ASV that is not known.
+
+    Raises
+    ------
+    AAMError
+        If a known ASV stands there twice.
     """
-    rows = pd.Index(_as_bytes(known)).get_indexer(_as_bytes(asvs.tokens))
+    index = pd.Index(_as_bytes(known))
+    if not index.is_unique:
+        raise AAMError(
+            f"The model knows {counted(int(index.duplicated().sum()), 'ASV')} twice: its artifact "
+            "is damaged or was changed by hand. Get it again from where it came, or fit it again."
+        )
+    rows = index.get_indexer(_as_bytes(asvs.tokens))
     return np.where(rows < 0, len(known), rows).astype(np.int64)
 
 

@@ -163,7 +163,7 @@ class Trainer:
     def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
         """Update the weights once; return the losses and the norm of the gradient."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         with self.accelerator.autocast():
             found = batch_losses(self.network, self.task, study, samples, self.embedded)
         self.accelerator.backward(found["loss"])
@@ -185,7 +185,7 @@ class Trainer:
         study, samples, _ = watched[faulty]
         ids = self.task.studies.studies[study].sample_ids
         names = examples([ids[position] for position in samples])
-        rate = self.optimiser.param_groups[0]["lr"]
+        rate = self.config.learning_rate
         raise AAMError(
             "Training stopped, because a loss, gradient or weight is no longer a finite number "
             f"({epoch}, step {first_step + faulty}; learning rate {rate:.2g}).\nThe batch held the "

@@ -289,8 +289,17 @@ def test_an_architecture_that_cannot_be(refused, fit):
     refused(lambda: fit(hidden_size=18, heads=4), "hidden_size (18)", "heads (4)")
 
 
-def test_freezing_without_an_encoder(refused, fit):
-    refused(lambda: fit(freeze_encoder=True), "'freeze_encoder' needs an 'encoder'")
+def test_what_would_train_a_frozen_encoder(refused, study, fit, pretrained):
+    parts = ("'freeze_encoder'", "--p-no-freeze-encoder")
+    refused(
+        lambda: fit(encoder=pretrained.encoder, distance_matrix=study.distances),
+        "'distance_matrix' would train the encoder", *parts,
+    )  # fmt: skip
+    refused(
+        lambda: fit(encoder=pretrained.encoder, nucleotide_weight=0.1),
+        "'nucleotide_weight'",
+        *parts,
+    )
 
 
 def test_distances_that_were_never_trained_or_went_stale(refused, aam, study, pretrained):
@@ -303,7 +312,7 @@ def test_distances_that_were_never_trained_or_went_stale(refused, aam, study, pr
     )  # fmt: skip
     stale = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        epochs=1, threads=1,
+        freeze_encoder=False, epochs=1, threads=1,
     ).regressor  # fmt: skip
     refused(
         lambda: aam.predict_distances(study.table, stale, sequences=study.sequences),
@@ -311,7 +320,7 @@ def test_distances_that_were_never_trained_or_went_stale(refused, aam, study, pr
     )  # fmt: skip
     again = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        distance_matrix=study.distances, epochs=1, threads=1,
+        distance_matrix=study.distances, freeze_encoder=False, epochs=1, threads=1,
     ).regressor  # fmt: skip
     assert aam.predict_distances(study.table, again, sequences=study.sequences).distance_matrix
 

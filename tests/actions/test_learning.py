@@ -107,7 +107,7 @@ def test_a_regressor_starts_from_the_encoder(aam, study, pretrained):
     settings = {name: TINY[name] for name in ("batch_size", "threads", "device", "precision")}
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        epochs=1, learning_rate=1e-6, **settings,
+        epochs=1, learning_rate=1e-6, freeze_encoder=False, **settings,
     )  # fmt: skip
     _, arrays = model_of(pretrained.encoder)
     config, new_arrays = model_of(fitted.regressor)

@@ -23,7 +23,8 @@ def training_log(aam, study, tmp_path_factory):
         patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("log")))
         return aam.fit_regressor(
             study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-            groups=study.subject_column, distance_matrix=study.distances, **TINY,
+            groups=study.subject_column, distance_matrix=study.distances,
+            nucleotide_weight=0.1, abundance_weight=0.1, **TINY,
         ).training_log  # fmt: skip
 
 

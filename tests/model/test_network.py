@@ -1,8 +1,9 @@
 import pytest
 import torch
+from simulated_study import describe_target
 from torch.nn import functional
 
-from q2_aam.config import ModelConfig, TargetConfig
+from q2_aam.config import ModelConfig
 from q2_aam.data.tokens import tokenise
 from q2_aam.model.network import Network, SampleBatch
 from q2_aam.model.transformer import AttentionPooling, TransformerBlock
@@ -13,14 +14,14 @@ DNA = ["ACGTACGGTC", "ACG", "TTGACCAGTAGGCATT", "A", "GGTACA", "ACGTACGNTC"]
 @pytest.fixture(params=[1, 3])
 def network(request):
     torch.manual_seed(0)
-    target = TargetConfig("age", "none", 0.0, 1.0, 0.0, 1.0, 0.5)
     config = ModelConfig(
         hidden_size=16, heads=2, branches=12, max_sequence_length=40,
-        nucleotides_per_token=request.param, target=target,
+        nucleotides_per_token=request.param, target=describe_target(known_asvs=4),
     )  # fmt: skip
     network = Network(config).eval()
     with torch.no_grad():
-        for weight in network.parameters():  # nothing may hide behind a zero of the start
+        # nothing may hide behind a zero of the start
+        for weight in [*network.parameters(), network.target_head.ridge_known]:
             weight.add_(0.3 * torch.randn_like(weight))
     return network
 
@@ -58,7 +59,8 @@ def test_standardised_embeddings_are_spread(network):
 
 def state_of(network, asvs, index, abundances, hidden=None):
     with torch.no_grad():
-        batch = SampleBatch(torch.tensor(index), torch.tensor(abundances))
+        known = torch.tensor([0, 4, 1, 2, 3, 4])[: len(asvs)]  # ASVs 1 and 5 are not known
+        batch = SampleBatch(torch.tensor(index), torch.tensor(abundances), known)
         return network.embed_samples(asvs, batch, hidden)
 
 
@@ -70,7 +72,7 @@ def test_a_sample_is_a_set_of_any_padding_in_any_company(network):
         [[4, 0, 2, 0, 0], [1, 3, 5, 2, 0]],
         [[0.2, 0.5, 0.3, 0.0, 0.0], [0.1, 0.2, 0.3, 0.3, 0.1]],
     )  # fmt: skip
-    for name in ("pooled", "presence", "abundance"):
+    for name in ("pooled", "presence", "abundance", "known"):
         alone, among = getattr(one, name)[0], getattr(others, name)
         assert torch.allclose(alone, among[0], atol=1e-5), name
         assert not torch.allclose(alone, among[1], atol=1e-3), name

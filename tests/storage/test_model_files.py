@@ -6,15 +6,16 @@ import struct
 
 import numpy as np
 import pytest
+from simulated_study import describe_target
 
-from q2_aam.config import ModelConfig, TargetConfig, expected_tensors
+from q2_aam.config import ModelConfig, dtype_of, expected_tensors
 from q2_aam.errors import AAMError
 from q2_aam.storage.model import check_model, read_model, write_model
 
 FILES = ["config.json", "weights.safetensors", "manifest.json"]
 CONFIG = ModelConfig(
     hidden_size=8, heads=2, branches=4, max_sequence_length=10,
-    target=TargetConfig("age", "none", 0.0, 1.0, 0.0, 1.0, 0.5, (0.25,)),
+    target=describe_target(residuals=(0.25,)),
 )  # fmt: skip
 
 
@@ -22,6 +23,8 @@ def random_arrays(config=CONFIG):
     random = np.random.default_rng(0)
     return {
         name: random.standard_normal(shape).astype(np.float32)
+        if dtype_of(name) == "F32"
+        else random.integers(0, 8, shape).astype(np.uint8)
         for name, shape in expected_tensors(config).items()
     }
 
@@ -238,7 +241,7 @@ def test_tricks_of_the_header_are_refused_though_the_sums_fit(folder, change, pa
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_refused_though_the_sums_fit(folder, value):
-    rewrite(folder, lambda h: h, lambda body: body[:-4] + np.float32(value).tobytes())
+    rewrite(folder, lambda h: h, lambda body: np.float32(value).tobytes() + body[4:])
     assert "not finite" in refuse(folder, "weights.safetensors")
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from simulated_study import simulate_study
+from simulated_study import describe_target, simulate_study, with_known_asvs
 
-from q2_aam.config import ModelConfig, TargetConfig
+from q2_aam.config import ModelConfig
 from q2_aam.data.batches import build_batch
 from q2_aam.data.distances import Distances
 from q2_aam.data.study import build_studies
@@ -20,9 +20,8 @@ SAMPLES = np.array([3, 0, 7, 5, 11])
 @pytest.fixture(params=["branches", "euclidean"])
 def network(request):
     torch.manual_seed(1)
-    target = TargetConfig("age", "none", 0.0, 1.0, 0.0, 1.0, 0.5)
     config = ModelConfig(
-        hidden_size=16, heads=2, branches=24, max_sequence_length=60, target=target,
+        hidden_size=16, heads=2, branches=24, max_sequence_length=60, target=describe_target(),
         distance_form=request.param,
     )  # fmt: skip
     network = Network(config).train()
@@ -38,6 +37,7 @@ def task():
     matrix = study.unifrac.data.astype(np.float32)
     distances = Distances(matrix, np.arange(len(matrix)))
     studies = build_studies([read_table(study.biom)], None, 60, 64, [distances])
+    studies = with_known_asvs(studies)
     targets = (study.ages / 24).to_numpy(dtype=np.float32)
     weights = {"unifrac": 1.0, "abundance": 0.1, "target": 1.0}
     return Task(studies, [SAMPLES], [SAMPLES[:0]], targets, weights, "unifrac_loss")
@@ -53,7 +53,8 @@ def plain_losses(network, task):
     abundances = torch.from_numpy(batch.abundances)
     torch.manual_seed(9)
     hidden = losses.hide_abundances(abundances, torch.rand(abundances.shape))
-    state = network.embed_samples(asvs, SampleBatch(index, abundances), hidden)
+    known = torch.from_numpy(batch.known)[torch.from_numpy(batch.index).flatten()]
+    state = network.embed_samples(asvs, SampleBatch(index, abundances, known), hidden)
     return {
         "unifrac_loss": losses.unifrac_loss(
             network.distances(state), torch.from_numpy(batch.distances)
@@ -62,7 +63,7 @@ def plain_losses(network, task):
             network.abundance_head(state.slots), abundances, hidden
         ),
         "target_loss": losses.target_loss(
-            network.predict_target(state), torch.from_numpy(task.targets[SAMPLES])
+            network.learned_target(state), torch.from_numpy(task.targets[SAMPLES])
         ),
     }
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from simulated_study import describe_target
 
-from q2_aam.config import ModelConfig, TargetConfig, TrainingConfig
+from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.model.network import Network
 from q2_aam.training.optimiser import build_optimiser, learning_rate_at
 
@@ -29,8 +30,7 @@ def test_warm_up_is_linear():
 
 
 def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings():
-    target = TargetConfig("age", "none", 0.0, 1.0, 0.0, 1.0, 0.5)
-    network = Network(ModelConfig(hidden_size=8, heads=2, branches=4, target=target))
+    network = Network(ModelConfig(hidden_size=8, heads=2, branches=4, target=describe_target()))
     decayed, others = build_optimiser(network, CONFIG).param_groups
     names = {id(weight): name for name, weight in network.named_parameters()}
     found = {names[id(weight)] for weight in decayed["params"]}

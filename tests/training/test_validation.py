@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
 import torch
-from simulated_study import simulate_study
+from simulated_study import describe_target, simulate_study, with_known_asvs
 
 from q2_aam import inference
-from q2_aam.config import ModelConfig, TargetConfig
+from q2_aam.config import ModelConfig
 from q2_aam.data.distances import Distances
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.model.network import Network
 from q2_aam.training import validation
-from q2_aam.training.fitting import distance_state_after, scale_target
+from q2_aam.training.fitting import describe_target as describe_target_of
+from q2_aam.training.fitting import distance_state_after
 from q2_aam.training.steps import Task
 
 
@@ -21,6 +22,7 @@ def task():
     studies = build_studies(
         [read_table(study.biom)], None, 60, 64, [Distances(matrix, np.arange(13))]
     )
+    studies = with_known_asvs(studies)
     targets = ((study.ages - 4) / 2).to_numpy(dtype=np.float32)
     weights = {"unifrac": 1.0, "nucleotide": 0.1, "abundance": 0.1, "target": 1.0}
     return Task(studies, [np.arange(4)], [np.arange(4, 13)], targets, weights, "target_loss")
@@ -29,7 +31,7 @@ def task():
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    target = TargetConfig("age", "z-score", 4.0, 2.0, 0.0, 24.0, 12.0)
+    target = describe_target(scaling="z-score", location=4.0, scale=2.0)
     config = ModelConfig(
         hidden_size=16, heads=2, branches=24, max_sequence_length=60, target=target
     )
@@ -51,7 +53,9 @@ def test_scores_are_those_of_predictions_in_original_units(network, task):
     network.eval()
     state = inference.all_states(network, task.studies, 0, task.validation[0])
     actual = task.targets[4:] * 2.0 + 4.0
-    wanted = np.abs(inference.predict_targets(network, state) - actual).mean()
+    with torch.no_grad():
+        predicted = network.predict_target(state).numpy() * 2.0 + 4.0
+    wanted = np.abs(predicted - actual).mean()
     assert scores["mean_absolute_error"] == pytest.approx(wanted, rel=1e-5)
     upper = np.triu_indices(9, 1)
     truth = task.studies.studies[0].distances.matrix[4:, 4:][upper]
@@ -89,7 +93,7 @@ def test_predicted_distances_are_whole_in_any_number_of_parts(network, task, mon
     [("none", 0, 1), ("min-max", 1, 4), ("z-score", 3, np.std([1, 3, 5]))],
 )
 def test_targets_are_scaled_by_the_samples_given(scaling, location, scale):
-    target = scale_target("age", np.array([1.0, 5.0, 3.0]), scaling)
+    target = describe_target_of("age", np.array([1.0, 5.0, 3.0]), scaling, 7)
     assert (target.location, target.scale) == pytest.approx((location, scale))
     assert (target.minimum, target.maximum, target.mean) == (1, 5, 3)
 
