@@ -223,7 +223,7 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     for name, number in (("known_scaling", known), ("branch_scaling", branches)):
         tensors[f"target_head.{name}.mean"] = (number,)
         tensors[f"target_head.{name}.scale"] = (1,)
-    return tensors | {"target_head.ridge_intercept": (1,)}
+    return tensors | {"target_head.ridge_intercept": (1,), "target_head.attention_share": (1,)}
 
 
 def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:

@@ -84,7 +84,11 @@ def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
 
 @torch.no_grad()
 def sample_states(
-    network: Network, studies: Studies, study: int, samples: np.ndarray
+    network: Network,
+    studies: Studies,
+    study: int,
+    samples: np.ndarray,
+    embedded: Tensor | None = None,
 ) -> Iterator[SampleState]:
     """Embed samples a few at a time, after embedding their distinct ASVs once.
 
@@ -97,14 +101,18 @@ def sample_states(
         Which study.
     samples : ndarray of int64
         Positions in it.
+    embedded : Tensor, (asvs, D), optional
+        Embeddings of all ASVs, if they are known already.
 
     Yields
     ------
     SampleState
         Of up to `SAMPLES_AT_ONCE` samples, in order.
     """
-    held = np.unique(studies.studies[study].abundances[samples].indices)
-    embedded = embed_asvs(network, studies.asvs, held)
+    held = np.arange(len(studies.asvs))
+    if embedded is None:
+        held = np.unique(studies.studies[study].abundances[samples].indices)
+        embedded = embed_asvs(network, studies.asvs, held)
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         part = samples[start : start + SAMPLES_AT_ONCE]
         batch = build_batch(studies, study, part, tokens=False)
@@ -124,9 +132,15 @@ def _join(states: Iterator[SampleState], *names: str) -> SampleState:
     return SampleState(**{name: joined.get(name) for name in SampleState._fields})
 
 
-def all_states(network: Network, studies: Studies, study: int, samples: np.ndarray) -> SampleState:
-    """Embed samples and return what the heads read, of all of them."""
-    states = sample_states(network, studies, study, samples)
+def all_states(
+    network: Network,
+    studies: Studies,
+    study: int,
+    samples: np.ndarray,
+    embedded: Tensor | None = None,
+) -> SampleState:
+    """Embed samples and return what the heads read, of all of them (see `sample_states`)."""
+    states = sample_states(network, studies, study, samples, embedded)
     return _join(states, "pooled", "presence", "abundance", "known")
 
 

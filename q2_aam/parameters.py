@@ -196,7 +196,7 @@ MACHINE = ("device", "precision", "threads")
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
 PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
-FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-4, "epochs": 60, "validation_size": 0.2}
+FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 60, "validation_size": 0.2}
 
 
 def types_of(*names: str) -> dict:

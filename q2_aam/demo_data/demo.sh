@@ -39,7 +39,7 @@ run qiime diversity-lib unweighted-unifrac \
 explain "Learn from all samples without labels: what is near what in UniFrac."
 run qiime aam pretrain \
     --i-tables rarefied.qza --i-distance-matrices unifrac.qza --i-sequences rep-seqs.qza \
-    --o-encoder encoder.qza --o-training-log pretraining-log.qza --verbose
+    --p-epochs 20 --o-encoder encoder.qza --o-training-log pretraining-log.qza --verbose
 
 explain "Take the samples with metadata, and put whole children aside for the test."
 run qiime feature-table filter-samples \

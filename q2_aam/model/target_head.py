@@ -45,11 +45,12 @@ class BlockScaling(nn.Module):
 
 
 class TargetHead(nn.Module):
-    """Predict a scaled number as the mean of two readers that err differently.
+    """Predict a scaled number as the weighted mean of two readers that err differently.
 
     The *ridge reader* is linear in the abundances of ASVs and of branches; training solves for
     its weights. The *attention reader* adds the pooled embedding of the sample transformer;
-    training descends to its weights, from zero, so that it starts from the mean of the target.
+    training descends to its weights, from zero, so that it starts from the mean of the target. Each weighs
+    by the inverse of its squared error on the validation samples.
 
     Parameters
     ----------
@@ -78,6 +79,7 @@ class TargetHead(nn.Module):
         self.register_buffer("ridge_known", torch.zeros(known))
         self.register_buffer("ridge_branches", torch.zeros(branches))
         self.register_buffer("ridge_intercept", torch.zeros(1))
+        self.register_buffer("attention_share", torch.full((1,), 0.5))
 
     def scaled(self, features: TargetFeatures) -> Tensor:
         """Scale both blocks and put them side by side: (B, N + K)."""
@@ -101,6 +103,17 @@ class TargetHead(nn.Module):
         self.ridge_branches.copy_(weights[len(self.ridge_known) :])
         self.ridge_intercept.fill_(intercept)
 
+    def weigh(self, pooled: Tensor, features: TargetFeatures, actual: Tensor) -> None:
+        """Weigh the readers by their squared errors on samples that neither was trained on.
+
+        Inverse variances are the best weights of two unbiased readers with independent errors.
+        """
+        of_attention = (self.attention_reader(pooled, features) - actual).square().mean()
+        of_ridge = (self.ridge_reader(features) - actual).square().mean()
+        self.attention_share.copy_(of_ridge / (of_ridge + of_attention).clamp_min(1e-12))
+
     def forward(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
         """Predict scaled targets: (B,)."""
-        return (self.attention_reader(pooled, features) + self.ridge_reader(features)) / 2
+        by_attention = self.attention_reader(pooled, features)
+        by_ridge = self.ridge_reader(features)
+        return by_ridge + self.attention_share * (by_attention - by_ridge)

@@ -20,7 +20,7 @@ from .fingerprint import fingerprint
 from .optimiser import build_optimiser, learning_rate_at
 from .progress import Progress
 from .randomness import seed_step
-from .ridge import solve_ridge_reader
+from .ridge import solve_ridge_reader, weigh_readers
 from .run_folder import RunFolder
 from .steps import Task, batch_losses
 from .tensorboard import write_live_events
@@ -127,11 +127,14 @@ class Trainer:
         row = self._train(epoch, order)
         trained = time.perf_counter() - started
         row["samples_per_second"] = sum(len(samples) for _, samples in order) / trained
-        if "target" in self.task.weights and not self.config.freeze_encoder:
-            self.network.eval()
-            (training,) = self.task.training
-            solve_ridge_reader(self.network, self.task, training, self.config.random_seed)
-        if any(len(samples) for samples in self.task.validation):
+        validated = any(len(samples) for samples in self.task.validation)
+        if "target" in self.task.weights:
+            if not self.config.freeze_encoder:  # else the branches are as they were
+                (training,) = self.task.training
+                solve_ridge_reader(self.network, self.task, training, self.config.random_seed)
+            if validated:
+                weigh_readers(self.network, self.task, self.embedded)
+        if validated:
             scores = validate(self.network, self.task, self.config.random_seed, self.embedded)
             row |= {f"validation_{name}": value for name, value in scores.items()}
         return row | {"seconds": time.perf_counter() - started}

@@ -16,8 +16,19 @@ _RELATIVE_FLOOR = 1e-9
 
 
 @torch.no_grad()
+def weigh_readers(network: Network, task: Task, embedded: torch.Tensor | None) -> None:
+    """Weigh the target head's readers on the validation samples."""
+    network.eval()
+    (samples,) = task.validation
+    state = all_states(network, task.studies, 0, samples, embedded)
+    actual = torch.from_numpy(task.targets[samples]).to(state.pooled.device)
+    network.target_head.weigh(state.pooled, state.features, actual)
+
+
+@torch.no_grad()
 def solve_ridge_reader(network: Network, task: Task, samples: np.ndarray, seed: int) -> None:
     """Solve for the target head's ridge reader on some samples, as the branches now are."""
+    network.eval()
     head = network.target_head
     features = head.scaled(all_states(network, task.studies, 0, samples).features)
     weights, intercept = fit_ridge(

@@ -34,7 +34,7 @@ def validate(network: Network, task: Task, seed: int, embedded=None) -> dict[str
     network.eval()
     scores = _masked_losses(network, task, seed, embedded)
     states = [
-        (study, samples, all_states(network, task.studies, study, samples))
+        (study, samples, all_states(network, task.studies, study, samples, embedded))
         for study, samples in enumerate(task.validation)
         if len(samples)
     ]

@@ -31,19 +31,27 @@ def test_warm_up_is_linear():
 
 def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings():
     network = Network(ModelConfig(hidden_size=8, heads=2, branches=4, target=describe_target()))
-    decayed, others = build_optimiser(network, CONFIG).param_groups
     names = {id(weight): name for name, weight in network.named_parameters()}
-    found = {names[id(weight)] for weight in decayed["params"]}
-    rest = {names[id(weight)] for weight in others["params"]}
+    found, rest = set(), set()
+    for group in build_optimiser(network, CONFIG).param_groups:
+        assert group["weight_decay"] in (0, CONFIG.weight_decay)
+        part = found if group["weight_decay"] else rest
+        part |= {names[id(weight)] for weight in group["params"]}
     assert found | rest == set(names.values())
     assert not found & rest
-    assert decayed["weight_decay"] == CONFIG.weight_decay
-    assert others["weight_decay"] == 0
     assert all(name.endswith("weight") for name in found)
     assert not any("norm" in name for name in found)
     assert "branches.membership.weight" in found
     assert {"distance_head.log_length", "asv_encoder.positions.weight"} <= rest
     assert {"asv_encoder.nucleotides.weight", "asv_encoder.start"} <= rest
+
+
+def test_the_target_head_alone_takes_larger_steps():
+    network = Network(ModelConfig(hidden_size=8, heads=2, branches=4, target=describe_target()))
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    for group in build_optimiser(network, CONFIG).param_groups:
+        of_head = {names[id(weight)].startswith("target_head.") for weight in group["params"]}
+        assert of_head == {group["factor"] > 1}
 
 
 def test_frozen_weights_are_left_alone():
