@@ -7,16 +7,19 @@ WITH := recipe/setup.sh
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint install dev clean
+.PHONY: help demo test test-hard lint install dev clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 demo: ## run the whole analysis on a small real study, into demo-output/
 	@$(WITH) demo bash q2_aam/demo_data/demo.sh
 
 test: ## run the tests
 	@$(WITH) test python -m pytest $(ARGS)
+
+test-hard: ## run the tests that take minutes, too
+	@$(WITH) test python -m pytest -m "hard or not hard" $(ARGS)
 
 lint: ## check style and formatting
 	@$(WITH) lint bash -c 'python -m ruff check . && python -m ruff format --check .'

@@ -13,6 +13,9 @@ VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
 KNOWN_ASVS = "target_head.known_asvs"
 DISTANCE_FORMS = ("branches", "euclidean")
 DISTANCE_STATES = ("untrained", "trained", "stale")
+OPTIMISERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("cosine", "cosine-restarts", "plateau", "one-cycle", "constant")
+ATTENTIONS = ("sdpa", "flash", "mem_efficient", "math")
 SCALINGS = ("none", "min-max", "z-score")
 
 # Upper limits: a model file from a stranger must not be able to ask for all the memory there is.
@@ -136,7 +139,14 @@ class TrainingConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
+    optimiser: str = "adamw"
+    schedule: str = "cosine"
     warmup: float = 0.05
+    minimum_rate: float = 0.01
+    restart_epochs: int = 10
+    restart_multiplier: float = 2.0
+    plateau_factor: float = 0.5
+    plateau_patience: int = 5
     patience: int = 10
     gradient_clipping: float = 1.0
     dropout: float = 0.0
@@ -146,6 +156,9 @@ class TrainingConfig:
     abundance_weight: float = 0.0
     target_weight: float = 1.0
     freeze_encoder: bool = False
+    compile: bool = False
+    gradient_checkpointing: bool = False
+    attention: str = "sdpa"
     precision: str = "fp32"
     device: str = "cpu"
     random_seed: int = 0
@@ -154,6 +167,9 @@ class TrainingConfig:
         for name in ("epochs", "batch_size"):
             _check_whole(name, getattr(self, name), 1, 10**9)
         _check_whole("patience", self.patience, 1, 10**9)
+        _check_choice("optimiser", self.optimiser, OPTIMISERS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        _check_choice("attention", self.attention, ATTENTIONS)
         for name in ("learning_rate", "gradient_clipping"):
             _check_finite(name, getattr(self, name))
             if getattr(self, name) <= 0:

@@ -4,7 +4,16 @@ from typing import Any, NamedTuple
 
 from qiime2.plugin import Bool, Choices, Float, Int, Range, Str
 
-from .config import DISTANCE_FORMS, LIMITS, SCALINGS, ModelConfig, TrainingConfig
+from .config import (
+    ATTENTIONS,
+    DISTANCE_FORMS,
+    LIMITS,
+    OPTIMISERS,
+    SCALINGS,
+    SCHEDULES,
+    ModelConfig,
+    TrainingConfig,
+)
 
 
 class Parameter(NamedTuple):
@@ -111,6 +120,53 @@ PARAMETERS = {
         _TRAINING.learning_rate,
         "Size of a training step. Lower it if the losses jump, raise it if they hardly fall.",
     ),
+    "weight_decay": _weight(
+        _TRAINING.weight_decay, "Pull of the weights towards zero. Raise it against memorising."
+    ),
+    "optimiser": Parameter(
+        Str % Choices(*OPTIMISERS),
+        _TRAINING.optimiser,
+        "How weights follow gradients: 'adamw' suits transformers, 'sgd' needs a learning rate of "
+        "its own, about 0.1.",
+    ),
+    "schedule": Parameter(
+        Str % Choices(*SCHEDULES),
+        _TRAINING.schedule,
+        "The course of the learning rate after its warm-up: 'cosine' falls smoothly to the end of "
+        "'epochs', 'cosine-restarts' falls and starts again, 'plateau' falls when validation "
+        "stops improving, 'one-cycle' rises over a tenth of the run and falls, 'constant' stays.",
+    ),
+    "warmup": _share(
+        _TRAINING.warmup, "Share of the run in which the learning rate rises to its value.", 0.1
+    ),
+    "minimum_rate": _share(
+        _TRAINING.minimum_rate,
+        "Lowest learning rate of a schedule, as a share of the highest.",
+        1.0,
+    ),
+    "restart_epochs": Parameter(
+        Int % Range(1, None),
+        _TRAINING.restart_epochs,
+        "Epochs to the first restart of 'cosine-restarts'.",
+    ),
+    "restart_multiplier": Parameter(
+        Float % Range(1.0, 10.0, inclusive_end=True),
+        _TRAINING.restart_multiplier,
+        "By how much each period of 'cosine-restarts' is longer than the one before.",
+    ),
+    "plateau_factor": _share(
+        _TRAINING.plateau_factor, "By what 'plateau' multiplies the learning rate.", 1.0
+    ),
+    "plateau_patience": Parameter(
+        Int % Range(1, None),
+        _TRAINING.plateau_patience,
+        "Epochs without improvement after which 'plateau' lowers the learning rate.",
+    ),
+    "gradient_clipping": Parameter(
+        Float % Range(1e-6, 1e6, inclusive_end=True),
+        _TRAINING.gradient_clipping,
+        "Largest norm of a gradient; longer ones are shortened. Lower it if losses jump.",
+    ),
     "dropout": _share(
         _TRAINING.dropout,
         "Share of activations that is silenced while training. It can help few samples, and hurts "
@@ -145,6 +201,24 @@ PARAMETERS = {
         "Decides everything random; the same seed gives the same result on the same machine.",
     ),
     # the machine
+    "compile": Parameter(
+        Bool,
+        False,
+        "Compile the encoder before training: faster on GPUs for long runs, minutes slower to "
+        "start. Where it is not supported, training says so and goes on without.",
+    ),
+    "gradient_checkpointing": Parameter(
+        Bool,
+        False,
+        "Keep less of each transformer layer in memory and compute it again: about a third slower, "
+        "with much less memory.",
+    ),
+    "attention": Parameter(
+        Str % Choices(*ATTENTIONS),
+        _TRAINING.attention,
+        "Kernel of the attention: 'sdpa' lets PyTorch choose; 'flash' and 'mem_efficient' are "
+        "preferred where the device has them, 'math' is the plain computation.",
+    ),
     "device": Parameter(
         Str % Choices("auto", "cpu", "gpu"),
         "auto",
@@ -185,18 +259,31 @@ TRAINING = (
     "patience",
     "batch_size",
     "learning_rate",
+    "optimiser",
+    "schedule",
+    "warmup",
+    "minimum_rate",
+    "restart_epochs",
+    "restart_multiplier",
+    "plateau_factor",
+    "plateau_patience",
+    "gradient_clipping",
+    "weight_decay",
     "dropout",
     "unifrac_weight",
     "nucleotide_weight",
     "abundance_weight",
     "validation_size",
     "random_seed",
+    "compile",
+    "gradient_checkpointing",
+    "attention",
 )
 MACHINE = ("device", "precision", "threads")
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
 PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
-FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 60, "validation_size": 0.2}
+FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 30, "validation_size": 0.2}
 
 
 def types_of(*names: str) -> dict:

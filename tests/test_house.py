@@ -153,7 +153,8 @@ def forbidden(tree: ast.AST):
         for name in names:
             if name.split(".")[0] in FORBIDDEN_MODULES or name in ("torch.load", "torch.save"):
                 yield name
-        if isinstance(node, ast.Name) and node.id in FORBIDDEN_BUILTINS:
+        read = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        if read and node.id in FORBIDDEN_BUILTINS:
             yield node.id
         if isinstance(node, ast.Attribute):
             base = node.value.id if isinstance(node.value, ast.Name) else None

@@ -13,6 +13,7 @@ from ..data.alignment import (
 from ..data.known_asvs import know_prevalent_asvs
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
+from ..parameters import ARCHITECTURE, TRAINING
 from ..parameters import FITTING_DEFAULT as DEFAULT
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
@@ -36,6 +37,16 @@ def fit_regressor(
     patience: int = DEFAULT["patience"],
     batch_size: int = DEFAULT["batch_size"],
     learning_rate: float = DEFAULT["learning_rate"],
+    optimiser: str = DEFAULT["optimiser"],
+    schedule: str = DEFAULT["schedule"],
+    warmup: float = DEFAULT["warmup"],
+    minimum_rate: float = DEFAULT["minimum_rate"],
+    restart_epochs: int = DEFAULT["restart_epochs"],
+    restart_multiplier: float = DEFAULT["restart_multiplier"],
+    plateau_factor: float = DEFAULT["plateau_factor"],
+    plateau_patience: int = DEFAULT["plateau_patience"],
+    gradient_clipping: float = DEFAULT["gradient_clipping"],
+    weight_decay: float = DEFAULT["weight_decay"],
     dropout: float = DEFAULT["dropout"],
     unifrac_weight: float = DEFAULT["unifrac_weight"],
     nucleotide_weight: float = DEFAULT["nucleotide_weight"],
@@ -54,8 +65,12 @@ def fit_regressor(
     device: str = DEFAULT["device"],
     precision: str = DEFAULT["precision"],
     threads: int = DEFAULT["threads"],
+    compile: bool = DEFAULT["compile"],  # noqa: A002
+    gradient_checkpointing: bool = DEFAULT["gradient_checkpointing"],
+    attention: str = DEFAULT["attention"],
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Fit a regressor on every labelled sample of a table."""
+    given = dict(locals())
     from ..training import fitting, start
     from ..training.journal import Journal
 
@@ -68,18 +83,7 @@ def fit_regressor(
     require_validation(len(samples.sample_ids), validation_size)
     known = merge_sequences(sequences)
     longest = max(len(dna) for dna in sequences_of(samples.feature_ids, known))
-    architecture = {
-        "hidden_size": hidden_size,
-        "heads": heads,
-        "asv_layers": asv_layers,
-        "sample_layers": sample_layers,
-        "nucleotides_per_token": nucleotides_per_token,
-        "branches": branches,
-        "max_asvs": max_asvs,
-        "max_sequence_length": max_sequence_length,
-        "distance_form": distance_form,
-        "rarefaction_depth": rarefaction_depth,
-    }
+    architecture = {name: given[name] for name in ARCHITECTURE}
     config, arrays = choose_model(encoder, architecture, longest, journal)
     studies = build_studies(
         [samples], known, config.max_sequence_length, config.max_asvs, [distances]
@@ -91,19 +95,7 @@ def fit_regressor(
     studies, tokens = know_prevalent_asvs(studies, labels.training, config.max_sequence_length)
     target = fitting.describe_target(metadata.name, trained, target_scaling, len(tokens))
     config = dataclasses.replace(config, target=target)
-    training = {
-        "epochs": epochs,
-        "patience": patience,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "dropout": dropout,
-        "unifrac_weight": unifrac_weight,
-        "nucleotide_weight": nucleotide_weight,
-        "abundance_weight": abundance_weight,
-        "validation_size": validation_size,
-        "freeze_encoder": frozen,
-        "random_seed": random_seed,
-    }
+    training = {name: given[name] for name in TRAINING} | {"freeze_encoder": frozen}
     settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
     chosen_by = "default" if target_scaling == DEFAULT["target_scaling"] else "user"
     journal.chose("target_scaling", target_scaling, chosen_by)

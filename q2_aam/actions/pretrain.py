@@ -12,6 +12,7 @@ from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.table import read_table
 from ..errors import AAMError, counted
+from ..parameters import ARCHITECTURE, TRAINING
 from ..parameters import PRETRAINING_DEFAULT as DEFAULT
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
@@ -30,6 +31,16 @@ def pretrain(
     patience: int = DEFAULT["patience"],
     batch_size: int = DEFAULT["batch_size"],
     learning_rate: float = DEFAULT["learning_rate"],
+    optimiser: str = DEFAULT["optimiser"],
+    schedule: str = DEFAULT["schedule"],
+    warmup: float = DEFAULT["warmup"],
+    minimum_rate: float = DEFAULT["minimum_rate"],
+    restart_epochs: int = DEFAULT["restart_epochs"],
+    restart_multiplier: float = DEFAULT["restart_multiplier"],
+    plateau_factor: float = DEFAULT["plateau_factor"],
+    plateau_patience: int = DEFAULT["plateau_patience"],
+    gradient_clipping: float = DEFAULT["gradient_clipping"],
+    weight_decay: float = DEFAULT["weight_decay"],
     dropout: float = DEFAULT["dropout"],
     unifrac_weight: float = DEFAULT["unifrac_weight"],
     nucleotide_weight: float = DEFAULT["nucleotide_weight"],
@@ -48,8 +59,12 @@ def pretrain(
     device: str = DEFAULT["device"],
     precision: str = DEFAULT["precision"],
     threads: int = DEFAULT["threads"],
+    compile: bool = DEFAULT["compile"],  # noqa: A002
+    gradient_checkpointing: bool = DEFAULT["gradient_checkpointing"],
+    attention: str = DEFAULT["attention"],
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on one or several studies."""
+    given = dict(locals())
     from ..training import pretraining, start
     from ..training.journal import Journal
 
@@ -58,35 +73,13 @@ def pretrain(
     require_validation(min(len(table.sample_ids) for table in samples), validation_size)
     known = merge_sequences(sequences)
     longest = max(len(dna) for table in samples for dna in sequences_of(table.feature_ids, known))
-    architecture = {
-        "hidden_size": hidden_size,
-        "heads": heads,
-        "asv_layers": asv_layers,
-        "sample_layers": sample_layers,
-        "nucleotides_per_token": nucleotides_per_token,
-        "branches": branches,
-        "max_asvs": max_asvs,
-        "max_sequence_length": max_sequence_length,
-        "distance_form": distance_form,
-        "rarefaction_depth": rarefaction_depth,
-    }
+    architecture = {name: given[name] for name in ARCHITECTURE}
     config, arrays = choose_model(initial_encoder, architecture, longest, journal)
     if arrays is not None and unifrac_weight == 0 and config.distance_state == "trained":
         config = dataclasses.replace(config, distance_state="stale")
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     journal.read(studies)
-    training = {
-        "epochs": epochs,
-        "patience": patience,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "dropout": dropout,
-        "unifrac_weight": unifrac_weight,
-        "nucleotide_weight": nucleotide_weight,
-        "abundance_weight": abundance_weight,
-        "validation_size": validation_size,
-        "random_seed": random_seed,
-    }
+    training = {name: given[name] for name in TRAINING}
     settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
     if arrays is None:
         network = start.new_network(config, studies, random_seed, accelerator.device)

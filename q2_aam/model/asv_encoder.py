@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .transformer import AttentionPooling, TransformerBlock
+from .transformer import AttentionPooling, TransformerBlock, run_blocks
 
 PADDING = 0
 
@@ -34,6 +34,7 @@ class AsvEncoder(nn.Module):
         vocabulary: int,
     ):  # fmt: skip
         super().__init__()
+        self.checkpointing = False
         self.per_token = nucleotides_per_token
         self.vocabulary = vocabulary
         self.nucleotides = nn.Embedding(nucleotides_per_token * vocabulary, size)
@@ -62,8 +63,7 @@ class AsvEncoder(nn.Module):
         valid = None
         if padded:  # a mask keeps attention from its fastest kernel, so none where none is needed
             valid = functional.pad(grouped[:, :, 0] != PADDING, (1, 0), value=True)
-        for block in self.blocks:
-            x = block(x, valid)
+        x = run_blocks(self.blocks, x, valid, self.checkpointing)
         return self.norm(x), valid
 
     def group(self, tokens: Tensor) -> Tensor:

@@ -106,6 +106,11 @@ class Network(nn.Module):
             if isinstance(module, TransformerBlock):
                 module.dropout = dropout
 
+    def set_checkpointing(self, checkpointing: bool) -> None:
+        """Choose whether training keeps less in memory and computes each block again."""
+        self.asv_encoder.checkpointing = checkpointing
+        self.sample_encoder.checkpointing = checkpointing
+
     def standardise(self, raw: Tensor) -> None:
         """Fix the statistics that spread ASV embeddings, from (U, D) embeddings before it.
 

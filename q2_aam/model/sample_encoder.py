@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .transformer import AttentionPooling, TransformerBlock
+from .transformer import AttentionPooling, TransformerBlock, run_blocks
 
 # log relative abundances of amplicon samples lie between about -12 and 0
 _CENTRE, _SPREAD = -6.0, 3.0
@@ -48,6 +48,7 @@ class SampleEncoder(nn.Module):
 
     def __init__(self, size: int, heads: int, layers: int):
         super().__init__()
+        self.checkpointing = False
         self.abundance = AbundanceEmbedding(size)
         self.blocks = nn.ModuleList(TransformerBlock(size, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(size)
@@ -76,7 +77,5 @@ class SampleEncoder(nn.Module):
         """
         valid = abundances > 0
         x = asvs + self.abundance(abundances, hidden)
-        for block in self.blocks:
-            x = block(x, valid)
-        x = self.norm(x)
+        x = self.norm(run_blocks(self.blocks, x, valid, self.checkpointing))
         return self.pooling(x, valid), x

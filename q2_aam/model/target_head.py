@@ -49,8 +49,8 @@ class TargetHead(nn.Module):
 
     The *ridge reader* is linear in the abundances of ASVs and of branches; training solves for
     its weights. The *attention reader* adds the pooled embedding of the sample transformer;
-    training descends to its weights, from zero, so that it starts from the mean of the target. Each weighs
-    by the inverse of its squared error on the validation samples.
+    training descends to its weights, from zero, so that it starts from the mean of the target. Each
+    weighs by the inverse of its squared error on the validation samples.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 
 class TransformerBlock(nn.Module):
@@ -48,6 +49,18 @@ class TransformerBlock(nn.Module):
 
     def _drop(self, x: Tensor) -> Tensor:
         return functional.dropout(x, self.dropout, self.training) if self.dropout else x
+
+
+def run_blocks(
+    blocks: nn.ModuleList, x: Tensor, valid: Tensor | None, checkpointing: bool
+) -> Tensor:
+    """Pass (B, S, D) through blocks; `checkpointing` computes each again in the backward pass."""
+    for block in blocks:
+        if checkpointing and block.training:
+            x = checkpoint(block, x, valid, use_reentrant=False)
+        else:
+            x = block(x, valid)
+    return x
 
 
 class AttentionPooling(nn.Module):

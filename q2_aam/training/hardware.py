@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import AAMError
+from ..model.network import Network
+
+_KERNELS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "mem_efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "math": SDPBackend.MATH,
+}
 
 
 def choose_device(device: str) -> tuple[str, str]:
@@ -74,3 +85,31 @@ def build_accelerator(device: str, precision: str, threads: int) -> Accelerator:
     PartialState._reset_state()
     mixed = "no" if precision == "fp32" else precision
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+
+
+def attention_kernel(attention: str) -> contextlib.AbstractContextManager:
+    """Prefer a kernel of scaled dot-product attention; ``sdpa`` leaves the choice to PyTorch.
+
+    The plain computation stays allowed: no kernel serves every device, precision and mask.
+    """
+    if attention == "sdpa":
+        return contextlib.nullcontext()
+    return sdpa_kernel(list({_KERNELS[attention], SDPBackend.MATH}))
+
+
+def compile_encoder(network: Network, say: Callable[[str], None]) -> None:
+    """Compile the ASV encoder in place; its weights keep their names.
+
+    Where compiling fails (no C++ compiler, an unsupported device), it is said and the encoder
+    stays as it was.
+    """
+    encoder = network.asv_encoder
+    width = 1 + network.config.max_sequence_length
+    tokens = torch.ones(2, width, dtype=torch.uint8, device=network.asv_mean.device)
+    encoder.compile(dynamic=True)
+    try:
+        with torch.no_grad():
+            encoder(tokens, padded=False)
+    except Exception as error:  # the compiler's errors have no common base
+        encoder._compiled_call_impl = None
+        say(f"The encoder cannot be compiled here ({type(error).__name__}): it runs uncompiled.")

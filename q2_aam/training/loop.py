@@ -17,11 +17,13 @@ from ..inference import embed_asvs
 from ..model.network import Network
 from .checkpoint import load_checkpoint, save_checkpoint
 from .fingerprint import fingerprint
-from .optimiser import build_optimiser, learning_rate_at
+from .hardware import attention_kernel, compile_encoder
+from .optimiser import build_optimiser
 from .progress import Progress
 from .randomness import seed_step
 from .ridge import solve_ridge_reader, weigh_readers
 from .run_folder import RunFolder
+from .schedule import learning_rate_at
 from .steps import Task, batch_losses
 from .tensorboard import write_live_events
 from .validation import validate
@@ -60,6 +62,9 @@ class Trainer:
         self.journal = journal
         self.embedded: Tensor | None = None
         network.set_dropout(config.dropout)
+        network.set_checkpointing(config.gradient_checkpointing)
+        if config.compile:
+            compile_encoder(network, journal.say)
         self.optimiser = accelerator.prepare(build_optimiser(network, config))
 
     def run(self) -> tuple[Progress, str]:
@@ -78,6 +83,10 @@ class Trainer:
         AAMError
             If a loss, gradient or weight is not finite.
         """
+        with attention_kernel(self.config.attention):
+            return self._run()
+
+    def _run(self) -> tuple[Progress, str]:
         name = fingerprint(self.network, self.task, self.config)
         folder = RunFolder(name, self.journal.say)
         scaler = self.accelerator.scaler
@@ -87,7 +96,7 @@ class Trainer:
         if self.config.freeze_encoder and not reason:
             self.embedded = self._embed_once()
         while not reason:
-            self._keep_best(progress, self._epoch(len(progress.history)))
+            self._keep_best(progress, self._epoch(progress))
             reason = self._reason_to_stop(progress)
             state = (self.network, self.optimiser, scaler, progress, reason)
             folder.replace(lambda path, state=state: save_checkpoint(path, *state))
@@ -112,19 +121,23 @@ class Trainer:
 
     def _keep_best(self, progress: Progress, row: dict[str, float]) -> None:
         progress.history.append(row)
-        monitored = self.task.monitored
-        score = row.get(f"validation_{monitored}", row[f"train_{monitored}"])
+        score = self._score(row)
         if score < progress.best_score:
             progress.best_score, progress.best_epoch = score, row["epoch"]
             progress.best = copy.deepcopy(self.network.state_dict())
 
-    def _epoch(self, epoch: int) -> dict[str, float]:
+    def _score(self, row: dict[str, float]) -> float:
+        monitored = self.task.monitored
+        return row.get(f"validation_{monitored}", row[f"train_{monitored}"])
+
+    def _epoch(self, progress: Progress) -> dict[str, float]:
         """Train and validate one epoch, and return its row of the history."""
         started = time.perf_counter()
+        epoch = len(progress.history)
         order = epoch_order(
             self.task.training, self.config.batch_size, self.config.random_seed, epoch
         )
-        row = self._train(epoch, order)
+        row = self._train(epoch, order, [self._score(past) for past in progress.history])
         trained = time.perf_counter() - started
         row["samples_per_second"] = sum(len(samples) for _, samples in order) / trained
         validated = any(len(samples) for samples in self.task.validation)
@@ -139,7 +152,9 @@ class Trainer:
             row |= {f"validation_{name}": value for name, value in scores.items()}
         return row | {"seconds": time.perf_counter() - started}
 
-    def _train(self, epoch: int, order: list[tuple[int, np.ndarray]]) -> dict[str, float]:
+    def _train(
+        self, epoch: int, order: list[tuple[int, np.ndarray]], scores: list[float]
+    ) -> dict[str, float]:
         """Take one step for each batch; return the epoch's means, weighted by samples."""
         self.network.train()
         watched: list[tuple[int, np.ndarray, Tensor]] = []
@@ -147,7 +162,7 @@ class Trainer:
         for step, (study, samples) in enumerate(order):
             seed_step(self.config.random_seed, epoch, step)
             position = epoch * len(order) + step
-            rate = learning_rate_at(position, self.config.epochs * len(order), self.config)
+            rate = learning_rate_at(position, len(order), self.config, scores)
             found = self._step(study, samples, rate)
             for name, value in found.items():
                 sums[name] = sums.get(name, 0) + value * len(samples)

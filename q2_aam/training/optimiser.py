@@ -1,19 +1,22 @@
-"""The optimiser and its learning rate."""
+"""The optimiser: which weights are decayed, and which take larger steps."""
 
 from __future__ import annotations
 
-import math
+from functools import partial
 
 import torch
 from torch import nn
 
 from ..config import TrainingConfig
 
+MOMENTUM = 0.9  # of SGD
 HEAD_FACTOR = 10.0  # the target head starts from zero, the encoders from what they learned
 
 
-def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """Build AdamW with weight decay on matrices only, and larger steps for the target head.
+def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """Build AdamW, Adam or SGD with momentum; the target head takes larger steps.
+
+    Weight decay acts on matrices only.
 
     Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning.
     Each group has a ``factor``, by which the learning rate is multiplied.
@@ -32,32 +35,13 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.A
             decayed = weight.ndim > 1 and id(weight) not in embeddings
             key = (factor, config.weight_decay if decayed else 0.0)
             groups.setdefault(key, []).append(weight)
-    return torch.optim.AdamW(
-        [
-            {"params": weights, "factor": factor, "weight_decay": decay}
-            for (factor, decay), weights in groups.items()
-        ],
-        lr=config.learning_rate,
-    )
-
-
-def learning_rate_at(step: int, steps: int, config: TrainingConfig) -> float:
-    """Warm up linearly, then fall along half a cosine to a hundredth.
-
-    Parameters
-    ----------
-    step : int
-        From 0 to steps - 1.
-    steps : int
-        Of the whole run, if it is not stopped early.
-    config : TrainingConfig
-
-    References
-    ----------
-    Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts".
-    """
-    warm = max(1, round(config.warmup * steps))
-    if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    progress = (step - warm) / max(1, steps - warm)
-    return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+    described = [
+        {"params": weights, "factor": factor, "weight_decay": decay}
+        for (factor, decay), weights in groups.items()
+    ]
+    build = {
+        "adamw": torch.optim.AdamW,
+        "adam": torch.optim.Adam,
+        "sgd": partial(torch.optim.SGD, momentum=MOMENTUM),
+    }[config.optimiser]
+    return build(described, lr=config.learning_rate)

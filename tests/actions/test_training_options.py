@@ -1,0 +1,143 @@
+"""Options of training through the actions, named by the behaviour that they must show."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+import qiime2
+import torch
+from simulated_study import TINY, model_of, simulate_study
+from torch.nn.attention import SDPBackend
+
+from q2_aam.config import ATTENTIONS, OPTIMISERS, SCHEDULES, ModelConfig
+from q2_aam.errors import AAMError
+from q2_aam.model.network import Network
+from q2_aam.training import hardware
+
+
+@pytest.fixture(scope="module")
+def study():
+    return simulate_study(14, 24, 3)
+
+
+def pretrain(aam, study, **options):
+    """Pretrain and return the weights, the log's history, and what was printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        found = aam.pretrain(
+            [study.table], [study.distances], sequences=[study.sequences], **TINY | options
+        )
+    history = found.training_log.view(qiime2.Metadata).to_dataframe()
+    return model_of(found.encoder)[1], history, printed.getvalue()
+
+
+def largest_difference(left, right) -> float:
+    return max(float(np.abs(left[name] - right[name]).max()) for name in left)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_8_11_each_optimiser_trains(aam, study, optimiser):
+    _, history, _ = pretrain(aam, study, optimiser=optimiser, epochs=4, learning_rate=0.01)
+    assert np.isfinite(history).all(axis=None)
+    assert history["train_unifrac_loss"].iloc[-1] != history["train_unifrac_loss"].iloc[0]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_8_11_each_schedule_gives_its_own_learning_rates(aam, study, schedule):
+    _, history, _ = pretrain(aam, study, schedule=schedule, epochs=8, restart_epochs=2)
+    _, cosine, _ = pretrain(aam, study, schedule="cosine", epochs=8)
+    same = np.allclose(history["learning_rate"], cosine["learning_rate"])
+    assert same == (schedule in ("cosine", "one-cycle"))  # both fall alike once they are warm
+
+
+def test_8_7_the_gradient_is_clipped_and_its_norm_logged(aam, study):
+    free, history, _ = pretrain(aam, study)
+    assert (history["gradient_norm"] > 1e-3).all()
+    clipped, _, _ = pretrain(aam, study, gradient_clipping=1e-6, optimiser="sgd", weight_decay=0.0)
+    start, _, _ = pretrain(aam, study, learning_rate=1e-6, optimiser="sgd", weight_decay=0.0)
+    assert largest_difference(clipped, start) < 1e-5 < largest_difference(free, start)
+
+
+def test_8_7_training_stops_on_a_loss_that_is_not_finite(aam, study):
+    with pytest.raises(AAMError, match=r"epoch \d+, step \d+") as caught:
+        pretrain(aam, study, learning_rate=1.0, weight_decay=100.0, epochs=60, patience=60)
+    assert "Lower 'learning_rate'" in str(caught.value)
+
+
+@pytest.mark.hard  # minutes of compiling
+def test_10_2_a_compiled_encoder_gives_equal_embeddings_and_the_same_tensor_names():
+    torch.manual_seed(0)
+    network = Network(ModelConfig(hidden_size=16, heads=2, branches=8)).eval()
+    names = set(network.state_dict())
+    tokens = torch.randint(1, 5, (6, 151), dtype=torch.uint8)
+    plain = network.embed_asvs(tokens, padded=False)
+    said = []
+    hardware.compile_encoder(network, said.append)
+    assert set(network.state_dict()) == names
+    assert torch.allclose(network.embed_asvs(tokens, padded=False), plain, atol=1e-4)
+    assert not said
+
+
+def test_10_2_where_compiling_fails_it_is_said_and_training_goes_on(aam, study, monkeypatch):
+    def fails(self, *args, **kwargs):
+        def call(*args, **kwargs):
+            raise OSError("no compiler")
+
+        self._compiled_call_impl = call
+
+    monkeypatch.setattr(torch.nn.Module, "compile", fails)
+    weights, _, printed = pretrain(aam, study, compile=True)
+    assert "cannot be compiled here (OSError)" in printed
+    plain, _, _ = pretrain(aam, study)
+    assert largest_difference(weights, plain) == 0
+
+
+def test_10_4_gradient_checkpointing_gives_the_same_weights(aam, study):
+    options = {"dropout": 0.1, "asv_layers": 2}
+    plain, _, _ = pretrain(aam, study, **options)
+    checkpointed, _, _ = pretrain(aam, study, gradient_checkpointing=True, **options)
+    assert largest_difference(plain, checkpointed) < 1e-6
+
+
+def test_10_4_gradient_checkpointing_keeps_fewer_values_per_block():
+    def kept(checkpointing: bool) -> int:
+        network = Network(ModelConfig(hidden_size=16, heads=2, branches=8, asv_layers=4))
+        network.set_checkpointing(checkpointing)
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
+        ):
+            network.embed_asvs(torch.ones(8, 151, dtype=torch.uint8), padded=False)
+        return sum(sizes)
+
+    assert kept(True) < kept(False) / 4
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_10_5_each_attention_gives_equal_results(aam, study, attention):
+    plain, _, _ = pretrain(aam, study, learning_rate=1e-4)
+    other, _, _ = pretrain(aam, study, learning_rate=1e-4, attention=attention)
+    assert largest_difference(plain, other) < 1e-4
+
+
+@pytest.mark.parametrize("attention", ["flash", "math"])
+def test_10_5_the_kernel_asked_for_is_allowed_and_others_are_not(attention):
+    with hardware.attention_kernel(attention):
+        assert torch.backends.cuda.math_sdp_enabled()
+        assert torch.backends.cuda.flash_sdp_enabled() == (attention == "flash")
+        assert not torch.backends.cuda.mem_efficient_sdp_enabled()
+    assert SDPBackend.MATH  # the names are PyTorch's
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_10_1_precisions_agree_within_a_tolerance(aam, study, precision):
+    plain, _, _ = pretrain(aam, study, epochs=3)
+    other, history, _ = pretrain(aam, study, epochs=3, precision=precision)
+    assert np.isfinite(history).all(axis=None)
+    assert largest_difference(plain, other) < 0.05
+
+
+def test_10_1_fp16_without_a_gpu_is_refused(aam, study):
+    with pytest.raises(AAMError, match="'fp16' needs a GPU"):
+        pretrain(aam, study, precision="fp16")
