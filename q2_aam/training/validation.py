@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 
@@ -10,6 +12,8 @@ from ..model import losses
 from ..model.network import Network
 from .randomness import seed_validation
 from .steps import Task, batch_losses
+
+MASKED = ("nucleotide", "abundance")  # losses that predict what was hidden
 
 
 @torch.no_grad()
@@ -49,10 +53,10 @@ def validate(network: Network, task: Task, seed: int, embedded=None) -> dict[str
 
 def _masked_losses(network, task: Task, seed: int, embedded) -> dict[str, float]:
     """Average the losses that need masks over batches, weighted by their samples."""
-    masked = {name: task.weights[name] for name in task.weights if name.endswith(("ide", "ance"))}
+    masked = {name: task.weights[name] for name in MASKED if name in task.weights}
     if not masked:
         return {}
-    only = Task(task.studies, task.training, task.validation, None, masked, task.monitored)
+    only = dataclasses.replace(task, weights=masked)
     sums, number = dict.fromkeys((f"{name}_loss" for name in masked), 0.0), 0
     for study, samples in enumerate(task.validation):
         for start in range(0, len(samples), SAMPLES_AT_ONCE):

@@ -1,0 +1,170 @@
+"""The two that the speed benchmark compares, behind one interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from plain_reference import (
+    SLOTS,
+    PlainReference,
+    fitting_loss,
+    pad_samples,
+    predict,
+    pretraining_loss,
+)
+from simulated_table import SimulatedStudy
+from torch import Tensor
+
+from q2_aam.config import ModelConfig, TrainingConfig
+from q2_aam.inference import all_states, embed_asvs, predict_targets
+from q2_aam.model.network import Network
+from q2_aam.training.fitting import describe_target, freeze_encoder, remember_asvs
+from q2_aam.training.ridge import solve_ridge_reader
+from q2_aam.training.steps import Task, batch_losses, weights_of
+
+PRETRAIN, FIT, FROZEN, PREDICT = TASKS = ("pretrain", "fit", "fit, frozen encoder", "predict")
+OURS, DEFAULTS, REFERENCE = "ours", "ours, default sizes", "reference"
+HEADS, LAYERS = 4, 4
+ASVS_FOR_STATISTICS = 64  # what they are changes no timing
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process measures.
+
+    Attributes
+    ----------
+    contender, task : str
+    batch_size : int
+    computed : int
+        Samples of each batch that are computed.
+    steps : int
+        Timed steps.
+    device, precision : str
+    threads : int
+        Of the CPU; 0 leaves PyTorch's number.
+    size : int
+        Width of the embeddings, but for the default sizes.
+    """
+
+    contender: str
+    task: str
+    batch_size: int
+    computed: int
+    steps: int
+    device: str
+    precision: str
+    threads: int
+    size: int
+
+
+class Ours:
+    """The package's own steps on the package's own batches.
+
+    With the sizes of the reference it learns what the reference learns: distances of pooled
+    samples and nucleotides, or a target. With default sizes, what it learns by default.
+
+    Attributes
+    ----------
+    encoded : int
+        ASVs encoded so far.
+    slots : ndarray of int64, (samples,)
+        ASVs that are read of each sample.
+    """
+
+    def __init__(self, job: Job, study: SimulatedStudy, device: torch.device):
+        self.study = study
+        self.samples = np.arange(len(study.targets))
+        self.slots = np.diff(study.studies.studies[0].abundances.indptr)
+        target = None
+        if job.task != PRETRAIN:
+            target = describe_target("target", study.targets, "z-score", len(study.known))
+        if job.contender == DEFAULTS:
+            model, config = ModelConfig(target=target), TrainingConfig()
+        else:
+            config = TrainingConfig(nucleotide_weight=1.0)
+            model = ModelConfig(
+                job.size, HEADS, LAYERS, LAYERS, nucleotides_per_token=1,
+                distance_form="euclidean", target=target,
+            )  # fmt: skip
+        self.network = Network(model).to(device).eval()
+        if target is not None:
+            remember_asvs(self.network, study.known)
+        self.learned = self._task(weights_of(config, True, False) if target is None else None)
+        self.encoded, self._counting, self._embedded = 0, True, None
+        self.network.asv_encoder.blocks[0].register_forward_pre_hook(self._count)
+        self.network.standardise(self._embed(np.arange(ASVS_FOR_STATISTICS)))
+
+    def _task(self, weights: dict[str, float] | None) -> Task:
+        none = np.arange(0)
+        return Task(
+            self.study.studies, [self.samples], [none], self.study.targets,
+            weights or {"target": 1.0}, "loss", self.samples,
+        )  # fmt: skip
+
+    def _count(self, block, inputs) -> None:
+        self.encoded += len(inputs[0]) if self._counting else 0
+
+    def _embed(self, chosen: np.ndarray) -> Tensor:
+        return embed_asvs(self.network, self.study.studies.asvs, chosen)
+
+    def freeze(self) -> None:
+        """Embed all ASVs, once for the whole training."""
+        freeze_encoder(self.network)
+        self._embedded = self._embed(np.arange(len(self.study.studies.asvs)))
+
+    def loss(self, samples: np.ndarray) -> Tensor:
+        """Compute the loss of a batch; what a backward pass computes again is not counted."""
+        self._counting = True
+        found = batch_losses(self.network, self.learned, 0, samples, self._embedded)
+        self._counting = False
+        return found["loss"]
+
+    def finish_epoch(self) -> None:
+        """Do what fitting does after the steps of each epoch."""
+        self._counting = True
+        solve_ridge_reader(self.network, self.learned, self.samples, 0)
+
+    def predict(self, samples: np.ndarray) -> np.ndarray:
+        """Predict the target of samples."""
+        state = all_states(self.network, self.study.studies, 0, samples)
+        return predict_targets(self.network, state)
+
+
+class Reference:
+    """The plain reference on the same batches; attributes as of `Ours`."""
+
+    def __init__(self, job: Job, study: SimulatedStudy, device: torch.device):
+        self.study, self.device = study, device
+        width = study.studies.asvs.tokens.shape[1]
+        self.network = PlainReference(job.size, HEADS, LAYERS, width).to(device)
+        self.slots = np.minimum(np.diff(study.studies.studies[0].abundances.indptr), SLOTS)
+        self._loss = pretraining_loss if job.task == PRETRAIN else fitting_loss
+
+    @property
+    def encoded(self) -> int:
+        """ASVs encoded so far."""
+        return self.network.encoded
+
+    def freeze(self) -> None:
+        """Train what follows the ASV encoder only."""
+        self.network.frozen = True
+        self.network.asv_encoder.requires_grad_(False)
+        self.network.nucleotides.requires_grad_(False)
+
+    def loss(self, samples: np.ndarray) -> Tensor:
+        """Compute the loss of a batch."""
+        return self._loss(self.network, self._pad(samples))
+
+    def finish_epoch(self) -> None:
+        """Nothing follows the steps of an epoch."""
+
+    @torch.no_grad()
+    def predict(self, samples: np.ndarray) -> np.ndarray:
+        """Predict the target of samples."""
+        return predict(self.network, self._pad(samples)).cpu().numpy()
+
+    def _pad(self, samples: np.ndarray):
+        return pad_samples(self.study.studies, samples, self.study.targets, self.device)
