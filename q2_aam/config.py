@@ -11,6 +11,7 @@ from .errors import AAMError, examples
 FORMAT_VERSION = 1
 VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
 KNOWN_ASVS = "target_head.known_asvs"
+RANDOM_FEATURES = 2048  # of the ridge reader
 DISTANCE_FORMS = ("branches", "euclidean")
 DISTANCE_STATES = ("untrained", "trained", "stale")
 OPTIMISERS = ("adamw", "adam", "sgd")
@@ -148,6 +149,7 @@ class TrainingConfig:
     plateau_factor: float = 0.5
     plateau_patience: int = 5
     patience: int = 10
+    settling: float = 0.0
     gradient_clipping: float = 1.0
     dropout: float = 0.0
     validation_size: float = 0.1
@@ -239,6 +241,7 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     for name, number in (("known_scaling", known), ("branch_scaling", branches)):
         tensors[f"target_head.{name}.mean"] = (number,)
         tensors[f"target_head.{name}.scale"] = (1,)
+    tensors["target_head.ridge_random"] = (RANDOM_FEATURES,)
     return tensors | {"target_head.ridge_intercept": (1,), "target_head.attention_share": (1,)}
 
 

@@ -35,6 +35,10 @@ def _share(default: float, text: str, largest: float = 0.9) -> Parameter:
     return Parameter(Float % Range(0.0, largest, inclusive_end=True), default, text)
 
 
+def _count(default: int, text: str) -> Parameter:
+    return Parameter(Int % Range(1, None), default, text)
+
+
 def _weight(default: float, text: str) -> Parameter:
     return Parameter(Float % Range(0.0, 100.0, inclusive_end=True), default, text)
 
@@ -100,18 +104,20 @@ PARAMETERS = {
         "given: its depth. Rare ASVs then count by their chance of having been seen.",
     ),
     # training
-    "epochs": Parameter(
-        Int % Range(1, None),
+    "epochs": _count(
         _TRAINING.epochs,
         "Most passes over the samples. Training stops sooner when it no longer improves.",
     ),
-    "patience": Parameter(
-        Int % Range(1, None),
+    "patience": _count(
         _TRAINING.patience,
         "Epochs without improvement on the validation samples after which training stops.",
     ),
-    "batch_size": Parameter(
-        Int % Range(1, None),
+    "settling": _share(
+        _TRAINING.settling,
+        "Share of 'epochs' at the start of which no epoch is kept. While the learning rate is "
+        "high, an epoch can be best on few validation samples by luck.",
+    ),
+    "batch_size": _count(
         _TRAINING.batch_size,
         "Samples in a training step. Larger batches need more memory and compare more pairs.",
     ),
@@ -140,14 +146,10 @@ PARAMETERS = {
         _TRAINING.warmup, "Share of the run in which the learning rate rises to its value.", 0.1
     ),
     "minimum_rate": _share(
-        _TRAINING.minimum_rate,
-        "Lowest learning rate of a schedule, as a share of the highest.",
-        1.0,
+        _TRAINING.minimum_rate, "Lowest learning rate, as a share of the highest.", 1.0
     ),
-    "restart_epochs": Parameter(
-        Int % Range(1, None),
-        _TRAINING.restart_epochs,
-        "Epochs to the first restart of 'cosine-restarts'.",
+    "restart_epochs": _count(
+        _TRAINING.restart_epochs, "Epochs to the first restart of 'cosine-restarts'."
     ),
     "restart_multiplier": Parameter(
         Float % Range(1.0, 10.0, inclusive_end=True),
@@ -157,8 +159,7 @@ PARAMETERS = {
     "plateau_factor": _share(
         _TRAINING.plateau_factor, "By what 'plateau' multiplies the learning rate.", 1.0
     ),
-    "plateau_patience": Parameter(
-        Int % Range(1, None),
+    "plateau_patience": _count(
         _TRAINING.plateau_patience,
         "Epochs without improvement after which 'plateau' lowers the learning rate.",
     ),
@@ -196,9 +197,7 @@ PARAMETERS = {
         "always in the original units.",
     ),
     "random_seed": Parameter(
-        Int % Range(0, None),
-        _TRAINING.random_seed,
-        "Decides everything random; the same seed gives the same result on the same machine.",
+        Int % Range(0, None), 0, "Decides everything random; the same seed gives the same result."
     ),
     # the machine
     "compile": Parameter(
@@ -220,9 +219,7 @@ PARAMETERS = {
         "preferred where the device has them, 'math' is the plain computation.",
     ),
     "device": Parameter(
-        Str % Choices("auto", "cpu", "gpu"),
-        "auto",
-        "'auto' uses a GPU if there is one.",
+        Str % Choices("auto", "cpu", "gpu"), "auto", "'auto' uses a GPU if there is one."
     ),
     "precision": Parameter(
         Str % Choices("auto", "fp32", "bf16", "fp16"),
@@ -257,6 +254,7 @@ ARCHITECTURE = (
 TRAINING = (
     "epochs",
     "patience",
+    "settling",
     "batch_size",
     "learning_rate",
     "optimiser",
@@ -283,7 +281,12 @@ MACHINE = ("device", "precision", "threads")
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
 PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
-FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 30, "validation_size": 0.2}
+FITTING_DEFAULT = DEFAULT | {
+    "learning_rate": 3e-3,
+    "epochs": 30,
+    "settling": 0.5,
+    "validation_size": 0.2,
+}
 
 
 def types_of(*names: str) -> dict:

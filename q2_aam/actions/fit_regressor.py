@@ -35,6 +35,7 @@ def fit_regressor(
     validation_size: float = DEFAULT["validation_size"],
     epochs: int = DEFAULT["epochs"],
     patience: int = DEFAULT["patience"],
+    settling: float = DEFAULT["settling"],
     batch_size: int = DEFAULT["batch_size"],
     learning_rate: float = DEFAULT["learning_rate"],
     optimiser: str = DEFAULT["optimiser"],

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..config import RANDOM_FEATURES
+from .random_features import RandomFeatures
+
 
 class TargetFeatures(NamedTuple):
     """What both readers see of samples.
@@ -47,10 +50,10 @@ class BlockScaling(nn.Module):
 class TargetHead(nn.Module):
     """Predict a scaled number as the weighted mean of two readers that err differently.
 
-    The *ridge reader* is linear in the abundances of ASVs and of branches; training solves for
-    its weights. The *attention reader* adds the pooled embedding of the sample transformer;
-    training descends to its weights, from zero, so that it starts from the mean of the target. Each
-    weighs by the inverse of its squared error on the validation samples.
+    The *ridge reader* is linear in the abundances of ASVs and of branches, and in M random features
+    of them; training solves for its weights. The *attention reader* adds the pooled embedding of
+    the sample transformer; training descends to its weights, from zero, so that it starts from the
+    mean of the target. Each weighs by the inverse of its squared error on the validation samples.
 
     Parameters
     ----------
@@ -78,6 +81,8 @@ class TargetHead(nn.Module):
         nn.init.zeros_(self.pooled.bias)
         self.register_buffer("ridge_known", torch.zeros(known))
         self.register_buffer("ridge_branches", torch.zeros(branches))
+        self.random_features = RandomFeatures(known + branches, RANDOM_FEATURES)
+        self.register_buffer("ridge_random", torch.zeros(RANDOM_FEATURES))
         self.register_buffer("ridge_intercept", torch.zeros(1))
         self.register_buffer("attention_share", torch.full((1,), 0.5))
 
@@ -94,13 +99,16 @@ class TargetHead(nn.Module):
 
     def ridge_reader(self, features: TargetFeatures) -> Tensor:
         """Read the features: (B,)."""
+        scaled = self.scaled(features)
         weights = torch.cat([self.ridge_known, self.ridge_branches])
-        return self.scaled(features) @ weights + self.ridge_intercept
+        by_curves = self.random_features(scaled) @ self.ridge_random
+        return scaled @ weights + by_curves + self.ridge_intercept
 
-    def set_ridge(self, weights: Tensor, intercept: float) -> None:
-        """Set the weights (N + K,) of the ridge reader."""
-        self.ridge_known.copy_(weights[: len(self.ridge_known)])
-        self.ridge_branches.copy_(weights[len(self.ridge_known) :])
+    def set_ridge(self, linear: Tensor, random: Tensor, intercept: float) -> None:
+        """Set the ridge reader's weights of the features, (N + K,), and of random ones, (M,)."""
+        self.ridge_known.copy_(linear[: len(self.ridge_known)])
+        self.ridge_branches.copy_(linear[len(self.ridge_known) :])
+        self.ridge_random.copy_(random)
         self.ridge_intercept.fill_(intercept)
 
     def weigh(self, pooled: Tensor, features: TargetFeatures, actual: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 
 import numpy as np
@@ -114,7 +115,7 @@ class Trainer:
 
     def _reason_to_stop(self, progress: Progress) -> str:
         trained, patience = len(progress.history), self.config.patience
-        if trained - progress.best_epoch >= patience:
+        if trained - max(progress.best_epoch, self._settling()) >= patience:
             return f"{self.task.monitored} had not improved for {patience} epochs"
         all_trained = trained >= self.config.epochs
         return f"all {self.config.epochs} epochs were trained" if all_trained else ""
@@ -122,9 +123,19 @@ class Trainer:
     def _keep_best(self, progress: Progress, row: dict[str, float]) -> None:
         progress.history.append(row)
         score = self._score(row)
-        if score < progress.best_score:
+        if not math.isfinite(score):
+            raise AAMError(
+                f"Training stopped in epoch {row['epoch']}, because {self.task.monitored} on the "
+                f"validation samples is {score}. Nothing of this state is kept. Lower "
+                "'learning_rate'."
+            )
+        if row["epoch"] > self._settling() and score < progress.best_score:
             progress.best_score, progress.best_epoch = score, row["epoch"]
             progress.best = copy.deepcopy(self.network.state_dict())
+
+    def _settling(self) -> float:
+        """Epochs at the start of which none is kept: few validation samples favour one by luck."""
+        return self.config.settling * self.config.epochs
 
     def _score(self, row: dict[str, float]) -> float:
         monitored = self.task.monitored
@@ -181,7 +192,7 @@ class Trainer:
     def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
         """Update the weights once; return the losses and the norm of the gradient."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
+            group["lr"] = rate
         with self.accelerator.autocast():
             found = batch_losses(self.network, self.task, study, samples, self.embedded)
         self.accelerator.backward(found["loss"])

@@ -10,16 +10,12 @@ from torch import nn
 from ..config import TrainingConfig
 
 MOMENTUM = 0.9  # of SGD
-HEAD_FACTOR = 10.0  # the target head starts from zero, the encoders from what they learned
 
 
 def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Build AdamW, Adam or SGD with momentum; the target head takes larger steps.
-
-    Weight decay acts on matrices only.
+    """Build AdamW, Adam or SGD with momentum; weight decay acts on matrices only.
 
     Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning.
-    Each group has a ``factor``, by which the learning rate is multiplied.
 
     References
     ----------
@@ -28,16 +24,12 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.O
     embeddings = {
         id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)
     }
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, weight in network.named_parameters():
-        if weight.requires_grad:
-            factor = HEAD_FACTOR if name.startswith("target_head.") else 1.0
-            decayed = weight.ndim > 1 and id(weight) not in embeddings
-            key = (factor, config.weight_decay if decayed else 0.0)
-            groups.setdefault(key, []).append(weight)
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    decayed = [w for w in trained if w.ndim > 1 and id(w) not in embeddings]
+    others = [w for w in trained if w.ndim <= 1 or id(w) in embeddings]
     described = [
-        {"params": weights, "factor": factor, "weight_decay": decay}
-        for (factor, decay), weights in groups.items()
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
     ]
     build = {
         "adamw": torch.optim.AdamW,

@@ -1,6 +1,8 @@
-"""The ridge reader in closed form, its penalty chosen by leaving groups out."""
+"""The ridge reader in closed form; its curvature and penalty are chosen by leaving groups out."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -10,9 +12,25 @@ from ..inference import all_states
 from ..model.network import Network
 from .steps import Task
 
-PENALTIES = 10.0 ** np.arange(-4, 2.01, 0.25)  # of features whose total variance is 2
-CHOSEN_ON = 2048  # samples to choose the penalty on; more hardly change it
+PENALTIES = 10.0 ** np.arange(-5, 2.01, 0.25)  # of features whose total variance is about 2
+CURVATURES = (0.0, 2.0)  # shares of the random features in the kernel, beside the linear one
+CHOSEN_ON = 1024  # samples to choose on; more hardly change the choice
 _RELATIVE_FLOOR = 1e-9
+
+
+class RidgeWeights(NamedTuple):
+    """What reads a sample: weights of its features and of their random features, and a constant.
+
+    Attributes
+    ----------
+    linear : ndarray of float64, (features,)
+    random : ndarray of float64, (random features,)
+    intercept : float
+    """
+
+    linear: np.ndarray
+    random: np.ndarray
+    intercept: float
 
 
 @torch.no_grad()
@@ -31,34 +49,40 @@ def solve_ridge_reader(network: Network, task: Task, samples: np.ndarray, seed: 
     network.eval()
     head = network.target_head
     features = head.scaled(all_states(network, task.studies, 0, samples).features)
-    weights, intercept = fit_ridge(
+    solved = fit_ridge(
         features.cpu().double().numpy(),
+        head.random_features(features).cpu().double().numpy(),
         task.targets[samples].astype(np.float64),
         task.groups[samples],
         np.random.default_rng([seed, 0x41D6E]),
     )
-    head.set_ridge(torch.from_numpy(weights).float(), intercept)
+    linear, random = (torch.from_numpy(part).float() for part in (solved.linear, solved.random))
+    head.set_ridge(linear, random, solved.intercept)
 
 
 def fit_ridge(
-    features: np.ndarray, values: np.ndarray, groups: np.ndarray, random: np.random.Generator
-) -> tuple[np.ndarray, float]:
-    """Solve for the weights that predict values from features.
+    features: np.ndarray,
+    random_features: np.ndarray,
+    values: np.ndarray,
+    groups: np.ndarray,
+    random: np.random.Generator,
+) -> RidgeWeights:
+    """Solve for the weights that predict values from features and random features of them.
 
     Parameters
     ----------
     features : ndarray of float64, (samples, features)
         Centred, in blocks of total variance 1.
+    random_features : ndarray of float64, (samples, random features)
     values : ndarray of float64, (samples,)
     groups : ndarray of int64, (samples,)
-        Samples of one group are left out together when the penalty is chosen.
+        Samples of one group are left out together when curvature and penalty are chosen.
     random : numpy.random.Generator
-        Draws the samples to choose the penalty on, if there are more than `CHOSEN_ON`.
+        Draws the samples to choose on, if there are more than `CHOSEN_ON`.
 
     Returns
     -------
-    weights : ndarray of float64, (features,)
-    intercept : float
+    RidgeWeights
 
     References
     ----------
@@ -68,7 +92,26 @@ def fit_ridge(
     chosen = np.arange(len(values))
     if len(chosen) > CHOSEN_ON:
         chosen = np.sort(random.choice(chosen, CHOSEN_ON, replace=False))
-    penalty = choose_penalty(features[chosen], values[chosen], groups[chosen])
+    curvature, penalty = choose_curvature_and_penalty(
+        features[chosen], random_features[chosen], values[chosen], groups[chosen]
+    )
+    if curvature == 0:
+        weights, intercept = solve(features, values, penalty)
+        return RidgeWeights(weights, np.zeros(random_features.shape[1]), intercept)
+    share = np.sqrt(curvature)
+    weights, intercept = solve(np.hstack([features, share * random_features]), values, penalty)
+    linear, curved = np.split(weights, [features.shape[1]])
+    return RidgeWeights(linear, share * curved, intercept)
+
+
+def solve(features: np.ndarray, values: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    """Solve ridge regression with an intercept that is not penalised.
+
+    Returns
+    -------
+    weights : ndarray of float64, (features,)
+    intercept : float
+    """
     mean = features.mean(axis=0)
     centred, intercept = features - mean, float(values.mean())
     if len(values) <= features.shape[1]:
@@ -82,18 +125,37 @@ def fit_ridge(
     return weights, intercept - float(mean @ weights)
 
 
-def choose_penalty(features: np.ndarray, values: np.ndarray, groups: np.ndarray) -> float:
-    """Choose the penalty with the smallest squared error on groups left out.
+def choose_curvature_and_penalty(
+    features: np.ndarray, random_features: np.ndarray, values: np.ndarray, groups: np.ndarray
+) -> tuple[float, float]:
+    """Choose the pair with the smallest squared error on groups left out.
 
     Returns
     -------
-    float
+    curvature : float
+        One of `CURVATURES`; 0 if a linear reader predicts unseen groups best.
+    penalty : float
         To be multiplied by the number of samples.
     """
-    centred = features - features.mean(axis=0)
-    lengths, vectors = scipy.linalg.eigh(centred @ centred.T)
-    lengths = np.maximum(lengths, _RELATIVE_FLOOR)
+    linear, curved = centred_gram(features), centred_gram(random_features)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    errors = np.stack(
+        [left_out_errors(linear + share * curved, values, members) for share in CURVATURES]
+    )
+    curvature, penalty = np.unravel_index(int(np.argmin(errors)), errors.shape)
+    return CURVATURES[curvature], float(PENALTIES[penalty])
+
+
+def centred_gram(features: np.ndarray) -> np.ndarray:
+    """Return the products of all samples, (samples, samples), after centring their features."""
+    centred = features - features.mean(axis=0)
+    return centred @ centred.T
+
+
+def left_out_errors(gram: np.ndarray, values: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
+    """Sum the squared errors of groups as predicted without them, for each of `PENALTIES`."""
+    lengths, vectors = scipy.linalg.eigh(gram)
+    lengths = np.maximum(lengths, _RELATIVE_FLOOR)
     centre = values.mean()
     rotated = vectors.T @ (values - centre)
     errors = []
@@ -101,7 +163,7 @@ def choose_penalty(features: np.ndarray, values: np.ndarray, groups: np.ndarray)
         shrinkage = lengths / (lengths + penalty * len(values))
         residuals = values - centre - vectors @ (shrinkage * rotated)
         errors.append(_left_out_error(vectors, shrinkage, residuals, members))
-    return float(PENALTIES[int(np.argmin(errors))])
+    return np.array(errors)
 
 
 def _left_out_error(vectors, shrinkage, residuals, members: list[np.ndarray]) -> float:

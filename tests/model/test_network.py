@@ -21,7 +21,11 @@ def network(request):
     network = Network(config).eval()
     with torch.no_grad():
         # nothing may hide behind a zero of the start
-        for weight in [*network.parameters(), network.target_head.ridge_known]:
+        for weight in [
+            *network.parameters(),
+            network.target_head.ridge_known,
+            network.target_head.ridge_random,
+        ]:
             weight.add_(0.3 * torch.randn_like(weight))
     return network
 

@@ -26,14 +26,6 @@ def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings():
     assert {"asv_encoder.nucleotides.weight", "asv_encoder.start"} <= rest
 
 
-def test_the_target_head_alone_takes_larger_steps():
-    network = Network(ModelConfig(hidden_size=8, heads=2, branches=4, target=describe_target()))
-    names = {id(weight): name for name, weight in network.named_parameters()}
-    for group in build_optimiser(network, CONFIG).param_groups:
-        of_head = {names[id(weight)].startswith("target_head.") for weight in group["params"]}
-        assert of_head == {group["factor"] > 1}
-
-
 def test_frozen_weights_are_left_alone():
     network = Network(ModelConfig(hidden_size=8, heads=2, branches=4))
     network.asv_encoder.requires_grad_(False)

@@ -1,47 +1,79 @@
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import Ridge
 
+from q2_aam.model.random_features import RandomFeatures
 from q2_aam.training import ridge
-from q2_aam.training.ridge import PENALTIES, choose_penalty, fit_ridge
+from q2_aam.training.ridge import PENALTIES, choose_curvature_and_penalty, fit_ridge
 
 
-def draw(samples: int, features: int, noise: float):
+def draw(samples: int, features: int, noise: float, curved: bool = False):
     random = np.random.default_rng(samples)
     x = random.normal(size=(samples, features))
     x = (x - x.mean(axis=0)) / np.sqrt(features / 2)
     values = 5 + x @ random.normal(size=features) + noise * random.normal(size=samples)
+    if curved:
+        values = np.abs(x[:, 0]) + np.abs(x[:, 1]) + noise * random.normal(size=samples)
     return x, values, random.integers(6, size=samples)
 
 
+def features_of(x, number: int = 256):
+    return RandomFeatures(x.shape[1], number)(torch.from_numpy(x).float()).double().numpy()
+
+
+def predict(weights, x, curves):
+    return x @ weights.linear + curves @ weights.random + weights.intercept
+
+
 @pytest.mark.parametrize("shape", [(30, 8), (12, 40)])
-def test_the_solution_is_that_of_ridge_regression(shape):
+@pytest.mark.parametrize("share", [0.0, 2.0])
+def test_the_solution_is_that_of_ridge_regression(shape, share, monkeypatch):
+    monkeypatch.setattr(ridge, "CURVATURES", (share,))
     x, values, groups = draw(*shape, noise=0.5)
-    weights, intercept = fit_ridge(x, values, groups, np.random.default_rng(0))
-    penalty = choose_penalty(x, values, groups)
-    model = Ridge(alpha=penalty * len(values)).fit(x, values)
-    assert np.allclose(weights, model.coef_, atol=1e-8)
-    assert intercept == pytest.approx(model.intercept_)
+    curves = features_of(x, 16)
+    found = fit_ridge(x, curves, values, groups, np.random.default_rng(0))
+    _, penalty = choose_curvature_and_penalty(x, curves, values, groups)
+    both = np.hstack([x, np.sqrt(share) * curves])
+    model = Ridge(alpha=penalty * len(values)).fit(both, values)
+    assert np.allclose(predict(found, x, curves), model.predict(both), atol=1e-6)
+    assert np.allclose(found.linear, model.coef_[: x.shape[1]], atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(30, 8), (24, 40)])
 @pytest.mark.parametrize("noise", [0.1, 3.0])
-def test_the_penalty_is_the_best_on_groups_left_out(shape, noise):
-    x, values, groups = draw(*shape, noise)
-    errors = []
-    for penalty in PENALTIES:
-        squared = 0.0
-        for group in np.unique(groups):
-            kept = groups != group
-            # the penalty stays that of all samples
-            model = Ridge(alpha=penalty * len(values)).fit(x[kept], values[kept])
-            squared += np.square(model.predict(x[~kept]) - values[~kept]).sum()
-        errors.append(squared)
-    assert choose_penalty(x, values, groups) == pytest.approx(PENALTIES[np.argmin(errors)])
+@pytest.mark.parametrize("curved", [False, True])
+def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved):
+    x, values, groups = draw(*shape, noise, curved)
+    curves = features_of(x)
+    errors = {}
+    for share in ridge.CURVATURES:
+        both = np.hstack([x, np.sqrt(share) * curves])
+        for penalty in PENALTIES:
+            squared = 0.0
+            for group in np.unique(groups):
+                kept = groups != group
+                # the penalty stays that of all samples
+                model = Ridge(alpha=penalty * len(values)).fit(both[kept], values[kept])
+                squared += np.square(model.predict(both[~kept]) - values[~kept]).sum()
+            errors[share, penalty] = squared
+    found = choose_curvature_and_penalty(x, curves, values, groups)
+    assert errors[found] == pytest.approx(min(errors.values()), rel=1e-6)
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_curves_are_followed_where_there_are_any_and_only_there(curved):
+    x, values, groups = draw(300, 3, noise=0.1, curved=curved)
+    curves = features_of(x)
+    found = fit_ridge(x[:200], curves[:200], values[:200], groups[:200], np.random.default_rng(0))
+    assert found.random.any() == curved
+    unseen = predict(found, x[200:], curves[200:])
+    assert np.corrcoef(unseen, values[200:])[0, 1] > 0.7
 
 
 def test_large_studies_choose_on_a_part_of_the_samples(monkeypatch):
     monkeypatch.setattr(ridge, "CHOSEN_ON", 15)
     x, values, groups = draw(40, 5, 0.1)
-    weights, intercept = fit_ridge(x, values, groups, np.random.default_rng(0))
-    assert np.corrcoef(x @ weights + intercept, values)[0, 1] > 0.95
+    curves = features_of(x)
+    found = fit_ridge(x, curves, values, groups, np.random.default_rng(0))
+    assert np.corrcoef(predict(found, x, curves), values)[0, 1] > 0.95
