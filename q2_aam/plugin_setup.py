@@ -162,7 +162,8 @@ plugin.methods.register_function(
         "encoder": _ENCODER,
         "distance_matrix": (
             "Unweighted UniFrac between the samples. If given, the model keeps learning it beside "
-            "the target, and can predict distances afterwards."
+            "the target, and can predict distances afterwards. With an encoder, this needs "
+            "'freeze_encoder' off."
         ),
     },
     parameter_descriptions={

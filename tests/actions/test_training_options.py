@@ -141,3 +141,25 @@ def test_10_1_precisions_agree_within_a_tolerance(aam, study, precision):
 def test_10_1_fp16_without_a_gpu_is_refused(aam, study):
     with pytest.raises(AAMError, match="'fp16' needs a GPU"):
         pretrain(aam, study, precision="fp16")
+
+
+def test_8_2_the_best_epoch_is_kept_but_none_while_training_settles(aam, study):
+    options = {"epochs": 8, "patience": 3, "validation_size": 0.3}
+    _, history, printed = pretrain(aam, study, learning_rate=0.02, **options)
+    best = history["validation_unifrac_loss"].argmin() + 1
+    assert f"kept epoch {best}:" in printed
+    _, history, printed = pretrain(aam, study, settling=0.75, **options)
+    best = history["validation_unifrac_loss"].iloc[6:].argmin() + 7
+    assert f"kept epoch {best}:" in printed
+
+
+def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
+    _, history, printed = pretrain(
+        aam, study, epochs=60, patience=2, learning_rate=0.3, schedule="constant",
+        validation_size=0.3,
+    )  # fmt: skip
+    assert len(history) < 60
+    assert "had not improved for 2 epochs" in printed
+    best = history["validation_unifrac_loss"].argmin() + 1
+    assert best == len(history) - 2
+    assert f"kept epoch {best}:" in printed
