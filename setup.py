@@ -29,7 +29,6 @@ setup(
         "q2_aam": ["citations.bib"],
         "q2_aam.demo_data": ["*.qza", "*.tsv", "*.md", "*.sh"],
         "q2_aam.report": ["templates/*", "templates/*/*"],
-        "q2_aam.types": ["data/*"],
     },
     # Never list what the QIIME 2 distribution owns (numpy, pandas, scipy, h5py, biom-format,
     # scikit-bio, scikit-learn, qiime2, q2-*): pip would replace it and break other plugins.

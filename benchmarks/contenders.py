@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -98,9 +98,11 @@ class Ours:
         self.network.standardise(self._embed(np.arange(ASVS_FOR_STATISTICS)))
 
     def _task(self, weights: dict[str, float] | None) -> Task:
-        none = np.arange(0)
+        studies = self.study.studies
+        if weights is not None:  # pretraining knows no ASV by identity
+            studies = replace(studies, known=None)
         return Task(
-            self.study.studies, [self.samples], [none], self.study.targets,
+            studies, [self.samples], [np.arange(0)], self.study.targets,
             weights or {"target": 1.0}, "loss", self.samples,
         )  # fmt: skip
 

@@ -5,8 +5,9 @@
 
 Needs the training core only, no QIIME 2. Ours and the reference take turns, each job in a process
 of its own. On a CPU a sample takes the reference many seconds: there its batches are cut to
-`--reference-samples`, its rates are per sample, and its memory is scaled to a whole batch. The
-first step of each job warms up and counts floating-point operations; it is not timed.
+`--reference-samples`, and its memory is scaled to a whole batch. Rates are taken per ASV held and
+given for the mean sample; fitting's hold what it does after each epoch but for validation. Each
+job warms up on two samples, and counts floating-point operations in a last step, not timed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -27,19 +27,24 @@ import numpy as np
 import torch
 from contenders import DEFAULTS, FIT, FROZEN, OURS, PREDICT, REFERENCE, TASKS, Job, Ours, Reference
 from simulated_table import simulate_study
-from torch.utils.flop_counter import (
-    FlopCounterMode,
-    sdpa_backward_flop_count,
-    sdpa_flop_count,
-)
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+from q2_aam.config import TrainingConfig
 from q2_aam.data.batches import epoch_order
+from q2_aam.training.fingerprint import processor
 from q2_aam.training.hardware import build_accelerator
 from q2_aam.training.optimiser import build_optimiser
-from q2_aam.config import TrainingConfig
 
 RESULTS = Path(__file__).parent / "results"
-REFERENCE_BATCH = 8
+BATCH, LARGE_BATCH, WARMING = 8, 32, 2
+COLUMNS = (
+    "task", "contender", "batch", "samples/s", "ASVs/s", "times reference", "once, s", "peak GiB",
+    "of the reference's", "encodings per ASV and epoch", "of peak FLOP/s",
+)  # fmt: skip
+MEDIANS = (
+    "samples_per_second", "asvs_per_second", "peak_gib", "encodings_per_asv", "share_of_peak",
+    "once_seconds",
+)  # fmt: skip
 PRODUCT_SIZE = {"cpu": 2048, "cuda": 8192}
 _ATTENTION = "_scaled_dot_product_flash_attention_for_cpu"  # not counted by PyTorch itself
 COUNTED_TOO = {
@@ -84,14 +89,40 @@ class Stopwatch:
             torch.cuda.synchronize()
 
 
-def measure(job: Job) -> dict:
-    """Run one job in this process.
+@dataclasses.dataclass
+class Course:
+    """What a job took.
 
-    Returns
-    -------
-    dict
-        The job and what it took; memory in GiB, times in seconds.
+    Attributes
+    ----------
+    seconds : list of float
+        Of each timed batch.
+    slots : list of int
+        ASVs that the samples of each of them hold, summed.
+    encoded : float
+        ASVs encoded for each of these slots.
+    once, epoch_end : float
+        Seconds before the first and after the last step of an epoch.
+    encoded_at_end : int
+        ASVs encoded at an epoch's end.
+    peak : float
+        GiB.
+    operations : float
+        Floating-point operations for each slot.
     """
+
+    seconds: list[float]
+    slots: list[int]
+    encoded: float
+    once: float = 0.0
+    epoch_end: float = 0.0
+    encoded_at_end: int = 0
+    peak: float = 0.0
+    operations: float = 0.0
+
+
+def measure(job: Job) -> dict:
+    """Run one job in this process; return it with what it took (GiB, seconds)."""
     accelerator = build_accelerator(job.device, job.precision, job.threads)
     watch = Stopwatch(accelerator.device)
     study = simulate_study()
@@ -102,17 +133,34 @@ def measure(job: Job) -> dict:
     order = epoch_order([np.arange(total)], job.batch_size, 0, 0)
     batches = [samples[: job.computed] for _, samples in order[: job.steps + 1]]
     before = watch.peak_memory()
-    run = measure_prediction if job.task == PREDICT else measure_training
-    found = run(job, contender, batches, accelerator, watch)
-    peak = watch.peak_memory()
-    found["samples_per_second"] = 1 / (found["seconds_per_sample"] + found["epoch_end"] / total)
-    found["asvs_per_second"] = found["samples_per_second"] * float(contender.slots.mean())
-    found["encodings_per_asv"] = found.pop("encoded_per_epoch")(total) / distinct
-    found["peak_gib"] = before + (peak - before) * job.batch_size / job.computed
-    return dataclasses.asdict(job) | found
+    if job.task == PREDICT:
+        course = time_prediction(job, contender, batches, accelerator, watch)
+    else:
+        course = time_training(job, contender, batches, accelerator, watch)
+    all_slots = int(contender.slots.sum())
+    # per ASV held, not per sample, as a few samples may be richer or poorer than most
+    times = [took / number for took, number in zip(course.seconds, course.slots, strict=True)]
+    stepping = statistics.median(times)
+    rate = 1 / (stepping + course.epoch_end / all_slots)
+    share = course.operations / stepping / watch.peak_operations(job.precision)
+    whole = 1.0
+    if job.computed < job.batch_size:
+        whole = job.batch_size * all_slots / total / max(course.slots)
+    return dataclasses.asdict(job) | {
+        "samples_per_second": rate * total / all_slots,
+        "asvs_per_second": rate,
+        "peak_gib": before + (course.peak - before) * whole,
+        "measured_peak_gib": course.peak,
+        "start_gib": before,
+        "encodings_per_asv": (course.encoded * all_slots + course.encoded_at_end) / distinct,
+        "share_of_peak": share,
+        "seconds": course.seconds,
+        "once_seconds": course.once,
+        "epoch_end_seconds": course.epoch_end,
+    }
 
 
-def measure_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -> dict:
+def time_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -> Course:
     """Time steps, and what comes once and after each epoch."""
     once = watch.seconds(contender.freeze) if job.task == FROZEN else 0.0
     optimiser = accelerator.prepare(build_optimiser(contender.network.train(), TrainingConfig()))
@@ -126,8 +174,130 @@ def measure_training(job: Job, contender, batches, accelerator, watch: Stopwatch
         optimiser.step()
         optimiser.zero_grad()
 
-    with FlopCounterMode(display=False, custom_mapping=COUNTED_TOO) as counter:
-        step(batches[0])
-    encoded = contender.encoded
+    step(batches[0][:WARMING])
+    started = contender.encoded
     seconds = [watch.seconds(step, samples) for samples in batches[1:]]
-    return seconds
+    encoded = contender.encoded - started
+    slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
+    course = Course(seconds, slots, encoded / sum(slots), once)
+    if job.task == FIT:
+        course.epoch_end = watch.seconds(contender.finish_epoch)
+        course.encoded_at_end = contender.encoded - started - encoded
+    course.peak = watch.peak_memory()
+    # last, because under the counter checkpointing saves no memory
+    contender.network.train()
+    with FlopCounterMode(display=False, custom_mapping=COUNTED_TOO) as counter:
+        step(batches[1])
+    course.operations = counter.get_total_flops() / slots[0]
+    return course
+
+
+def time_prediction(job: Job, contender, batches, accelerator, watch: Stopwatch) -> Course:
+    """Time the prediction of all samples at once; of batches, where nothing is shared."""
+    contender.network.eval()
+    contender.predict(batches[0][:1])
+    started = contender.encoded
+    if job.contender != REFERENCE:
+        batches = [np.arange(len(contender.slots))] * 2
+    with accelerator.autocast():
+        seconds = [watch.seconds(contender.predict, samples) for samples in batches[1:]]
+    slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
+    encoded = (contender.encoded - started) / sum(slots)
+    return Course(seconds, slots, encoded, peak=watch.peak_memory())
+
+
+def jobs_of(options: argparse.Namespace) -> list[Job]:
+    """List the jobs of a round, ours and the reference's in turn."""
+    common = (options.steps, options.device, options.precision, options.threads, options.size)
+    jobs = []
+    for task in options.tasks:
+        ours = [BATCH] if task == PREDICT else [BATCH, LARGE_BATCH]
+        jobs.append(Job(REFERENCE, task, BATCH, options.reference_samples, *common))
+        jobs += [Job(OURS, task, size, size, *common) for size in ours]
+        jobs.append(Job(DEFAULTS, task, LARGE_BATCH, LARGE_BATCH, *common))
+    return jobs
+
+
+def run_elsewhere(job: Job) -> dict:
+    """Measure a job in a process of its own."""
+    environment = os.environ | ({"OMP_NUM_THREADS": str(job.threads)} if job.threads else {})
+    command = [sys.executable, __file__, "--job", json.dumps(dataclasses.asdict(job))]
+    load = os.getloadavg()[0]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1]) | {"load_before": round(load, 2)}
+
+
+def table_of(results: list[dict]) -> str:
+    """Write results as a table in Markdown: medians over rounds."""
+    groups: dict[tuple, list[dict]] = {}
+    for result in results:
+        key = (result["task"], result["contender"], result["batch_size"])
+        groups.setdefault(key, []).append(result)
+    medians = {
+        key: {name: statistics.median(one[name] for one in group) for name in MEDIANS}
+        for key, group in groups.items()
+    }
+    lines = [COLUMNS, ["---"] * len(COLUMNS)]
+    for (task, contender, batch), found in medians.items():
+        other = medians[task, REFERENCE, BATCH]
+        faster = found["samples_per_second"] / other["samples_per_second"]
+        smaller = other["peak_gib"] / found["peak_gib"]
+        used = f"{found['share_of_peak']:.0%}" if task != PREDICT else ""
+        lines.append([
+            task, contender, "all" if task == PREDICT and contender != REFERENCE else str(batch),
+            f"{found['samples_per_second']:.3g}", f"{found['asvs_per_second']:,.0f}",
+            f"{faster:.1f}", f"{found['once_seconds']:.1f}", f"{found['peak_gib']:.2f}",
+            f"1/{smaller:.1f}", f"{found['encodings_per_asv']:.1f}", used,
+        ])  # fmt: skip
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine() -> dict:
+    """Describe what was measured on."""
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def parse_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu", choices=("cpu", "gpu"))
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
+    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--size", type=int, default=128, help="width of the embeddings")
+    parser.add_argument("--steps", type=int, default=2, help="timed steps of a job")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--reference-samples", type=int, help="2 on a CPU, all 8 on a GPU")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
+    parser.add_argument("--output", type=Path, default=RESULTS / "speed.json")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.reference_samples is None:
+        options.reference_samples = 2 if options.device == "cpu" else BATCH
+    return options
+
+
+def main() -> None:
+    """Run all jobs, print the table and store every figure."""
+    options = parse_options()
+    if options.job:
+        print(json.dumps(measure(Job(**json.loads(options.job)))))
+        return
+    results = []
+    for number in range(options.rounds):
+        for job in jobs_of(options):
+            results.append(run_elsewhere(job) | {"round": number})
+            print(json.dumps(results[-1]), file=sys.stderr, flush=True)
+    print(table_of(results))
+    options.output.parent.mkdir(exist_ok=True)
+    content = machine() | {"results": results}
+    options.output.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
