@@ -41,10 +41,8 @@ COLUMNS = (
     "task", "contender", "batch", "samples/s", "ASVs/s", "times reference", "once, s", "peak GiB",
     "of the reference's", "encodings per ASV and epoch", "of peak FLOP/s",
 )  # fmt: skip
-MEDIANS = (
-    "samples_per_second", "asvs_per_second", "peak_gib", "encodings_per_asv", "share_of_peak",
-    "once_seconds",
-)  # fmt: skip
+MEDIANS = ("samples_per_second", "asvs_per_second", "peak_gib", "once_seconds")
+MEDIANS += ("encodings_per_asv", "share_of_peak")
 PRODUCT_SIZE = {"cpu": 2048, "cuda": 8192}
 _ATTENTION = "_scaled_dot_product_flash_attention_for_cpu"  # not counted by PyTorch itself
 COUNTED_TOO = {
@@ -295,8 +293,7 @@ def main() -> None:
             print(json.dumps(results[-1]), file=sys.stderr, flush=True)
     print(table_of(results))
     options.output.parent.mkdir(exist_ok=True)
-    content = machine() | {"results": results}
-    options.output.write_text(json.dumps(content, indent=1) + "\n")
+    options.output.write_text(json.dumps(machine() | {"results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

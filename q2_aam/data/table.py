@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import biom
 import numpy as np
 import scipy.sparse
 
 from ..errors import AAMError, counted, examples
+
+if TYPE_CHECKING:
+    import biom
 
 
 @dataclass(frozen=True)
