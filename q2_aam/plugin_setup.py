@@ -23,7 +23,7 @@ citations = Citations.load("citations.bib", package="q2_aam")
 plugin = Plugin(
     name="aam",
     version=__version__,
-    website="https://github.com/q2-aam/q2-aam",
+    website="https://qiime2.org",
     package="q2_aam",
     short_description="Attention All Microbes: transformers for microbiome samples.",
     description=(
