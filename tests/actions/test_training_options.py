@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend
 from q2_aam.config import ATTENTIONS, OPTIMISERS, SCHEDULES, ModelConfig
 from q2_aam.errors import AAMError
 from q2_aam.model.network import Network
-from q2_aam.training import hardware
+from q2_aam.training import hardware, loop
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,15 @@ def test_10_4_gradient_checkpointing_keeps_fewer_values_per_block():
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_10_5_each_attention_gives_equal_results(aam, study, attention):
+def test_10_5_each_attention_reaches_training_and_gives_equal_results(
+    aam, study, attention, monkeypatch
+):
     plain, _, _ = pretrain(aam, study, learning_rate=1e-4)
+    asked = []
+    kernel = hardware.attention_kernel
+    monkeypatch.setattr(loop, "attention_kernel", lambda name: asked.append(name) or kernel(name))
     other, _, _ = pretrain(aam, study, learning_rate=1e-4, attention=attention)
+    assert asked == [attention]
     assert largest_difference(plain, other) < 1e-4
 
 
@@ -148,9 +154,14 @@ def test_8_2_the_best_epoch_is_kept_but_none_while_training_settles(aam, study):
     _, history, printed = pretrain(aam, study, learning_rate=0.02, **options)
     best = history["validation_unifrac_loss"].argmin() + 1
     assert f"kept epoch {best}:" in printed
-    _, history, printed = pretrain(aam, study, settling=0.75, **options)
-    best = history["validation_unifrac_loss"].iloc[6:].argmin() + 7
-    assert f"kept epoch {best}:" in printed
+
+
+def test_8_2_no_epoch_is_kept_while_training_settles(aam, study):
+    options = {"epochs": 8, "patience": 8, "validation_size": 0.3, "schedule": "constant"}
+    _, history, printed = pretrain(aam, study, settling=0.75, learning_rate=0.3, **options)
+    losses = history["validation_unifrac_loss"]
+    assert losses.argmin() + 1 <= 6  # else the rule would have nothing to do here
+    assert f"kept epoch {losses.iloc[6:].argmin() + 7}:" in printed
 
 
 def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
@@ -163,3 +174,12 @@ def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
     best = history["validation_unifrac_loss"].argmin() + 1
     assert best == len(history) - 2
     assert f"kept epoch {best}:" in printed
+
+
+def test_readers_are_weighed_in_fitting(aam, study):
+    fitted = aam.fit_regressor(
+        study.table, study.age_column, sequences=study.sequences, **TINY | {"validation_size": 0.3}
+    )
+    share = model_of(fitted.regressor)[1]["target_head.attention_share"]
+    assert 0 < share < 1
+    assert share != 0.5  # as it is at the start
