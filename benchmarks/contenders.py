@@ -18,9 +18,10 @@ from simulated_table import SimulatedStudy
 from torch import Tensor
 
 from q2_aam.config import ModelConfig, TrainingConfig
-from q2_aam.inference import all_states, embed_asvs, predict_targets
+from q2_aam.data.target_scaling import describe_target
+from q2_aam.inference import all_states, embed_asvs, predict_answers
 from q2_aam.model.network import Network
-from q2_aam.training.fitting import describe_target, freeze_encoder, remember_asvs
+from q2_aam.training.fitting import freeze_encoder, remember_asvs
 from q2_aam.training.ridge import solve_ridge_reader
 from q2_aam.training.steps import Task, batch_losses, weights_of
 
@@ -80,7 +81,9 @@ class Ours:
         self.slots = np.diff(study.studies.studies[0].abundances.indptr)
         target = None
         if job.task != PRETRAIN:
-            target = describe_target("target", study.targets, "z-score", len(study.known))
+            target = describe_target(
+                "target", study.targets.astype(float), "z-score", len(study.known)
+            )
         if job.contender == DEFAULTS:
             model, config = ModelConfig(target=target), TrainingConfig()
         else:
@@ -104,6 +107,7 @@ class Ours:
         return Task(
             studies, [self.samples], [np.arange(0)], self.study.targets,
             weights or {"target": 1.0}, "loss", self.samples,
+            np.ones(len(self.samples), dtype=np.float32),
         )  # fmt: skip
 
     def _count(self, block, inputs) -> None:
@@ -132,7 +136,7 @@ class Ours:
     def predict(self, samples: np.ndarray) -> np.ndarray:
         """Predict the target of samples."""
         state = all_states(self.network, self.study.studies, 0, samples)
-        return predict_targets(self.network, state)
+        return predict_answers(self.network, state)
 
 
 class Reference:

@@ -5,30 +5,51 @@ from __future__ import annotations
 import math
 import warnings
 
-from .config import TargetConfig
+import numpy as np
+
+from .config import RegressionTarget
+from .data.target_scaling import middle, to_units
 from .errors import AAMError, counted
 
 
-def interval_half_width(target: TargetConfig, level: float) -> float:
-    """Return half the width of intervals that hold the truth with the given probability.
+def nonconformity(answers: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Say by how much true values lie outside of what a model said, negative if inside.
 
     Parameters
     ----------
-    target : TargetConfig
-        With its validation residuals.
+    answers : ndarray of float64, (samples, 1) or (samples, 3)
+        Scaled: a number, or lower bound, median and upper bound.
+    actual : ndarray of float64, (samples,)
+        Scaled.
+
+    References
+    ----------
+    Romano, Patterson and Candès 2019, "Conformalized quantile regression"; with one number it is
+    the absolute error.
+    """
+    return np.maximum(answers[:, 0] - actual, actual - answers[:, -1])
+
+
+def conformal_margin(target: RegressionTarget, level: float) -> float:
+    """Return by how much to widen what a model says so that it holds the truth.
+
+    Parameters
+    ----------
+    target : RegressionTarget
+        With the scores of its validation samples.
     level : float
         Wanted share of truths inside, above 0 and below 1.
 
     Returns
     -------
     float
-        In the target's units. If the validation samples are too few for the level, the largest
-        residual, with a warning.
+        Scaled; below 0 if quantiles were wider than needed. If the validation samples are too few
+        for the level, the largest score, with a warning.
 
     Raises
     ------
     AAMError
-        If the model has no validation residuals.
+        If the model has no validation samples.
 
     References
     ----------
@@ -48,3 +69,22 @@ def interval_half_width(target: TargetConfig, level: float) -> float:
             stacklevel=2,
         )
     return target.residuals[min(rank, number) - 1]
+
+
+def prediction_intervals(
+    target: RegressionTarget, answers: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and upper bounds of predictions, (samples,) each, in the target's units.
+
+    Parameters
+    ----------
+    target : RegressionTarget
+    answers : ndarray of float64, (samples, 1) or (samples, 3)
+        Scaled, as `nonconformity` takes them.
+    level : float
+        Wanted share of true values inside.
+    """
+    margin, centre = conformal_margin(target, level), middle(answers)
+    lower = np.minimum(answers[:, 0] - margin, centre)
+    upper = np.maximum(answers[:, -1] + margin, centre)
+    return to_units(target, lower), to_units(target, upper)

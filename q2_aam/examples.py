@@ -65,6 +65,18 @@ def _regressor() -> qiime2.Artifact:
     return _fit_results().regressor
 
 
+@lru_cache
+def _classifier() -> qiime2.Artifact:
+    from qiime2.plugins import aam
+
+    return aam.actions.fit_classifier(
+        table=_table(),
+        sequences=_sequences(),
+        metadata=_metadata().get_column("delivery"),
+        epochs=2,
+    ).classifier
+
+
 def _training_log() -> qiime2.Artifact:
     return _fit_results().training_log
 
@@ -90,10 +102,10 @@ def _study(use):
     return use.init_artifact("table", _table), use.init_artifact("sequences", _sequences)
 
 
-def _columns(use):
+def _columns(use, target: str = "month"):
     metadata = use.init_metadata("metadata", _metadata)
     return (
-        use.get_metadata_column("month", "month", metadata),
+        use.get_metadata_column(target, target, metadata),
         use.get_metadata_column("studyid", "studyid", metadata),
     )
 
@@ -156,6 +168,37 @@ def predict_regression(use):
     )
     predictions.assert_has_line_matching(path="predictions.tsv", expression="\tprediction$")
     intervals.assert_has_line_matching(path="intervals.tsv", expression="^id\tlower\tupper$")
+
+
+def fit_classifier(use):
+    """Fit the mode of delivery, samples of a child kept together."""
+    table, sequences = _study(use)
+    delivery, child = _columns(use, "delivery")
+    classifier, training_log = use.action(
+        use.UsageAction("aam", "fit_classifier"),
+        use.UsageInputs(
+            table=table, sequences=sequences, metadata=delivery, groups=child, epochs=2
+        ),
+        use.UsageOutputNames(classifier="classifier", training_log="training_log"),
+    )
+    classifier.assert_output_type(semantic_type="AAMClassifier")
+    training_log.assert_has_line_matching(path="summary.json", expression='"name": "delivery"')
+
+
+def predict_classification(use):
+    """Predict the mode of delivery of each sample."""
+    table, sequences = _study(use)
+    predictions, probabilities = use.action(
+        use.UsageAction("aam", "predict_classification"),
+        use.UsageInputs(
+            table=table,
+            sequences=sequences,
+            classifier=use.init_artifact("classifier", _classifier),
+        ),
+        use.UsageOutputNames(predictions="predictions", probabilities="probabilities"),
+    )
+    predictions.assert_has_line_matching(path="predictions.tsv", expression="\tprediction$")
+    probabilities.assert_output_type(semantic_type="SampleData[Probabilities]")
 
 
 def predict_distances(use):

@@ -53,6 +53,7 @@ def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
         torch.from_numpy(batch.index).to(device, non_blocking=True),
         torch.from_numpy(batch.abundances).to(device, non_blocking=True),
         None if batch.known is None else torch.from_numpy(batch.known).to(device),
+        None if batch.covariates is None else torch.from_numpy(batch.covariates).to(device),
     )
 
 
@@ -142,15 +143,13 @@ def all_states(
 ) -> SampleState:
     """Embed samples and return what the heads read, of all of them (see `sample_states`)."""
     states = sample_states(network, studies, study, samples, embedded)
-    return _join(states, "pooled", "presence", "abundance", "known")
+    return _join(states, "pooled", "presence", "abundance", "known", "covariates")
 
 
 @torch.no_grad()
-def predict_targets(network: Network, state: SampleState) -> np.ndarray:
-    """Predict the target in its original units: (B,) float64."""
-    target = network.config.target
-    scaled = network.predict_target(state).cpu().numpy().astype(np.float64)
-    return scaled * target.scale + target.location
+def predict_answers(network: Network, state: SampleState) -> np.ndarray:
+    """Answer for samples, (B, O) float64: scaled numbers, or probabilities of the classes."""
+    return network.predict_target(state).cpu().numpy().astype(np.float64)
 
 
 @torch.no_grad()

@@ -182,9 +182,22 @@ def matrix_text(ids, matrix) -> str:
     return "\n".join(lines) + "\n"
 
 
+def describe_classes(**changes):
+    """Describe a target of three classes."""
+    from q2_aam.config import ClassificationTarget
+
+    values = {
+        "name": "diet",
+        "known_asvs": 6,
+        "classes": ("breast", "formula", "mixed"),
+        "counts": (3, 2, 1),
+    }
+    return ClassificationTarget(**values | changes)
+
+
 def describe_target(**changes):
     """Describe an unscaled target."""
-    from q2_aam.config import TargetConfig
+    from q2_aam.config import RegressionTarget
 
     values = {
         "name": "age",
@@ -196,7 +209,7 @@ def describe_target(**changes):
         "mean": 0.5,
         "known_asvs": 6,
     }
-    return TargetConfig(**values | changes)
+    return RegressionTarget(**values | changes)
 
 
 def with_known_asvs(studies, number: int = 6):

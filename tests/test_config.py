@@ -3,10 +3,11 @@ import itertools
 import json
 
 import pytest
-from simulated_study import describe_target
+from simulated_study import describe_classes, describe_target
 
 from q2_aam.config import (
     LIMITS,
+    Covariate,
     ModelConfig,
     TrainingConfig,
     dtype_of,
@@ -15,14 +16,21 @@ from q2_aam.config import (
 from q2_aam.errors import AAMError
 
 TARGET = describe_target(scaling="z-score", location=3.5, scale=2.0, residuals=(0.5, 1.25))
+COVARIATES = (Covariate("sex", ("f", "m")), Covariate("bmi", (), 22.5, 3.0))
+CLASSES = describe_classes(covariates=COVARIATES, covariate_fusion="gate")
 FULL = ModelConfig(hidden_size=24, heads=3, rarefaction_depth=900, target=TARGET)
 
 
 def configs():
     """Every combination of what decides which tensors there are."""
-    parts = itertools.product(
-        (0, 2), (0, 1), (1, 4), (7, 60), ("branches", "euclidean"), (None, TARGET)
+    targets = (
+        None,
+        TARGET,
+        CLASSES,
+        describe_target(loss="quantile", covariates=COVARIATES),
+        describe_target(covariates=COVARIATES[:1], covariate_fusion="gate"),
     )
+    parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), ("branches", "euclidean"), targets)
     for asv_layers, sample_layers, per_token, length, form, target in parts:
         yield ModelConfig(
             hidden_size=8, heads=2, asv_layers=asv_layers, sample_layers=sample_layers,
@@ -43,7 +51,7 @@ def test_expected_tensors_are_those_of_the_network():
             assert str(tensor.dtype) == names[dtype_of(name)], name
 
 
-@pytest.mark.parametrize("config", [ModelConfig(), FULL])
+@pytest.mark.parametrize("config", [ModelConfig(), FULL, dataclasses.replace(FULL, target=CLASSES)])
 def test_a_config_survives_json(config):
     text = json.dumps(config.to_json(), allow_nan=False)
     assert ModelConfig.from_json(json.loads(text)) == config
@@ -123,6 +131,14 @@ def test_what_is_not_a_table_is_refused(content):
         ({"known_asvs": 10**6}, "known_asvs"),
         ({"minimum": True}, "target minimum"),
         ({"scaling": "log"}, "target scaling"),
+        ({"loss": "absolute"}, "target loss"),
+        ({"quantile_range": 0.0}, "quantile_range"),
+        ({"quantile_range": 1.0}, "quantile_range"),
+        ({"bounded": 1}, "bounded"),
+        ({"kind": "ranking"}, "target kind"),
+        ({"covariates": "sex"}, "covariates"),
+        ({"covariates": ["sex"]}, "where a table belongs"),
+        ({"covariate_fusion": "sum"}, "covariate_fusion"),
         ({"residuals": "12"}, "residuals"),
         ({"residuals": [float("nan")]}, "residuals"),
         ({"residuals": [[1.0]]}, "residuals"),
@@ -136,9 +152,49 @@ def test_wrong_targets_are_refused(refused, change, part):
 
 
 @pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"classes": ["a"], "counts": [1]}, "number of classes"),
+        ({"classes": ["a", "a", "b"]}, "same class twice"),
+        ({"classes": ["a", 1, "b"]}, "class"),
+        ({"classes": "abc"}, "classes"),
+        ({"counts": [1, 2]}, "class counts"),
+        ({"counts": [1, 2, -1]}, "class count"),
+    ],
+)
+def test_wrong_classes_are_refused(refused, change, part):
+    content = dataclasses.replace(FULL, target=CLASSES).to_json()
+    content["target"] |= change
+    refused(lambda: ModelConfig.from_json(content), part)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"levels": ["f", "f"]}, "same level twice"),
+        ({"levels": "fm"}, "covariate levels"),
+        ({"levels": [1]}, "covariate level"),
+        ({"name": None}, "covariate name"),
+        ({"mean": float("nan")}, "covariate mean"),
+        ({"scale": 0.0}, "covariate scale"),
+        ({"colour": 1}, "unknown 'colour'"),
+    ],
+)
+def test_wrong_covariates_are_refused(refused, change, part):
+    content = json.loads(json.dumps(dataclasses.replace(FULL, target=CLASSES).to_json()))
+    content["target"]["covariates"][0] |= change
+    refused(lambda: ModelConfig.from_json(content), part)
+
+
+def test_a_covariate_that_stands_there_twice_is_refused(refused):
+    refused(lambda: describe_classes(covariates=COVARIATES[:1] * 2), "same covariate twice")
+
+
+@pytest.mark.parametrize(
     ("name", "wrong"),
     [
         ("epochs", 0), ("epochs", 1.5), ("batch_size", 0), ("patience", 0),
+        ("class_weights", "rare"),
         ("learning_rate", 0.0), ("learning_rate", float("nan")), ("gradient_clipping", 0.0),
     ],
 )  # fmt: skip

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from simulated_study import describe_target
 
-from q2_aam.conformal import interval_half_width
+from q2_aam.conformal import conformal_margin
 
 
 def target(residuals):
@@ -12,12 +12,12 @@ def target(residuals):
 
 @pytest.mark.parametrize(("level", "rank"), [(0.5, 10), (0.9, 18), (0.95, 19)])
 def test_the_width_is_the_conformal_quantile(level, rank):
-    assert interval_half_width(target(range(1, 20)), level) == rank
+    assert conformal_margin(target(range(1, 20)), level) == rank
 
 
 def test_too_few_samples_give_the_largest_error_and_a_warning():
     with pytest.warns(UserWarning, match="4 validation samples cannot support 90%.*about 80%"):
-        assert interval_half_width(target([3, 1, 4, 2]), 0.9) == 4
+        assert conformal_margin(target([3, 1, 4, 2]), 0.9) == 4
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -25,9 +25,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     held = []
     for _ in range(400):
         errors = np.abs(random.standard_cauchy(40))
-        held.append(errors[0] <= interval_half_width(target(errors[1:]), 0.8))
+        held.append(errors[0] <= conformal_margin(target(errors[1:]), 0.8))
     assert 0.74 < np.mean(held) < 0.86
 
 
 def test_a_model_without_validation_samples_is_refused(refused):
-    refused(lambda: interval_half_width(target([]), 0.9), "validation_size", "above 0")
+    refused(lambda: conformal_margin(target([]), 0.9), "validation_size", "above 0")

@@ -22,14 +22,15 @@ ALLOWED = {
     "model": _BOTTOM,
     "storage": _BOTTOM | {"data", "model"},
     "types": _CORE,
-    "conformal": _BOTTOM,
+    "conformal": _BOTTOM | {"data"},
     "inference": _CORE,
     "training": _CORE | {"inference", "conformal"},
     "report": _CORE | {"types", "conformal"},
     "parameters": _BOTTOM,
     "actions": _CORE | {"types", "conformal", "inference", "training", "report", "parameters"},
     "examples": _BOTTOM,
-    "plugin_setup": _CORE | {"types", "actions", "parameters", "examples"},
+    "registration": {"types", "actions", "parameters", "examples"},
+    "plugin_setup": {"registration", "version"},
     "demo_data": _BOTTOM | {"report"},
 }
 CORE = ["config", "data", "model", "training", "storage", "inference"]

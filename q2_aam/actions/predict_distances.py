@@ -31,5 +31,5 @@ def predict_distances(
     config, arrays = read_model(str(model))
     if config.distance_state != "trained":
         raise AAMError(_REMEDIES[config.distance_state])
-    network, sample_ids, state = embed_table(table, sequences, config, arrays)
+    network, sample_ids, state = embed_table(table, sequences, config, arrays, for_target=False)
     return skbio.DistanceMatrix(predict(network, state).astype(float), sample_ids)

@@ -2,30 +2,30 @@
 
 import biom
 import pandas as pd
+import qiime2
 
-from ..conformal import interval_half_width
-from ..errors import AAMError
+from ..config import REGRESSION
+from ..conformal import prediction_intervals
+from ..data.target_scaling import middle, to_units
 from ..parameters import DEFAULT
-from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
-from .prediction import embed_table
+from .prediction import embed_table, read_fitted
 
 
 def predict_regression(
     table: biom.Table,
     regressor: AAMModelDirectoryFormat,
     sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None,
     interval: float = DEFAULT["interval"],
 ) -> (pd.Series, pd.DataFrame):
     """Predict every sample of a table, in the target's units."""
-    from ..inference import predict_targets
+    from ..inference import predict_answers
 
-    config, arrays = read_model(str(regressor))
-    if config.target is None:
-        raise AAMError("The model has no target: it is an encoder. Fit a regressor with it first.")
-    network, sample_ids, state = embed_table(table, sequences, config, arrays)
+    config, arrays = read_fitted(regressor, REGRESSION)
+    network, sample_ids, state = embed_table(table, sequences, config, arrays, covariates)
+    answers = predict_answers(network, state)
     index = pd.Index(sample_ids, name="id")
-    predictions = pd.Series(predict_targets(network, state), index=index, name="prediction")
-    half = interval_half_width(config.target, interval)
-    intervals = pd.DataFrame({"lower": predictions - half, "upper": predictions + half})
-    return predictions, intervals
+    predictions = pd.Series(to_units(config.target, middle(answers)), index, name="prediction")
+    lower, upper = prediction_intervals(config.target, answers, interval)
+    return predictions, pd.DataFrame({"lower": lower, "upper": upper}, index)

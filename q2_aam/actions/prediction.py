@@ -5,16 +5,44 @@ import warnings
 
 import numpy as np
 
-from ..config import KNOWN_ASVS
+from ..config import CLASSIFICATION, KNOWN_ASVS
+from ..data.covariates import encode_covariates, unknown_levels
 from ..data.known_asvs import match_asvs
 from ..data.study import build_studies
 from ..data.table import read_table
-from ..errors import counted
+from ..errors import AAMError, counted, examples
+from ..storage.model import read_model
+from .covariate_columns import read_covariates_of
 from .named_sequences import merge_sequences
 
 
-def embed_table(table, sequences, config, arrays):
-    """Embed every sample of a table.
+def read_fitted(model, kind: str):
+    """Read a model that predicts a number or a class.
+
+    Returns
+    -------
+    config : ModelConfig
+    arrays : dict of str to ndarray
+
+    Raises
+    ------
+    AAMError
+        If the model predicts nothing, or something else.
+    """
+    config, arrays = read_model(str(model))
+    needed = "classifier" if kind == CLASSIFICATION else "regressor"
+    if config.target is None:
+        raise AAMError(f"The model has no target: it is an encoder. Fit a {needed} with it first.")
+    if config.target.kind != kind:
+        raise AAMError(
+            f"The model predicts '{config.target.name}' by {config.target.kind}: it is no "
+            f"{needed}. Use predict-{config.target.kind}."
+        )
+    return config, arrays
+
+
+def embed_table(table, sequences, config, arrays, covariates=None, for_target: bool = True):
+    """Embed every sample of a table, with covariates if the model's target is to be predicted.
 
     Returns
     -------
@@ -39,6 +67,22 @@ def embed_table(table, sequences, config, arrays):
     if config.target is not None:
         known = match_asvs(studies.asvs, arrays[KNOWN_ASVS])
         studies = dataclasses.replace(studies, known=known)
+    if for_target:
+        studies = _add_covariates(studies, config.target.covariates, covariates, samples)
     network = load_network(config, arrays)
     number = len(samples.sample_ids)
     return network, samples.sample_ids, all_states(network, studies, 0, np.arange(number))
+
+
+def _add_covariates(studies, known, covariates, samples):
+    columns = read_covariates_of(known, covariates, samples)
+    if columns is None:
+        return studies
+    for name, levels in unknown_levels(known, columns).items():
+        warnings.warn(
+            f"The covariate '{name}' has {counted(len(levels), 'level')} that the training samples "
+            f"did not have, read as unknown: {examples(levels)}.",
+            stacklevel=2,
+        )
+    study = dataclasses.replace(studies.studies[0], covariates=encode_covariates(known, columns))
+    return dataclasses.replace(studies, studies=(study,))

@@ -12,81 +12,47 @@ from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.table import read_table
 from ..errors import AAMError, counted
-from ..parameters import ARCHITECTURE, TRAINING
-from ..parameters import PRETRAINING_DEFAULT as DEFAULT
+from ..parameters import ARCHITECTURE, PRETRAINING_DEFAULT, PRETRAINING_SETTINGS, TRAINING
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
 from .named_sequences import merge_sequences
+from .settings import with_settings
 from .training_run import require_validation, start_run, store_run
 
 
+@with_settings(PRETRAINING_SETTINGS, PRETRAINING_DEFAULT)
 def pretrain(
     tables: biom.Table,
     distance_matrices: DistanceMatrixDirectoryFormat,
     sequences: pd.Series = None,
     initial_encoder: AAMModelDirectoryFormat = None,
-    missing_samples: str = DEFAULT["missing_samples"],
-    validation_size: float = DEFAULT["validation_size"],
-    epochs: int = DEFAULT["epochs"],
-    patience: int = DEFAULT["patience"],
-    settling: float = DEFAULT["settling"],
-    batch_size: int = DEFAULT["batch_size"],
-    learning_rate: float = DEFAULT["learning_rate"],
-    optimiser: str = DEFAULT["optimiser"],
-    schedule: str = DEFAULT["schedule"],
-    warmup: float = DEFAULT["warmup"],
-    minimum_rate: float = DEFAULT["minimum_rate"],
-    restart_epochs: int = DEFAULT["restart_epochs"],
-    restart_multiplier: float = DEFAULT["restart_multiplier"],
-    plateau_factor: float = DEFAULT["plateau_factor"],
-    plateau_patience: int = DEFAULT["plateau_patience"],
-    gradient_clipping: float = DEFAULT["gradient_clipping"],
-    weight_decay: float = DEFAULT["weight_decay"],
-    dropout: float = DEFAULT["dropout"],
-    unifrac_weight: float = DEFAULT["unifrac_weight"],
-    nucleotide_weight: float = DEFAULT["nucleotide_weight"],
-    abundance_weight: float = DEFAULT["abundance_weight"],
-    hidden_size: int = DEFAULT["hidden_size"],
-    heads: int = DEFAULT["heads"],
-    asv_layers: int = DEFAULT["asv_layers"],
-    sample_layers: int = DEFAULT["sample_layers"],
-    nucleotides_per_token: int = DEFAULT["nucleotides_per_token"],
-    branches: int = DEFAULT["branches"],
-    max_asvs: int = DEFAULT["max_asvs"],
-    max_sequence_length: int = DEFAULT["max_sequence_length"],
-    distance_form: str = DEFAULT["distance_form"],
-    rarefaction_depth: int = DEFAULT["rarefaction_depth"],
-    random_seed: int = DEFAULT["random_seed"],
-    device: str = DEFAULT["device"],
-    precision: str = DEFAULT["precision"],
-    threads: int = DEFAULT["threads"],
-    compile: bool = DEFAULT["compile"],  # noqa: A002
-    gradient_checkpointing: bool = DEFAULT["gradient_checkpointing"],
-    attention: str = DEFAULT["attention"],
+    **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on one or several studies."""
-    given = dict(locals())
     from ..training import pretraining, start
     from ..training.journal import Journal
 
-    journal = Journal("pretrain", epochs)
-    samples, distances = read_pairs(tables, distance_matrices, missing_samples, journal)
-    require_validation(min(len(table.sample_ids) for table in samples), validation_size)
+    seed, journal = settings["random_seed"], Journal("pretrain", settings["epochs"])
+    samples, distances = read_pairs(tables, distance_matrices, settings["missing_samples"], journal)
+    fewest = min(len(table.sample_ids) for table in samples)
+    require_validation(fewest, settings["validation_size"], optional=True)
     known = merge_sequences(sequences)
     longest = max(len(dna) for table in samples for dna in sequences_of(table.feature_ids, known))
-    architecture = {name: given[name] for name in ARCHITECTURE}
+    architecture = {name: settings[name] for name in ARCHITECTURE}
     config, arrays = choose_model(initial_encoder, architecture, longest, journal)
-    if arrays is not None and unifrac_weight == 0 and config.distance_state == "trained":
+    unlearned = settings["unifrac_weight"] == 0 and config.distance_state == "trained"
+    if arrays is not None and unlearned:
         config = dataclasses.replace(config, distance_state="stale")
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     journal.read(studies)
-    training = {name: given[name] for name in TRAINING}
-    settings, accelerator = start_run(journal, training, DEFAULT, (device, precision, threads))
+    training = {name: settings[name] for name in TRAINING}
+    machine = (settings["device"], settings["precision"], settings["threads"])
+    trained_by, accelerator = start_run(journal, training, PRETRAINING_DEFAULT, machine)
     if arrays is None:
-        network = start.new_network(config, studies, random_seed, accelerator.device)
+        network = start.new_network(config, studies, seed, accelerator.device)
     else:
-        network = start.continued_network(config, arrays, random_seed, accelerator.device)
-    progress, reason = pretraining.pretrain(network, studies, settings, accelerator, journal)
+        network = start.continued_network(config, arrays, seed, accelerator.device)
+    progress, reason = pretraining.pretrain(network, studies, trained_by, accelerator, journal)
     return store_run(network, journal.log(network, progress, reason))
 
 

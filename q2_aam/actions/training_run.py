@@ -60,9 +60,9 @@ def refuse_encoder_losses(distance_matrix, nucleotide_weight: float) -> None:
         )
 
 
-def require_validation(samples: int, validation_size: float) -> None:
-    """Refuse a validation share that leaves nothing to validate on."""
-    if validation_size * samples < 1:
+def require_validation(samples: int, validation_size: float, optional: bool = False) -> None:
+    """Refuse a validation share that leaves nothing to validate on; 0 may be allowed."""
+    if validation_size * samples < 1 and (validation_size or not optional):
         raise AAMError(
             f"A validation_size of {validation_size:g} leaves no validation sample among "
             f"{samples:,}. Raise it to at least {1 / samples:.2g}."

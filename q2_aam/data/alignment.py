@@ -12,6 +12,12 @@ from .distances import Distances
 from .table import SampleTable
 
 FEWEST_SAMPLES = 10
+FEWEST_OF_A_CLASS = 3
+# what pandas, and so other plugins, read back from a file as a missing value
+_READ_AS_MISSING = {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,55 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
         )
     require_enough(len(values), f"learning '{column.name}'")
     require_variation(values.to_numpy(), column.name)
+    return Labels(values, labels.dropped)
+
+
+def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
+    """Find each sample's class in a metadata column of text.
+
+    Parameters
+    ----------
+    table : SampleTable
+    column : pd.Series of str
+        Named; indexed by sample id; blanks are missing values.
+    missing_samples : str
+        See `match_samples`.
+
+    Returns
+    -------
+    Labels
+        Blank values are dropped.
+
+    Raises
+    ------
+    AAMError
+        If there are fewer than two classes, a class has fewer than 3 samples, or a class has a
+        name that is read back as a missing value.
+    """
+    labels = _present(table, column, missing_samples)
+    values = labels.values.astype(str)
+    counts = values.value_counts()
+    lost = sorted(set(counts.index) & _READ_AS_MISSING)
+    if lost:
+        raise AAMError(
+            f"'{column.name}' has classes that are read back from files as missing values: "
+            f"{examples(lost)}. Rename them (for example 'not applicable'), or leave the cells "
+            "blank to leave these samples out."
+        )
+    if len(counts) < 2:
+        raise AAMError(
+            f"All {counted(len(values), 'sample')} have the same '{column.name}' "
+            f"({examples(counts.index)}): there is nothing to learn. Choose another column."
+        )
+    few = sorted(counts.index[counts < FEWEST_OF_A_CLASS])
+    if few:
+        named = examples([f"{name}: {counted(counts[name], 'sample')}" for name in few])
+        raise AAMError(
+            f"{counted(len(few), 'class', 'classes')} of '{column.name}' have fewer than "
+            f"{FEWEST_OF_A_CLASS} samples, too few to learn and to validate: {named}.\nJoin them "
+            "with other classes, or blank their cells to leave these samples out."
+        )
+    require_enough(len(values), f"learning '{column.name}'")
     return Labels(values, labels.dropped)
 
 

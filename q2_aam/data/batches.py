@@ -29,6 +29,7 @@ class Batch:
     distances : ndarray of float32, (batch, batch), or None
     known : ndarray of int64, (distinct,), or None
         Row of each distinct ASV among those that the model knows by identity.
+    covariates : ndarray of float32, (batch, inputs), or None
     """
 
     samples: np.ndarray
@@ -38,6 +39,7 @@ class Batch:
     abundances: np.ndarray
     distances: np.ndarray | None
     known: np.ndarray | None
+    covariates: np.ndarray | None
 
 
 def epoch_order(
@@ -103,6 +105,7 @@ def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool 
         abundances=abundances,
         distances=one.distances.block(samples) if one.distances is not None else None,
         known=studies.known[asvs] if studies.known is not None else None,
+        covariates=one.covariates[samples] if one.covariates is not None else None,
     )
 
 

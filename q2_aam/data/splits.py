@@ -1,12 +1,15 @@
-"""Samples to train on and samples to hold out: a pure function of ids, groups and seed."""
+"""Samples to train on and samples to hold out: a pure function of ids, groups, classes and seed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..errors import AAMError, counted
+
+_DRAWS = 32  # of splits by group and class, of which the best is taken
 
 
 def hold_out(
@@ -14,6 +17,7 @@ def hold_out(
     share: float,
     seed: int,
     groups: Mapping[str, str] | None = None,
+    classes: Mapping[str, str] | None = None,
 ) -> tuple[list[str], list[str]]:
     """Hold out a share of the samples, whole groups at a time.
 
@@ -26,6 +30,9 @@ def hold_out(
     seed : int
     groups : mapping of str to str, optional
         Group of each sample (subject, site, cage). Without it each sample is its own group.
+    classes : mapping of str to str, optional
+        Class of each sample. The share is then held out of each class, as nearly as groups allow,
+        and a class that cannot be on both sides stays among the samples kept.
 
     Returns
     -------
@@ -37,19 +44,29 @@ def hold_out(
     AAMError
         If there are fewer than two groups.
     """
-    group_of = groups or {name: name for name in sample_ids}
     members: dict[str, list[str]] = {}
     for name in sorted(sample_ids):
-        members.setdefault(group_of[name], []).append(name)
+        members.setdefault(groups[name] if groups else name, []).append(name)
     if len(members) < 2:
         raise AAMError(
             f"There is only {counted(len(members), 'group')} among "
             f"{counted(len(sample_ids), 'sample')}, so that none can be held out. Choose "
             "another 'groups' column or leave it out."
         )
+    random = np.random.default_rng([seed, 0x5B117])
+    if classes is None:
+        held_out = _draw(members, share, random)
+    else:
+        held_out = _draw_by_class(members, share, random, classes)
+    chosen = set(held_out)
+    return sorted(set(sample_ids) - chosen), sorted(chosen)
+
+
+def _draw(members: dict[str, list[str]], share: float, random: np.random.Generator) -> list[str]:
+    """Draw groups until the share is reached, skipping those that are too large."""
     names = sorted(members)
-    order = np.random.default_rng([seed, 0x5B117]).permutation(len(names))
-    wanted = share * len(sample_ids)
+    order = random.permutation(len(names))
+    wanted = share * sum(map(len, members.values()))
     held_out: list[str] = []
     for position in order[:-1]:
         candidate = members[names[position]]
@@ -58,5 +75,39 @@ def hold_out(
         held_out.extend(candidate)
         if len(held_out) >= wanted:
             break
-    chosen = set(held_out)
-    return sorted(set(sample_ids) - chosen), sorted(chosen)
+    return held_out
+
+
+def _draw_by_class(
+    members: dict[str, list[str]],
+    share: float,
+    random: np.random.Generator,
+    classes: Mapping[str, str],
+) -> list[str]:
+    """Draw from the groups of each class apart; among several draws take the most even one.
+
+    A group belongs to the class that most of its samples have; classes of a single group stand
+    together.
+    """
+    strata: dict[str | None, dict[str, list[str]]] = {}
+    for group, samples in members.items():
+        counts = Counter(classes[name] for name in samples)
+        strata.setdefault(max(counts, key=lambda one: (counts[one], one)), {})[group] = samples
+    alone = [name for name, stratum in strata.items() if len(stratum) < 2]
+    rest = {group: samples for name in alone for group, samples in strata.pop(name).items()}
+    parts = [strata[name] for name in sorted(strata)]
+    if len(rest) > 1 or not parts:
+        parts.append(rest)
+    total = Counter(classes[name] for samples in members.values() for name in samples)
+    mixed = any(len(samples) > 1 for samples in members.values())
+
+    def unevenness(held_out: list[str]) -> tuple[int, float]:
+        held = Counter(classes[name] for name in held_out)
+        lost = sum(held[name] == number for name, number in total.items())
+        return lost, sum(abs(held[name] - share * number) for name, number in total.items())
+
+    draws = [
+        [name for part in parts for name in _draw(part, share, random)]
+        for _ in range(_DRAWS if mixed or len(rest) > 1 else 1)
+    ]
+    return min(draws, key=unevenness)

@@ -25,11 +25,14 @@ class Study:
         Relative abundances (each row sums to 1 before samples with too many ASVs are cut).
     distances : Distances, optional
         Of exactly these samples.
+    covariates : ndarray of float32, (samples, inputs), optional
+        As `q2_aam.data.covariates` writes them.
     """
 
     sample_ids: tuple[str, ...]
     abundances: scipy.sparse.csr_matrix
     distances: Distances | None = None
+    covariates: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.sample_ids)

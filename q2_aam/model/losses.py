@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .answers import ordered_quantiles
 from .sample_encoder import scaled_log
 
 _FIRST, _LAST, _MASK = 1, 4, 6  # tokens A and T, and MASK
@@ -55,11 +56,42 @@ def abundance_loss(predicted: Tensor, abundances: Tensor, hidden: Tensor) -> Ten
     return error.sum() / hidden.sum().clamp_min(1)
 
 
-def target_loss(predicted: Tensor, actual: Tensor) -> Tensor:
-    """Huber loss of scaled targets (B,), quadratic up to half a unit.
+def regression_loss(raw: Tensor, actual: Tensor, loss: str, quantile_range: float) -> Tensor:
+    """Mean loss of what the attention reader says of scaled targets.
+
+    Parameters
+    ----------
+    raw : Tensor, (B, 1), or (B, 3) for ``quantile``
+    actual : Tensor, (B,)
+    loss : str
+        ``huber`` (quadratic up to half a unit), ``mae``, ``mse`` or ``quantile``.
+    quantile_range : float
+        Share of true values that the outer two quantiles are to hold.
 
     References
     ----------
-    Huber 1964, "Robust estimation of a location parameter".
+    Huber 1964, "Robust estimation of a location parameter"; Koenker and Bassett 1978, "Regression
+    quantiles".
     """
-    return functional.huber_loss(predicted, actual, delta=0.5)
+    if loss == "quantile":
+        return pinball_loss(ordered_quantiles(raw), actual, quantile_range)
+    each = {
+        "huber": lambda: functional.huber_loss(raw[:, 0], actual, delta=0.5),
+        "mae": lambda: functional.l1_loss(raw[:, 0], actual),
+        "mse": lambda: functional.mse_loss(raw[:, 0], actual),
+    }
+    return each[loss]()
+
+
+def pinball_loss(quantiles: Tensor, actual: Tensor, quantile_range: float) -> Tensor:
+    """Mean pinball loss of a lower bound, the median and an upper bound, (B, 3)."""
+    low = (1 - quantile_range) / 2
+    levels = torch.tensor([low, 0.5, 1 - low], dtype=quantiles.dtype, device=quantiles.device)
+    error = actual[:, None] - quantiles
+    return torch.maximum(levels * error, (levels - 1) * error).mean()
+
+
+def classification_loss(logits: Tensor, actual: Tensor, weights: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (B, C), each sample by its weight (B,)."""
+    each = functional.cross_entropy(logits, actual, reduction="none")
+    return (weights * each).sum() / weights.sum()

@@ -29,11 +29,13 @@ class SampleBatch(NamedTuple):
         Relative abundances; 0 in empty slots.
     known : Tensor of int64, (U,), optional
         Row of each distinct ASV among the N that the target head knows, N for the others.
+    covariates : Tensor of float32, (B, P), optional
     """
 
     index: Tensor
     abundances: Tensor
     known: Tensor | None = None
+    covariates: Tensor | None = None
 
 
 class SampleState(NamedTuple):
@@ -49,6 +51,7 @@ class SampleState(NamedTuple):
         Log abundance of each branch, in [0, 1].
     known : Tensor, (B, N), or None
         Log abundance of each known ASV, in [0, 1].
+    covariates : Tensor, (B, P), or None
     """
 
     pooled: Tensor | None
@@ -56,11 +59,12 @@ class SampleState(NamedTuple):
     presence: Tensor
     abundance: Tensor
     known: Tensor | None = None
+    covariates: Tensor | None = None
 
     @property
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
-        return TargetFeatures(self.known, self.abundance)
+        return TargetFeatures(self.known, self.abundance, self.covariates)
 
 
 class Network(nn.Module):
@@ -89,9 +93,8 @@ class Network(nn.Module):
             else EuclideanDistance(size)
         )
         if config.target is not None:
-            self.target_head = TargetHead(
-                size, config.branches, config.target.known_asvs, 1 + config.max_sequence_length
-            )
+            width = 1 + config.max_sequence_length
+            self.target_head = TargetHead(size, config.branches, width, config.target)
         self.register_buffer("asv_mean", torch.zeros(size))
         self.register_buffer("asv_scale", torch.ones(size))
 
@@ -162,7 +165,7 @@ class Network(nn.Module):
             pooled, slots = pooled.float(), slots.float()
         present, abundance = self.read_branches(asvs, samples)
         known = None if samples.known is None else self.read_known(samples, len(asvs))
-        return SampleState(pooled, slots, present, abundance, known)
+        return SampleState(pooled, slots, present, abundance, known, samples.covariates)
 
     def read_branches(self, asvs: Tensor, samples: SampleBatch) -> tuple[Tensor, Tensor]:
         """Return presence and log abundance of every branch, both (B, K) in [0, 1]."""
@@ -192,12 +195,12 @@ class Network(nn.Module):
             return self.distance_head(left, right).clamp(0, 1)
 
     def predict_target(self, state: SampleState) -> Tensor:
-        """Predict the scaled target of samples: (B,)."""
+        """Answer for samples, (B, O): see `TargetHead`."""
         with torch.autocast(state.pooled.device.type, enabled=False):
             return self.target_head(state.pooled, state.features)
 
     def learned_target(self, state: SampleState) -> Tensor:
-        """Predict the scaled target by the reader that learns by descent: (B,)."""
+        """Read samples by the reader that learns by descent, before its answer: (B, O)."""
         with torch.autocast(state.pooled.device.type, enabled=False):
             return self.target_head.attention_reader(state.pooled, state.features)
 

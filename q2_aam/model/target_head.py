@@ -7,8 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..config import RANDOM_FEATURES
-from .random_features import RandomFeatures
+from ..config import CLASSIFICATION, Target
+from .answers import numbers, ordered_quantiles, probabilities, shares
+from .covariate_fusion import CovariateFusion
+from .ridge_reader import RidgeReader
+
+COVARIATES = "covariates"
 
 
 class TargetFeatures(NamedTuple):
@@ -20,10 +24,13 @@ class TargetFeatures(NamedTuple):
         Log abundances of the ASVs that the model knows by identity.
     branches : Tensor, (B, K)
         Log abundances of the learned branches.
+    covariates : Tensor, (B, P), or None
+        Covariates, as `q2_aam.data.covariates` writes them.
     """
 
     known: Tensor
     branches: Tensor
+    covariates: Tensor | None = None
 
 
 class BlockScaling(nn.Module):
@@ -48,12 +55,17 @@ class BlockScaling(nn.Module):
 
 
 class TargetHead(nn.Module):
-    """Predict a scaled number as the weighted mean of two readers that err differently.
+    """Predict a target as the weighted mean of two readers that err differently.
 
-    The *ridge reader* is linear in the abundances of ASVs and of branches, and in M random features
-    of them; training solves for its weights. The *attention reader* adds the pooled embedding of
-    the sample transformer; training descends to its weights, from zero, so that it starts from the
-    mean of the target. Each weighs by the inverse of its squared error on the validation samples.
+    The *ridge reader* is linear in the abundances of ASVs and of branches, in the covariates, and
+    in random features of them all; training solves for its weights. The *attention reader* adds
+    the pooled embedding of the sample transformer; training descends to its weights, from zero, so
+    that it starts from what is right on average. Each weighs by the inverse of its squared error
+    on the validation samples.
+
+    Both readers' outputs become answers of one kind, O numbers a sample: a scaled number; a
+    scaled lower bound, median and upper bound; or the probability of each class. Medians are read
+    by the attention reader alone: least squares gives means.
 
     Parameters
     ----------
@@ -61,67 +73,89 @@ class TargetHead(nn.Module):
         Width D of the pooled embedding.
     branches : int
         Branches K.
-    known : int
-        ASVs N known by identity.
     width : int
-        Tokens of each, START included.
+        Tokens of each known ASV, START included.
+    target : RegressionTarget or ClassificationTarget
     """
 
-    def __init__(self, size: int, branches: int, known: int, width: int):
+    def __init__(self, size: int, branches: int, width: int, target: Target):
         super().__init__()
+        known = target.known_asvs
+        blocks = {"known": known, "branches": branches}
+        if target.covariates:
+            blocks[COVARIATES] = target.covariate_inputs
         self.register_buffer("known_asvs", torch.zeros(known, width, dtype=torch.uint8))
-        self.known_scaling = BlockScaling(known)
-        self.branch_scaling = BlockScaling(branches)
+        self.scaling = nn.ModuleDict({name: BlockScaling(n) for name, n in blocks.items()})
         self.norm = nn.LayerNorm(size)
-        self.pooled = nn.Linear(size, 1)
-        self.known = nn.Linear(known, 1, bias=False)
-        self.branches = nn.Linear(branches, 1, bias=False)
-        for layer in (self.pooled, self.known, self.branches):
+        self.fusion = None
+        if target.covariates:
+            self.fusion = CovariateFusion(size, target.covariate_inputs, target.covariate_fusion)
+        self.pooled = nn.Linear(self.fusion.output_size if self.fusion else size, target.outputs)
+        self.linear = nn.ModuleDict(
+            {name: nn.Linear(n, target.outputs, bias=False) for name, n in blocks.items()}
+        )
+        for layer in (self.pooled, *self.linear.values()):
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.pooled.bias)
-        self.register_buffer("ridge_known", torch.zeros(known))
-        self.register_buffer("ridge_branches", torch.zeros(branches))
-        self.random_features = RandomFeatures(known + branches, RANDOM_FEATURES)
-        self.register_buffer("ridge_random", torch.zeros(RANDOM_FEATURES))
-        self.register_buffer("ridge_intercept", torch.zeros(1))
-        self.register_buffer("attention_share", torch.full((1,), 0.5))
+        self.ridge = RidgeReader(blocks, target.ridge_outputs)
+        self.one_reader = target.outputs != target.ridge_outputs
+        self.register_buffer("attention_share", torch.full((1,), 1.0 if self.one_reader else 0.5))
+        of_classes = target.kind == CLASSIFICATION
+        self.answer_of_ridge = shares if of_classes else numbers
+        self.answer = (
+            probabilities if of_classes else ordered_quantiles if self.one_reader else numbers
+        )
+
+    def fit_scaling(self, features: TargetFeatures) -> None:
+        """Take the statistics of every block from training samples."""
+        for name, scaling in self.scaling.items():
+            scaling.fit(getattr(features, name))
 
     def scaled(self, features: TargetFeatures) -> Tensor:
-        """Scale both blocks and put them side by side: (B, N + K)."""
-        known = self.known_scaling(features.known)
-        return torch.cat([known, self.branch_scaling(features.branches)], dim=1)
+        """Scale all blocks and put them side by side: (B, F)."""
+        blocks = [scaling(getattr(features, name)) for name, scaling in self.scaling.items()]
+        return torch.cat(blocks, dim=1)
 
     def attention_reader(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
-        """Read (B, D) and the features: (B,)."""
-        known = self.known(self.known_scaling(features.known))
-        branches = self.branches(self.branch_scaling(features.branches))
-        return (self.pooled(self.norm(pooled)) + known + branches).squeeze(-1)
+        """Read (B, D) and the features: what the losses are of, (B, O)."""
+        read = self.norm(pooled)
+        if self.fusion is not None:
+            read = self.fusion(read, self.scaling[COVARIATES](features.covariates))
+        raw = self.pooled(read)
+        for name, linear in self.linear.items():
+            raw = raw + linear(self.scaling[name](getattr(features, name)))
+        return raw
 
-    def ridge_reader(self, features: TargetFeatures) -> Tensor:
-        """Read the features: (B,)."""
-        scaled = self.scaled(features)
-        weights = torch.cat([self.ridge_known, self.ridge_branches])
-        by_curves = self.random_features(scaled) @ self.ridge_random
-        return scaled @ weights + by_curves + self.ridge_intercept
-
-    def set_ridge(self, linear: Tensor, random: Tensor, intercept: float) -> None:
-        """Set the ridge reader's weights of the features, (N + K,), and of random ones, (M,)."""
-        self.ridge_known.copy_(linear[: len(self.ridge_known)])
-        self.ridge_branches.copy_(linear[len(self.ridge_known) :])
-        self.ridge_random.copy_(random)
-        self.ridge_intercept.fill_(intercept)
-
-    def weigh(self, pooled: Tensor, features: TargetFeatures, actual: Tensor) -> None:
+    def weigh(
+        self, pooled: Tensor, features: TargetFeatures, actual: Tensor, weights: Tensor
+    ) -> None:
         """Weigh the readers by their squared errors on samples that neither was trained on.
 
         Inverse variances are the best weights of two unbiased readers with independent errors.
+
+        Parameters
+        ----------
+        pooled, features
+            Of B samples.
+        actual : Tensor, (B, O)
+            The right answers.
+        weights : Tensor, (B,)
+            Of the samples.
         """
-        of_attention = (self.attention_reader(pooled, features) - actual).square().mean()
-        of_ridge = (self.ridge_reader(features) - actual).square().mean()
+        if self.one_reader:
+            return
+
+        def error(answer: Tensor) -> Tensor:
+            return (weights * (answer - actual).square().sum(dim=1)).sum() / weights.sum()
+
+        of_attention = error(self.answer(self.attention_reader(pooled, features)))
+        of_ridge = error(self.answer_of_ridge(self.ridge(self.scaled(features))))
         self.attention_share.copy_(of_ridge / (of_ridge + of_attention).clamp_min(1e-12))
 
     def forward(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
-        """Predict scaled targets: (B,)."""
-        by_attention = self.attention_reader(pooled, features)
-        by_ridge = self.ridge_reader(features)
+        """Answer for each sample: (B, O)."""
+        by_attention = self.answer(self.attention_reader(pooled, features))
+        if self.one_reader:
+            return by_attention
+        by_ridge = self.answer_of_ridge(self.ridge(self.scaled(features)))
         return by_ridge + self.attention_share * (by_attention - by_ridge)

@@ -29,6 +29,7 @@ _SUMMARY_KINDS = {
 }
 _NUMBER = (int, float)
 _TARGET_KINDS = {
+    "training_counts": dict,
     "name": str,
     "training_mean": _NUMBER,
     "training_min": _NUMBER,

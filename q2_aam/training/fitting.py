@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from ..config import ModelConfig, TargetConfig, TrainingConfig
+from ..config import ModelConfig, RegressionTarget, TrainingConfig
+from ..conformal import nonconformity
 from ..data.study import Studies
-from ..inference import all_states, predict_targets
+from ..inference import all_states, predict_answers
 from ..model.network import Network
 from .loop import Trainer
+from .objectives import objective_of
 from .progress import Progress
 from .ridge import solve_ridge_reader
 from .steps import Task, weights_of
@@ -24,45 +26,18 @@ class Labels:
 
     Attributes
     ----------
-    values : ndarray of float64, (samples,)
-        The target, in its units.
+    targets : ndarray, (samples,)
+        Scaled numbers (float64), or positions among the classes (int64).
     groups : ndarray of int64, (samples,)
         Samples of one group are never divided.
     training, validation : ndarray of int64
         Positions of the samples that train the weights and of those that do not.
     """
 
-    values: np.ndarray
+    targets: np.ndarray
     groups: np.ndarray
     training: np.ndarray
     validation: np.ndarray
-
-
-def describe_target(name: str, values: np.ndarray, scaling: str, known_asvs: int) -> TargetConfig:
-    """Describe a target by statistics of the training samples.
-
-    Parameters
-    ----------
-    name : str
-        The metadata column.
-    values : ndarray of float64, (samples,)
-        Of the training samples only; not all equal.
-    scaling : str
-        ``none``, ``min-max`` or ``z-score``.
-    known_asvs : int
-        ASVs that are to be read by identity.
-
-    Returns
-    -------
-    TargetConfig
-    """
-    low, high, mean = float(values.min()), float(values.max()), float(values.mean())
-    location, scale = {
-        "none": (0.0, 1.0),
-        "min-max": (low, high - low),
-        "z-score": (mean, float(values.std())),
-    }[scaling]
-    return TargetConfig(name, scaling, location, scale, low, high, mean, known_asvs)
 
 
 def freeze_encoder(network: Network) -> None:
@@ -77,6 +52,21 @@ def distance_state_after(config: ModelConfig, task: Task, frozen: bool) -> str:
         return "trained"
     kept = frozen and config.distance_form == "branches"
     return "stale" if config.distance_state == "trained" and not kept else config.distance_state
+
+
+def class_balance(labels: Labels, class_weights: str) -> np.ndarray:
+    """Weigh samples so that all classes of the training samples count alike, if so wished.
+
+    Returns
+    -------
+    ndarray of float32, (samples,)
+        All 1 for numbers, and if `class_weights` is ``none``.
+    """
+    if class_weights == "none":
+        return np.ones(len(labels.targets), dtype=np.float32)
+    counts = np.bincount(labels.targets[labels.training], minlength=labels.targets.max() + 1)
+    wanted = len(labels.training) / (len(counts) * np.maximum(counts, 1))
+    return wanted[labels.targets].astype(np.float32)
 
 
 def fit(
@@ -94,7 +84,7 @@ def fit(
     network : Network
     studies : Studies
         One study, of the labelled samples, with the ASVs known by identity.
-    labels : Labelled
+    labels : Labels
         What is known of its samples.
     config : TrainingConfig
     accelerator : Accelerator
@@ -106,22 +96,29 @@ def fit(
     reason : str
         Why training stopped.
     """
-    target = network.config.target
-    scaled = ((labels.values - target.location) / target.scale).astype(np.float32)
+    objective = objective_of(network.config.target)
     weights = weights_of(config, studies.studies[0].distances is not None, target=True)
-    training, validation = [labels.training], [labels.validation]
-    task = Task(studies, training, validation, scaled, weights, "target_loss", labels.groups)
+    task = Task(
+        studies,
+        [labels.training],
+        [labels.validation],
+        labels.targets.astype(objective.dtype),
+        weights,
+        "target_loss",
+        labels.groups,
+        class_balance(labels, config.class_weights),
+    )
     if config.freeze_encoder:
         freeze_encoder(network)
     start_readers(network, task, config.random_seed)
     progress, reason = Trainer(network, task, config, accelerator, journal).run()
-    residuals = validation_residuals(network, studies, labels)
+    target = with_residuals(network, studies, labels)
     everything = np.sort(np.concatenate([labels.training, labels.validation]))
     solve_ridge_reader(network, task, everything, config.random_seed)
     network.config = dataclasses.replace(
         network.config,
         distance_state=distance_state_after(network.config, task, config.freeze_encoder),
-        target=dataclasses.replace(target, residuals=residuals),
+        target=target,
     )
     return progress, reason
 
@@ -134,19 +131,22 @@ def remember_asvs(network: Network, tokens: np.ndarray) -> None:
 
 @torch.no_grad()
 def start_readers(network: Network, task: Task, seed: int) -> None:
-    """Fit the scaling of both blocks, start from the target's mean, and solve the ridge reader."""
+    """Fit the scaling of blocks, start from what is right on average, solve the ridge reader."""
     head, (samples,) = network.target_head, task.training
     state = all_states(network, task.studies, 0, samples)
-    head.known_scaling.fit(state.known)
-    head.branch_scaling.fit(state.abundance)
-    head.pooled.bias.fill_(float(task.targets[samples].mean()))
+    head.fit_scaling(state.features)
+    objective = objective_of(network.config.target)
+    start = objective.start(task.targets[samples], task.sample_weights[samples])
+    head.pooled.bias.copy_(torch.from_numpy(start))
     solve_ridge_reader(network, task, samples, seed)
 
 
-def validation_residuals(network: Network, studies: Studies, labels: Labels) -> tuple[float, ...]:
-    """Sorted absolute errors of samples that did not train the weights, in the target's units."""
-    if not len(labels.validation):
-        return ()
+def with_residuals(network: Network, studies: Studies, labels: Labels):
+    """Add to a target how far off the model is on samples that did not train the weights."""
+    target = network.config.target
+    if not isinstance(target, RegressionTarget) or not len(labels.validation):
+        return target
     state = all_states(network, studies, 0, labels.validation)
-    errors = predict_targets(network, state) - labels.values[labels.validation]
-    return tuple(np.sort(np.abs(errors)).tolist())
+    answers = predict_answers(network, state)
+    residuals = np.sort(nonconformity(answers, labels.targets[labels.validation]))
+    return dataclasses.replace(target, residuals=tuple(residuals.tolist()))

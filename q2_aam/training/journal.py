@@ -14,7 +14,9 @@ import torch
 from tqdm import tqdm
 
 from .. import __version__
+from ..config import ClassificationTarget, Target
 from ..data.study import Studies
+from ..errors import examples
 from ..model.network import Network
 from ..storage.training_log import Setting, TrainingLog
 from .progress import Progress
@@ -135,15 +137,23 @@ class Journal:
             "stop_reason": reason,
             "model": describe_model(network),
             "data": self.data,
-            "target": target and {
-                "name": target.name,
-                "training_mean": target.mean,
-                "training_min": target.minimum,
-                "training_max": target.maximum,
-            },
+            "target": target and describe_target(target),
             "environment": describe_environment(),
         }  # fmt: skip
         return TrainingLog(history, self.settings, summary)
+
+
+def describe_target(target: Target) -> dict:
+    """Say what is predicted, and how it was spread among the training samples."""
+    if isinstance(target, ClassificationTarget):
+        counts = dict(zip(target.classes, target.counts, strict=True))
+        return {"name": target.name, "training_counts": counts}
+    return {
+        "name": target.name,
+        "training_mean": target.mean,
+        "training_min": target.minimum,
+        "training_max": target.maximum,
+    }
 
 
 def describe_model(network: Network) -> dict:
@@ -162,8 +172,17 @@ def describe_model(network: Network) -> dict:
         f"{config.distance_state}; there are {config.branches:,} learned branches.",
     ]
     if config.target is not None:
-        sentences.append(f"It predicts '{config.target.name}'.")
+        sentences.append(f"It predicts '{config.target.name}'{_of_what(config.target)}.")
     return {"parameters": number, "description": sentences}
+
+
+def _of_what(target: Target) -> str:
+    words = ""
+    if isinstance(target, ClassificationTarget):
+        words += f", one of {len(target.classes)} classes"
+    if target.covariates:
+        words += f", and reads the covariates {examples(one.name for one in target.covariates)}"
+    return words
 
 
 def describe_environment() -> dict:

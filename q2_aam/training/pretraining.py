@@ -37,7 +37,9 @@ def pretrain(
     training, validation = [], []
     for study in studies.studies:
         position = {name: index for index, name in enumerate(study.sample_ids)}
-        kept, held = hold_out(study.sample_ids, config.validation_size, config.random_seed)
+        kept, held = list(study.sample_ids), []
+        if config.validation_size:
+            kept, held = hold_out(kept, config.validation_size, config.random_seed)
         training.append(np.array([position[name] for name in kept], dtype=np.int64))
         validation.append(np.array([position[name] for name in held], dtype=np.int64))
     weights = weights_of(config, distances=True, target=False)

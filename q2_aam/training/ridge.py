@@ -10,12 +10,12 @@ import torch
 
 from ..inference import all_states
 from ..model.network import Network
+from .objectives import objective_of
 from .steps import Task
 
 PENALTIES = 10.0 ** np.arange(-5, 2.01, 0.25)  # of features whose total variance is about 2
 CURVATURES = (0.0, 2.0)  # shares of the random features in the kernel, beside the linear one
 CHOSEN_ON = 1024  # samples to choose on; more hardly change the choice
-_RELATIVE_FLOOR = 1e-9
 
 
 class RidgeWeights(NamedTuple):
@@ -23,14 +23,14 @@ class RidgeWeights(NamedTuple):
 
     Attributes
     ----------
-    linear : ndarray of float64, (features,)
-    random : ndarray of float64, (random features,)
-    intercept : float
+    linear : ndarray of float64, (outputs, features)
+    random : ndarray of float64, (outputs, random features)
+    intercept : ndarray of float64, (outputs,)
     """
 
     linear: np.ndarray
     random: np.ndarray
-    intercept: float
+    intercept: np.ndarray
 
 
 @torch.no_grad()
@@ -39,8 +39,12 @@ def weigh_readers(network: Network, task: Task, embedded: torch.Tensor | None) -
     network.eval()
     (samples,) = task.validation
     state = all_states(network, task.studies, 0, samples, embedded)
-    actual = torch.from_numpy(task.targets[samples]).to(state.pooled.device)
-    network.target_head.weigh(state.pooled, state.features, actual)
+    right = objective_of(network.config.target).right_answers(task.targets[samples])
+    right, weights = (
+        torch.from_numpy(part).float().to(state.pooled.device)
+        for part in (right, task.sample_weights[samples])
+    )
+    network.target_head.weigh(state.pooled, state.features, right, weights)
 
 
 @torch.no_grad()
@@ -48,22 +52,25 @@ def solve_ridge_reader(network: Network, task: Task, samples: np.ndarray, seed: 
     """Solve for the target head's ridge reader on some samples, as the branches now are."""
     network.eval()
     head = network.target_head
+    if head.one_reader:
+        return
     features = head.scaled(all_states(network, task.studies, 0, samples).features)
     solved = fit_ridge(
         features.cpu().double().numpy(),
-        head.random_features(features).cpu().double().numpy(),
-        task.targets[samples].astype(np.float64),
+        head.ridge.random_features(features).cpu().double().numpy(),
+        objective_of(network.config.target).right_answers(task.targets[samples]),
+        task.sample_weights[samples].astype(np.float64),
         task.groups[samples],
         np.random.default_rng([seed, 0x41D6E]),
     )
-    linear, random = (torch.from_numpy(part).float() for part in (solved.linear, solved.random))
-    head.set_ridge(linear, random, solved.intercept)
+    head.ridge.set_weights(*(torch.from_numpy(part).float() for part in solved))
 
 
 def fit_ridge(
     features: np.ndarray,
     random_features: np.ndarray,
     values: np.ndarray,
+    sample_weights: np.ndarray,
     groups: np.ndarray,
     random: np.random.Generator,
 ) -> RidgeWeights:
@@ -74,7 +81,9 @@ def fit_ridge(
     features : ndarray of float64, (samples, features)
         Centred, in blocks of total variance 1.
     random_features : ndarray of float64, (samples, random features)
-    values : ndarray of float64, (samples,)
+    values : ndarray of float64, (samples, outputs)
+    sample_weights : ndarray of float64, (samples,)
+        How much each sample's squared error counts.
     groups : ndarray of int64, (samples,)
         Samples of one group are left out together when curvature and penalty are chosen.
     random : numpy.random.Generator
@@ -92,41 +101,57 @@ def fit_ridge(
     chosen = np.arange(len(values))
     if len(chosen) > CHOSEN_ON:
         chosen = np.sort(random.choice(chosen, CHOSEN_ON, replace=False))
+    sample_weights = sample_weights / sample_weights.mean()
     curvature, penalty = choose_curvature_and_penalty(
-        features[chosen], random_features[chosen], values[chosen], groups[chosen]
+        features[chosen],
+        random_features[chosen],
+        values[chosen],
+        sample_weights[chosen],
+        groups[chosen],
     )
     if curvature == 0:
-        weights, intercept = solve(features, values, penalty)
-        return RidgeWeights(weights, np.zeros(random_features.shape[1]), intercept)
+        weights, intercept = solve(features, values, sample_weights, penalty)
+        none = np.zeros((values.shape[1], random_features.shape[1]))
+        return RidgeWeights(weights.T, none, intercept)
     share = np.sqrt(curvature)
-    weights, intercept = solve(np.hstack([features, share * random_features]), values, penalty)
+    both = np.hstack([features, share * random_features])
+    weights, intercept = solve(both, values, sample_weights, penalty)
     linear, curved = np.split(weights, [features.shape[1]])
-    return RidgeWeights(linear, share * curved, intercept)
+    return RidgeWeights(linear.T, share * curved.T, intercept)
 
 
-def solve(features: np.ndarray, values: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Solve ridge regression with an intercept that is not penalised.
+def solve(
+    features: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, penalty: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve weighted ridge regression with an intercept that is not penalised.
 
     Returns
     -------
-    weights : ndarray of float64, (features,)
-    intercept : float
+    weights : ndarray of float64, (features, outputs)
+    intercept : ndarray of float64, (outputs,)
     """
-    mean = features.mean(axis=0)
-    centred, intercept = features - mean, float(values.mean())
+    mean, intercept = (
+        np.average(part, axis=0, weights=sample_weights) for part in (features, values)
+    )
+    root = np.sqrt(sample_weights)[:, None]
+    centred, wanted = root * (features - mean), root * (values - intercept)
     if len(values) <= features.shape[1]:
         gram = centred @ centred.T
         gram[np.diag_indices_from(gram)] += penalty * len(values)
-        weights = centred.T @ scipy.linalg.solve(gram, values - intercept, assume_a="pos")
+        weights = centred.T @ scipy.linalg.solve(gram, wanted, assume_a="pos")
     else:
         gram = centred.T @ centred
         gram[np.diag_indices_from(gram)] += penalty * len(values)
-        weights = scipy.linalg.solve(gram, centred.T @ (values - intercept), assume_a="pos")
-    return weights, intercept - float(mean @ weights)
+        weights = scipy.linalg.solve(gram, centred.T @ wanted, assume_a="pos")
+    return weights, intercept - mean @ weights
 
 
 def choose_curvature_and_penalty(
-    features: np.ndarray, random_features: np.ndarray, values: np.ndarray, groups: np.ndarray
+    features: np.ndarray,
+    random_features: np.ndarray,
+    values: np.ndarray,
+    sample_weights: np.ndarray,
+    groups: np.ndarray,
 ) -> tuple[float, float]:
     """Choose the pair with the smallest squared error on groups left out.
 
@@ -137,36 +162,47 @@ def choose_curvature_and_penalty(
     penalty : float
         To be multiplied by the number of samples.
     """
-    linear, curved = centred_gram(features), centred_gram(random_features)
+    linear = centred_gram(features, sample_weights)
+    curved = centred_gram(random_features, sample_weights)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     errors = np.stack(
-        [left_out_errors(linear + share * curved, values, members) for share in CURVATURES]
+        [
+            left_out_errors(linear + share * curved, values, sample_weights, members)
+            for share in CURVATURES
+        ]
     )
     curvature, penalty = np.unravel_index(int(np.argmin(errors)), errors.shape)
     return CURVATURES[curvature], float(PENALTIES[penalty])
 
 
-def centred_gram(features: np.ndarray) -> np.ndarray:
-    """Return the products of all samples, (samples, samples), after centring their features."""
-    centred = features - features.mean(axis=0)
+def centred_gram(features: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:
+    """Return the products of all samples, (samples, samples), features centred and weighted."""
+    centred = features - np.average(features, axis=0, weights=sample_weights)
+    centred = np.sqrt(sample_weights)[:, None] * centred
     return centred @ centred.T
 
 
-def left_out_errors(gram: np.ndarray, values: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
+def left_out_errors(
+    gram: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, members: list[np.ndarray]
+) -> np.ndarray:
     """Sum the squared errors of groups as predicted without them, for each of `PENALTIES`."""
     lengths, vectors = scipy.linalg.eigh(gram)
-    lengths = np.maximum(lengths, _RELATIVE_FLOOR)
-    centre = values.mean()
-    rotated = vectors.T @ (values - centre)
+    lengths = np.maximum(lengths, 0)[:, None]  # rounding gives values just below 0
+    root = np.sqrt(sample_weights)[:, None]
+    wanted = root * (values - np.average(values, axis=0, weights=sample_weights))
+    of_intercept = root / np.linalg.norm(root)
+    rotated = vectors.T @ wanted
     errors = []
     for penalty in PENALTIES:
         shrinkage = lengths / (lengths + penalty * len(values))
-        residuals = values - centre - vectors @ (shrinkage * rotated)
-        errors.append(_left_out_error(vectors, shrinkage, residuals, members))
+        residuals = wanted - vectors @ (shrinkage * rotated)
+        errors.append(_left_out_error(vectors, shrinkage, of_intercept, residuals, members))
     return np.array(errors)
 
 
-def _left_out_error(vectors, shrinkage, residuals, members: list[np.ndarray]) -> float:
+def _left_out_error(
+    vectors, shrinkage, of_intercept, residuals, members: list[np.ndarray]
+) -> float:
     """Sum squared errors of each group as predicted without it: (I - H)⁻¹ residuals.
 
     H is the matrix that turns values into fitted values; its blocks say what leaving a group out
@@ -174,8 +210,8 @@ def _left_out_error(vectors, shrinkage, residuals, members: list[np.ndarray]) ->
     """
     total = 0.0
     for rows in members:
-        part = vectors[rows]
-        hat = (part * shrinkage) @ part.T + 1 / len(vectors)
+        part, intercept = vectors[rows], of_intercept[rows]
+        hat = (part * shrinkage[:, 0]) @ part.T + intercept @ intercept.T
         kept = np.eye(len(rows)) - hat
         total += float(np.square(np.linalg.lstsq(kept, residuals[rows], rcond=None)[0]).sum())
     return total

@@ -14,6 +14,7 @@ from ..data.study import Studies
 from ..inference import device_of, to_tensors
 from ..model import losses
 from ..model.network import Network
+from .objectives import objective_of
 
 MASKED_ASVS = 64  # ASVs drawn in each step to predict their masked nucleotides
 
@@ -27,14 +28,16 @@ class Task:
     studies : Studies
     training, validation : list of ndarray of int64
         For each study, the positions of its samples.
-    targets : ndarray of float32, optional
-        Scaled targets of the only study, by position; NaN where there is none.
+    targets : ndarray of float32 or int64, optional
+        Scaled numbers or class positions of the only study's samples, by position.
     weights : dict of str to float
         Weight of each loss that is on: unifrac, nucleotide, abundance, target.
     monitored : str
         The loss that decides which epoch is kept, such as ``unifrac_loss``.
     groups : ndarray of int64, optional
         Group of each sample of the only study, by position.
+    sample_weights : ndarray of float32, optional
+        How much each sample's target counts, by position.
     """
 
     studies: Studies
@@ -44,6 +47,7 @@ class Task:
     weights: dict[str, float]
     monitored: str
     groups: np.ndarray | None = None
+    sample_weights: np.ndarray | None = None
 
 
 def weights_of(config: TrainingConfig, distances: bool, target: bool) -> dict[str, float]:
@@ -101,8 +105,12 @@ def batch_losses(
         predicted = network.abundance_head(state.slots).float()
         found["abundance"] = losses.abundance_loss(predicted, tensors.abundances, hidden)
     if "target" in task.weights:
-        actual = torch.from_numpy(task.targets[samples]).to(device)
-        found["target"] = losses.target_loss(network.learned_target(state), actual)
+        actual, counts = (
+            torch.from_numpy(part[samples]).to(device)
+            for part in (task.targets, task.sample_weights)
+        )
+        objective = objective_of(network.config.target)
+        found["target"] = objective.loss(network.learned_target(state), actual, counts)
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
 

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import torch
 
-from ..inference import SAMPLES_AT_ONCE, all_states, predict_distances, predict_targets
-from ..model import losses
+from ..inference import SAMPLES_AT_ONCE, all_states, predict_answers, predict_distances
 from ..model.network import Network
+from .objectives import objective_of
 from .randomness import seed_validation
 from .steps import Task, batch_losses
 
@@ -33,7 +33,8 @@ def validate(network: Network, task: Task, seed: int, embedded=None) -> dict[str
     -------
     dict of str to float
         ``loss`` and each ``…_loss``; UniFrac over all pairs of a study, with Pearson's
-        ``unifrac_r``; ``mean_absolute_error`` in the target's units.
+        ``unifrac_r``; ``mean_absolute_error`` in the target's units, or the ``accuracy`` and
+        ``balanced_accuracy`` of the classes.
     """
     network.eval()
     scores = _masked_losses(network, task, seed, embedded)
@@ -90,11 +91,8 @@ def _unifrac_scores(network, task: Task, states) -> dict[str, float]:
 
 def _target_scores(network, task: Task, states) -> dict[str, float]:
     ((_, samples, state),) = states
-    target = network.config.target
-    predicted = predict_targets(network, state)
-    actual = task.targets[samples].astype(np.float64) * target.scale + target.location
-    scaled = torch.from_numpy((predicted - actual) / target.scale)
-    return {
-        "target_loss": float(losses.target_loss(scaled, torch.zeros_like(scaled))),
-        "mean_absolute_error": float(np.abs(predicted - actual).mean()),
-    }
+    objective = objective_of(network.config.target)
+    answers, actual = predict_answers(network, state), task.targets[samples]
+    weights = task.sample_weights[samples].astype(np.float64)
+    loss = objective.loss_of_answers(answers, actual, weights)
+    return {"target_loss": loss} | objective.scores(answers, actual)

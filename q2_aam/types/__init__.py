@@ -6,9 +6,10 @@ from ._formats import (
     PredictionIntervalsDirectoryFormat,
     PredictionIntervalsFormat,
 )
-from ._types import AAMEncoder, AAMRegressor, AAMTrainingLog, PredictionIntervals
+from ._types import AAMClassifier, AAMEncoder, AAMRegressor, AAMTrainingLog, PredictionIntervals
 
 __all__ = [
+    "AAMClassifier",
     "AAMEncoder",
     "AAMModelDirectoryFormat",
     "AAMRegressor",

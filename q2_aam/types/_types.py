@@ -5,5 +5,6 @@ from qiime2.plugin import SemanticType
 
 AAMEncoder = SemanticType("AAMEncoder")
 AAMRegressor = SemanticType("AAMRegressor")
+AAMClassifier = SemanticType("AAMClassifier")
 AAMTrainingLog = SemanticType("AAMTrainingLog")
 PredictionIntervals = SemanticType("PredictionIntervals", variant_of=SampleData.field["type"])

@@ -15,7 +15,8 @@ from q2_aam.parameters import PARAMETERS
 
 QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.which("qiime")
 ACTIONS = [
-    "pretrain", "split-samples", "fit-regressor", "predict-regression", "predict-distances",
+    "pretrain", "split-samples", "fit-regressor", "fit-classifier", "predict-regression",
+    "predict-classification", "predict-distances",
     "evaluate-regression", "summarize-training",
 ]  # fmt: skip
 FAST = [

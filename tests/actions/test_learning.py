@@ -188,7 +188,8 @@ def test_intervals_lie_around_predictions_and_widen_with_the_level(aam, study):
         study.table, study.age_column, sequences=study.sequences,
         **TINY | {"validation_size": 0.5},
     )  # fmt: skip
-    residuals = model_of(fitted.regressor)[0].target.residuals
+    target = model_of(fitted.regressor)[0].target
+    residuals = np.array(target.residuals) * target.scale
     widths = []
     for interval, rank in ((0.5, 6), (0.9, 10)):
         found = aam.predict_regression(

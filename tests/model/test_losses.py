@@ -5,12 +5,15 @@ import torch
 from torch.nn import functional
 
 from q2_aam.data.tokens import MASK, START, UNKNOWN, tokenise
+from q2_aam.model.answers import ordered_quantiles
 from q2_aam.model.losses import (
     abundance_loss,
+    classification_loss,
     hide_abundances,
     hide_nucleotides,
     nucleotide_loss,
-    target_loss,
+    pinball_loss,
+    regression_loss,
     unifrac_loss,
 )
 from q2_aam.model.sample_encoder import scaled_log
@@ -107,6 +110,37 @@ def test_scaled_log_abundances_of_empty_slots_are_zero():
 
 
 def test_the_target_loss_is_quadratic_then_linear():
-    zero = torch.zeros(1)
-    assert float(target_loss(torch.tensor([0.4]), zero)) == pytest.approx(0.08)
-    assert float(target_loss(torch.tensor([2.5]), zero)) == pytest.approx(0.5 * (2.5 - 0.25))
+    assert loss_of("huber", 0.4) == pytest.approx(0.08)
+    assert loss_of("huber", 2.5) == pytest.approx(0.5 * (2.5 - 0.25))
+    assert loss_of("mse", 2.5) == pytest.approx(6.25)
+    assert loss_of("mae", -2.5) == pytest.approx(2.5)
+
+
+def loss_of(loss: str, error: float) -> float:
+    return float(regression_loss(torch.tensor([[error]]), torch.zeros(1), loss, 0.9))
+
+
+def test_the_pinball_loss_is_smallest_at_the_quantiles():
+    values = torch.linspace(0, 1, 1001)
+
+    def loss(*quantiles):
+        return float(pinball_loss(torch.tensor(quantiles).expand(1001, 3), values, 0.8))
+
+    best = loss(0.1, 0.5, 0.9)
+    for wrong in ((0.15, 0.5, 0.9), (0.05, 0.5, 0.9), (0.1, 0.45, 0.9), (0.1, 0.5, 0.95)):
+        assert loss(*wrong) > best
+
+
+def test_learned_quantiles_cannot_cross():
+    raw = torch.randn(200, 3) * 10
+    lower, median, upper = ordered_quantiles(raw).unbind(dim=1)
+    assert (lower <= median).all()
+    assert (median <= upper).all()
+    assert (median == raw[:, 1]).all()
+
+
+def test_classes_count_by_their_weights():
+    logits, actual = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([1, 1])
+    first, second = math.log(1 + math.exp(2)), math.log(1 + math.exp(-1))
+    found = classification_loss(logits, actual, torch.tensor([3.0, 1.0]))
+    assert float(found) == pytest.approx((3 * first + second) / 4)

@@ -23,8 +23,8 @@ def network(request):
         # nothing may hide behind a zero of the start
         for weight in [
             *network.parameters(),
-            network.target_head.ridge_known,
-            network.target_head.ridge_random,
+            network.target_head.ridge.known,
+            network.target_head.ridge.random,
         ]:
             weight.add_(0.3 * torch.randn_like(weight))
     return network

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from simulated_study import describe_target
 
 from q2_aam.model.target_head import TargetFeatures, TargetHead
 
@@ -7,7 +8,7 @@ from q2_aam.model.target_head import TargetFeatures, TargetHead
 @pytest.fixture
 def head():
     torch.manual_seed(0)
-    return TargetHead(size=8, branches=5, known=6, width=21)
+    return TargetHead(size=8, branches=5, width=21, target=describe_target())
 
 
 def draw(samples: int):
@@ -18,19 +19,18 @@ def draw(samples: int):
 def test_readers_weigh_by_the_inverse_of_their_squared_errors(head):
     pooled, features = draw(10)
     head.pooled.bias.fill_(3.0)  # the attention reader always says 3, the ridge reader 1
-    head.ridge_intercept.fill_(1.0)
-    head.weigh(pooled, features, torch.zeros(10))
+    head.ridge.intercept.fill_(1.0)
+    head.weigh(pooled, features, torch.zeros(10, 1), torch.ones(10))
     assert head.attention_share.item() == pytest.approx(1 / 10)
-    assert torch.allclose(head(pooled, features), torch.full((10,), 0.1 * 3 + 0.9 * 1))
-    head.weigh(pooled, features, torch.full((10,), 3.0))
-    assert torch.allclose(head(pooled, features), torch.full((10,), 3.0))
+    assert torch.allclose(head(pooled, features), torch.full((10, 1), 0.1 * 3 + 0.9 * 1))
+    head.weigh(pooled, features, torch.full((10, 1), 3.0), torch.ones(10))
+    assert torch.allclose(head(pooled, features), torch.full((10, 1), 3.0))
 
 
 @torch.no_grad()
 def test_blocks_are_centred_and_have_variance_one_together(head):
     _, features = draw(50)
-    head.known_scaling.fit(features.known)
-    head.branch_scaling.fit(features.branches)
+    head.fit_scaling(features)
     known, branches = head.scaled(features).split([6, 5], dim=1)
     for block in (known, branches):
         assert torch.allclose(block.mean(dim=0), torch.zeros(block.shape[1]), atol=1e-6)

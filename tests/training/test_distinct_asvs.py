@@ -40,7 +40,10 @@ def task():
     studies = with_known_asvs(studies)
     targets = (study.ages / 24).to_numpy(dtype=np.float32)
     weights = {"unifrac": 1.0, "abundance": 0.1, "target": 1.0}
-    return Task(studies, [SAMPLES], [SAMPLES[:0]], targets, weights, "unifrac_loss")
+    return Task(
+        studies, [SAMPLES], [SAMPLES[:0]], targets, weights, "unifrac_loss",
+        sample_weights=np.ones(len(targets), dtype=np.float32),
+    )  # fmt: skip
 
 
 def plain_losses(network, task):
@@ -62,8 +65,8 @@ def plain_losses(network, task):
         "abundance_loss": losses.abundance_loss(
             network.abundance_head(state.slots), abundances, hidden
         ),
-        "target_loss": losses.target_loss(
-            network.learned_target(state), torch.from_numpy(task.targets[SAMPLES])
+        "target_loss": losses.regression_loss(
+            network.learned_target(state), torch.from_numpy(task.targets[SAMPLES]), "huber", 0.9
         ),
     }
 

@@ -8,14 +8,20 @@ from q2_aam.training import ridge
 from q2_aam.training.ridge import PENALTIES, choose_curvature_and_penalty, fit_ridge
 
 
-def draw(samples: int, features: int, noise: float, curved: bool = False):
+def draw(samples: int, features: int, noise: float, curved: bool = False, outputs: int = 1):
     random = np.random.default_rng(samples)
     x = random.normal(size=(samples, features))
     x = (x - x.mean(axis=0)) / np.sqrt(features / 2)
-    values = 5 + x @ random.normal(size=features) + noise * random.normal(size=samples)
+    values = 5 + x @ random.normal(size=(features, outputs))
     if curved:
-        values = np.abs(x[:, 0]) + np.abs(x[:, 1]) + noise * random.normal(size=samples)
+        values = np.abs(x[:, :1]) + np.abs(x[:, 1:2])
+    values = values + noise * random.normal(size=(samples, outputs))
     return x, values, random.integers(6, size=samples)
+
+
+def weights_of(samples: int, even: bool):
+    random = np.random.default_rng(1)
+    return np.ones(samples) if even else random.uniform(0.2, 3.0, size=samples)
 
 
 def features_of(x, number: int = 256):
@@ -23,29 +29,32 @@ def features_of(x, number: int = 256):
 
 
 def predict(weights, x, curves):
-    return x @ weights.linear + curves @ weights.random + weights.intercept
+    return x @ weights.linear.T + curves @ weights.random.T + weights.intercept
 
 
 @pytest.mark.parametrize("shape", [(30, 8), (12, 40)])
 @pytest.mark.parametrize("share", [0.0, 2.0])
-def test_the_solution_is_that_of_ridge_regression(shape, share, monkeypatch):
+@pytest.mark.parametrize("even", [True, False])
+def test_the_solution_is_that_of_ridge_regression(shape, share, even, monkeypatch):
     monkeypatch.setattr(ridge, "CURVATURES", (share,))
-    x, values, groups = draw(*shape, noise=0.5)
-    curves = features_of(x, 16)
-    found = fit_ridge(x, curves, values, groups, np.random.default_rng(0))
-    _, penalty = choose_curvature_and_penalty(x, curves, values, groups)
+    x, values, groups = draw(*shape, noise=0.5, outputs=2)
+    counts, curves = weights_of(len(x), even), features_of(x, 16)
+    found = fit_ridge(x, curves, values, counts, groups, np.random.default_rng(0))
+    counts = counts / counts.mean()
+    _, penalty = choose_curvature_and_penalty(x, curves, values, counts, groups)
     both = np.hstack([x, np.sqrt(share) * curves])
-    model = Ridge(alpha=penalty * len(values)).fit(both, values)
+    model = Ridge(alpha=penalty * len(values)).fit(both, values, sample_weight=counts)
     assert np.allclose(predict(found, x, curves), model.predict(both), atol=1e-6)
-    assert np.allclose(found.linear, model.coef_[: x.shape[1]], atol=1e-6)
+    assert np.allclose(found.linear, model.coef_[:, : x.shape[1]], atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(30, 8), (24, 40)])
 @pytest.mark.parametrize("noise", [0.1, 3.0])
 @pytest.mark.parametrize("curved", [False, True])
-def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved):
-    x, values, groups = draw(*shape, noise, curved)
-    curves = features_of(x)
+@pytest.mark.parametrize("even", [True, False])
+def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved, even):
+    x, values, groups = draw(*shape, noise, curved, outputs=2)
+    counts, curves = weights_of(len(x), even), features_of(x)
     errors = {}
     for share in ridge.CURVATURES:
         both = np.hstack([x, np.sqrt(share) * curves])
@@ -54,26 +63,30 @@ def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved):
             for group in np.unique(groups):
                 kept = groups != group
                 # the penalty stays that of all samples
-                model = Ridge(alpha=penalty * len(values)).fit(both[kept], values[kept])
-                squared += np.square(model.predict(both[~kept]) - values[~kept]).sum()
+                model = Ridge(alpha=penalty * len(values))
+                model.fit(both[kept], values[kept], sample_weight=counts[kept])
+                error = np.square(model.predict(both[~kept]) - values[~kept])
+                squared += (counts[~kept, None] * error).sum()
             errors[share, penalty] = squared
-    found = choose_curvature_and_penalty(x, curves, values, groups)
+    found = choose_curvature_and_penalty(x, curves, values, counts, groups)
     assert errors[found] == pytest.approx(min(errors.values()), rel=1e-6)
 
 
 @pytest.mark.parametrize("curved", [False, True])
 def test_curves_are_followed_where_there_are_any_and_only_there(curved):
     x, values, groups = draw(300, 3, noise=0.1, curved=curved)
-    curves = features_of(x)
-    found = fit_ridge(x[:200], curves[:200], values[:200], groups[:200], np.random.default_rng(0))
+    curves, counts = features_of(x), np.ones(200)
+    found = fit_ridge(
+        x[:200], curves[:200], values[:200], counts, groups[:200], np.random.default_rng(0)
+    )
     assert found.random.any() == curved
     unseen = predict(found, x[200:], curves[200:])
-    assert np.corrcoef(unseen, values[200:])[0, 1] > 0.7
+    assert np.corrcoef(unseen[:, 0], values[200:, 0])[0, 1] > 0.7
 
 
 def test_large_studies_choose_on_a_part_of_the_samples(monkeypatch):
     monkeypatch.setattr(ridge, "CHOSEN_ON", 15)
     x, values, groups = draw(40, 5, 0.1)
     curves = features_of(x)
-    found = fit_ridge(x, curves, values, groups, np.random.default_rng(0))
-    assert np.corrcoef(predict(found, x, curves), values)[0, 1] > 0.95
+    found = fit_ridge(x, curves, values, np.ones(40), groups, np.random.default_rng(0))
+    assert np.corrcoef(predict(found, x, curves)[:, 0], values[:, 0])[0, 1] > 0.95

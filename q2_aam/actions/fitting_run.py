@@ -1,0 +1,138 @@
+"""What fit-regressor and fit-classifier share: from labelled samples to a fitted model."""
+
+import dataclasses
+from collections.abc import Callable
+
+from ..data.covariates import describe_covariates, encode_covariates
+from ..data.known_asvs import know_prevalent_asvs
+from ..data.sequences import sequences_of
+from ..data.study import build_studies
+from ..errors import AAMError
+from ..parameters import ARCHITECTURE, FITTING_DEFAULT, TRAINING
+from .chosen_model import choose_model
+from .labelled_samples import Labelled, Split, read_labelled, split_labelled
+from .named_sequences import merge_sequences
+from .training_run import refuse_encoder_losses, require_validation, start_run, store_run
+
+
+def fit_model(
+    action: str,
+    describe: Callable[[Labelled, Split, int, tuple], tuple],
+    of_target: dict,
+    settings: dict,
+    *,
+    table,
+    metadata,
+    sequences,
+    encoder,
+    distance_matrix,
+    groups,
+    covariates,
+):
+    """Fit a model on every labelled sample of a table.
+
+    Parameters
+    ----------
+    action : str
+        Such as ``fit-regressor``.
+    describe : callable
+        From the labelled samples, their split, the number of ASVs known by identity and the
+        covariates to the target's config and every sample's target.
+    of_target : dict
+        The settings of this kind of target, for the training log.
+    settings : dict
+        The action's parameters.
+    table, metadata, sequences, encoder, distance_matrix, groups, covariates
+        The action's inputs.
+
+    Returns
+    -------
+    model : AAMModelDirectoryFormat
+    training_log : AAMTrainingLogDirectoryFormat
+    """
+    from ..training import fitting, start
+    from ..training.journal import Journal
+
+    seed, share = settings["random_seed"], settings["validation_size"]
+    frozen = settings["freeze_encoder"] and encoder is not None
+    refuse_what_has_no_effect(settings, frozen, distance_matrix)
+    journal = Journal(action, settings["epochs"])
+    labelled = read_labelled(
+        table, metadata, groups, covariates, settings["covariate_columns"], distance_matrix,
+        settings["missing_samples"], journal,
+    )  # fmt: skip
+    require_validation(len(labelled.samples.sample_ids), share)
+    split = split_labelled(labelled, share, seed)
+    config, arrays, studies = read_study(labelled, sequences, encoder, settings, journal)
+    studies, tokens = know_prevalent_asvs(studies, split.training, config.max_sequence_length)
+    described = ()
+    if labelled.covariates is not None:
+        described = describe_covariates(labelled.covariates.iloc[split.training])
+        studies = with_covariates(studies, described, labelled.covariates)
+    target, targets = describe(labelled, split, len(tokens), described)
+    config = dataclasses.replace(config, target=target)
+    training = {name: settings[name] for name in TRAINING} | {"freeze_encoder": frozen}
+    if "class_weights" in settings:
+        training["class_weights"] = settings["class_weights"]
+    machine = (settings["device"], settings["precision"], settings["threads"])
+    trained_by, accelerator = start_run(journal, training, FITTING_DEFAULT, machine)
+    for name, value in of_target.items():
+        chosen_by = "default" if value == FITTING_DEFAULT[name] else "user"
+        journal.chose(name, value, chosen_by)
+    if arrays is None:
+        network = start.new_network(config, studies, seed, accelerator.device)
+    else:
+        network = start.continued_network(config, arrays, seed, accelerator.device)
+    fitting.remember_asvs(network, tokens)
+    labels = fitting.Labels(targets, split.groups, split.training, split.validation)
+    progress, reason = fitting.fit(network, studies, labels, trained_by, accelerator, journal)
+    return store_run(network, journal.log(network, progress, reason))
+
+
+def read_study(labelled: Labelled, sequences, encoder, settings: dict, journal):
+    """Choose the architecture, and read the labelled samples as the model reads them.
+
+    Returns
+    -------
+    config : ModelConfig
+    arrays : dict of str to ndarray, or None
+        The encoder's weights.
+    studies : Studies
+    """
+    known = merge_sequences(sequences)
+    dna = sequences_of(labelled.samples.feature_ids, known)
+    architecture = {name: settings[name] for name in ARCHITECTURE}
+    config, arrays = choose_model(encoder, architecture, max(map(len, dna)), journal)
+    studies = build_studies(
+        [labelled.samples],
+        known,
+        config.max_sequence_length,
+        config.max_asvs,
+        [labelled.distances],
+    )
+    journal.read(studies)
+    return config, arrays, studies
+
+
+def with_covariates(studies, covariates, columns):
+    """Add covariates to the samples of the only study."""
+    encoded = encode_covariates(covariates, columns)
+    study = dataclasses.replace(studies.studies[0], covariates=encoded)
+    return dataclasses.replace(studies, studies=(study,))
+
+
+def refuse_what_has_no_effect(settings: dict, frozen: bool, distance_matrix) -> None:
+    """Refuse settings that contradict each other."""
+    if frozen:
+        refuse_encoder_losses(distance_matrix, settings["nucleotide_weight"])
+    if distance_matrix is None and settings["unifrac_weight"] != FITTING_DEFAULT["unifrac_weight"]:
+        raise AAMError(
+            "'unifrac_weight' was given without 'distance_matrix': there is no UniFrac to learn. "
+            "Give the matrix, or leave 'unifrac_weight' out."
+        )
+    fusion = settings["covariate_fusion"]
+    if not settings["covariate_columns"] and fusion != FITTING_DEFAULT["covariate_fusion"]:
+        raise AAMError(
+            "'covariate_fusion' was given without 'covariates': there is nothing to join. Give "
+            "'covariates' and 'covariate_columns', or leave 'covariate_fusion' out."
+        )

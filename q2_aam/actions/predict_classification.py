@@ -1,0 +1,27 @@
+"""predict-classification: predict a class of each sample, with the probability of every class."""
+
+import biom
+import numpy as np
+import pandas as pd
+import qiime2
+
+from ..config import CLASSIFICATION
+from ..types import AAMModelDirectoryFormat
+from .prediction import embed_table, read_fitted
+
+
+def predict_classification(
+    table: biom.Table,
+    classifier: AAMModelDirectoryFormat,
+    sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None,
+) -> (pd.Series, pd.DataFrame):
+    """Predict every sample of a table."""
+    from ..inference import predict_answers
+
+    config, arrays = read_fitted(classifier, CLASSIFICATION)
+    network, sample_ids, state = embed_table(table, sequences, config, arrays, covariates)
+    index = pd.Index(sample_ids, name="id")
+    probabilities = pd.DataFrame(predict_answers(network, state), index, config.target.classes)
+    favoured = np.array(config.target.classes)[probabilities.to_numpy().argmax(axis=1)]
+    return pd.Series(favoured, index, name="prediction"), probabilities

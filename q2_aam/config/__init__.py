@@ -1,0 +1,49 @@
+"""What a model is and how it was trained: frozen settings, strict in JSON both ways."""
+
+from .model import (
+    DISTANCE_FORMS,
+    DISTANCE_STATES,
+    FORMAT_VERSION,
+    LIMITS,
+    ModelConfig,
+)
+from .target import (
+    CLASSIFICATION,
+    FUSIONS,
+    REGRESSION,
+    SCALINGS,
+    TARGET_LOSSES,
+    ClassificationTarget,
+    Covariate,
+    RegressionTarget,
+    Target,
+)
+from .tensors import KNOWN_ASVS, RANDOM_FEATURES, VOCABULARY, dtype_of, expected_tensors
+from .training import ATTENTIONS, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
+
+__all__ = [
+    "ATTENTIONS",
+    "CLASSIFICATION",
+    "CLASS_WEIGHTS",
+    "DISTANCE_FORMS",
+    "DISTANCE_STATES",
+    "FORMAT_VERSION",
+    "FUSIONS",
+    "KNOWN_ASVS",
+    "LIMITS",
+    "OPTIMISERS",
+    "RANDOM_FEATURES",
+    "REGRESSION",
+    "SCALINGS",
+    "SCHEDULES",
+    "TARGET_LOSSES",
+    "VOCABULARY",
+    "ClassificationTarget",
+    "Covariate",
+    "ModelConfig",
+    "RegressionTarget",
+    "Target",
+    "TrainingConfig",
+    "dtype_of",
+    "expected_tensors",
+]

@@ -1,0 +1,61 @@
+"""Checks of single settings; each names the setting, what it is and what it must be."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from ..errors import AAMError, examples
+
+
+def check_whole(name: str, value, low: int, high: int) -> None:
+    """Refuse what is not a whole number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise AAMError(f"{name} is {value!r}, but must be a whole number from {low} to {high}.")
+
+
+def check_finite(name: str, value) -> None:
+    """Refuse what is not a finite number."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):
+        raise AAMError(f"{name} is {value!r}, but must be a finite number.")
+
+
+def check_positive(name: str, value) -> None:
+    """Refuse what is not a finite number above 0."""
+    check_finite(name, value)
+    if value <= 0:
+        raise AAMError(f"{name} is {value}, but must be above 0.")
+
+
+def check_choice(name: str, value, choices: tuple[str, ...]) -> None:
+    """Refuse what is not one of the choices."""
+    if value not in choices:
+        raise AAMError(f"{name} is {value!r}, but must be one of {', '.join(choices)}.")
+
+
+def check_text(name: str, value) -> None:
+    """Refuse what is not text."""
+    if not isinstance(value, str):
+        raise AAMError(f"{name} is {value!r}, but must be text.")
+
+
+def checked_keys(cls, content) -> dict:
+    """Return a copy of a table that has exactly the fields of a dataclass."""
+    if not isinstance(content, dict):
+        raise AAMError(f"The model's config holds {type(content).__name__} where a table belongs.")
+    names = {item.name for item in dataclasses.fields(cls)}
+    for what, keys in (("lacks", names - set(content)), ("has unknown", set(content) - names)):
+        if keys:
+            raise AAMError(
+                f"The model's config {what} {examples(sorted(keys))}. "
+                "It was written by another version of q2-aam or was changed by hand."
+            )
+    return dict(content)
+
+
+def checked_list(name: str, content) -> tuple:
+    """Return a list of the config as a tuple."""
+    if not isinstance(content, (list, tuple)):
+        raise AAMError(f"The model's config has {name} that are not a list.")
+    return tuple(content)

@@ -1,0 +1,187 @@
+"""What a model predicts of each sample, and how its output becomes the original units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..errors import AAMError
+from .checks import (
+    check_choice,
+    check_finite,
+    check_positive,
+    check_text,
+    check_whole,
+    checked_keys,
+    checked_list,
+)
+
+SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
+TARGET_LOSSES = ("huber", "mae", "mse", "quantile")
+FUSIONS = ("concatenate", "gate")
+MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 4096, 10**7
+REGRESSION, CLASSIFICATION = "regression", "classification"
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """A metadata column that a model reads beside the microbes.
+
+    ``levels`` are the values that a categorical column had among the training samples; a numeric
+    column has none, and is read as ``(value - mean) / scale``. One more input says that the value
+    is missing, or was not among the training samples.
+    """
+
+    name: str
+    levels: tuple[str, ...] = ()
+    mean: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self):
+        check_text("covariate name", self.name)
+        for level in self.levels:
+            check_text("covariate level", level)
+        check_whole("number of covariate levels", len(self.levels), 0, MOST_LEVELS)
+        if len(set(self.levels)) < len(self.levels):
+            raise AAMError(f"The covariate {self.name!r} has the same level twice.")
+        check_finite("covariate mean", self.mean)
+        check_positive("covariate scale", self.scale)
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers the model reads of it."""
+        return (len(self.levels) or 1) + 1
+
+    @classmethod
+    def from_json(cls, content) -> Covariate:
+        """Build a covariate from JSON, refusing anything else."""
+        content = checked_keys(cls, content)
+        return cls(**content | {"levels": checked_list("covariate levels", content["levels"])})
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What every target has: a name, the ASVs read by identity, and the covariates."""
+
+    name: str
+    known_asvs: int
+    covariates: tuple[Covariate, ...] = ()
+    covariate_fusion: str = FUSIONS[0]
+
+    def __post_init__(self):
+        check_text("target name", self.name)
+        check_whole("known_asvs", self.known_asvs, 1, 2**16)
+        check_choice("covariate_fusion", self.covariate_fusion, FUSIONS)
+        check_whole("number of covariates", len(self.covariates), 0, MOST_COVARIATES)
+        names = [covariate.name for covariate in self.covariates]
+        if len(set(names)) < len(names):
+            raise AAMError("The model's config has the same covariate twice.")
+
+    @property
+    def covariate_inputs(self) -> int:
+        """How many numbers the model reads of the covariates."""
+        return sum(covariate.inputs for covariate in self.covariates)
+
+
+@dataclass(frozen=True)
+class RegressionTarget(_Target):
+    """A number of each sample.
+
+    The model's output is the number scaled: ``(transformed - location) / scale``, where scalings
+    that begin with ``log`` transform by ``log(1 + value)``. The statistics are of the training
+    samples only; `minimum`, `maximum` and `mean` are in original units.
+
+    ``residuals`` are sorted scores, in scaled units, of samples that did not train the weights:
+    by how much their true values lay outside of what the model said. Conformal prediction reads
+    its intervals from them. With the loss ``quantile`` the model says a range, which is to hold
+    the share ``quantile_range`` of true values; else it says one number.
+    """
+
+    scaling: str = SCALINGS[0]
+    location: float = 0.0
+    scale: float = 1.0
+    minimum: float = 0.0
+    maximum: float = 1.0
+    mean: float = 0.5
+    bounded: bool = False
+    loss: str = TARGET_LOSSES[0]
+    quantile_range: float = 0.9
+    residuals: tuple[float, ...] = ()
+    kind: str = field(default=REGRESSION)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("target kind", self.kind, (REGRESSION,))
+        check_choice("target scaling", self.scaling, SCALINGS)
+        check_choice("target loss", self.loss, TARGET_LOSSES)
+        for name in ("location", "minimum", "maximum", "mean"):
+            check_finite(f"target {name}", getattr(self, name))
+        check_positive("target scale", self.scale)
+        check_positive("quantile_range", self.quantile_range)
+        if self.quantile_range >= 1:
+            raise AAMError(f"quantile_range is {self.quantile_range}, but must be below 1.")
+        if not isinstance(self.bounded, bool):
+            raise AAMError(f"bounded is {self.bounded!r}, but must be true or false.")
+        check_whole("number of residuals", len(self.residuals), 0, MOST_RESIDUALS)
+        for value in self.residuals:
+            check_finite("target residuals", value)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the attention reader gives: one, or the lower, middle and upper one."""
+        return 3 if self.loss == "quantile" else 1
+
+    @property
+    def ridge_outputs(self) -> int:
+        """Numbers that the ridge reader gives."""
+        return 1
+
+
+@dataclass(frozen=True)
+class ClassificationTarget(_Target):
+    """A class of each sample.
+
+    ``classes`` are sorted; ``counts`` says how many training samples each has.
+    """
+
+    classes: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    kind: str = field(default=CLASSIFICATION)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("target kind", self.kind, (CLASSIFICATION,))
+        check_whole("number of classes", len(self.classes), 2, MOST_CLASSES)
+        for name in self.classes:
+            check_text("class", name)
+        if len(set(self.classes)) < len(self.classes):
+            raise AAMError("The model's config has the same class twice.")
+        check_whole("number of class counts", len(self.counts), *2 * (len(self.classes),))
+        for count in self.counts:
+            check_whole("class count", count, 0, 2**53)
+
+    @property
+    def outputs(self) -> int:
+        """One number for each class."""
+        return len(self.classes)
+
+    @property
+    def ridge_outputs(self) -> int:
+        """One number for each class."""
+        return len(self.classes)
+
+
+Target = RegressionTarget | ClassificationTarget
+_LISTS = ("residuals", "classes", "counts")
+
+
+def target_from_json(content) -> Target:
+    """Build a target from JSON, refusing anything else."""
+    kind = content.get("kind") if isinstance(content, dict) else None
+    cls = ClassificationTarget if kind == CLASSIFICATION else RegressionTarget
+    content = checked_keys(cls, content)
+    for name in _LISTS:
+        if name in content:
+            content[name] = checked_list(name, content[name])
+    covariates = checked_list("covariates", content["covariates"])
+    content["covariates"] = tuple(Covariate.from_json(one) for one in covariates)
+    return cls(**content)

@@ -1,0 +1,101 @@
+"""The tensors of a model, known without building it and without torch."""
+
+from __future__ import annotations
+
+from .model import ModelConfig
+
+VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
+KNOWN_ASVS = "target_head.known_asvs"
+RANDOM_FEATURES = 2048  # of the ridge reader
+
+
+def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name every tensor of a model and give its shape, without building it.
+
+    Parameters
+    ----------
+    config : ModelConfig
+
+    Returns
+    -------
+    dict of str to tuple of int
+        A test holds this to `q2_aam.model.network.Network`.
+    """
+    size, per_token = config.hidden_size, config.nucleotides_per_token
+    tensors = {
+        "asv_encoder.nucleotides.weight": (per_token * VOCABULARY, size),
+        "asv_encoder.start": (size,),
+        "asv_encoder.positions.weight": (config.tokens_per_sequence, size),
+        "asv_encoder.pooling.score.weight": (1, size),
+        "asv_mean": (size,),
+        "asv_scale": (size,),
+        "sample_encoder.abundance.hidden": (size,),
+        "sample_encoder.pooling.score.weight": (1, size),
+    }
+    for index in range(config.asv_layers):
+        tensors |= _block(f"asv_encoder.blocks.{index}", size)
+    for index in range(config.sample_layers):
+        tensors |= _block(f"sample_encoder.blocks.{index}", size)
+    tensors |= _norm("asv_encoder.norm", size) | _norm("sample_encoder.norm", size)
+    tensors |= _linear("sample_encoder.abundance.widen", 1, size)
+    tensors |= _linear("sample_encoder.abundance.mix", size, size)
+    tensors |= _linear("nucleotide_head.output", size, 4 * per_token)
+    tensors |= _linear("abundance_head.output", size, 1)
+    tensors |= _linear("branches.membership", size, config.branches)
+    if config.distance_form == "branches":
+        tensors["distance_head.log_length"] = (config.branches,)
+    else:
+        tensors |= {"distance_head.projection.weight": (size, size)}
+        tensors |= {"distance_head.log_scale": (1,)}
+    if config.target is not None:
+        tensors |= _target_head(config)
+    return tensors
+
+
+def dtype_of(tensor: str) -> str:
+    """Return the type of a tensor as safetensors names it: all are F32 but stored DNA."""
+    return "U8" if tensor == KNOWN_ASVS else "F32"
+
+
+def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    target, size = config.target, config.hidden_size
+    blocks = {"known": target.known_asvs, "branches": config.branches}
+    if target.covariates:
+        blocks["covariates"] = target.covariate_inputs
+    tensors = {KNOWN_ASVS: (target.known_asvs, 1 + config.max_sequence_length)}
+    for name, features in blocks.items():
+        tensors[f"target_head.scaling.{name}.mean"] = (features,)
+        tensors[f"target_head.scaling.{name}.scale"] = (1,)
+        tensors[f"target_head.linear.{name}.weight"] = (target.outputs, features)
+        tensors[f"target_head.ridge.{name}"] = (target.ridge_outputs, features)
+    tensors["target_head.ridge.random"] = (target.ridge_outputs, RANDOM_FEATURES)
+    tensors["target_head.ridge.intercept"] = (target.ridge_outputs,)
+    tensors["target_head.attention_share"] = (1,)
+    tensors |= _norm("target_head.norm", size)
+    read = size
+    if target.covariates and target.covariate_fusion == "gate":
+        tensors |= _linear("target_head.fusion.gate", size, size)
+    elif target.covariates:
+        read = 2 * size
+    if target.covariates:
+        tensors["target_head.fusion.embedding.weight"] = (size, target.covariate_inputs)
+    return tensors | _linear("target_head.pooled", read, target.outputs)
+
+
+def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm(name: str, size: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
+
+
+def _block(name: str, size: int) -> dict[str, tuple[int, ...]]:
+    return (
+        _norm(f"{name}.attention_norm", size)
+        | _linear(f"{name}.query_key_value", size, 3 * size)
+        | _linear(f"{name}.attention_output", size, size)
+        | _norm(f"{name}.feed_forward_norm", size)
+        | _linear(f"{name}.widen", size, 4 * size)
+        | _linear(f"{name}.narrow", 4 * size, size)
+    )

@@ -1,0 +1,63 @@
+"""How a model is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from .checks import check_choice, check_positive, check_whole
+
+OPTIMISERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("cosine", "cosine-restarts", "plateau", "one-cycle", "constant")
+ATTENTIONS = ("sdpa", "flash", "mem_efficient", "math")
+CLASS_WEIGHTS = ("none", "balanced")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained; everything random follows from `random_seed`."""
+
+    epochs: int = 100
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    optimiser: str = "adamw"
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    minimum_rate: float = 0.01
+    restart_epochs: int = 10
+    restart_multiplier: float = 2.0
+    plateau_factor: float = 0.5
+    plateau_patience: int = 5
+    patience: int = 10
+    settling: float = 0.0
+    gradient_clipping: float = 1.0
+    dropout: float = 0.0
+    validation_size: float = 0.1
+    unifrac_weight: float = 1.0
+    nucleotide_weight: float = 0.0
+    abundance_weight: float = 0.0
+    target_weight: float = 1.0
+    class_weights: str = "none"
+    freeze_encoder: bool = False
+    compile: bool = False
+    gradient_checkpointing: bool = False
+    attention: str = "sdpa"
+    precision: str = "fp32"
+    device: str = "cpu"
+    random_seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            check_whole(name, getattr(self, name), 1, 10**9)
+        check_whole("patience", self.patience, 1, 10**9)
+        check_choice("optimiser", self.optimiser, OPTIMISERS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("attention", self.attention, ATTENTIONS)
+        check_choice("class_weights", self.class_weights, CLASS_WEIGHTS)
+        for name in ("learning_rate", "gradient_clipping"):
+            check_positive(name, getattr(self, name))
+
+    def to_json(self) -> dict:
+        """Return the settings as JSON types only."""
+        return dataclasses.asdict(self)

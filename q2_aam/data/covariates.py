@@ -1,0 +1,115 @@
+"""Covariates: metadata columns that a model reads beside the microbes, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..config import Covariate
+from ..errors import AAMError, counted, examples
+
+MOST_LEVELS = 100
+
+
+def describe_covariates(columns: pd.DataFrame) -> tuple[Covariate, ...]:
+    """Describe metadata columns by what the training samples have in them.
+
+    Parameters
+    ----------
+    columns : pd.DataFrame
+        One row a training sample; numeric columns are float64, categorical ones hold text;
+        blanks are missing values.
+
+    Raises
+    ------
+    AAMError
+        If a column is the same in all samples, or has too many levels to learn from.
+    """
+    return tuple(_describe(column) for _, column in columns.items())
+
+
+def _describe(column: pd.Series) -> Covariate:
+    present = column.dropna()
+    if present.nunique() + (len(present) < len(column)) < 2:
+        value = examples(present.unique()) if len(present) else "blank"
+        raise AAMError(
+            f"The covariate '{column.name}' is {value} in all {len(column):,} training samples: "
+            "nothing can be learned of it. Leave it out of 'covariate_columns'."
+        )
+    if pd.api.types.is_numeric_dtype(column):
+        infinite = present.index[np.isinf(present)]
+        if len(infinite):
+            raise AAMError(
+                f"{counted(len(infinite), 'sample')} have an infinite '{column.name}': "
+                f"{examples(infinite)}. Correct the metadata, or leave the cells blank."
+            )
+        spread = float(present.std(ddof=0)) or 1.0
+        return Covariate(column.name, (), float(present.mean()), spread)
+    levels = sorted(present.unique())
+    if len(levels) > MOST_LEVELS:
+        raise AAMError(
+            f"The covariate '{column.name}' has {len(levels):,} levels, such as "
+            f"{examples(levels)}; at most {MOST_LEVELS} can be learned. If these are numbers, "
+            "correct the cells that are not; else leave the column out of 'covariate_columns'."
+        )
+    return Covariate(column.name, tuple(levels))
+
+
+def encode_covariates(covariates: Sequence[Covariate], columns: pd.DataFrame) -> np.ndarray:
+    """Write covariates as the numbers that a model reads.
+
+    A categorical column becomes one number for each level, 1 where the sample has it; a numeric
+    one becomes its scaled value, 0 where it is missing. One more number is 1 where the value is
+    missing or is a level that the training samples did not have.
+
+    Parameters
+    ----------
+    covariates : sequence of Covariate
+    columns : pd.DataFrame
+        As for `describe_covariates`, of any samples.
+
+    Returns
+    -------
+    ndarray of float32, (samples, inputs)
+
+    Raises
+    ------
+    AAMError
+        If a column is numeric that was categorical in fitting, or the other way round.
+    """
+    parts = [_encode(covariate, columns[covariate.name]) for covariate in covariates]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def unknown_levels(covariates: Sequence[Covariate], columns: pd.DataFrame) -> dict[str, list[str]]:
+    """Find the levels of each categorical column that the training samples did not have."""
+    found = {}
+    for covariate in covariates:
+        if covariate.levels:
+            others = set(columns[covariate.name].dropna()) - set(covariate.levels)
+            if others:
+                found[covariate.name] = sorted(others)
+    return found
+
+
+def _encode(covariate: Covariate, column: pd.Series) -> np.ndarray:
+    numeric = pd.api.types.is_numeric_dtype(column)
+    blank = column.isna().to_numpy()
+    if numeric == bool(covariate.levels) and not blank.all():
+        was, now = ("categorical", "numeric") if numeric else ("numeric", "categorical")
+        raise AAMError(
+            f"The covariate '{covariate.name}' was {was} when the model was fitted, and is {now} "
+            f"here (such as {examples(column.dropna().unique())}). Give the same column as in "
+            "fitting; a '#q2:types' line in the metadata says how a column is to be read."
+        )
+    inputs = np.zeros((len(column), covariate.inputs))
+    if not covariate.levels:
+        values = np.nan_to_num(pd.to_numeric(column).to_numpy(dtype=np.float64))
+        inputs[:, 0] = np.where(blank, 0.0, (values - covariate.mean) / covariate.scale)
+        inputs[:, -1] = blank
+        return inputs
+    position = pd.Index(covariate.levels).get_indexer(column)
+    inputs[np.arange(len(column)), np.where(position < 0, len(covariate.levels), position)] = 1
+    return inputs

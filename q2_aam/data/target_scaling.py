@@ -1,0 +1,100 @@
+"""Numbers to predict: from their units to the scale on which a model learns them, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..config import Covariate, RegressionTarget
+from ..errors import AAMError, counted, examples
+
+_LARGEST_EXPONENT = 700.0  # e^700 is still a finite number
+
+
+def describe_target(
+    name: str,
+    values: np.ndarray,
+    scaling: str,
+    known_asvs: int,
+    covariates: tuple[Covariate, ...] = (),
+    **settings,
+) -> RegressionTarget:
+    """Describe a target by statistics of the training samples.
+
+    Parameters
+    ----------
+    name : str
+        The metadata column.
+    values : ndarray of float64, (samples,)
+        Of the training samples only; not all equal.
+    scaling : str
+        One of `q2_aam.config.SCALINGS`.
+    known_asvs : int
+        ASVs that are to be read by identity.
+    covariates : tuple of Covariate
+    **settings
+        Further fields of `RegressionTarget`.
+
+    Returns
+    -------
+    RegressionTarget
+    """
+    transformed = np.log1p(values) if scaling.startswith("log-") else values
+    location, scale = 0.0, 1.0
+    if scaling.endswith("min-max"):
+        location, scale = float(transformed.min()), float(np.ptp(transformed))
+    elif scaling.endswith("z-score"):
+        location, scale = float(transformed.mean()), float(transformed.std())
+    return RegressionTarget(
+        name,
+        known_asvs,
+        covariates,
+        scaling=scaling,
+        location=location,
+        scale=scale,
+        minimum=float(values.min()),
+        maximum=float(values.max()),
+        mean=float(values.mean()),
+        **settings,
+    )
+
+
+def refuse_negative_logarithms(values, scaling: str, name: str) -> None:
+    """Refuse a scaling by logarithms for a target with negative values.
+
+    Parameters
+    ----------
+    values : pd.Series of float64
+        By sample id.
+    scaling, name : str
+    """
+    negative = values.index[values < 0] if scaling.startswith("log-") else ()
+    if len(negative):
+        raise AAMError(
+            f"{counted(len(negative), 'sample')} of {len(values):,} have a negative '{name}' "
+            f"({examples(negative)}), which the scaling '{scaling}' cannot take. Set "
+            "'target_scaling' to 'min-max' or 'z-score'."
+        )
+
+
+def to_scaled(target: RegressionTarget, values: np.ndarray) -> np.ndarray:
+    """Turn values in their units into what the model learns: float64, same shape."""
+    transformed = np.log1p(values) if target.scaling.startswith("log-") else values
+    return (transformed - target.location) / target.scale
+
+
+def to_units(target: RegressionTarget, scaled: np.ndarray) -> np.ndarray:
+    """Turn what a model says into the target's units: float64, same shape.
+
+    Values are kept within the training samples' range if the target is bounded.
+    """
+    values = np.asarray(scaled, dtype=np.float64) * target.scale + target.location
+    if target.scaling.startswith("log-"):
+        values = np.expm1(np.minimum(values, _LARGEST_EXPONENT))
+    if target.bounded:
+        values = np.clip(values, target.minimum, target.maximum)
+    return values
+
+
+def middle(answers: np.ndarray) -> np.ndarray:
+    """Return the prediction among a model's answers (samples, 1 or 3), still scaled."""
+    return answers[:, answers.shape[1] // 2]

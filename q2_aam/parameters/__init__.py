@@ -1,0 +1,48 @@
+"""Every parameter once: type, default and help; actions pick from here."""
+
+from .architecture import ARCHITECTURE_PARAMETERS
+from .machine import MACHINE_PARAMETERS
+from .parameter import Parameter
+from .samples import SAMPLE_PARAMETERS
+from .target import CLASSIFICATION_PARAMETERS, FITTING_PARAMETERS, REGRESSION_PARAMETERS
+from .training import TRAINING_PARAMETERS
+
+PARAMETERS: dict[str, Parameter] = {
+    **SAMPLE_PARAMETERS,
+    **FITTING_PARAMETERS,
+    **REGRESSION_PARAMETERS,
+    **CLASSIFICATION_PARAMETERS,
+    **TRAINING_PARAMETERS,
+    **ARCHITECTURE_PARAMETERS,
+    **MACHINE_PARAMETERS,
+}
+
+# in the order in which an action shows them
+ARCHITECTURE = tuple(ARCHITECTURE_PARAMETERS)
+TRAINING = tuple(TRAINING_PARAMETERS)
+MACHINE = tuple(MACHINE_PARAMETERS)
+_FITTING = ("missing_samples", *FITTING_PARAMETERS)
+PRETRAINING_SETTINGS = ("missing_samples", *TRAINING, *ARCHITECTURE, *MACHINE)
+REGRESSION_SETTINGS = (*_FITTING, *REGRESSION_PARAMETERS, *TRAINING, *ARCHITECTURE, *MACHINE)
+CLASSIFICATION_SETTINGS = (
+    *_FITTING, *CLASSIFICATION_PARAMETERS, *TRAINING, *ARCHITECTURE, *MACHINE,
+)  # fmt: skip
+
+DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
+PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
+FITTING_DEFAULT = DEFAULT | {
+    "learning_rate": 3e-3,
+    "epochs": 30,
+    "settling": 0.5,
+    "validation_size": 0.2,
+}
+
+
+def types_of(*names: str) -> dict:
+    """Return the QIIME 2 types of some parameters, for registration."""
+    return {name: PARAMETERS[name].type for name in names}
+
+
+def help_of(*names: str) -> dict[str, str]:
+    """Return the help of some parameters, for registration."""
+    return {name: PARAMETERS[name].help for name in names}

@@ -1,0 +1,66 @@
+"""Parameters of what is predicted, and from what."""
+
+from qiime2.plugin import Bool, Choices, Float, List, Range, Str
+
+from ..config import CLASS_WEIGHTS, FUSIONS, SCALINGS, TARGET_LOSSES, RegressionTarget
+from .parameter import Parameter
+
+_REGRESSION = RegressionTarget("", 1)
+
+FITTING_PARAMETERS = {
+    "freeze_encoder": Parameter(
+        Bool,
+        True,
+        "If an encoder is given: keep what it learned of ASVs, and train the rest only. This is "
+        "several times faster, mostly as accurate, and keeps its distances valid.",
+    ),
+    "covariate_columns": Parameter(
+        List[Str],
+        None,
+        "Columns of 'covariates' that the model reads beside the microbes, such as sex or "
+        "sequencing run. Categorical and numeric columns both work; blank cells count as missing.",
+    ),
+    "covariate_fusion": Parameter(
+        Str % Choices(*FUSIONS),
+        FUSIONS[0],
+        "How covariates join what was read of the microbes: 'concatenate' adds their effect, "
+        "'gate' lets them strengthen or weaken what the microbes say.",
+    ),
+}
+REGRESSION_PARAMETERS = {
+    "target_scaling": Parameter(
+        Str % Choices(*SCALINGS),
+        _REGRESSION.scaling,
+        "How the target is scaled while training, from the training samples only: 'min-max' to "
+        "[0, 1], 'z-score' to variance 1, 'log-min-max' and 'log-z-score' take log(1 + value) "
+        "first, which suits values that span powers of ten. Predictions are always in the original "
+        "units.",
+    ),
+    "target_loss": Parameter(
+        Str % Choices(*TARGET_LOSSES),
+        _REGRESSION.loss,
+        "What training makes small: 'huber' and 'mae' bear outliers, 'mse' fits the mean, "
+        "'quantile' fits the median and a range around it, so that intervals are wider where "
+        "samples are harder to predict.",
+    ),
+    "quantile_range": Parameter(
+        Float % Range(0.1, 0.99, inclusive_end=True),
+        _REGRESSION.quantile_range,
+        "With the loss 'quantile': share of true values that the learned range is to hold. Raise "
+        "it for wider ranges.",
+    ),
+    "bound_predictions": Parameter(
+        Bool,
+        _REGRESSION.bounded,
+        "Keep predictions and intervals within the range of the training samples' values. Turn it "
+        "on for values that cannot lie outside, such as an age or a share.",
+    ),
+}
+CLASSIFICATION_PARAMETERS = {
+    "class_weights": Parameter(
+        Str % Choices(*CLASS_WEIGHTS),
+        CLASS_WEIGHTS[0],
+        "'balanced' lets every class count alike, whatever its number of samples: rare classes are "
+        "found more often, common ones missed more often. 'none' lets every sample count alike.",
+    ),
+}

@@ -1,0 +1,111 @@
+"""What a target is learned by: its loss, its right answers, and the scores that people read."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import ClassificationTarget, RegressionTarget, Target
+from ..data.target_scaling import middle, to_units
+from ..model import losses
+
+_LEAST_PROBABILITY = 1e-6
+_NARROWEST = 1e-3  # scaled distance of a quantile from the median at the start
+
+
+class RegressionObjective:
+    """Learn a scaled number.
+
+    Parameters
+    ----------
+    target : RegressionTarget
+    """
+
+    dtype = np.float32
+
+    def __init__(self, target: RegressionTarget):
+        self.target = target
+
+    def loss(self, raw: Tensor, actual: Tensor, weights: Tensor) -> Tensor:
+        """Mean loss of what the attention reader says, (B, O), of scaled numbers, (B,)."""
+        del weights  # every number counts alike
+        return losses.regression_loss(raw, actual, self.target.loss, self.target.quantile_range)
+
+    def right_answers(self, targets: np.ndarray) -> np.ndarray:
+        """Return the answers that would be right: (samples, 1) float64."""
+        return targets[:, None].astype(np.float64)
+
+    def start(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return what the attention reader should say before it has learned anything, (O,)."""
+        del weights
+        if self.target.outputs == 1:
+            return np.array([targets.mean()])
+        low = (1 - self.target.quantile_range) / 2
+        lower, median, upper = np.quantile(targets, [low, 0.5, 1 - low])
+        below, above = max(median - lower, _NARROWEST), max(upper - median, _NARROWEST)
+        return np.array([np.log(np.expm1(below)), median, np.log(np.expm1(above))])
+
+    def scores(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Score answers, (samples, O), in the target's units."""
+        error = to_units(self.target, middle(answers)) - to_units(self.target, targets)
+        return {"mean_absolute_error": float(np.abs(error).mean())}
+
+    def loss_of_answers(
+        self, answers: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> float:
+        """Return the loss of the whole head's answers, (samples, O)."""
+        said, actual = torch.from_numpy(answers), torch.from_numpy(targets.astype(np.float64))
+        if self.target.outputs == 3:
+            return float(losses.pinball_loss(said, actual, self.target.quantile_range))
+        return float(self.loss(said, actual, torch.from_numpy(weights)))
+
+
+class ClassificationObjective:
+    """Learn the probability of each class.
+
+    Parameters
+    ----------
+    target : ClassificationTarget
+    """
+
+    dtype = np.int64
+
+    def __init__(self, target: ClassificationTarget):
+        self.target = target
+
+    def loss(self, raw: Tensor, actual: Tensor, weights: Tensor) -> Tensor:
+        """Mean cross-entropy of logits, (B, C), with the samples' weights, (B,)."""
+        return losses.classification_loss(raw, actual, weights)
+
+    def right_answers(self, targets: np.ndarray) -> np.ndarray:
+        """Return 1 for the right class and 0 for the others: (samples, C) float64."""
+        return np.eye(len(self.target.classes))[targets]
+
+    def start(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the log of each class's weight among the samples, (C,)."""
+        share = np.bincount(targets, weights, len(self.target.classes)) / weights.sum()
+        return np.log(np.maximum(share, _LEAST_PROBABILITY))
+
+    def scores(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Score probabilities, (samples, C), by the classes that they favour."""
+        right = answers.argmax(axis=1) == targets
+        recalls = [right[targets == one].mean() for one in np.unique(targets)]
+        return {"accuracy": float(right.mean()), "balanced_accuracy": float(np.mean(recalls))}
+
+    def loss_of_answers(
+        self, answers: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> float:
+        """Return the cross-entropy of the whole head's probabilities, (samples, C)."""
+        right = answers[np.arange(len(targets)), targets].clip(_LEAST_PROBABILITY)
+        return float(-(weights * np.log(right)).sum() / weights.sum())
+
+
+Objective = RegressionObjective | ClassificationObjective
+
+
+def objective_of(target: Target) -> Objective:
+    """Choose how a target is learned."""
+    if isinstance(target, ClassificationTarget):
+        return ClassificationObjective(target)
+    return RegressionObjective(target)
