@@ -138,6 +138,7 @@ class TrainingConfig:
 
     epochs: int = 100
     batch_size: int = 32
+    gradient_accumulation: int = 1
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     optimiser: str = "adamw"
@@ -166,7 +167,7 @@ class TrainingConfig:
     random_seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "gradient_accumulation"):
             _check_whole(name, getattr(self, name), 1, 10**9)
         _check_whole("patience", self.patience, 1, 10**9)
         _check_choice("optimiser", self.optimiser, OPTIMISERS)

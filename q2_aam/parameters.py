@@ -121,6 +121,12 @@ PARAMETERS = {
         _TRAINING.batch_size,
         "Samples in a training step. Larger batches need more memory and compare more pairs.",
     ),
+    "gradient_accumulation": _count(
+        _TRAINING.gradient_accumulation,
+        "Pieces of 'batch_size' samples that make up one training step, all of whose pairs are "
+        "compared. Raise it for large steps on little memory: activations are kept for one piece "
+        "at a time, and computing the others again makes training about a third slower.",
+    ),
     "learning_rate": Parameter(
         Float % Range(1e-6, 1.0, inclusive_end=True),
         _TRAINING.learning_rate,
@@ -256,6 +262,7 @@ TRAINING = (
     "patience",
     "settling",
     "batch_size",
+    "gradient_accumulation",
     "learning_rate",
     "optimiser",
     "schedule",

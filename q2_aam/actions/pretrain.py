@@ -31,6 +31,7 @@ def pretrain(
     patience: int = DEFAULT["patience"],
     settling: float = DEFAULT["settling"],
     batch_size: int = DEFAULT["batch_size"],
+    gradient_accumulation: int = DEFAULT["gradient_accumulation"],
     learning_rate: float = DEFAULT["learning_rate"],
     optimiser: str = DEFAULT["optimiser"],
     schedule: str = DEFAULT["schedule"],

@@ -145,9 +145,8 @@ class Trainer:
         """Train and validate one epoch, and return its row of the history."""
         started = time.perf_counter()
         epoch = len(progress.history)
-        order = epoch_order(
-            self.task.training, self.config.batch_size, self.config.random_seed, epoch
-        )
+        size = self.config.batch_size * self.config.gradient_accumulation
+        order = epoch_order(self.task.training, size, self.config.random_seed, epoch)
         row = self._train(epoch, order, [self._score(past) for past in progress.history])
         trained = time.perf_counter() - started
         row["samples_per_second"] = sum(len(samples) for _, samples in order) / trained
@@ -193,8 +192,9 @@ class Trainer:
         """Update the weights once; return the losses and the norm of the gradient."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+        pieces = self.config.gradient_accumulation
         with self.accelerator.autocast():
-            found = batch_losses(self.network, self.task, study, samples, self.embedded)
+            found = batch_losses(self.network, self.task, study, samples, self.embedded, pieces)
         self.accelerator.backward(found["loss"])
         norm = self.accelerator.clip_grad_norm_(self._weights(), self.config.gradient_clipping)
         self.optimiser.step()
