@@ -17,6 +17,7 @@ DISTANCE_STATES = ("untrained", "trained", "stale")
 OPTIMISERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "cosine-restarts", "plateau", "one-cycle", "constant")
 ATTENTIONS = ("sdpa", "flash", "mem_efficient", "math")
+AUTO = "auto"  # of a value that is chosen when training starts
 SCALINGS = ("none", "min-max", "z-score")
 
 # Upper limits: a model file from a stranger must not be able to ask for all the memory there is.
@@ -137,7 +138,7 @@ class TrainingConfig:
     """How a model is trained; everything random follows from `random_seed`."""
 
     epochs: int = 100
-    batch_size: int = 32
+    batch_size: int | str = 32
     gradient_accumulation: int = 1
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
@@ -167,7 +168,8 @@ class TrainingConfig:
     random_seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "gradient_accumulation"):
+        names = ("epochs", "gradient_accumulation")
+        for name in names if self.batch_size == AUTO else (*names, "batch_size"):
             _check_whole(name, getattr(self, name), 1, 10**9)
         _check_whole("patience", self.patience, 1, 10**9)
         _check_choice("optimiser", self.optimiser, OPTIMISERS)

@@ -6,6 +6,7 @@ from qiime2.plugin import Bool, Choices, Float, Int, Range, Str
 
 from .config import (
     ATTENTIONS,
+    AUTO,
     DISTANCE_FORMS,
     LIMITS,
     OPTIMISERS,
@@ -117,9 +118,12 @@ PARAMETERS = {
         "Share of 'epochs' at the start of which no epoch is kept. While the learning rate is "
         "high, an epoch can be best on few validation samples by luck.",
     ),
-    "batch_size": _count(
+    "batch_size": Parameter(
+        Int % Range(1, None) | Str % Choices(AUTO),
         _TRAINING.batch_size,
-        "Samples in a training step. Larger batches need more memory and compare more pairs.",
+        "Samples in a training step. Larger batches need more memory and compare more pairs, but "
+        "leave fewer steps. 'auto' aims at ten steps an epoch and halves the batch until it fits "
+        "into memory.",
     ),
     "gradient_accumulation": _count(
         _TRAINING.gradient_accumulation,

@@ -30,7 +30,7 @@ def pretrain(
     epochs: int = DEFAULT["epochs"],
     patience: int = DEFAULT["patience"],
     settling: float = DEFAULT["settling"],
-    batch_size: int = DEFAULT["batch_size"],
+    batch_size: int | str = DEFAULT["batch_size"],
     gradient_accumulation: int = DEFAULT["gradient_accumulation"],
     learning_rate: float = DEFAULT["learning_rate"],
     optimiser: str = DEFAULT["optimiser"],

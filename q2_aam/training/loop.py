@@ -16,6 +16,7 @@ from ..data.batches import epoch_order
 from ..errors import AAMError, examples
 from ..inference import embed_asvs
 from ..model.network import Network
+from .batch_size import settle_batch_size
 from .checkpoint import load_checkpoint, save_checkpoint
 from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
@@ -66,6 +67,7 @@ class Trainer:
         network.set_checkpointing(config.gradient_checkpointing)
         if config.compile:
             compile_encoder(network, journal.say)
+        self.config = settle_batch_size(network, task, config, accelerator.autocast, journal)
         self.optimiser = accelerator.prepare(build_optimiser(network, config))
 
     def run(self) -> tuple[Progress, str]:
