@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from ..config import TrainingConfig
+from ..config import AUTO, TrainingConfig
 from ..data.batches import epoch_order
 from ..errors import AAMError, examples
 from ..inference import embed_asvs
@@ -21,6 +21,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
 from .optimiser import build_optimiser
+from .out_of_memory import EpochStart, is_out_of_memory, smaller_pieces, what_to_lower
 from .progress import Progress
 from .randomness import seed_step
 from .ridge import solve_ridge_reader, weigh_readers
@@ -63,6 +64,7 @@ class Trainer:
         self.accelerator = accelerator
         self.journal = journal
         self.embedded: Tensor | None = None
+        self.automatic = config.batch_size == AUTO
         network.set_dropout(config.dropout)
         network.set_checkpointing(config.gradient_checkpointing)
         if config.compile:
@@ -99,7 +101,7 @@ class Trainer:
         if self.config.freeze_encoder and not reason:
             self.embedded = self._embed_once()
         while not reason:
-            self._keep_best(progress, self._epoch(progress))
+            self._keep_best(progress, self._epoch_within_memory(progress))
             reason = self._reason_to_stop(progress)
             state = (self.network, self.optimiser, scaler, progress, reason)
             folder.replace(lambda path, state=state: save_checkpoint(path, *state))
@@ -143,6 +145,29 @@ class Trainer:
         monitored = self.task.monitored
         return row.get(f"validation_{monitored}", row[f"train_{monitored}"])
 
+    def _epoch_within_memory(self, progress: Progress) -> dict[str, float]:
+        """Train an epoch; where the batch size is ours, in smaller pieces if memory runs out."""
+        start = None
+        if self.automatic:
+            start = EpochStart(self.network, self.optimiser, self.accelerator.scaler)
+        while True:
+            try:
+                return self._epoch(progress)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # only here, when the failed step's tensors are no longer held by its traceback
+            if start is None or self.config.batch_size == 1:
+                autocast = self.accelerator.autocast
+                raise what_to_lower(self.network, self.task, self.config, autocast)
+            start.restore()
+            self.config = smaller_pieces(self.config)
+            self.journal.say(
+                "Memory ran out: the epoch starts again with a batch_size of "
+                f"{self.config.batch_size} and a gradient_accumulation of "
+                f"{self.config.gradient_accumulation}, which is the same step in smaller pieces."
+            )
+
     def _epoch(self, progress: Progress) -> dict[str, float]:
         """Train and validate one epoch, and return its row of the history."""
         started = time.perf_counter()
@@ -171,11 +196,15 @@ class Trainer:
         self.network.train()
         watched: list[tuple[int, np.ndarray, Tensor]] = []
         sums: dict[str, Tensor] = {}
+        skipped: list[int] = []
         for step, (study, samples) in enumerate(order):
             seed_step(self.config.random_seed, epoch, step)
             position = epoch * len(order) + step
             rate = learning_rate_at(position, len(order), self.config, scores)
             found = self._step(study, samples, rate)
+            if self.optimiser.step_was_skipped:  # normal in fp16, which lowers its loss scale then
+                found["gradient_norm"] = torch.zeros_like(found["gradient_norm"])
+                skipped.append(len(samples))
             for name, value in found.items():
                 sums[name] = sums.get(name, 0) + value * len(samples)
             seen = torch.stack([found["loss"], found["gradient_norm"]])
@@ -185,10 +214,11 @@ class Trainer:
                 watched.clear()
             self.journal.on_step(step + 1, len(order))
         number = sum(len(samples) for _, samples in order)
-        means = {name: float(value) / number for name, value in sums.items()}
-        row = {"epoch": epoch + 1, "learning_rate": rate}
-        row["gradient_norm"] = means.pop("gradient_norm")
-        return row | {f"train_{name}": value for name, value in means.items()}
+        norm = float(sums.pop("gradient_norm")) / max(1, number - sum(skipped))
+        row = {"epoch": epoch + 1, "learning_rate": rate, "gradient_norm": norm}
+        if self.accelerator.scaler is not None:
+            row["skipped_steps"] = len(skipped)
+        return row | {f"train_{name}": float(value) / number for name, value in sums.items()}
 
     def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
         """Update the weights once; return the losses and the norm of the gradient."""

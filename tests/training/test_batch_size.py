@@ -53,22 +53,33 @@ def pretrain(aam, study, **options):
     return model_of(found.encoder)[1], setting, history
 
 
+@pytest.fixture
+def run_folders(tmp_path, monkeypatch):
+    """Give each run a folder of its own: a run of equal settings would use the other's result."""
+
+    def use(name):
+        monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / name))
+
+    return use
+
+
 def assert_equal(left, right):
     for name in left:
         assert np.array_equal(left[name], right[name]), name
 
 
-def test_auto_equals_the_number_given_by_hand(aam, study, capfd):
+def test_auto_equals_the_number_given_by_hand(aam, study, run_folders, capfd):
     weights, setting, history = pretrain(aam, study, batch_size="auto")
     assert (setting.value, setting.chosen_by) == (8, "automatic")
     assert f"batch_size: 8 ({setting.why})" in capfd.readouterr().out
+    run_folders("other")
     other, setting, history_of_other = pretrain(aam, study, batch_size=8)
     assert (setting.value, setting.chosen_by) == (8, "user")
     assert_equal(weights, other)
     assert history.equals(history_of_other)
 
 
-def test_auto_halves_where_memory_is_small_and_says_so(aam, study, monkeypatch):
+def test_auto_halves_where_memory_is_small_and_says_so(aam, study, run_folders, monkeypatch):
     needed = []
 
     def measured(*arguments, **named):
@@ -81,6 +92,7 @@ def test_auto_halves_where_memory_is_small_and_says_so(aam, study, monkeypatch):
     weights, setting, _ = pretrain(aam, study, batch_size="auto", epochs=1)
     assert setting.value in (1, 2, 4)
     assert "does not fit into" in setting.why
+    run_folders("other")
     assert_equal(weights, pretrain(aam, study, batch_size=setting.value, epochs=1)[0])
 
 
