@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..config import AUTO, TrainingConfig
 from ..data.batches import epoch_order
+from ..data.study import held_asvs
 from ..errors import AAMError, examples
 from ..inference import embed_asvs
 from ..model.network import Network
@@ -99,7 +100,7 @@ class Trainer:
         progress, reason = saved or (Progress(), "")
         self.journal.begin(self.task, folder.path, len(progress.history), bool(reason))
         if self.config.freeze_encoder and not reason:
-            self.embedded = self._embed_once()
+            self.embedded = self._embed(np.arange(len(self.task.studies.asvs)))
         while not reason:
             self._keep_best(progress, self._epoch_within_memory(progress))
             reason = self._reason_to_stop(progress)
@@ -112,10 +113,14 @@ class Trainer:
         self.network.eval()
         return progress, reason
 
-    def _embed_once(self) -> Tensor:
+    @torch.no_grad()
+    def _embed(self, chosen: np.ndarray) -> Tensor:
+        """Embed some ASVs: (asvs, D), with zeros for the others."""
         self.network.eval()
         asvs = self.task.studies.asvs
-        return embed_asvs(self.network, asvs, np.arange(len(asvs)))
+        found = embed_asvs(self.network, asvs, chosen)
+        rows = torch.from_numpy(chosen).to(found.device)
+        return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
 
     def _reason_to_stop(self, progress: Progress) -> str:
         trained, patience = len(progress.history), self.config.patience
@@ -177,17 +182,27 @@ class Trainer:
         row = self._train(epoch, order, [self._score(past) for past in progress.history])
         trained = time.perf_counter() - started
         row["samples_per_second"] = sum(len(samples) for _, samples in order) / trained
-        validated = any(len(samples) for samples in self.task.validation)
-        if "target" in self.task.weights:
-            if not self.config.freeze_encoder:  # else the branches are as they were
-                (training,) = self.task.training
-                solve_ridge_reader(self.network, self.task, training, self.config.random_seed)
-            if validated:
-                weigh_readers(self.network, self.task, self.embedded)
-        if validated:
-            scores = validate(self.network, self.task, self.config.random_seed, self.embedded)
-            row |= {f"validation_{name}": value for name, value in scores.items()}
+        row |= self._finish_epoch()
         return row | {"seconds": time.perf_counter() - started}
+
+    def _finish_epoch(self) -> dict[str, float]:
+        """Solve and weigh the readers of the target, and score the validation samples."""
+        task, seed, embedded = self.task, self.config.random_seed, self.embedded
+        target = "target" in task.weights
+        validated = any(len(samples) for samples in task.validation)
+        if not (target or validated):
+            return {}
+        if embedded is None:  # once for all that follows
+            parts = (task.validation, task.training)[: 1 + target]
+            embedded = self._embed(held_asvs(task.studies, *parts))
+        if target:
+            if not self.config.freeze_encoder:  # else the branches are as they were
+                (training,) = task.training
+                solve_ridge_reader(self.network, task, training, seed, embedded)
+            if validated:
+                weigh_readers(self.network, task, embedded)
+        scores = validate(self.network, task, seed, embedded) if validated else {}
+        return {f"validation_{name}": value for name, value in scores.items()}
 
     def _train(
         self, epoch: int, order: list[tuple[int, np.ndarray]], scores: list[float]
