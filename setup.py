@@ -35,6 +35,7 @@ setup(
     install_requires=[
         "torch>=2.3",
         "accelerate",
+        "psutil",
         "safetensors",
         "tensorboard",
         "tqdm",

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ..config import TrainingConfig
+from ..config import AUTO, TrainingConfig
 from ..errors import AAMError
 from ..storage.model import write_model
 from ..storage.training_log import write_training_log
@@ -31,6 +31,8 @@ def start_run(journal, training: dict, defaults: dict, hardware: tuple[str, str,
 
     device, precision, threads = hardware
     for name, value in training.items():
+        if value == AUTO:  # chosen, and told, when everything is known
+            continue
         journal.chose(name, value, "default" if defaults[name] == value else "user")
     chosen_device, why_device = choose_device(device)
     chosen_precision, why_precision = choose_precision(precision, chosen_device)

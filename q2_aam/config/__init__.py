@@ -19,10 +19,11 @@ from .target import (
     Target,
 )
 from .tensors import KNOWN_ASVS, RANDOM_FEATURES, VOCABULARY, dtype_of, expected_tensors
-from .training import ATTENTIONS, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
+from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
 
 __all__ = [
     "ATTENTIONS",
+    "AUTO",
     "CLASSIFICATION",
     "CLASS_WEIGHTS",
     "DISTANCE_FORMS",

@@ -9,6 +9,7 @@ from .checks import check_choice, check_positive, check_whole
 
 OPTIMISERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "cosine-restarts", "plateau", "one-cycle", "constant")
+AUTO = "auto"  # of a value that is chosen when training starts
 ATTENTIONS = ("sdpa", "flash", "mem_efficient", "math")
 CLASS_WEIGHTS = ("none", "balanced")
 
@@ -18,7 +19,8 @@ class TrainingConfig:
     """How a model is trained; everything random follows from `random_seed`."""
 
     epochs: int = 100
-    batch_size: int = 32
+    batch_size: int | str = 32
+    gradient_accumulation: int = 1
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     optimiser: str = "adamw"
@@ -48,7 +50,8 @@ class TrainingConfig:
     random_seed: int = 0
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size"):
+        names = ("epochs", "gradient_accumulation")
+        for name in names if self.batch_size == AUTO else (*names, "batch_size"):
             check_whole(name, getattr(self, name), 1, 10**9)
         check_whole("patience", self.patience, 1, 10**9)
         check_choice("optimiser", self.optimiser, OPTIMISERS)

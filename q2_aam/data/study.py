@@ -113,6 +113,23 @@ def build_studies(
     return Studies(asvs, tuple(studies), None, cut_samples, cut_share)
 
 
+def held_asvs(studies: Studies, *parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sorted positions of the ASVs that some samples hold.
+
+    Parameters
+    ----------
+    studies : Studies
+    *parts : sequence of ndarray of int64
+        Each gives positions of samples for every study.
+    """
+    held = [
+        study.abundances[samples].indices
+        for part in parts
+        for study, samples in zip(studies.studies, part, strict=True)
+    ]
+    return np.unique(np.concatenate(held)).astype(np.int64)
+
+
 def relative(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     """Divide each row by its sum."""
     totals = np.asarray(counts.sum(axis=1)).ravel()

@@ -2,7 +2,7 @@
 
 from qiime2.plugin import Bool, Choices, Float, Int, Range, Str
 
-from ..config import ATTENTIONS, OPTIMISERS, SCHEDULES, TrainingConfig
+from ..config import ATTENTIONS, AUTO, OPTIMISERS, SCHEDULES, TrainingConfig
 from .parameter import Parameter, count, share, weight
 
 _TRAINING = TrainingConfig()
@@ -21,9 +21,18 @@ TRAINING_PARAMETERS = {
         "Share of 'epochs' at the start of which no epoch is kept. While the learning rate is "
         "high, an epoch can be best on few validation samples by luck.",
     ),
-    "batch_size": count(
+    "batch_size": Parameter(
+        Int % Range(1, None) | Str % Choices(AUTO),
         _TRAINING.batch_size,
-        "Samples in a training step. Larger batches need more memory and compare more pairs.",
+        "Samples in a training step. Larger batches need more memory and compare more pairs, but "
+        "leave fewer steps. 'auto' aims at ten steps an epoch and halves the batch until it fits "
+        "into memory.",
+    ),
+    "gradient_accumulation": count(
+        _TRAINING.gradient_accumulation,
+        "Pieces of 'batch_size' samples that make up one training step, all of whose pairs are "
+        "compared. Raise it for large steps on little memory: activations are kept for one piece "
+        "at a time, and computing the others again makes training about a third slower.",
     ),
     "learning_rate": Parameter(
         Float % Range(1e-6, 1.0, inclusive_end=True),

@@ -16,11 +16,14 @@ from tqdm import tqdm
 from .. import __version__
 from ..config import ClassificationTarget, Target
 from ..data.study import Studies
-from ..errors import examples
+from ..errors import counted, examples
 from ..model.network import Network
 from ..storage.training_log import Setting, TrainingLog
 from .progress import Progress
 from .steps import Task
+
+SHOWN = ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss")
+SHOWN += ("mean_absolute_error",)
 
 
 class Journal:
@@ -112,7 +115,7 @@ class Journal:
         """Print one line for an epoch."""
         row = progress.history[-1]
         parts = [f"epoch {row['epoch']}/{self.epochs}"]
-        for name in ("unifrac_loss", "nucleotide_loss", "target_loss", "mean_absolute_error"):
+        for name in SHOWN:
             values = [row.get(f"{part}_{name}") for part in ("train", "validation")]
             shown = " / ".join(f"{value:.4g}" for value in values if value is not None)
             if shown:
@@ -120,6 +123,8 @@ class Journal:
         seconds = np.mean([row["seconds"] for row in progress.history])
         left = seconds * (self.epochs - row["epoch"])
         parts.append(f"learning rate {row['learning_rate']:.2g}")
+        if row.get("skipped_steps"):
+            parts.append(f"{counted(row['skipped_steps'], 'step')} skipped (normal in fp16)")
         parts.append(f"at most {left / 60:.1f} min left")
         kept = " (best so far)" if progress.best_epoch == row["epoch"] else ""
         self.say("  ".join(parts) + kept)

@@ -11,15 +11,18 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from ..config import TrainingConfig
+from ..config import AUTO, TrainingConfig
 from ..data.batches import epoch_order
+from ..data.study import held_asvs
 from ..errors import AAMError, examples
 from ..inference import embed_asvs
 from ..model.network import Network
+from .batch_size import settle_batch_size
 from .checkpoint import load_checkpoint, save_checkpoint
 from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
 from .optimiser import build_optimiser
+from .out_of_memory import EpochStart, is_out_of_memory, smaller_pieces, what_to_lower
 from .progress import Progress
 from .randomness import seed_step
 from .ridge import solve_ridge_reader, weigh_readers
@@ -62,10 +65,12 @@ class Trainer:
         self.accelerator = accelerator
         self.journal = journal
         self.embedded: Tensor | None = None
+        self.automatic = config.batch_size == AUTO
         network.set_dropout(config.dropout)
         network.set_checkpointing(config.gradient_checkpointing)
         if config.compile:
             compile_encoder(network, journal.say)
+        self.config = settle_batch_size(network, task, config, accelerator.autocast, journal)
         self.optimiser = accelerator.prepare(build_optimiser(network, config))
 
     def run(self) -> tuple[Progress, str]:
@@ -95,9 +100,9 @@ class Trainer:
         progress, reason = saved or (Progress(), "")
         self.journal.begin(self.task, folder.path, len(progress.history), bool(reason))
         if self.config.freeze_encoder and not reason:
-            self.embedded = self._embed_once()
+            self.embedded = self._embed(np.arange(len(self.task.studies.asvs)))
         while not reason:
-            self._keep_best(progress, self._epoch(progress))
+            self._keep_best(progress, self._epoch_within_memory(progress))
             reason = self._reason_to_stop(progress)
             state = (self.network, self.optimiser, scaler, progress, reason)
             folder.replace(lambda path, state=state: save_checkpoint(path, *state))
@@ -108,10 +113,14 @@ class Trainer:
         self.network.eval()
         return progress, reason
 
-    def _embed_once(self) -> Tensor:
+    @torch.no_grad()
+    def _embed(self, chosen: np.ndarray) -> Tensor:
+        """Embed some ASVs: (asvs, D), with zeros for the others."""
         self.network.eval()
         asvs = self.task.studies.asvs
-        return embed_asvs(self.network, asvs, np.arange(len(asvs)))
+        found = embed_asvs(self.network, asvs, chosen)
+        rows = torch.from_numpy(chosen).to(found.device)
+        return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
 
     def _reason_to_stop(self, progress: Progress) -> str:
         trained, patience = len(progress.history), self.config.patience
@@ -141,27 +150,59 @@ class Trainer:
         monitored = self.task.monitored
         return row.get(f"validation_{monitored}", row[f"train_{monitored}"])
 
+    def _epoch_within_memory(self, progress: Progress) -> dict[str, float]:
+        """Train an epoch; where the batch size is ours, in smaller pieces if memory runs out."""
+        start = None
+        if self.automatic:
+            start = EpochStart(self.network, self.optimiser, self.accelerator.scaler)
+        while True:
+            try:
+                return self._epoch(progress)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # only here, when the failed step's tensors are no longer held by its traceback
+            if start is None or self.config.batch_size == 1:
+                autocast = self.accelerator.autocast
+                raise what_to_lower(self.network, self.task, self.config, autocast)
+            start.restore()
+            self.config = smaller_pieces(self.config)
+            self.journal.say(
+                "Memory ran out: the epoch starts again with a batch_size of "
+                f"{self.config.batch_size} and a gradient_accumulation of "
+                f"{self.config.gradient_accumulation}, which is the same step in smaller pieces."
+            )
+
     def _epoch(self, progress: Progress) -> dict[str, float]:
         """Train and validate one epoch, and return its row of the history."""
         started = time.perf_counter()
         epoch = len(progress.history)
-        order = epoch_order(
-            self.task.training, self.config.batch_size, self.config.random_seed, epoch
-        )
+        size = self.config.batch_size * self.config.gradient_accumulation
+        order = epoch_order(self.task.training, size, self.config.random_seed, epoch)
         row = self._train(epoch, order, [self._score(past) for past in progress.history])
         trained = time.perf_counter() - started
         row["samples_per_second"] = sum(len(samples) for _, samples in order) / trained
-        validated = any(len(samples) for samples in self.task.validation)
-        if "target" in self.task.weights:
-            if not self.config.freeze_encoder:  # else the branches are as they were
-                (training,) = self.task.training
-                solve_ridge_reader(self.network, self.task, training, self.config.random_seed)
-            if validated:
-                weigh_readers(self.network, self.task, self.embedded)
-        if validated:
-            scores = validate(self.network, self.task, self.config.random_seed, self.embedded)
-            row |= {f"validation_{name}": value for name, value in scores.items()}
+        row |= self._finish_epoch()
         return row | {"seconds": time.perf_counter() - started}
+
+    def _finish_epoch(self) -> dict[str, float]:
+        """Solve and weigh the readers of the target, and score the validation samples."""
+        task, seed, embedded = self.task, self.config.random_seed, self.embedded
+        target = "target" in task.weights
+        validated = any(len(samples) for samples in task.validation)
+        if not (target or validated):
+            return {}
+        if embedded is None:  # once for all that follows
+            parts = (task.validation, task.training)[: 1 + target]
+            embedded = self._embed(held_asvs(task.studies, *parts))
+        if target:
+            if not self.config.freeze_encoder:  # else the branches are as they were
+                (training,) = task.training
+                solve_ridge_reader(self.network, task, training, seed, embedded)
+            if validated:
+                weigh_readers(self.network, task, embedded)
+        scores = validate(self.network, task, seed, embedded) if validated else {}
+        return {f"validation_{name}": value for name, value in scores.items()}
 
     def _train(
         self, epoch: int, order: list[tuple[int, np.ndarray]], scores: list[float]
@@ -170,11 +211,15 @@ class Trainer:
         self.network.train()
         watched: list[tuple[int, np.ndarray, Tensor]] = []
         sums: dict[str, Tensor] = {}
+        skipped: list[int] = []
         for step, (study, samples) in enumerate(order):
             seed_step(self.config.random_seed, epoch, step)
             position = epoch * len(order) + step
             rate = learning_rate_at(position, len(order), self.config, scores)
             found = self._step(study, samples, rate)
+            if self.optimiser.step_was_skipped:  # normal in fp16, which lowers its loss scale then
+                found["gradient_norm"] = torch.zeros_like(found["gradient_norm"])
+                skipped.append(len(samples))
             for name, value in found.items():
                 sums[name] = sums.get(name, 0) + value * len(samples)
             seen = torch.stack([found["loss"], found["gradient_norm"]])
@@ -184,17 +229,19 @@ class Trainer:
                 watched.clear()
             self.journal.on_step(step + 1, len(order))
         number = sum(len(samples) for _, samples in order)
-        means = {name: float(value) / number for name, value in sums.items()}
-        row = {"epoch": epoch + 1, "learning_rate": rate}
-        row["gradient_norm"] = means.pop("gradient_norm")
-        return row | {f"train_{name}": value for name, value in means.items()}
+        norm = float(sums.pop("gradient_norm")) / max(1, number - sum(skipped))
+        row = {"epoch": epoch + 1, "learning_rate": rate, "gradient_norm": norm}
+        if self.accelerator.scaler is not None:
+            row["skipped_steps"] = len(skipped)
+        return row | {f"train_{name}": float(value) / number for name, value in sums.items()}
 
     def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
         """Update the weights once; return the losses and the norm of the gradient."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+        pieces = self.config.gradient_accumulation
         with self.accelerator.autocast():
-            found = batch_losses(self.network, self.task, study, samples, self.embedded)
+            found = batch_losses(self.network, self.task, study, samples, self.embedded, pieces)
         self.accelerator.backward(found["loss"])
         norm = self.accelerator.clip_grad_norm_(self._weights(), self.config.gradient_clipping)
         self.optimiser.step()

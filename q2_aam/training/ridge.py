@@ -48,13 +48,19 @@ def weigh_readers(network: Network, task: Task, embedded: torch.Tensor | None) -
 
 
 @torch.no_grad()
-def solve_ridge_reader(network: Network, task: Task, samples: np.ndarray, seed: int) -> None:
+def solve_ridge_reader(
+    network: Network,
+    task: Task,
+    samples: np.ndarray,
+    seed: int,
+    embedded: torch.Tensor | None = None,
+) -> None:
     """Solve for the target head's ridge reader on some samples, as the branches now are."""
     network.eval()
     head = network.target_head
     if head.one_reader:
         return
-    features = head.scaled(all_states(network, task.studies, 0, samples).features)
+    features = head.scaled(all_states(network, task.studies, 0, samples, embedded).features)
     solved = fit_ridge(
         features.cpu().double().numpy(),
         head.ridge.random_features(features).cpu().double().numpy(),

@@ -11,10 +11,11 @@ from torch import Tensor
 from ..config import TrainingConfig
 from ..data.batches import Batch, asv_tokens, build_batch
 from ..data.study import Studies
-from ..inference import device_of, to_tensors
+from ..inference import device_of
 from ..model import losses
 from ..model.network import Network
 from .objectives import objective_of
+from .pieces import embed_distinct, embed_samples
 
 MASKED_ASVS = 64  # ASVs drawn in each step to predict their masked nucleotides
 
@@ -67,6 +68,7 @@ def batch_losses(
     study: int,
     samples: np.ndarray,
     embedded: Tensor | None = None,
+    pieces: int = 1,
 ) -> dict[str, Tensor]:
     """Compute the losses of a batch, each under its name (``unifrac_loss``…), and their sum.
 
@@ -79,22 +81,24 @@ def batch_losses(
         Positions in the study.
     embedded : Tensor, (asvs, D), optional
         Embeddings of all ASVs, if the encoder is frozen.
+    pieces : int
+        In how many pieces to embed; the losses are those of the whole batch.
 
     Returns
     -------
     dict of str to Tensor
         Scalars; ``loss`` is the weighted sum.
     """
-    batch = build_batch(task.studies, study, samples, tokens=embedded is None)
+    batch = build_batch(task.studies, study, samples, tokens=False)
     device = device_of(network)
-    asvs = _embed(network, task, batch, embedded)
-    tensors = to_tensors(batch, device)
-    hidden = None
+    if embedded is None:
+        asvs = embed_distinct(network, task.studies, batch, pieces)
+    else:
+        asvs = embedded.index_select(0, torch.from_numpy(batch.asvs).to(device))
+    abundances, hidden = torch.from_numpy(batch.abundances).to(device), None
     if "abundance" in task.weights:
-        draw = torch.rand(batch.abundances.shape).to(device)
-        hidden = losses.hide_abundances(tensors.abundances, draw)
-    attend = network.attends or hidden is not None
-    state = network.embed_samples(asvs, tensors, hidden, attend)
+        hidden = losses.hide_abundances(abundances, torch.rand(abundances.shape).to(device))
+    state, predicted = embed_samples(network, task.studies, study, batch, asvs, hidden, pieces)
     found = {}
     if "unifrac" in task.weights and batch.distances is not None:
         actual = torch.from_numpy(batch.distances).to(device)
@@ -102,8 +106,7 @@ def batch_losses(
     if "nucleotide" in task.weights:
         found["nucleotide"] = masked_nucleotide_loss(network, task.studies, batch)
     if hidden is not None:
-        predicted = network.abundance_head(state.slots).float()
-        found["abundance"] = losses.abundance_loss(predicted, tensors.abundances, hidden)
+        found["abundance"] = losses.abundance_loss(predicted, abundances, hidden)
     if "target" in task.weights:
         actual, counts = (
             torch.from_numpy(part[samples]).to(device)
@@ -113,15 +116,6 @@ def batch_losses(
         found["target"] = objective.loss(network.learned_target(state), actual, counts)
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
-
-
-def _embed(network: Network, task: Task, batch: Batch, embedded: Tensor | None) -> Tensor:
-    if embedded is not None:
-        rows = torch.from_numpy(batch.asvs).to(embedded.device)
-        return embedded.index_select(0, rows)
-    lengths = task.studies.asvs.lengths[batch.asvs]
-    tokens = torch.from_numpy(batch.tokens).to(device_of(network), non_blocking=True)
-    return network.embed_asvs(tokens, padded=bool(lengths.min() != lengths.max()))
 
 
 def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> Tensor:

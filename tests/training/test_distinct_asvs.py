@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from simulated_study import describe_target, simulate_study, with_known_asvs
+from simulated_study import (
+    TINY,
+    describe_target,
+    model_of,
+    simulate_study,
+    with_known_asvs,
+)
 
 from q2_aam.config import ModelConfig
 from q2_aam.data.batches import build_batch
@@ -12,7 +18,9 @@ from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.model import losses
 from q2_aam.model.network import Network, SampleBatch
+from q2_aam.storage.training_log import read_training_log
 from q2_aam.training.steps import Task, batch_losses
+from q2_aam.types import AAMTrainingLogDirectoryFormat
 
 SAMPLES = np.array([3, 0, 7, 5, 11])
 
@@ -114,3 +122,42 @@ def test_frozen_embeddings_give_the_same_losses(network, task):
             results.append(batch_losses(network, task, 0, SAMPLES, embedded))
     for name, value in results[0].items():
         assert float(value) == pytest.approx(float(results[1][name]), abs=1e-5), name
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1])
+def test_after_an_epoch_each_asv_is_encoded_once_for_all_that_is_solved_and_scored(
+    aam, monkeypatch, weight
+):
+    study = simulate_study(20, 30, 2, (40, 60))
+    encoded = []
+    embed = Network.embed_asvs
+
+    def count(network, tokens, padded):
+        if not network.training:
+            encoded.append(len(tokens))
+        return embed(network, tokens, padded)
+
+    monkeypatch.setattr(Network, "embed_asvs", count)
+    totals = []
+    for epochs in (1, 3):
+        encoded.clear()
+        aam.fit_regressor(
+            study.table, study.age_column, sequences=study.sequences,
+            **TINY | {"epochs": epochs, "validation_size": 0.4, "abundance_weight": weight},
+        )  # fmt: skip
+        totals.append(sum(encoded))
+    assert totals[1] - totals[0] == 2 * 30
+
+
+def test_scores_of_an_epoch_are_those_of_its_own_weights(aam):
+    study = simulate_study(24, 30, 2, (40, 60))
+    fitted = aam.fit_regressor(
+        study.table, study.age_column, sequences=study.sequences,
+        **TINY | {"epochs": 4, "validation_size": 0.4, "learning_rate": 0.05},
+    )  # fmt: skip
+    log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
+    scored = log.history["validation_mean_absolute_error"]
+    kept = scored[f"epoch {log.summary['kept_epoch']}"]
+    target = model_of(fitted.regressor)[0].target  # its residuals are of the weights kept, anew
+    assert kept == pytest.approx(np.mean(target.residuals) * target.scale, rel=1e-4)
+    assert (scored.drop_duplicates() == scored).all()

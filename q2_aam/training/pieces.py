@@ -1,0 +1,145 @@
+"""Embedding a batch in pieces, so that few activations are held at a time.
+
+All samples of a batch are compared with each other, so a large batch cannot be cut into smaller
+ones that are learned one after the other. Its embeddings, which are small, can be computed piece
+by piece: each piece is computed again when its gradient is wanted.
+
+References
+----------
+Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from ..config import ModelConfig
+from ..data.batches import Batch, asv_tokens, build_batch
+from ..data.study import Studies
+from ..inference import ASVS_AT_ONCE, device_of, to_tensors
+from ..model.network import Network, SampleBatch, SampleState
+
+KEPT_ON_CPU = 2**29  # bytes of activations that are not computed again
+_PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
+
+
+def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int = 1) -> Tensor:
+    """Embed the distinct ASVs of a batch, shorter ones first so that most need no padding.
+
+    On a CPU a piece has at most 64 ASVs: their activations fit its cache, which saves as much time
+    as computing most of them again costs.
+
+    Parameters
+    ----------
+    network : Network
+    studies : Studies
+    batch : Batch
+        Of U distinct ASVs.
+    pieces : int
+        1 keeps the activations of all ASVs (on a CPU: up to `KEPT_ON_CPU`), more keep none.
+
+    Returns
+    -------
+    Tensor, (U, D)
+        In the order of the batch.
+    """
+    device, asvs = device_of(network), studies.asvs
+    by_length = np.argsort(asvs.lengths[batch.asvs], kind="stable")
+    at_once = -(-len(by_length) // pieces)
+    if device.type == "cpu":
+        at_once = min(at_once, ASVS_AT_ONCE["cpu"])
+    starts = range(0, len(by_length), at_once)
+    kept = _pieces_kept(network.config, device, pieces, at_once)
+    parts = []
+    for number, start in enumerate(starts):
+        chosen = batch.asvs[by_length[start : start + at_once]]
+        lengths = asvs.lengths[chosen]
+        tokens = torch.from_numpy(asv_tokens(asvs, chosen)).to(device, non_blocking=True)
+        padded = bool(lengths.min() != lengths.max())
+        again = number < len(starts) - kept  # the last are the first of the backward pass
+        parts.append(_run(network.embed_asvs, again, tokens, padded))
+    back = torch.from_numpy(np.argsort(by_length)).to(device)
+    return torch.cat(parts).index_select(0, back)
+
+
+def embed_samples(
+    network: Network,
+    studies: Studies,
+    study: int,
+    batch: Batch,
+    asvs: Tensor,
+    hidden: Tensor | None = None,
+    pieces: int = 1,
+) -> tuple[SampleState, Tensor | None]:
+    """Embed the samples of a batch from the embeddings of its ASVs.
+
+    Parameters
+    ----------
+    network : Network
+    studies : Studies
+    study : int
+    batch : Batch
+        Of B samples with up to S ASVs, U distinct ones in all.
+    asvs : Tensor, (U, D)
+    hidden : Tensor of bool, (B, S), optional
+        Abundances that must not be seen, but predicted.
+    pieces : int
+        1 keeps all activations, more keep none.
+
+    Returns
+    -------
+    state : SampleState
+        Without slots.
+    predicted : Tensor, (B, S), or None
+        Scaled log abundances, where some are hidden.
+    """
+    device = device_of(network)
+    if pieces == 1:
+        return _embed_piece(network, asvs, to_tensors(batch, device), hidden)
+    states, predictions = [], []
+    for rows in np.array_split(np.arange(len(batch.samples)), min(pieces, len(batch.samples))):
+        piece = build_batch(studies, study, batch.samples[rows], tokens=False)
+        own = torch.from_numpy(np.searchsorted(batch.asvs, piece.asvs)).to(device)
+        slots = piece.index.shape[1]
+        of_piece = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]
+        inputs = (asvs.index_select(0, own), to_tensors(piece, device), of_piece)
+        state, predicted = _run(_embed_piece, True, network, *inputs)
+        states.append(state)
+        if predicted is not None:
+            predictions.append(functional.pad(predicted, (0, batch.index.shape[1] - slots)))
+    return _joined(states), torch.cat(predictions) if predictions else None
+
+
+def _embed_piece(
+    network: Network, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None
+) -> tuple[SampleState, Tensor | None]:
+    attend = network.attends or hidden is not None
+    state = network.embed_samples(asvs, samples, hidden, attend)
+    predicted = None if hidden is None else network.abundance_head(state.slots).float()
+    return state._replace(slots=None), predicted
+
+
+def _run(compute, again: bool, *inputs):
+    """Call, and if asked to, keep the result only and call once more in the backward pass."""
+    if again and torch.is_grad_enabled():
+        return checkpoint(compute, *inputs, use_reentrant=False)
+    return compute(*inputs)
+
+
+def _joined(states: list[SampleState]) -> SampleState:
+    columns = zip(*states, strict=True)
+    return SampleState(*(None if parts[0] is None else torch.cat(parts) for parts in columns))
+
+
+def _pieces_kept(config: ModelConfig, device: torch.device, pieces: int, at_once: int) -> int:
+    """Say how many pieces need not be computed again: a fixed rule, by sizes alone."""
+    if pieces > 1:
+        return 0
+    if device.type != "cpu":
+        return 1
+    values = config.tokens_per_sequence * (config.asv_layers * _PER_LAYER + _AROUND)
+    return KEPT_ON_CPU // (4 * config.hidden_size * values * at_once)

@@ -1,0 +1,59 @@
+"""What is printed of each epoch, and what half precision's skipped steps do to it."""
+
+import re
+
+import numpy as np
+import pytest
+import qiime2
+import torch
+from simulated_study import TINY
+
+from q2_aam.training import hardware
+
+
+def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam, study, capfd):
+    found = aam.fit_regressor(
+        study.table, study.age_column, sequences=study.sequences,
+        distance_matrix=study.distances, nucleotide_weight=0.1, abundance_weight=0.1, **TINY,
+    )  # fmt: skip
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("epoch ")]
+    history = found.training_log.view(qiime2.Metadata).to_dataframe()
+    assert len(lines) == len(history) == 2
+    for number, (line, (_, row)) in enumerate(zip(lines, history.iterrows(), strict=True), 1):
+        assert line.startswith(f"epoch {number}/2  ")
+        for name in ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss"):
+            train, validation = row[f"train_{name}"], row[f"validation_{name}"]
+            assert f"  {name} {train:.4g} / {validation:.4g}" in line, name
+        assert f"  learning rate {row['learning_rate']:.2g}" in line
+        assert re.search(r"at most \d+\.\d min left", line)
+        assert "skipped" not in line
+
+
+@pytest.fixture
+def half_precision(monkeypatch):
+    """Train in fp16 with a loss scale that is too large to begin with, on the CPU."""
+    build = hardware.build_accelerator
+
+    def build_in_half(*arguments):
+        accelerator = build(*arguments)
+        accelerator.state._mixed_precision, accelerator.native_amp = "fp16", True
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**21)
+        return accelerator
+
+    monkeypatch.setattr(hardware, "build_accelerator", build_in_half)
+
+
+def test_8_7_skipped_steps_of_fp16_are_counted_and_stop_nothing(aam, study, half_precision, capfd):
+    found = aam.pretrain(
+        [study.table], [study.distances], sequences=[study.sequences], **TINY | {"epochs": 9}
+    )
+    history = found.training_log.view(qiime2.Metadata).to_dataframe()
+    skipped = history["skipped_steps"]
+    assert skipped.iloc[0] > 0
+    assert skipped.iloc[-1] == 0
+    assert np.isfinite(history).all(axis=None)
+    assert (history["gradient_norm"][skipped == 0] > 0).all()
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("epoch ")]
+    for line, number in zip(lines, skipped, strict=True):
+        assert (f"{number:.0f} step" in line) == (number > 0)
+        assert ("skipped (normal in fp16)" in line) == (number > 0)
