@@ -248,6 +248,7 @@ plugin.visualizers.register_function(
     parameters={
         "truth": MetadataColumn[Numeric],
         "groups": MetadataColumn[Categorical | Numeric],
+        "colour_by": MetadataColumn[Categorical | Numeric],
     },
     input_descriptions={
         "predictions": "Predictions of samples that the model was not fitted on.",
@@ -258,6 +259,10 @@ plugin.visualizers.register_function(
     parameter_descriptions={
         "truth": "The true values, in the same units.",
         "groups": "Samples that belong together: errors are shown by group.",
+        "colour_by": (
+            "A column that colours the points and is shown when hovering over one, to see whether "
+            "errors follow it: a batch, a site, a diet. Samples without a value are grey."
+        ),
     },
     name="See how good predictions of a number are",
     description=(

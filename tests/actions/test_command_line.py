@@ -73,7 +73,7 @@ def test_help_tells_every_parameter_and_an_example(action):
         ("o", registered.signature.outputs),
     ):
         for name in names:
-            flag = "m" if name in ("metadata", "groups", "truth") else kind
+            flag = "m" if name in ("metadata", "groups", "truth", "colour_by") else kind
             assert f"--{flag}-{name.replace('_', '-')}" in found.stdout, name
     words = set(re.findall(r"\w+", found.stdout))
     for name in registered.signature.parameters:
