@@ -8,13 +8,13 @@ from q2_types.sample_data import SampleData
 from qiime2.plugin import Categorical, Citations, List, MetadataColumn, Numeric, Plugin
 
 from . import __version__, examples, types
-from .actions.evaluate_regression import evaluate_regression
 from .actions.fit_regressor import fit_regressor
 from .actions.predict_distances import predict_distances
 from .actions.predict_regression import predict_regression
 from .actions.pretrain import pretrain
 from .actions.split_samples import split_samples
 from .actions.summarize_training import summarize_training
+from .evaluations import register_evaluations
 from .parameters import ARCHITECTURE, MACHINE, TRAINING, help_of, types_of
 from .types._transformers import TRANSFORMERS
 
@@ -237,40 +237,7 @@ plugin.methods.register_function(
     examples={"predict_distances": examples.predict_distances},
 )
 
-plugin.visualizers.register_function(
-    function=evaluate_regression,
-    inputs={
-        "predictions": SampleData[RegressorPredictions],
-        "intervals": SampleData[types.PredictionIntervals],
-        "baseline_predictions": SampleData[RegressorPredictions],
-        "training_log": types.AAMTrainingLog,
-    },
-    parameters={
-        "truth": MetadataColumn[Numeric],
-        "groups": MetadataColumn[Categorical | Numeric],
-        "colour_by": MetadataColumn[Categorical | Numeric],
-    },
-    input_descriptions={
-        "predictions": "Predictions of samples that the model was not fitted on.",
-        "intervals": "Their prediction intervals.",
-        "baseline_predictions": "Another model's predictions of the same samples, to compare with.",
-        "training_log": "Of the model that predicted: how many samples it used and dropped.",
-    },
-    parameter_descriptions={
-        "truth": "The true values, in the same units.",
-        "groups": "Samples that belong together: errors are shown by group.",
-        "colour_by": (
-            "A column that colours the points and is shown when hovering over one, to see whether "
-            "errors follow it: a batch, a site, a diet. Samples without a value are grey."
-        ),
-    },
-    name="See how good predictions of a number are",
-    description=(
-        "Compare predictions with true values: charts, scores with bootstrap intervals, the worst "
-        "predicted samples, and a comparison with a baseline."
-    ),
-    examples={"evaluate_regression": examples.evaluate_regression},
-)
+register_evaluations(plugin)
 
 plugin.visualizers.register_function(
     function=summarize_training,

@@ -29,7 +29,9 @@ ALLOWED = {
     "parameters": _BOTTOM,
     "actions": _CORE | {"types", "conformal", "inference", "training", "report", "parameters"},
     "examples": _BOTTOM,
-    "plugin_setup": _CORE | {"types", "actions", "parameters", "examples"},
+    "evaluation_examples": _BOTTOM,
+    "evaluations": _CORE | {"types", "actions", "examples", "evaluation_examples"},
+    "plugin_setup": _CORE | {"types", "actions", "parameters", "examples", "evaluations"},
     "demo_data": _BOTTOM | {"report"},
 }
 CORE = ["config", "data", "model", "training", "storage", "inference"]

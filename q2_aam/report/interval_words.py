@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..errors import counted
 from .bootstrap import Estimate
-from .number_format import decimals_for, format_decimals, format_number
+from .number_format import decimals_for, format_decimals
 
 FEW_SAMPLES = 10
 INTERVALS_NOTE = "95 % interval"
@@ -58,5 +59,5 @@ def describe_bootstrap(samples) -> str:
             "groups: if they are subjects, sites or cages, these intervals are too narrow. "
         )
     if len(samples.frame) < FEW_SAMPLES:
-        text += f"With only {format_number(len(samples.frame))} samples, they are rough. "
+        text += f"With only {counted(len(samples.frame), 'sample')}, they are rough. "
     return text.strip()

@@ -154,4 +154,4 @@ class PointColours:
                 f" Colours show the {MOST_CATEGORIES - 1} most frequent of the {n_categories:,} "
                 f"values of {self.name}; hover to see the others."
             )
-        return text + (" Grey points have no value." if self.has_blanks else "")
+        return text + (" Grey circles have no value." if self.has_blanks else "")

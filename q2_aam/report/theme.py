@@ -12,6 +12,7 @@ SHAPES = [
     "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right",
     "triangle-left",
 ]  # fmt: skip
+SHARE_COLOURS = ["#FFFFFF", "#6BAED6", "#08519C"]  # at none, half and all
 NUMBER_SCHEME = "viridis"  # evenly spaced for colour-blind readers and in grey print
 GREY = "#767676"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"

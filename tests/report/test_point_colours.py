@@ -3,7 +3,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from page_reading import HOSTILE, assert_only_our_scripts, layers_of, make_study, write_study_page
+from page_reading import (
+    HOSTILE,
+    assert_only_our_scripts,
+    drawn_marks,
+    layers_of,
+    make_study,
+    write_study_page,
+)
 
 from q2_aam.errors import AAMError
 from q2_aam.report.drawn_points import point_records
@@ -46,7 +53,7 @@ def test_numbers_and_blanks_are_told_apart():
     assert colours.fields_of("sample 0") == {}
     assert colours.fields_of("sample 59") == {"colour": 9.0}
     assert colours.count_blanks().count == 5
-    assert "Grey points have no value" in colours.describe()
+    assert "Grey circles have no value" in colours.describe()
 
 
 def test_every_point_has_its_colour_once():
@@ -72,11 +79,10 @@ def test_the_browser_draws_coloured_points(tmp_path, kind):
     values = column([*HOSTILE[:5], None]) if kind == "categories" else numbers(10)
     values.name = HOSTILE[1]
     page = write_study_page(tmp_path / "page", make_study(len(IDS)) | {"colour_by": values})
+    assert drawn_marks(page, "predicted-against-actual", "symbol") == len(IDS)
     chart = page.drawn_in_browser.split('id="predicted-against-actual"')[1].split("</svg>")[0]
-    marks = re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', chart, re.S)
-    points = "".join(marks)
-    assert points.count("<path") == len(IDS)
-    colours = set(re.findall(r'(?:fill|stroke)="((?:#|rgb)[^"]+)"', points))
+    points = re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', chart, re.S)
+    colours = set(re.findall(r'(?:fill|stroke)="((?:#|rgb)[^"]+)"', "".join(points)))
     assert len(colours) >= (6 if kind == "categories" else 20)
     assert "samples shown in grey: no value in" in page.text
     assert page.table("predictions")["colour_by"].isna().sum() == 10

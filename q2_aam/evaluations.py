@@ -1,0 +1,108 @@
+"""Registration of the visualizers that compare predictions with the truth."""
+
+from q2_sample_classifier import ClassifierPredictions, Probabilities, RegressorPredictions
+from q2_types.sample_data import SampleData
+from qiime2.plugin import Categorical, MetadataColumn, Numeric, Plugin
+
+from . import evaluation_examples, examples, types
+from .actions.evaluate_classification import evaluate_classification
+from .actions.evaluate_regression import evaluate_regression
+
+_LOG = "Of the model that predicted: how many samples it used and dropped."
+
+
+def register_evaluations(plugin: Plugin) -> None:
+    """Register the evaluate-... visualizers."""
+    _register_regression(plugin)
+    _register_classification(plugin)
+
+
+def _register_regression(plugin: Plugin) -> None:
+    plugin.visualizers.register_function(
+        function=evaluate_regression,
+        inputs={
+            "predictions": SampleData[RegressorPredictions],
+            "intervals": SampleData[types.PredictionIntervals],
+            "baseline_predictions": SampleData[RegressorPredictions],
+            "training_log": types.AAMTrainingLog,
+        },
+        parameters={
+            "truth": MetadataColumn[Numeric],
+            "groups": MetadataColumn[Categorical | Numeric],
+            "colour_by": MetadataColumn[Categorical | Numeric],
+        },
+        input_descriptions={
+            "predictions": "Predictions of samples that the model was not fitted on.",
+            "intervals": "Their prediction intervals.",
+            "baseline_predictions": (
+                "Another model's predictions of the same samples, to compare with."
+            ),
+            "training_log": _LOG,
+        },
+        parameter_descriptions={
+            "truth": "The true values, in the same units.",
+            "groups": "Samples that belong together: errors are shown by group.",
+            "colour_by": (
+                "A column that colours the points and is shown when hovering over one, to see "
+                "whether errors follow it: a batch, a site, a diet. Samples without a value are "
+                "grey."
+            ),
+        },
+        name="See how good predictions of a number are",
+        description=(
+            "Compare predictions with true values: charts, scores with bootstrap intervals, the "
+            "worst predicted samples, and a comparison with a baseline."
+        ),
+        examples={"evaluate_regression": examples.evaluate_regression},
+    )
+
+
+def _register_classification(plugin: Plugin) -> None:
+    plugin.visualizers.register_function(
+        function=evaluate_classification,
+        inputs={
+            "predictions": SampleData[ClassifierPredictions],
+            "probabilities": SampleData[Probabilities],
+            "baseline_predictions": SampleData[ClassifierPredictions],
+            "baseline_probabilities": SampleData[Probabilities],
+            "training_log": types.AAMTrainingLog,
+        },
+        parameters={
+            "truth": MetadataColumn[Categorical],
+            "groups": MetadataColumn[Categorical | Numeric],
+        },
+        input_descriptions={
+            "predictions": (
+                "Predicted classes of samples that the model was not fitted on, from any "
+                "classifier."
+            ),
+            "probabilities": (
+                "The probabilities that came with them: they add ROC and precision-recall "
+                "curves, calibration, and the mistakes that the model was surest of."
+            ),
+            "baseline_predictions": (
+                "Another classifier's predictions of the same samples, to compare with, such as "
+                "a random forest's."
+            ),
+            "baseline_probabilities": "The probabilities that came with the baseline predictions.",
+            "training_log": _LOG,
+        },
+        parameter_descriptions={
+            "truth": (
+                "The true classes, at most 50. Samples with a blank cell are left out and "
+                "counted. A column whose classes are numbers must be marked as categorical in "
+                "the metadata file."
+            ),
+            "groups": (
+                "Samples that belong together (subject, site, cage): the intervals of scores are "
+                "then drawn by group, and are as wide as they should be."
+            ),
+        },
+        name="See how good predictions of a class are",
+        description=(
+            "Compare predicted with true classes: confusion matrix, ROC and precision-recall "
+            "curves, calibration, and accuracy, balanced accuracy, precision, recall, F1 and AUC "
+            "with bootstrap intervals, beside a baseline and the most frequent class."
+        ),
+        examples={"evaluate_classification": evaluation_examples.evaluate_classification},
+    )
