@@ -14,6 +14,7 @@ def evaluate_regression(
     intervals: pd.DataFrame = None,
     baseline_predictions: pd.Series = None,
     groups: qiime2.MetadataColumn = None,
+    colour_by: qiime2.MetadataColumn = None,
     training_log: AAMTrainingLogDirectoryFormat = None,
 ) -> None:
     """Write the evaluation of a regressor's predictions as a page.
@@ -32,6 +33,8 @@ def evaluate_regression(
         Another model's predictions, to compare with on the samples that both have.
     groups : qiime2.MetadataColumn, optional
         Samples that belong together: errors are shown, and intervals of scores drawn, by group.
+    colour_by : qiime2.MetadataColumn, optional
+        Colours the points of the charts.
     training_log : AAMTrainingLogDirectoryFormat, optional
         Of the model that predicted.
 
@@ -49,6 +52,7 @@ def evaluate_regression(
         intervals=intervals,
         baseline_predictions=baseline_predictions,
         groups=None if groups is None else groups.to_series(),
+        colour_by=None if colour_by is None else colour_by.to_series(),
     )
     log = None if training_log is None else read_training_log(str(training_log))
     write_regression_page(output_dir, samples, log)

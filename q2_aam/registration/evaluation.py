@@ -1,22 +1,26 @@
 """Registration of the pages that one looks at."""
 
-from q2_sample_classifier import RegressorPredictions
+from q2_sample_classifier import ClassifierPredictions, Probabilities, RegressorPredictions
 from q2_types.sample_data import SampleData
 from qiime2.plugin import Categorical, MetadataColumn, Numeric
 
 from .. import examples, types
+from ..actions.evaluate_classification import evaluate_classification
 from ..actions.evaluate_regression import evaluate_regression
 from ..actions.summarize_training import summarize_training
+
+_LOG = "Of the model that predicted: how many samples it used and dropped."
 
 
 def register(plugin, citations) -> None:
     """Register the visualizers."""
     del citations
-    _register_evaluate_regression(plugin)
+    _register_regression(plugin)
+    _register_classification(plugin)
     _register_summarize_training(plugin)
 
 
-def _register_evaluate_regression(plugin) -> None:
+def _register_regression(plugin) -> None:
     plugin.visualizers.register_function(
         function=evaluate_regression,
         inputs={
@@ -28,6 +32,7 @@ def _register_evaluate_regression(plugin) -> None:
         parameters={
             "truth": MetadataColumn[Numeric],
             "groups": MetadataColumn[Categorical | Numeric],
+            "colour_by": MetadataColumn[Categorical | Numeric],
         },
         input_descriptions={
             "predictions": "Predictions of samples that the model was not fitted on.",
@@ -35,19 +40,74 @@ def _register_evaluate_regression(plugin) -> None:
             "baseline_predictions": (
                 "Another model's predictions of the same samples, to compare with."
             ),
-            "training_log": "Of the model that predicted: how many samples it used and dropped.",
+            "training_log": _LOG,
         },
         parameter_descriptions={
             "truth": "The true values, in the same units.",
             "groups": "Samples that belong together: errors are shown by group.",
+            "colour_by": (
+                "A column that colours the points and is shown when hovering over one, to see "
+                "whether errors follow it: a batch, a site, a diet. Samples without a value are "
+                "grey."
+            ),
         },
         name="See how good predictions of a number are",
         description=(
             "Compare predictions with true values: charts, scores with bootstrap intervals, the "
-            "worst "
-            "predicted samples, and a comparison with a baseline."
+            "worst predicted samples, and a comparison with a baseline."
         ),
         examples={"evaluate_regression": examples.evaluate_regression},
+    )
+
+
+def _register_classification(plugin) -> None:
+    plugin.visualizers.register_function(
+        function=evaluate_classification,
+        inputs={
+            "predictions": SampleData[ClassifierPredictions],
+            "probabilities": SampleData[Probabilities],
+            "baseline_predictions": SampleData[ClassifierPredictions],
+            "baseline_probabilities": SampleData[Probabilities],
+            "training_log": types.AAMTrainingLog,
+        },
+        parameters={
+            "truth": MetadataColumn[Categorical],
+            "groups": MetadataColumn[Categorical | Numeric],
+        },
+        input_descriptions={
+            "predictions": (
+                "Predicted classes of samples that the model was not fitted on, from any "
+                "classifier."
+            ),
+            "probabilities": (
+                "The probabilities that came with them: they add ROC and precision-recall "
+                "curves, calibration, and the mistakes that the model was surest of."
+            ),
+            "baseline_predictions": (
+                "Another classifier's predictions of the same samples, to compare with, such as "
+                "a random forest's."
+            ),
+            "baseline_probabilities": "The probabilities that came with the baseline predictions.",
+            "training_log": _LOG,
+        },
+        parameter_descriptions={
+            "truth": (
+                "The true classes, at most 50. Samples with a blank cell are left out and "
+                "counted. A column whose classes are numbers must be marked as categorical in "
+                "the metadata file."
+            ),
+            "groups": (
+                "Samples that belong together (subject, site, cage): the intervals of scores are "
+                "then drawn by group, and are as wide as they should be."
+            ),
+        },
+        name="See how good predictions of a class are",
+        description=(
+            "Compare predicted with true classes: confusion matrix, ROC and precision-recall "
+            "curves, calibration, and accuracy, balanced accuracy, precision, recall, F1 and AUC "
+            "with bootstrap intervals, beside a baseline and the most frequent class."
+        ),
+        examples={"evaluate_classification": examples.evaluate_classification},
     )
 
 

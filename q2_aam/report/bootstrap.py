@@ -44,17 +44,46 @@ def estimate(
         The interval is NaN with fewer than two units to draw. Every call draws the same
         resamples, so that differences between estimates are paired.
     """
-    value = float(statistic(np.ones((1, n_samples)))[0])
+    return estimate_all(lambda weights: statistic(weights)[:, None], n_samples, groups, resamples)[
+        0
+    ]
+
+
+def estimate_all(
+    statistics: Callable[[np.ndarray], np.ndarray],
+    n_samples: int,
+    groups: np.ndarray | None = None,
+    resamples: int = RESAMPLES,
+) -> list[Estimate]:
+    """Estimate several statistics from one set of resamples; see `estimate`.
+
+    Parameters
+    ----------
+    statistics : callable
+        Takes weights of shape (resamples, samples), returns values of shape
+        (resamples, statistics).
+    n_samples, groups, resamples
+        As for `estimate`.
+
+    Returns
+    -------
+    list of Estimate
+    """
+    values = statistics(np.ones((1, n_samples)))[0]
     codes = np.arange(n_samples) if groups is None else np.unique(groups, return_inverse=True)[1]
     if codes.max(initial=0) < 1:
-        return Estimate(value)
-    drawn = [statistic(weights) for weights in _resampled_weights(codes, resamples)]
-    values = np.concatenate(drawn)
-    values = values[np.isfinite(values)]
+        return [Estimate(float(value)) for value in values]
+    drawn = [statistics(weights) for weights in _resampled_weights(codes, resamples)]
+    columns = np.concatenate(drawn).T
+    return [_with_interval(float(v), column) for v, column in zip(values, columns, strict=True)]
+
+
+def _with_interval(value: float, drawn: np.ndarray) -> Estimate:
+    known = drawn[np.isfinite(drawn)]
     # Resamples in which the statistic is undefined say nothing; too many, and no interval is fair.
-    if len(values) < 0.9 * resamples:
+    if not np.isfinite(value) or len(known) < 0.9 * len(drawn):
         return Estimate(value)
-    lower, upper = np.percentile(values, [2.5, 97.5])
+    lower, upper = np.percentile(known, [2.5, 97.5])
     return Estimate(value, float(lower), float(upper))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .number_format import format_number
+from .point_colours import PointColours
 
 MOST_POINTS = 1500
 POINTS = "points"  # name of the data set that the charts of a page share
@@ -45,13 +46,14 @@ def thinning_note(n_drawn: int, n_samples: int) -> str:
     )
 
 
-def point_records(frame: pd.DataFrame) -> list[dict]:
+def point_records(frame: pd.DataFrame, colours: PointColours | None = None) -> list[dict]:
     """Turn samples into the records that a chart reads.
 
     Parameters
     ----------
     frame : pd.DataFrame
         See `EvaluatedSamples`.
+    colours : PointColours, optional
 
     Returns
     -------
@@ -75,6 +77,8 @@ def point_records(frame: pd.DataFrame) -> list[dict]:
         if np.isfinite(row["baseline"]):
             record["baseline"] = _short(row["baseline"])
             record["baseline_error"] = _short(row["baseline"] - row["actual"])
+        if colours is not None:
+            record |= colours.fields_of(sample)
         records.append(record)
     return records
 

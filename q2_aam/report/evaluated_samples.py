@@ -8,19 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AAMError, counted, examples, no_shared_ids
-
-NO_GROUP = "(no group)"
-EXAMPLES_SHOWN = 5
-FEWEST_GROUPS_TO_DRAW = 8  # resampling two or three groups gives absurdly narrow intervals
-
-
-@dataclass(frozen=True)
-class SampleCount:
-    """How many samples something holds for, with examples."""
-
-    what: str
-    count: int
-    examples: tuple[str, ...] = ()
+from .point_colours import PointColours
+from .sample_counts import SampleCount, choose_evaluated_ids, count_evaluated, count_ids
+from .sample_groups import NO_GROUP, code_groups, count_groups, name_groups
 
 
 @dataclass(frozen=True)
@@ -31,16 +21,19 @@ class EvaluatedSamples:
     ----------
     frame : pd.DataFrame
         Index: sample id. Columns: actual, predicted, error (predicted minus actual), lower, upper
-        (NaN without interval), baseline (NaN without) and group (text, or None without groups).
+        (NaN without interval), baseline (NaN without), group (text, or None without groups) and,
+        if a column colours the points, its values as colour_by.
     target, group_name : str
         Names of the metadata columns; group_name is None without groups.
     counts : list of SampleCount
+    colours : PointColours, optional
     """
 
     frame: pd.DataFrame
     target: str
     group_name: str | None
     counts: list[SampleCount]
+    colours: PointColours | None = None
 
     @property
     def group_codes(self) -> np.ndarray | None:
@@ -48,16 +41,12 @@ class EvaluatedSamples:
 
         None if there are no groups, or too few to be drawn in a bootstrap.
         """
-        if self.group_name is None or self.n_groups < FEWEST_GROUPS_TO_DRAW:
-            return None
-        names = self.frame["group"].tolist()
-        alone = [(1, place) if name == NO_GROUP else (0, name) for place, name in enumerate(names)]
-        return pd.factorize(pd.Series(alone, dtype=object))[0]
+        return None if self.group_name is None else code_groups(self.frame["group"])
 
     @property
     def n_groups(self) -> int:
         """How many groups there are, not counting samples without one."""
-        return int(self.frame["group"][self.frame["group"] != NO_GROUP].nunique())
+        return count_groups(self.frame["group"])
 
     @property
     def has_intervals(self) -> bool:
@@ -76,6 +65,7 @@ def join_evaluated_samples(
     intervals: pd.DataFrame | None = None,
     baseline_predictions: pd.Series | None = None,
     groups: pd.Series | None = None,
+    colour_by: pd.Series | None = None,
 ) -> EvaluatedSamples:
     """Join predictions with the truth by sample id.
 
@@ -90,6 +80,8 @@ def join_evaluated_samples(
     baseline_predictions : pd.Series, optional
     groups : pd.Series, optional
         Categorical or numeric, named like its metadata column.
+    colour_by : pd.Series, optional
+        Likewise; colours the points of the charts.
 
     Returns
     -------
@@ -101,29 +93,21 @@ def join_evaluated_samples(
         If no predicted sample has a true value, or if something is not a number.
     """
     predictions = _numbers(predictions, "The predictions")
-    if not predictions.index.intersection(truth.index).size:
-        raise no_shared_ids(
-            "the predictions", list(predictions.index), "the metadata", list(truth.index)
-        )
-    usable = truth.dropna()
-    shown = predictions.index[predictions.index.isin(usable.index)]
-    if not len(shown):
-        raise AAMError(
-            f"None of the {counted(len(predictions), 'predicted sample')} has a value in the "
-            f"metadata column {truth.name!r}, such as {examples(predictions.index, 5)}. "
-            "Fill in the column, or name another one."
-        )
-    frame = pd.DataFrame({"actual": usable[shown], "predicted": predictions[shown]}, dtype=float)
+    shown = choose_evaluated_ids(predictions, truth)
+    frame = pd.DataFrame({"actual": truth[shown], "predicted": predictions[shown]}, dtype=float)
     frame.index.name = "id"
     frame["error"] = frame["predicted"] - frame["actual"]
     frame[["lower", "upper"]] = _interval_columns(intervals, shown)
     frame["baseline"] = _baseline_column(baseline_predictions, shown)
-    frame["group"] = None if groups is None else _group_names(groups, shown)
-    counts = _count_samples(predictions, truth, frame)
+    frame["group"] = None if groups is None else name_groups(groups, shown)
+    colours = None if colour_by is None else PointColours.of(colour_by, shown)
+    counts = count_evaluated(predictions, truth, shown)
     counts += _count_missing(frame, intervals, baseline_predictions, groups)
-    return EvaluatedSamples(
-        frame, str(truth.name), None if groups is None else str(groups.name), counts
-    )
+    if colours is not None:
+        counts.append(colours.count_blanks())
+        frame["colour_by"] = colours.values.to_numpy()
+    group_name = None if groups is None else str(groups.name)
+    return EvaluatedSamples(frame, str(truth.name), group_name, counts, colours)
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:
@@ -174,43 +158,15 @@ def _baseline_column(baseline: pd.Series | None, shown: pd.Index) -> np.ndarray:
     return values.reindex(shown).to_numpy()
 
 
-def _group_names(groups: pd.Series, shown: pd.Index) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(groups):
-        groups = groups.map(lambda value: f"{value:.15g}", na_action="ignore")
-    return groups.reindex(shown).astype(object).where(lambda names: names.notna(), NO_GROUP)
-
-
-def _count_samples(predictions, truth, frame) -> list[SampleCount]:
-    name = str(truth.name)
-    unknown = predictions.index[~predictions.index.isin(truth.index)]
-    blank = predictions.index[predictions.index.isin(truth.index[truth.isna()])]
-    elsewhere = truth.dropna().index.difference(predictions.index, sort=False)
-    return [
-        SampleCount("samples with a prediction", len(predictions)),
-        _count("samples evaluated here: predicted, and with a true value", frame.index),
-        _count("samples left out: predicted, but not in the metadata", unknown),
-        _count(f"samples left out: predicted, but no value in '{name}'", blank),
-        _count(
-            f"samples with a value in '{name}' that were not predicted "
-            "(used for fitting, or not in the table)",
-            elsewhere,
-        ),
-    ]
-
-
 def _count_missing(frame, intervals, baseline_predictions, groups) -> list[SampleCount]:
     counts = []
     if intervals is not None:
         without = frame.index[frame["lower"].isna()]
-        counts.append(_count("evaluated samples without a (finite) interval", without))
+        counts.append(count_ids("evaluated samples without a (finite) interval", without))
     if baseline_predictions is not None:
         without = frame.index[frame["baseline"].isna()]
-        counts.append(_count("evaluated samples without a baseline prediction", without))
+        counts.append(count_ids("evaluated samples without a baseline prediction", without))
     if groups is not None:
         without = frame.index[frame["group"] == NO_GROUP]
-        counts.append(_count(f"evaluated samples without a value in '{groups.name}'", without))
+        counts.append(count_ids(f"evaluated samples without a value in '{groups.name}'", without))
     return counts
-
-
-def _count(what: str, ids: pd.Index) -> SampleCount:
-    return SampleCount(what, len(ids), tuple(str(value) for value in ids[:EXAMPLES_SHOWN]))

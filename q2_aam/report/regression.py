@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..storage.training_log import SAMPLES_USED_FOR_TRAINING, TrainingLog
+from ..storage.training_log import TrainingLog
 from .evaluated_samples import EvaluatedSamples
 from .group_charts import error_by_group
+from .interval_words import describe_bootstrap
 from .metrics import METRICS
 from .page import write_page
 from .regression_figures import make_regression_figures
 from .regression_scores import score_regression
-from .regression_tables import counts_table, score_rows, score_tiles, scores_table, worst_rows
-from .regression_words import describe_bootstrap, describe_coverage, write_headline
+from .regression_tables import score_rows, score_tiles, scores_table, worst_rows
+from .regression_words import describe_coverage, write_headline
+from .sample_counts import counts_table
+from .training_log_notes import note_training
 
 
 def write_regression_page(
@@ -42,8 +45,9 @@ def write_regression_page(
         "title": "Evaluation of a regressor",
         "target": samples.target,
         "group_name": samples.group_name,
+        "colour_name": None if samples.colours is None else samples.colours.name,
         "headline": write_headline(samples, scores),
-        "warnings": _warnings(samples, summary),
+        "warnings": note_training(summary, samples.target, samples.frame.index),
         "tiles": score_tiles(scores),
         "metrics": METRICS,
         "score_rows": score_rows(scores),
@@ -63,25 +67,3 @@ def _training_mean(samples: EvaluatedSamples, summary: dict) -> float | None:
     target = summary.get("target") or {}
     # The mean of another column would be no fair rival.
     return target.get("training_mean") if target.get("name") == samples.target else None
-
-
-def _warnings(samples: EvaluatedSamples, summary: dict) -> list[str]:
-    warnings = []
-    target = (summary.get("target") or {}).get("name")
-    if target is not None and target != samples.target:
-        warnings.append(
-            f"The training log is of a model of '{target}', but the true values are of "
-            f"'{samples.target}'."
-        )
-    trained = {
-        str(sample)
-        for entry in summary.get("data") or []
-        if entry["what"] == SAMPLES_USED_FOR_TRAINING
-        for sample in entry.get("examples") or []
-    }
-    if trained & set(samples.frame.index):
-        warnings.append(
-            "Some of these samples were used to fit the model: the scores are better than they "
-            "would be on new samples."
-        )
-    return warnings

@@ -49,8 +49,8 @@ def chart_predicted_against_actual(
     y = alt.Y(f"{predictor}:Q", title=f"{whose} {samples.target}", scale=scale)
     points = _points(n_drawn, samples, x, y)
     if predictor == "baseline":
-        points = points.transform_filter("isValid(datum.baseline)")
-    layers = [points, *_guide_lines(samples, predictor, scale)]
+        points = [layer.transform_filter("isValid(datum.baseline)") for layer in points]
+    layers = [*points, *_guide_lines(samples, predictor, scale)]
     if predictor == "predicted" and samples.has_intervals:
         layers.insert(0, _interval_bars(n_drawn, x, scale))
     return themed(alt.layer(*layers), height=420)
@@ -60,7 +60,7 @@ def chart_errors_against_actual(samples: EvaluatedSamples, n_drawn: int) -> alt.
     """Draw errors over true values, with the median error in ranges of the true value."""
     x = alt.X("actual:Q", title=f"Actual {samples.target}", scale=alt.Scale(zero=False))
     y = alt.Y("error:Q", title=f"Error (predicted {_MINUS} actual {samples.target})")
-    layers = [_zero_rule("y"), _points(n_drawn, samples, x, y)]
+    layers = [_zero_rule("y"), *_points(n_drawn, samples, x, y)]
     medians = median_error_by_range(samples.frame)
     if len(medians) > 1:
         layers.append(
@@ -201,7 +201,7 @@ def _interval_bars(n_drawn: int, x: alt.X, scale: alt.Scale) -> alt.Chart:
     )
 
 
-def _points(n_drawn: int, samples: EvaluatedSamples, x: alt.X, y: alt.Y) -> alt.Chart:
+def _points(n_drawn: int, samples: EvaluatedSamples, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     tooltip = [alt.Tooltip("sample:N"), alt.Tooltip("actual:Q"), alt.Tooltip("predicted:Q")]
     tooltip.append(alt.Tooltip("error:Q"))
     for field, has in (
@@ -219,6 +219,9 @@ def _points(n_drawn: int, samples: EvaluatedSamples, x: alt.X, y: alt.Y) -> alt.
         color=BLUE,
         aria=False,  # a screen reader gains nothing from a thousand points
     )
+    if samples.colours is not None:
+        tooltip.append(samples.colours.tooltip())
+        return samples.colours.colour_layers(points.encode(x, y, tooltip=tooltip))
     encodings = [x, y]
     names = sorted(set(samples.frame["group"])) if samples.group_name is not None else []
     if 1 < len(names) <= MOST_COLOURED_GROUPS:
@@ -227,7 +230,7 @@ def _points(n_drawn: int, samples: EvaluatedSamples, x: alt.X, y: alt.Y) -> alt.
         shapes = alt.Scale(domain=names, range=SHAPES[: len(names)])
         encodings.append(alt.Color("group:N", title=title, scale=colours))
         encodings.append(alt.Shape("group:N", title=title, scale=shapes))
-    return points.encode(*encodings, tooltip=tooltip)
+    return [points.encode(*encodings, tooltip=tooltip)]
 
 
 def _zero_rule(axis: str) -> alt.Chart:

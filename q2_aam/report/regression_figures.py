@@ -37,7 +37,7 @@ def make_regression_figures(
     list of Figure
     """
     drawn = choose_drawn_points(samples.frame)
-    n_drawn, points = len(drawn), {POINTS: point_records(drawn)}
+    n_drawn, points = len(drawn), {POINTS: point_records(drawn, samples.colours)}
     note = thinning_note(n_drawn, len(samples.frame))
     figures = [
         _predicted_figure(samples, points, "predicted", note),
@@ -48,7 +48,7 @@ def make_regression_figures(
             "Points above zero were predicted too high. The line joins the median errors of "
             "ranges of the true value that hold equally many samples: where it leaves zero, the "
             "model errs in one direction. A line that falls from left to right means that "
-            f"predictions are drawn towards the middle.{note}",
+            f"predictions are drawn towards the middle.{_colour_words(samples)}{note}",
             n_drawn,
             datasets=points,
         ),
@@ -88,7 +88,7 @@ def _predicted_figure(samples, points: dict, predictor: str, note: str) -> Figur
         if samples.has_intervals:
             caption += "Vertical bars are the prediction intervals. "
         names = [] if samples.group_name is None else set(samples.frame["group"])
-        if len(names) > MOST_COLOURED_GROUPS:
+        if len(names) > MOST_COLOURED_GROUPS and samples.colours is None:
             caption += f"There are {len(names)} groups, too many for colours: hover to see them. "
         title, name = "Predicted against actual", "predicted-against-actual"
     else:
@@ -96,7 +96,18 @@ def _predicted_figure(samples, points: dict, predictor: str, note: str) -> Figur
         title, name = "The baseline: predicted against actual", "baseline-against-actual"
     n_drawn = len(points[POINTS])
     chart = chart_predicted_against_actual(samples, n_drawn, predictor)
-    return Figure(name, title, chart, caption.strip() + note, 2 * n_drawn, datasets=points)
+    return Figure(
+        name,
+        title,
+        chart,
+        caption.strip() + _colour_words(samples) + note,
+        2 * n_drawn,
+        datasets=points,
+    )
+
+
+def _colour_words(samples: EvaluatedSamples) -> str:
+    return "" if samples.colours is None else samples.colours.describe()
 
 
 def _group_figure(samples, points: dict, groups: pd.DataFrame, note: str) -> Figure:

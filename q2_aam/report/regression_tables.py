@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .evaluated_samples import EvaluatedSamples, SampleCount
+from .evaluated_samples import EvaluatedSamples
+from .interval_words import format_interval
 from .metrics import METRICS
 from .number_format import decimals_for, format_decimals, format_number
 from .regression_scores import RegressionScores
-from .regression_words import format_interval
 
 WORST_SHOWN = 10
 
@@ -72,15 +72,6 @@ def scores_table(scores: RegressionScores) -> pd.DataFrame:
     return pd.DataFrame.from_records(records, index="id")
 
 
-def counts_table(counts: list[SampleCount]) -> pd.DataFrame:
-    """Write the counts of samples as a table to download."""
-    records = [
-        {"id": entry.what, "count": entry.count, "examples": ", ".join(entry.examples)}
-        for entry in counts
-    ]
-    return pd.DataFrame.from_records(records, index="id")
-
-
 def worst_rows(samples: EvaluatedSamples) -> list[dict]:
     """Write the samples with the largest absolute errors as cells of the page."""
     frame = samples.frame
@@ -96,6 +87,11 @@ def worst_rows(samples: EvaluatedSamples) -> list[dict]:
             "lower": format_decimals(row["lower"], places),
             "upper": format_decimals(row["upper"], places),
             "group": row["group"],
+            "colour_by": _as_cell(row.get("colour_by")),
         }
         for sample, row in zip(order, frame.loc[order].to_dict("records"))  # noqa: B905
     ]
+
+
+def _as_cell(value) -> str:
+    return value if isinstance(value, str) else format_number(value)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from .bootstrap import Estimate
 from .evaluated_samples import EvaluatedSamples
-from .number_format import decimals_for, format_decimals, format_number, format_share
+from .interval_words import INTERVALS_NOTE, format_interval, judge_difference
+from .number_format import format_number, format_share
 from .regression_scores import BASELINE, CONSTANT, MODEL, RegressionScores
-
-FEW_SAMPLES = 10
-INTERVALS_NOTE = "95 % interval"
 
 
 def write_headline(samples: EvaluatedSamples, scores: RegressionScores) -> str:
@@ -30,7 +28,7 @@ def write_headline(samples: EvaluatedSamples, scores: RegressionScores) -> str:
         f"Predictions of {samples.target} miss the true value by {format_number(error.value)} "
         f"on average{_interval_in_brackets(error)}, over {count}"
     )
-    verdict = _verdict(scores.differences[CONSTANT])
+    verdict = judge_difference(scores.differences[CONSTANT])
     constant = _error_of(scores, CONSTANT)
     if BASELINE not in scores.differences:
         return f"{opening}; {_against_constant(verdict, constant, scores.constant)}."
@@ -45,7 +43,7 @@ def _against_baseline(scores: RegressionScores) -> str:
     ours = scores.row(MODEL).estimates["mean_absolute_error"].value
     if difference.value == 0:
         return "the baseline misses by exactly as much"
-    verdict = _verdict(difference)
+    verdict = judge_difference(difference)
     change = abs(difference.value) / max(abs(difference.value + ours), 1e-300)
     size = f"{'smaller' if difference.value > 0 else 'larger'} by {format_share(change)}"
     if verdict == "better":
@@ -70,12 +68,6 @@ def _against_constant(verdict: str, error: str, constant: float) -> str:
     )
 
 
-def _verdict(difference: Estimate) -> str:
-    if difference.lower > 0:
-        return "better"
-    return "worse" if difference.upper < 0 else "unclear"
-
-
 def _error_of(scores: RegressionScores, predictor: str) -> str:
     return format_number(scores.row(predictor).estimates["mean_absolute_error"].value)
 
@@ -83,15 +75,6 @@ def _error_of(scores: RegressionScores, predictor: str) -> str:
 def _interval_in_brackets(estimate: Estimate) -> str:
     text = format_interval(estimate)
     return f" ({INTERVALS_NOTE} {text})" if text else ""
-
-
-def format_interval(estimate: Estimate, decimals: int | None = None) -> str:
-    """Write an interval as ``2.1 to 2.9``; nothing if it is not known."""
-    if not estimate.lower <= estimate.upper:
-        return ""
-    places = decimals_for(estimate.value) if decimals is None else decimals
-    low, high = (format_decimals(end, places) for end in (estimate.lower, estimate.upper))
-    return f"{low} to {high}"
 
 
 def describe_coverage(scores: RegressionScores) -> str:
@@ -109,25 +92,3 @@ def describe_coverage(scores: RegressionScores) -> str:
         "asked for when predicting (90 % unless it was changed): a lower share means that the "
         "model is surer than it should be."
     )
-
-
-def describe_bootstrap(samples: EvaluatedSamples) -> str:
-    """Say what was drawn for the intervals of the scores, and when to distrust them."""
-    drawn = "Brackets: 95 % bootstrap intervals, from drawing"
-    if samples.group_codes is not None:
-        n_groups = f"{samples.n_groups:,} groups ('{samples.group_name}')"
-        return f"{drawn} whole groups 1,000 times out of {n_groups}."
-    text = f"{drawn} samples 1,000 times. "
-    if samples.group_name is None:
-        text += (
-            "If samples belong together (one subject, site or cage), give that column as groups: "
-            "these intervals are too narrow otherwise. "
-        )
-    else:
-        text += (
-            f"The {samples.n_groups} groups of '{samples.group_name}' are too few to draw whole "
-            "groups: if they are subjects, sites or cages, these intervals are too narrow. "
-        )
-    if len(samples.frame) < FEW_SAMPLES:
-        text += f"With only {len(samples.frame)} samples, they are rough. "
-    return text.strip()

@@ -8,7 +8,12 @@ import altair as alt
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, BROWN = "#E69F00", "#56B4E9", "#222222", "#7A5C2E"
 CATEGORIES = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, BROWN]
-SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
+SHAPES = [
+    "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right",
+    "triangle-left",
+]  # fmt: skip
+SHARE_COLOURS = ["#FFFFFF", "#6BAED6", "#08519C"]  # at none, half and all
+NUMBER_SCHEME = "viridis"  # evenly spaced for colour-blind readers and in grey print
 GREY = "#767676"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 

@@ -17,7 +17,7 @@ QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.w
 ACTIONS = [
     "pretrain", "split-samples", "fit-regressor", "fit-classifier", "predict-regression",
     "predict-classification", "predict-distances",
-    "evaluate-regression", "summarize-training",
+    "evaluate-regression", "evaluate-classification", "summarize-training",
 ]  # fmt: skip
 FAST = [
     "--p-epochs", "2", "--p-hidden-size", "16", "--p-heads", "2", "--p-branches", "32",
@@ -74,7 +74,7 @@ def test_help_tells_every_parameter_and_an_example(action):
         ("o", registered.signature.outputs),
     ):
         for name in names:
-            flag = "m" if name in ("metadata", "groups", "truth") else kind
+            flag = "m" if name in ("metadata", "groups", "truth", "colour_by") else kind
             assert f"--{flag}-{name.replace('_', '-')}" in found.stdout, name
     words = set(re.findall(r"\w+", found.stdout))
     for name in registered.signature.parameters:

@@ -1,6 +1,15 @@
 import markupsafe
+import pandas as pd
 import pytest
-from page_reading import HOSTILE, Page, make_log_folder, make_study, write_study_page
+from page_reading import (
+    HOSTILE,
+    Page,
+    make_classes,
+    make_log_folder,
+    make_study,
+    write_classes_page,
+    write_study_page,
+)
 
 from q2_aam.report.training_summary import write_training_page
 
@@ -33,7 +42,32 @@ def training_page(tmp_path_factory):
     return Page(folder)
 
 
-@pytest.fixture(params=["regression_page", "training_page"])
+@pytest.fixture(scope="session")
+def hostile_classes():
+    study = make_classes(120, [*HOSTILE, "NA"], noise=1.5)
+    study["truth"].name = HOSTILE[0]
+    # The hostile ids are mistakes, and the surest ones, so that they stand in the table of these.
+    ids = HOSTILE + list(study["truth"].index[len(HOSTILE) :])
+    for values in study.values():
+        values.index = pd.Index(ids, name="id")
+    for place, name in enumerate(HOSTILE):
+        wrong = "NA" if study["truth"].iloc[place] != "NA" else HOSTILE[3]
+        study["predictions"].iloc[place] = wrong
+        study["probabilities"].iloc[place] = 0.0
+        study["probabilities"].loc[name, wrong] = 1.0
+    study["groups"] = study["groups"].replace({"child 1": HOSTILE[4], "child 2": HOSTILE[2]})
+    study["groups"].name = HOSTILE[1]
+    return study
+
+
+@pytest.fixture(scope="session")
+def classification_page(tmp_path_factory, hostile_classes):
+    folder = tmp_path_factory.mktemp("classification") / "page"
+    log = make_log_folder(tmp_path_factory.mktemp("log"))[1]
+    return write_classes_page(folder, hostile_classes, log)
+
+
+@pytest.fixture(params=["regression_page", "training_page", "classification_page"])
 def page(request):
     return request.getfixturevalue(request.param)
 

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from q2_aam.report.classification import write_classification_page
+from q2_aam.report.classified_samples import join_classified_samples
 from q2_aam.report.evaluated_samples import join_evaluated_samples
 from q2_aam.report.regression import write_regression_page
 from q2_aam.storage.training_log import (
@@ -109,6 +111,28 @@ def assert_only_our_scripts(page: Page) -> None:
     assert page.tags.count("script") == 3 + page.tags.count("figure") + 3
 
 
+def assert_hostile_names_are_text(page: Page, as_html) -> None:
+    """Check that every hostile name stands on the page as it is, and nowhere as markup."""
+    for text in HOSTILE:
+        escaped = as_html(text)
+        assert (
+            escaped in page.source
+            or escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page.source
+        )
+        assert " ".join(text.split()) in page.text
+    assert "<script>document.title" not in page.source
+    assert "</script><img" not in page.source
+    assert "{{7*7}}" in page.source
+    assert_only_our_scripts(page)
+
+
+def drawn_marks(page: Page, figure: str, mark: str, tag: str = "path") -> int:
+    """Count the marks of a kind that the browser drew in a figure."""
+    chart = page.drawn_in_browser.split(f'id="{figure}"')[1].split("</svg>")[0]
+    groups = re.findall(rf'<g class="mark-{mark} role-mark[^>]*>(.*?)</g>', chart, re.S)
+    return sum(group.count(f"<{tag}") for group in groups)
+
+
 def layers_of(chart) -> list[dict]:
     """Give a chart's layers, each with its own records under ``records``."""
     content = chart.to_dict()
@@ -191,4 +215,40 @@ def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
 def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
     folder.mkdir()
     write_regression_page(folder, join_evaluated_samples(**study), log)
+    return Page(folder)
+
+
+def make_classes(n_samples: int, classes: list[str], seed: int = 0, noise: float = 1.0) -> dict:
+    """Make a study of classes: the last is the rarest, and a baseline does worse than the model."""
+    random = np.random.default_rng(seed)
+    ids = pd.Index([f"sample {place}" for place in range(n_samples)], name="id")
+    frequency = np.linspace(2, 1, len(classes))
+    actual = random.choice(len(classes), n_samples, p=frequency / frequency.sum())
+    known = pd.Series(np.array(classes, dtype=object)[actual], ids, name="body site")
+
+    def predict(noise):
+        logits = 2 * np.eye(len(classes))[actual] + random.normal(
+            0, noise, (n_samples, len(classes))
+        )
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        shares = pd.DataFrame(shares, ids, pd.Index(classes, dtype=object))
+        chosen = np.array(classes, dtype=object)[shares.to_numpy().argmax(axis=1)]
+        return pd.Series(chosen, ids, name="prediction"), shares
+
+    predictions, probabilities = predict(noise)
+    baseline_predictions, baseline_probabilities = predict(2 * noise)
+    groups = pd.Series(np.resize([f"child {n}" for n in range(10)], n_samples), ids, name="child")
+    return {
+        "predictions": predictions,
+        "truth": known,
+        "probabilities": probabilities,
+        "baseline_predictions": baseline_predictions,
+        "baseline_probabilities": baseline_probabilities,
+        "groups": groups,
+    }
+
+
+def write_classes_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
+    folder.mkdir()
+    write_classification_page(folder, join_classified_samples(**study), log)
     return Page(folder)

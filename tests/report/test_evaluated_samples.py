@@ -3,9 +3,11 @@ import pandas as pd
 import pytest
 
 from q2_aam.errors import AAMError
-from q2_aam.report.evaluated_samples import NO_GROUP, join_evaluated_samples
+from q2_aam.report.evaluated_samples import join_evaluated_samples
+from q2_aam.report.interval_words import describe_bootstrap
 from q2_aam.report.regression_scores import BASELINE, CONSTANT, MODEL, score_regression
-from q2_aam.report.regression_words import describe_bootstrap, write_headline
+from q2_aam.report.regression_words import write_headline
+from q2_aam.report.sample_groups import NO_GROUP
 
 
 def _series(values: dict, name="month") -> pd.Series:

@@ -1,4 +1,4 @@
-"""Usage examples on the demo study; shown in --help and run as tests."""
+"""Examples of fitting and predicting, on a part of the demo study."""
 
 from functools import lru_cache
 from importlib import resources

@@ -1,0 +1,64 @@
+"""Usage examples of the evaluate-... visualizers on small artifacts made here; run as tests."""
+
+import numpy as np
+import pandas as pd
+import qiime2
+
+CLASSES = ("gut", "skin", "tongue")
+IDS = [f"sample-{number:02d}" for number in range(1, 37)]
+
+
+def _body_sites() -> np.ndarray:
+    """Return the place of each sample's class in `CLASSES`."""
+    return np.arange(len(IDS)) % len(CLASSES)
+
+
+def _site_metadata() -> qiime2.Metadata:
+    index = pd.Index(IDS, name="id")
+    site = np.array(CLASSES, dtype=object)[_body_sites()]
+    subject = [f"subject {number // 3}" for number in range(len(IDS))]
+    return qiime2.Metadata(pd.DataFrame({"body_site": site, "subject": subject}, index=index))
+
+
+def _site_shares() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    evidence = np.eye(len(CLASSES))[_body_sites()] * 2 + random.normal(size=(len(IDS), 3))
+    shares = np.exp(evidence) / np.exp(evidence).sum(axis=1, keepdims=True)
+    return pd.DataFrame(shares, index=pd.Index(IDS, name="id"), columns=list(CLASSES))
+
+
+def _site_predictions() -> qiime2.Artifact:
+    predicted = _site_shares().idxmax(axis=1).rename("prediction")
+    return qiime2.Artifact.import_data("SampleData[ClassifierPredictions]", predicted)
+
+
+def _site_probabilities() -> qiime2.Artifact:
+    return qiime2.Artifact.import_data("SampleData[Probabilities]", _site_shares())
+
+
+def _constant_predictions() -> qiime2.Artifact:
+    predicted = pd.Series("gut", index=pd.Index(IDS, name="id"), name="prediction")
+    return qiime2.Artifact.import_data("SampleData[ClassifierPredictions]", predicted)
+
+
+def evaluate_classification(use):
+    """Compare predicted and true body sites, beside a baseline that always says gut."""
+    metadata = use.init_metadata("metadata", _site_metadata)
+    (visualization,) = use.action(
+        use.UsageAction("aam", "evaluate_classification"),
+        use.UsageInputs(
+            predictions=use.init_artifact("predictions", _site_predictions),
+            probabilities=use.init_artifact("probabilities", _site_probabilities),
+            baseline_predictions=use.init_artifact("constant", _constant_predictions),
+            truth=use.get_metadata_column("body_site", "body_site", metadata),
+            groups=use.get_metadata_column("subject", "subject", metadata),
+        ),
+        use.UsageOutputNames(visualization="evaluation"),
+    )
+    visualization.assert_output_type(semantic_type="Visualization")
+    visualization.assert_has_line_matching(
+        path="downloads/scores.tsv", expression="^this model: accuracy\t"
+    )
+    visualization.assert_has_line_matching(
+        path="downloads/confusion.tsv", expression="^baseline: skin as gut\tbaseline\tskin\tgut\t12"
+    )
