@@ -5,6 +5,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 OUTPUT=build/demo-newest
 failed=0
+# Of q2cli and q2-feature-table 2024.5, at every call.
+export PYTHONWARNINGS="ignore:pkg_resources is deprecated:UserWarning"
 
 say() { printf 'q2-aam: %s\n' "$*"; }
 
@@ -23,6 +25,12 @@ if PATH="$PWD/recipe/newest/bin:$PATH" bash q2_aam/demo_data/demo.sh "$OUTPUT"; 
     demo="the demo's commands ran"
 else
     demo="the demo's commands FAILED" failed=1
+fi
+say "the demo's final page, replayed from what it recorded"
+if python -W ignore tests/provenance_replay.py "$OUTPUT"; then
+    demo+=", its final page was replayed"
+else
+    demo+=", its final page was NOT REPLAYED" failed=1
 fi
 
 say "newest QIIME 2: ${tests:-the tests did not run}; $demo"
