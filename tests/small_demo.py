@@ -13,7 +13,7 @@ DEMO = Path(__file__).parent.parent / "q2_aam" / "demo_data"
 DEPTH = 1400  # of the demo's rarefaction
 
 
-def write_small_demo(folder: Path, samples: int = 48, asvs: int = 90) -> None:
+def write_small_demo(folder: Path, samples: int, asvs: int) -> None:
     """Write the demo's inputs with few samples, all labelled, and their most common ASVs."""
     for name in ("rep-seqs.qza", "rooted-tree.qza", "metadata.tsv"):
         copy(DEMO / name, folder)
