@@ -70,9 +70,7 @@ PARAMETERS = {
     "asv_layers": _architecture(
         "asv_layers", "Transformer layers that read the DNA of an ASV. Time grows with them."
     ),
-    "sample_layers": _architecture(
-        "sample_layers", "Transformer layers that read the ASVs of a sample."
-    ),
+    "sample_layers": _architecture("sample_layers", "Layers that read the ASVs of a sample."),
     "nucleotides_per_token": _architecture(
         "nucleotides_per_token",
         "Consecutive nucleotides that are read as one token. 1 is the finest and the slowest.",
@@ -100,8 +98,8 @@ PARAMETERS = {
     "rarefaction_depth": Parameter(
         Int % Range(1, None),
         None,
-        "Only if the distance matrices were computed on a shallower rarefaction than the tables "
-        "given: its depth. Rare ASVs then count by their chance of having been seen.",
+        "Depth of the rarefaction that the distance matrices were computed on, if shallower than "
+        "the tables given: rare ASVs then count by chance. Default: that of the tables.",
     ),
     # training
     "epochs": _count(
@@ -132,8 +130,8 @@ PARAMETERS = {
     "optimiser": Parameter(
         Str % Choices(*OPTIMISERS),
         _TRAINING.optimiser,
-        "How weights follow gradients: 'adamw' suits transformers, 'sgd' needs a learning rate of "
-        "its own, about 0.1.",
+        "How weights follow gradients: 'adamw' suits transformers, 'adam' decays weights less "
+        "evenly, 'sgd' needs a learning rate of its own, about 0.1.",
     ),
     "schedule": Parameter(
         Str % Choices(*SCHEDULES),
@@ -193,8 +191,8 @@ PARAMETERS = {
     "target_scaling": Parameter(
         Str % Choices(*SCALINGS),
         "min-max",
-        "How the target is scaled while training, from the training samples only. Predictions are "
-        "always in the original units.",
+        "How the target is scaled, from the training samples only: 'min-max' to 0 to 1, 'z-score' "
+        "to mean 0 and deviation 1, 'none' not at all. Predictions are in the original units.",
     ),
     "random_seed": Parameter(
         Int % Range(0, None), 0, "Decides everything random; the same seed gives the same result."
@@ -219,12 +217,14 @@ PARAMETERS = {
         "preferred where the device has them, 'math' is the plain computation.",
     ),
     "device": Parameter(
-        Str % Choices("auto", "cpu", "gpu"), "auto", "'auto' uses a GPU if there is one."
+        Str % Choices("auto", "cpu", "gpu"),
+        "auto",
+        "'auto' uses a GPU if there is one, 'cpu' never does, 'gpu' stops if there is none.",
     ),
     "precision": Parameter(
         Str % Choices("auto", "fp32", "bf16", "fp16"),
         "auto",
-        "'auto' is bf16 on a GPU that has it, else fp32. Lower precision is faster on GPUs.",
+        "'auto' is 'bf16' on a GPU that has it, else 'fp32'. 'bf16' and 'fp16' are faster on GPUs.",
     ),
     "threads": Parameter(
         Int % Range(0, None),

@@ -15,6 +15,7 @@ from .actions.predict_regression import predict_regression
 from .actions.pretrain import pretrain
 from .actions.split_samples import split_samples
 from .actions.summarize_training import summarize_training
+from .choices import explain_choices
 from .parameters import ARCHITECTURE, MACHINE, TRAINING, help_of, types_of
 from .types._transformers import TRANSFORMERS
 
@@ -277,3 +278,6 @@ plugin.visualizers.register_function(
     description="Losses by epoch, the epoch kept, every setting, and the samples used and dropped.",
     examples={"summarize_training": examples.summarize_training},
 )
+
+for action in plugin.actions.values():
+    explain_choices(action)

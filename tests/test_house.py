@@ -27,9 +27,10 @@ ALLOWED = {
     "training": _CORE | {"inference", "conformal"},
     "report": _CORE | {"types", "conformal"},
     "parameters": _BOTTOM,
+    "choices": set(),
     "actions": _CORE | {"types", "conformal", "inference", "training", "report", "parameters"},
     "examples": _BOTTOM,
-    "plugin_setup": _CORE | {"types", "actions", "parameters", "examples"},
+    "plugin_setup": _CORE | {"types", "actions", "parameters", "choices", "examples"},
     "demo_data": _BOTTOM | {"report"},
 }
 CORE = ["config", "data", "model", "training", "storage", "inference"]
