@@ -7,7 +7,7 @@ WITH := recipe/setup.sh
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-hard lint install dev clean
+.PHONY: help demo test test-hard test-newest lint install dev clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -21,6 +21,9 @@ test: ## run the tests
 test-hard: ## run the tests that take minutes, too
 	@$(WITH) test python -m pytest -m "hard or not hard" $(ARGS)
 
+test-newest: ## run the tests and the demo's commands on the newest QIIME 2 (on Debian)
+	@$(WITH) newest recipe/newest/check.sh $(ARGS)
+
 lint: ## check style and formatting
 	@$(WITH) lint bash -c 'python -m ruff check . && python -m ruff format --check .'
 
@@ -30,6 +33,6 @@ install: ## install the plugin for use
 dev: ## install the plugin so that changes in this folder take effect at once
 	@$(WITH) dev
 
-clean: ## delete what make wrote, except .venv (delete that folder yourself to start anew)
+clean: ## delete what make wrote, except .venv and .venv-newest (delete these yourself to start anew)
 	rm -rf build dist *.egg-info demo-output .pytest_cache .ruff_cache .hypothesis
 	find q2_aam tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

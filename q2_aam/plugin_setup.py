@@ -3,7 +3,7 @@
 from qiime2.plugin import Citations, Plugin
 
 from . import __version__
-from .registration import artifacts, evaluation, fitting, prediction, pretraining
+from .registration import artifacts, choices, evaluation, fitting, prediction, pretraining
 
 citations = Citations.load("citations.bib", package="q2_aam")
 
@@ -22,3 +22,5 @@ plugin = Plugin(
 
 for part in (artifacts, pretraining, fitting, prediction, evaluation):
     part.register(plugin, citations)
+for action in plugin.actions.values():
+    choices.explain_choices(action)

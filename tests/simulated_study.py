@@ -13,7 +13,7 @@ import skbio
 from skbio.diversity.beta import unweighted_unifrac
 
 # scikit-bio 0.6 renamed the argument
-_TIPS = "taxa" if "taxa" in inspect.signature(unweighted_unifrac).parameters else "otu_ids"
+TIPS = "taxa" if "taxa" in inspect.signature(unweighted_unifrac).parameters else "otu_ids"
 
 # A model that trains in about a second.
 TINY = {
@@ -57,7 +57,7 @@ class SimulatedStudy:
             self.counts.to_numpy(),
             list(self.counts.index),
             tree=self.tree,
-            **{_TIPS: list(self.counts)},
+            **{TIPS: list(self.counts)},
         )
 
     @property

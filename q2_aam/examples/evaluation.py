@@ -53,7 +53,7 @@ def evaluate_classification(use):
             truth=use.get_metadata_column("body_site", "body_site", metadata),
             groups=use.get_metadata_column("subject", "subject", metadata),
         ),
-        use.UsageOutputNames(visualization="evaluation"),
+        use.UsageOutputNames(visualization="visualization"),
     )
     visualization.assert_output_type(semantic_type="Visualization")
     visualization.assert_has_line_matching(

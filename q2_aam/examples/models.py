@@ -121,7 +121,7 @@ def pretrain(use):
             sequences=[sequences],
             epochs=2,
         ),
-        use.UsageOutputNames(encoder="encoder", training_log="pretraining_log"),
+        use.UsageOutputNames(encoder="encoder", training_log="training_log"),
     )
     encoder.assert_output_type(semantic_type="AAMEncoder")
     training_log.assert_has_line_matching(path="history.tsv", expression="^epoch 2\t")
@@ -211,7 +211,7 @@ def predict_distances(use):
             sequences=sequences,
             model=use.init_artifact("regressor", _regressor),
         ),
-        use.UsageOutputNames(distance_matrix="predicted_unifrac"),
+        use.UsageOutputNames(distance_matrix="distance_matrix"),
     )
     distance_matrix.assert_output_type(semantic_type="DistanceMatrix")
 
@@ -227,7 +227,7 @@ def evaluate_regression(use):
             truth=month,
             groups=child,
         ),
-        use.UsageOutputNames(visualization="evaluation"),
+        use.UsageOutputNames(visualization="visualization"),
     )
     visualization.assert_output_type(semantic_type="Visualization")
 
@@ -237,6 +237,6 @@ def summarize_training(use):
     (visualization,) = use.action(
         use.UsageAction("aam", "summarize_training"),
         use.UsageInputs(training_log=use.init_artifact("training_log", _training_log)),
-        use.UsageOutputNames(visualization="training_summary"),
+        use.UsageOutputNames(visualization="visualization"),
     )
     visualization.assert_output_type(semantic_type="Visualization")

@@ -3,7 +3,7 @@
 from .architecture import ARCHITECTURE_PARAMETERS
 from .machine import MACHINE_PARAMETERS
 from .parameter import Parameter
-from .samples import SAMPLE_PARAMETERS
+from .samples import PRETRAINING_EPOCHS, SAMPLE_PARAMETERS
 from .target import CLASSIFICATION_PARAMETERS, FITTING_PARAMETERS, REGRESSION_PARAMETERS
 from .training import TRAINING_PARAMETERS
 
@@ -22,6 +22,7 @@ ARCHITECTURE = tuple(ARCHITECTURE_PARAMETERS)
 TRAINING = tuple(TRAINING_PARAMETERS)
 MACHINE = tuple(MACHINE_PARAMETERS)
 _FITTING = ("missing_samples", *FITTING_PARAMETERS)
+SPLITTING = ("folds", "test_size", "pretraining_epochs")
 PRETRAINING_SETTINGS = ("missing_samples", *TRAINING, *ARCHITECTURE, *MACHINE)
 REGRESSION_SETTINGS = (*_FITTING, *REGRESSION_PARAMETERS, *TRAINING, *ARCHITECTURE, *MACHINE)
 CLASSIFICATION_SETTINGS = (
@@ -29,7 +30,7 @@ CLASSIFICATION_SETTINGS = (
 )  # fmt: skip
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
-PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
+PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": PRETRAINING_EPOCHS}
 FITTING_DEFAULT = DEFAULT | {
     "learning_rate": 3e-3,
     "epochs": 30,

@@ -50,7 +50,7 @@ ARCHITECTURE_PARAMETERS = {
     "rarefaction_depth": Parameter(
         Int % Range(1, None),
         None,
-        "Only if the distance matrices were computed on a shallower rarefaction than the tables "
-        "given: its depth. Rare ASVs then count by their chance of having been seen.",
+        "Depth of the rarefaction that the distance matrices were computed on, if shallower than "
+        "the tables given: rare ASVs then count by chance. Default: that of the tables.",
     ),
 }

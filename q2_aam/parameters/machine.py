@@ -6,12 +6,14 @@ from .parameter import Parameter
 
 MACHINE_PARAMETERS = {
     "device": Parameter(
-        Str % Choices("auto", "cpu", "gpu"), "auto", "'auto' uses a GPU if there is one."
+        Str % Choices("auto", "cpu", "gpu"),
+        "auto",
+        "'auto' uses a GPU if there is one, 'cpu' never does, 'gpu' stops if there is none.",
     ),
     "precision": Parameter(
         Str % Choices("auto", "fp32", "bf16", "fp16"),
         "auto",
-        "'auto' is bf16 on a GPU that has it, else fp32. Lower precision is faster on GPUs.",
+        "'auto' is 'bf16' on a GPU that has it, else 'fp32'. 'bf16' and 'fp16' are faster on GPUs.",
     ),
     "threads": Parameter(
         Int % Range(0, None),

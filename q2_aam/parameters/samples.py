@@ -1,10 +1,23 @@
 """Parameters of what is read, held out and predicted."""
 
-from qiime2.plugin import Choices, Float, Range, Str
+from qiime2.plugin import Choices, Float, Int, Range, Str
 
-from .parameter import Parameter, share
+from .parameter import Parameter, count, share
+
+PRETRAINING_EPOCHS = 40
 
 SAMPLE_PARAMETERS = {
+    "folds": Parameter(
+        Int % Range(0, 100, inclusive_end=True),
+        0,
+        "0 holds out one share of the samples, 'test_size'. A number k divides them into k parts "
+        "and predicts each by a model fitted on the others, so that every sample is predicted "
+        "once: better for few samples, and k times as slow. Whole groups stay together.",
+    ),
+    "pretraining_epochs": count(
+        PRETRAINING_EPOCHS,
+        "If a distance matrix is given: most passes over the samples in pretraining.",
+    ),
     "missing_samples": Parameter(
         Str % Choices("error", "ignore"),
         "error",

@@ -31,10 +31,10 @@ REGRESSION_PARAMETERS = {
     "target_scaling": Parameter(
         Str % Choices(*SCALINGS),
         _REGRESSION.scaling,
-        "How the target is scaled while training, from the training samples only: 'min-max' to "
-        "[0, 1], 'z-score' to variance 1, 'log-min-max' and 'log-z-score' take log(1 + value) "
-        "first, which suits values that span powers of ten. Predictions are always in the original "
-        "units.",
+        "How the target is scaled, from the training samples only: 'min-max' to 0 to 1, 'z-score' "
+        "to mean 0 and deviation 1, 'log-min-max' and 'log-z-score' take log(1 + value) first, "
+        "which suits values that span powers of ten, 'none' does not scale. Predictions are in the "
+        "original units.",
     ),
     "target_loss": Parameter(
         Str % Choices(*TARGET_LOSSES),

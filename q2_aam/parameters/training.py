@@ -42,8 +42,8 @@ TRAINING_PARAMETERS = {
     "optimiser": Parameter(
         Str % Choices(*OPTIMISERS),
         _TRAINING.optimiser,
-        "How weights follow gradients: 'adamw' suits transformers, 'sgd' needs a learning rate of "
-        "its own, about 0.1.",
+        "How weights follow gradients: 'adamw' suits transformers, 'adam' decays weights less "
+        "evenly, 'sgd' needs a learning rate of its own, about 0.1.",
     ),
     "schedule": Parameter(
         Str % Choices(*SCHEDULES),

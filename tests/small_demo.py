@@ -1,0 +1,40 @@
+"""The demo's files, cut down so that its steps take seconds."""
+
+from pathlib import Path
+from shutil import copy
+
+import biom
+import numpy as np
+import qiime2
+import skbio
+from simulated_study import TIPS, distances_artifact, table_artifact
+
+DEMO = Path(__file__).parent.parent / "q2_aam" / "demo_data"
+DEPTH = 1400  # of the demo's rarefaction
+
+
+def write_small_demo(folder: Path, samples: int, asvs: int) -> None:
+    """Write the demo's inputs with few samples, all labelled, and their most common ASVs."""
+    for name in ("rep-seqs.qza", "rooted-tree.qza", "metadata.tsv"):
+        copy(DEMO / name, folder)
+    table = qiime2.Artifact.load(str(DEMO / "table.qza")).view(biom.Table)
+    labelled = set(qiime2.Metadata.load(str(DEMO / "metadata.tsv")).ids)
+    table = table.filter(labelled & set(table.ids()), inplace=False)
+    common = table.ids(axis="observation")[table.matrix_data.getnnz(axis=1).argsort()[-asvs:]]
+    table = table.filter(set(common), axis="observation", inplace=False)
+    deep = table.ids()[np.asarray(table.sum(axis="sample")) >= DEPTH]
+    table = table.filter(set(deep[:samples]), inplace=False)
+    table_artifact(table).save(str(folder / "table.qza"))
+
+
+def compute_unifrac(table: qiime2.Artifact, tree: qiime2.Artifact) -> qiime2.Artifact:
+    """Compute unweighted UniFrac as q2-diversity-lib does, which not every environment has."""
+    counts = table.view(biom.Table)
+    matrix = skbio.diversity.beta_diversity(
+        "unweighted_unifrac",
+        counts.matrix_data.T.toarray().astype(int),
+        counts.ids(),
+        tree=tree.view(skbio.TreeNode),
+        **{TIPS: counts.ids(axis="observation")},
+    )
+    return distances_artifact(matrix)
