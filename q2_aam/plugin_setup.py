@@ -3,7 +3,15 @@
 from qiime2.plugin import Citations, Plugin
 
 from . import __version__
-from .registration import artifacts, choices, evaluation, fitting, prediction, pretraining
+from .registration import (
+    artifacts,
+    choices,
+    evaluation,
+    fitting,
+    pipelines,
+    prediction,
+    pretraining,
+)
 
 citations = Citations.load("citations.bib", package="q2_aam")
 
@@ -20,7 +28,7 @@ plugin = Plugin(
     citations=[citations["lozupone2005unifrac"], citations["vaswani2017attention"]],
 )
 
-for part in (artifacts, pretraining, fitting, prediction, evaluation):
+for part in (artifacts, pretraining, fitting, prediction, evaluation, pipelines):
     part.register(plugin, citations)
 for action in plugin.actions.values():
     choices.explain_choices(action)

@@ -1,8 +1,9 @@
 """Actions whose many settings are described once, in `q2_aam.parameters`."""
 
-import functools
 import inspect
 from collections.abc import Callable
+
+from decorator import FunctionMaker
 
 from ..parameters import PARAMETERS
 
@@ -12,8 +13,9 @@ _VIEWS = {"Int": int, "Float": float, "Str": str, "Bool": bool, "List": list}
 def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
     """Give an action the named parameters, which reach it as its keyword arguments.
 
-    QIIME 2 reads an action's parameters and their defaults from its Python signature. This writes
-    the settings that several actions share into it.
+    QIIME 2 reads an action's parameters and their defaults from its Python signature, and calls a
+    pipeline by a copy of it. So this makes a function with the settings that several actions share
+    in its signature; without annotations for a pipeline, which may have none.
 
     Parameters
     ----------
@@ -24,29 +26,25 @@ def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
     """
 
     def decorate(function: Callable) -> Callable:
-        shown = inspect.signature(function)
-        kept = [one for one in shown.parameters.values() if one.kind is not one.VAR_KEYWORD]
-        added = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=defaults[name],
-                annotation=_view_of(name),
-            )
-            for name in names
+        kept = [
+            one
+            for one in inspect.signature(function).parameters.values()
+            if one.kind is not one.VAR_KEYWORD
         ]
-        signature = shown.replace(parameters=kept + added)
-
-        @functools.wraps(function)
-        def action(*values, **named):
-            given = signature.bind(*values, **named)
-            given.apply_defaults()
-            return function(**given.arguments)
-
-        action.__signature__ = signature
-        action.__annotations__ = {
-            one.name: one.annotation for one in signature.parameters.values()
-        } | {"return": signature.return_annotation}
+        annotations = dict(function.__annotations__)
+        if annotations:
+            annotations |= {name: _view_of(name) for name in names}
+        of_kept = [one.default for one in kept if one.default is not one.empty]
+        shown = [one.name for one in kept] + list(names)
+        action = FunctionMaker.create(
+            f"{function.__name__}({', '.join(shown)})",
+            f"return action({', '.join(f'{name}={name}' for name in shown)})",
+            {"action": function},
+            defaults=(*of_kept, *(defaults[name] for name in names)),
+            doc=function.__doc__,
+            module=function.__module__,
+        )
+        action.__annotations__ = annotations
         return action
 
     return decorate

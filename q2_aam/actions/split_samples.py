@@ -4,11 +4,10 @@ import biom
 import numpy as np
 import qiime2
 
-from ..data.alignment import group_labels, match_samples, require_enough
 from ..data.splits import hold_out
-from ..data.table import read_table
 from ..errors import AAMError
 from ..parameters import DEFAULT
+from .splittable_samples import find_splittable
 
 
 def split_samples(
@@ -22,22 +21,8 @@ def split_samples(
     """Divide a table into a training and a test table."""
     if test_size <= 0:
         raise AAMError("test_size is 0: nothing would be held out. Give a share above 0.")
-    samples = read_table(table)
-    column = metadata.to_series()
-    name = f"the metadata column '{column.name}'"
-    shared, missing = match_samples(samples.sample_ids, column.index, name, missing_samples)
-    labelled = [sample for sample in shared if column.notna()[sample]]
-    blank = len(shared) - len(labelled)
-    print(f"samples without a row in {name}: {len(missing):,}; with a blank cell: {blank:,}")
-    group_of = None
-    if groups is not None:
-        labels = group_labels(samples.select(labelled), groups.to_series(), missing_samples)
-        group_of = labels.values.to_dict()
-        labelled = sorted(group_of)
-        for reason, ids in labels.dropped.items():
-            print(f"samples left out, {reason}: {len(ids):,}")
-    require_enough(len(labelled), "splitting")
-    training, test = hold_out(labelled, test_size, random_seed, group_of)
+    found = find_splittable(table, metadata, groups, missing_samples)
+    training, test = hold_out(found.ids, test_size, random_seed, found.groups, found.classes)
     print(f"training samples: {len(training):,}; test samples: {len(test):,}")
     return _keep(table, training), _keep(table, test)
 

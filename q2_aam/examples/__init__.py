@@ -12,16 +12,26 @@ from .models import (
     split_samples,
     summarize_training,
 )
+from .pipelines import (
+    classify_samples,
+    merge_prediction_tables,
+    merge_predictions,
+    regress_samples,
+)
 
 __all__ = [
+    "classify_samples",
     "evaluate_classification",
     "evaluate_regression",
     "fit_classifier",
     "fit_regressor",
+    "merge_prediction_tables",
+    "merge_predictions",
     "predict_classification",
     "predict_distances",
     "predict_regression",
     "pretrain",
+    "regress_samples",
     "split_samples",
     "summarize_training",
 ]

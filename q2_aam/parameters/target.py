@@ -18,7 +18,8 @@ FITTING_PARAMETERS = {
         List[Str],
         None,
         "Columns of 'covariates' that the model reads beside the microbes, such as sex or "
-        "sequencing run. Categorical and numeric columns both work; blank cells count as missing.",
+        "sequencing run. Categorical and numeric columns both work; blank cells count as missing. "
+        "Default: none.",
     ),
     "covariate_fusion": Parameter(
         Str % Choices(*FUSIONS),

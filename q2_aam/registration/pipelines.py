@@ -128,7 +128,7 @@ def _register_regress_samples(plugin, citations) -> None:
             "baseline_predictions": f"The random forest's predictions {_HELD_OUT}.",
             "evaluation": "How good both are.",
         },
-        name="Fit, test against a random forest, and report, for a number of each sample",
+        name="Fit, compare with a random forest, and report: a number of each sample",
         description=_DESCRIPTION,
         citations=[citations["lei2018distribution"]],
         examples={"regress_samples": examples.regress_samples},
@@ -172,7 +172,7 @@ def _register_classify_samples(plugin) -> None:
             "baseline_probabilities": f"The random forest's probabilities {_HELD_OUT}.",
             "evaluation": "How good both are.",
         },
-        name="Fit, test against a random forest, and report, for a class of each sample",
+        name="Fit, compare with a random forest, and report: a class of each sample",
         description=_DESCRIPTION,
         examples={"classify_samples": examples.classify_samples},
     )
