@@ -26,7 +26,7 @@ def split_samples(
     column = metadata.to_series()
     name = f"the metadata column '{column.name}'"
     shared, missing = match_samples(samples.sample_ids, column.index, name, missing_samples)
-    labelled = [sample for sample in shared if column.notna()[sample]]
+    labelled = list(column.loc[shared].dropna().index)
     blank = len(shared) - len(labelled)
     print(f"samples without a row in {name}: {len(missing):,}; with a blank cell: {blank:,}")
     group_of = None
@@ -37,7 +37,9 @@ def split_samples(
         for reason, ids in labels.dropped.items():
             print(f"samples left out, {reason}: {len(ids):,}")
     require_enough(len(labelled), "splitting")
-    training, test = hold_out(labelled, test_size, random_seed, group_of)
+    numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
+    classes = None if numeric else column.loc[labelled].to_dict()
+    training, test = hold_out(labelled, test_size, random_seed, group_of, classes)
     print(f"training samples: {len(training):,}; test samples: {len(test):,}")
     return _keep(table, training), _keep(table, test)
 

@@ -18,7 +18,7 @@ from .checks import (
 SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
 TARGET_LOSSES = ("huber", "mae", "mse", "quantile")
 FUSIONS = ("concatenate", "gate")
-MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 4096, 10**7
+MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 100, 10**7
 REGRESSION, CLASSIFICATION = "regression", "classification"
 
 

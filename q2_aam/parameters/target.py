@@ -33,8 +33,8 @@ REGRESSION_PARAMETERS = {
         _REGRESSION.scaling,
         "How the target is scaled while training, from the training samples only: 'min-max' to "
         "[0, 1], 'z-score' to variance 1, 'log-min-max' and 'log-z-score' take log(1 + value) "
-        "first, which suits values that span powers of ten. Predictions are always in the original "
-        "units.",
+        "first, which suits values that span powers of ten and are never below 0. Predictions are "
+        "always in the original units.",
     ),
     "target_loss": Parameter(
         Str % Choices(*TARGET_LOSSES),
