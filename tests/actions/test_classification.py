@@ -10,7 +10,7 @@ from simulated_study import TINY, by_age, categorical, model_of, simulate_study
 from q2_aam.storage.training_log import read_training_log
 from q2_aam.types import AAMTrainingLogDirectoryFormat
 
-LEARNING = TINY | {"epochs": 4, "learning_rate": 0.01}
+LEARNING = TINY | {"epochs": 4, "learning_rate": 0.01, "batch_size": 16}
 
 
 @pytest.fixture(scope="module")

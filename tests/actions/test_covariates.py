@@ -11,7 +11,7 @@ from simulated_study import TINY, by_age, categorical, model_of, simulate_study
 from q2_aam.storage.training_log import read_training_log
 from q2_aam.types import AAMTrainingLogDirectoryFormat
 
-LEARNING = TINY | {"epochs": 8, "learning_rate": 0.01}
+LEARNING = TINY | {"epochs": 6, "learning_rate": 0.01, "batch_size": 16}
 FUSIONS = ("concatenate", "gate")
 
 
@@ -130,7 +130,11 @@ def test_columns_of_one_covariate_each_have_an_embedding(quick):
     config, arrays = model_of(quick.regressor)
     bmi, site = config.target.covariates
     assert (bmi.levels, site.levels) == ((), ("gut", "skin", "soil"))
-    assert arrays["target_head.fusion.embedding.weight"].shape == (16, 2 + 4)
+    weights = arrays["target_head.fusion.embedding.weight"]
+    assert weights.shape == (16, 2 + 4)
+    # no training sample lacked a value: what says so must not be read by weights drawn at random
+    assert (weights[:, [1, 5]] == 0).all()
+    assert (weights[:, [0, 2, 3, 4]] != 0).all()
 
 
 # at prediction
