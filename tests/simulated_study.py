@@ -226,3 +226,14 @@ def model_of(artifact: qiime2.Artifact):
     from q2_aam.types import AAMModelDirectoryFormat
 
     return read_model(str(artifact.view(AAMModelDirectoryFormat)))
+
+
+def by_age(study: SimulatedStudy, bounds=(8, 16), names=("milk", "mixed", "solid")) -> pd.Series:
+    """Name a class of each sample by its age, and so by the clades that it holds."""
+    place = np.searchsorted(bounds, study.ages.to_numpy())
+    return pd.Series(np.array(names, dtype=object)[place], study.ages.index, name="diet")
+
+
+def categorical(values: pd.Series) -> qiime2.CategoricalMetadataColumn:
+    """Make a metadata column of text."""
+    return qiime2.CategoricalMetadataColumn(values)

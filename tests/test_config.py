@@ -7,6 +7,7 @@ from simulated_study import describe_classes, describe_target
 
 from q2_aam.config import (
     LIMITS,
+    RANDOM_FEATURES,
     Covariate,
     ModelConfig,
     TrainingConfig,
@@ -126,6 +127,9 @@ def test_what_is_not_a_table_is_refused(content):
         ({"scale": -1.0}, "scale is -1.0"),
         ({"scale": float("nan")}, "target scale"),
         ({"location": float("inf")}, "target location"),
+        ({"location": 10**400}, "target location"),
+        ({"residuals": [-(10**400)]}, "residuals"),
+        ({"covariates": [None] * 300}, "where a table belongs"),
         ({"mean": "3"}, "target mean"),
         ({"known_asvs": 0}, "known_asvs"),
         ({"known_asvs": 10**6}, "known_asvs"),
@@ -160,6 +164,13 @@ def test_wrong_targets_are_refused(refused, change, part):
         ({"classes": "abc"}, "classes"),
         ({"counts": [1, 2]}, "class counts"),
         ({"counts": [1, 2, -1]}, "class count"),
+        ({"counts": [1, 2, 10**400]}, "class count"),
+        ({"counts": [1, 2, 3.0]}, "class count"),
+        ({"classes": [f"c{n}" for n in range(1025)], "counts": [1] * 1025}, "number of classes"),
+        ({"classes": [["a"], ["b"], ["c"]]}, "class"),
+        ({"kind": "regression"}, "lacks"),
+        ({"kind": ["classification"]}, "lacks"),
+        ({"scale": 1.0}, "unknown 'scale'"),
     ],
 )
 def test_wrong_classes_are_refused(refused, change, part):
@@ -175,6 +186,10 @@ def test_wrong_classes_are_refused(refused, change, part):
         ({"levels": "fm"}, "covariate levels"),
         ({"levels": [1]}, "covariate level"),
         ({"name": None}, "covariate name"),
+        ({"levels": [f"l{number}" for number in range(101)]}, "number of covariate levels"),
+        ({"levels": [["f"], ["m"]]}, "covariate level"),
+        ({"mean": 10**400}, "covariate mean"),
+        ({"scale": 10**400}, "covariate scale"),
         ({"mean": float("nan")}, "covariate mean"),
         ({"scale": 0.0}, "covariate scale"),
         ({"colour": 1}, "unknown 'colour'"),
@@ -188,6 +203,15 @@ def test_wrong_covariates_are_refused(refused, change, part):
 
 def test_a_covariate_that_stands_there_twice_is_refused(refused):
     refused(lambda: describe_classes(covariates=COVARIATES[:1] * 2), "same covariate twice")
+
+
+def test_covariates_have_a_limit_that_keeps_models_small(refused):
+    """What is read is multiplied by random features, which no file has to hold."""
+    levels = tuple(map(str, range(100)))
+    most = tuple(Covariate(str(number), levels) for number in range(256))
+    assert describe_classes(covariates=most).covariate_inputs * RANDOM_FEATURES * 4 < 2**28
+    one_more = (*most, Covariate("another"))
+    refused(lambda: describe_classes(covariates=one_more), "number of covariates", "256")
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,20 @@ def read_covariates(
             f"'{given}' was given without '{lacking}'. Give both: the metadata, and the names of "
             "the columns to read." + ("" if covariates is None else _there_are(covariates))
         )
-    wanted = list(columns)
+    wanted = [name.strip() for name in columns]  # metadata has no blanks around names
     repeated = sorted({name for name in wanted if wanted.count(name) > 1})
     if repeated:
         raise AAMError(f"'covariate_columns' names {examples(repeated)} more than once.")
     return _select(covariates, wanted, samples, missing_samples)
+
+
+def refuse_target_as_covariate(target: str, columns) -> None:
+    """Refuse to predict a column from itself."""
+    if target in {name.strip() for name in columns or ()}:
+        raise AAMError(
+            f"'covariate_columns' names '{target}', which is the column to predict: a model that "
+            "reads it would learn nothing else. Take it out of 'covariate_columns'."
+        )
 
 
 def read_covariates_of(
@@ -61,7 +70,7 @@ def read_covariates_of(
     Raises
     ------
     AAMError
-        If they are not given, or are given to a model that reads none.
+        If they are not given, are given to a model that reads none, or lack a sample.
     """
     if not known:
         if covariates is not None:
@@ -77,7 +86,14 @@ def read_covariates_of(
             "Give 'covariates': metadata with these columns, with a row for each sample (cells "
             "may be blank)."
         )
-    return _select(covariates, names, samples, "error")[0]
+    columns, missing = _select(covariates, names, samples, "ignore")
+    if missing:
+        raise AAMError(
+            f"{counted(len(missing), 'sample')} of {len(samples.sample_ids):,} in the table are "
+            f"not in the covariates, such as {examples(missing)}.\nAdd a row for each of them "
+            "(cells may be blank, and then count as missing), or leave them out of the table."
+        )
+    return columns
 
 
 def _select(covariates: qiime2.Metadata, names, samples: SampleTable, missing_samples: str):

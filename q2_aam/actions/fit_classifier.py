@@ -44,7 +44,7 @@ def fit_classifier(
     return fit_model(
         "fit-classifier",
         describe,
-        {},
+        (),
         settings,
         table=table,
         metadata=metadata,
@@ -61,7 +61,7 @@ def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> N
     lost = classes[counts == 0]
     if len(lost):
         raise AAMError(
-            f"{counted(len(lost), 'class', 'classes')} of '{name}' have no training sample, as all "
-            f"of their samples are of groups that validate: {examples(lost)}.\nLower "
-            "'validation_size', choose other 'groups', or join these classes with others."
+            f"'{name}' has {counted(len(lost), 'class', 'classes')} without a training sample, as "
+            f"all samples are of groups that validate: {examples(lost)}.\nChoose other 'groups', "
+            "join classes with others, or blank their cells to leave these samples out."
         )

@@ -52,11 +52,10 @@ def fit_regressor(
         )
         return target, to_scaled(target, values)
 
-    of_target = {name: settings[name] for name in REGRESSION_PARAMETERS}
     return fit_model(
         "fit-regressor",
         describe,
-        of_target,
+        tuple(REGRESSION_PARAMETERS),
         settings,
         table=table,
         metadata=metadata,

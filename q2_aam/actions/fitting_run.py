@@ -18,7 +18,7 @@ from .training_run import refuse_encoder_losses, require_validation, start_run, 
 def fit_model(
     action: str,
     describe: Callable[[Labelled, Split, int, tuple], tuple],
-    of_target: dict,
+    of_target: tuple[str, ...],
     settings: dict,
     *,
     table,
@@ -38,8 +38,8 @@ def fit_model(
     describe : callable
         From the labelled samples, their split, the number of ASVs known by identity and the
         covariates to the target's config and every sample's target.
-    of_target : dict
-        The settings of this kind of target, for the training log.
+    of_target : tuple of str
+        Names of the settings of this kind of target, for the training log.
     settings : dict
         The action's parameters.
     table, metadata, sequences, encoder, distance_matrix, groups, covariates
@@ -71,14 +71,16 @@ def fit_model(
         studies = with_covariates(studies, described, labelled.covariates)
     target, targets = describe(labelled, split, len(tokens), described)
     config = dataclasses.replace(config, target=target)
-    training = {name: settings[name] for name in TRAINING} | {"freeze_encoder": frozen}
+    training = {name: settings[name] for name in TRAINING}
+    if encoder is not None:
+        training["freeze_encoder"] = frozen
     if "class_weights" in settings:
         training["class_weights"] = settings["class_weights"]
     machine = (settings["device"], settings["precision"], settings["threads"])
     trained_by, accelerator = start_run(journal, training, FITTING_DEFAULT, machine)
-    for name, value in of_target.items():
-        chosen_by = "default" if value == FITTING_DEFAULT[name] else "user"
-        journal.chose(name, value, chosen_by)
+    for name in (*of_samples(described), *of_target):
+        chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
+        journal.chose(name, settings[name], chosen_by)
     if arrays is None:
         network = start.new_network(config, studies, seed, accelerator.device)
     else:
@@ -112,6 +114,11 @@ def read_study(labelled: Labelled, sequences, encoder, settings: dict, journal):
     )
     journal.read(studies)
     return config, arrays, studies
+
+
+def of_samples(covariates: tuple) -> tuple[str, ...]:
+    """Name the settings in force of what is read of samples, for the training log."""
+    return ("missing_samples", *(("covariate_columns", "covariate_fusion") if covariates else ()))
 
 
 def with_covariates(studies, covariates, columns):

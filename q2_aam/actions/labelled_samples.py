@@ -10,13 +10,14 @@ from ..data.alignment import (
     class_labels,
     group_labels,
     numeric_labels,
+    require_classes,
     require_enough,
     with_distances,
 )
 from ..data.distances import parse_distances
 from ..data.splits import hold_out
 from ..data.table import SampleTable, read_table
-from .covariate_columns import read_covariates
+from .covariate_columns import read_covariates, refuse_target_as_covariate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,7 @@ def read_labelled(
     journal : Journal
         Is told what was dropped, and why.
     """
+    refuse_target_as_covariate(metadata.name, columns)
     samples = read_table(table)
     numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
     read_labels = numeric_labels if numeric else class_labels
@@ -86,8 +88,11 @@ def read_labelled(
     journal.dropped({"not in the covariates": missing} if missing else {})
     samples = samples if read is None else samples.select(read.index)
     samples, distances = _find_distances(samples, matrix, missing_samples, journal)
-    require_enough(len(samples.sample_ids), f"learning '{metadata.name}'")
     values = labels.values[list(samples.sample_ids)]
+    if numeric:
+        require_enough(len(values), f"learning '{metadata.name}'")
+    else:
+        require_classes(values, metadata.name)  # of the samples left
     read = None if read is None else read.loc[list(samples.sample_ids)]
     return Labelled(samples, values, of_groups, read, distances)
 

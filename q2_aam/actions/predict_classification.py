@@ -22,6 +22,8 @@ def predict_classification(
     config, arrays = read_fitted(classifier, CLASSIFICATION)
     network, sample_ids, state = embed_table(table, sequences, config, arrays, covariates)
     index = pd.Index(sample_ids, name="id")
-    probabilities = pd.DataFrame(predict_answers(network, state), index, config.target.classes)
-    favoured = np.array(config.target.classes)[probabilities.to_numpy().argmax(axis=1)]
+    shares = predict_answers(network, state).clip(0, 1)
+    shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
+    probabilities = pd.DataFrame(shares, index, config.target.classes)
+    favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
     return pd.Series(favoured, index, name="prediction"), probabilities

@@ -12,12 +12,12 @@ from .prediction import embed_table
 _REMEDIES = {
     "untrained": (
         "The model never learned distances. Use an encoder from 'qiime aam pretrain', or give "
-        "'fit-regressor' a distance matrix."
+        "the matrix to 'fit-regressor' or 'fit-classifier'."
     ),
     "stale": (
         "The model's embeddings changed in fitting after its distances were learned. Use the "
-        "encoder that it was fitted from, fit with 'freeze_encoder', or give 'fit-regressor' the "
-        "distance matrix."
+        "encoder that it was fitted from, fit with 'freeze_encoder', or give the matrix to "
+        "'fit-regressor' or 'fit-classifier'."
     ),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 
 from ..errors import AAMError, examples
 
@@ -17,8 +17,8 @@ def check_whole(name: str, value, low: int, high: int) -> None:
 def check_finite(name: str, value) -> None:
     """Refuse what is not a finite number."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value):
-        raise AAMError(f"{name} is {value!r}, but must be a finite number.")
+    if not number or not abs(value) <= sys.float_info.max:  # whole numbers of JSON have no bound
+        raise AAMError(f"{name} is {repr(value)[:40]}, but must be a finite number.")
 
 
 def check_positive(name: str, value) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from ..errors import AAMError
@@ -18,7 +19,7 @@ from .checks import (
 SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
 TARGET_LOSSES = ("huber", "mae", "mse", "quantile")
 FUSIONS = ("concatenate", "gate")
-MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 4096, 10**7
+MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 100, 10**7
 REGRESSION, CLASSIFICATION = "regression", "classification"
 
 
@@ -80,6 +81,12 @@ class _Target:
     def covariate_inputs(self) -> int:
         """How many numbers the model reads of the covariates."""
         return sum(covariate.inputs for covariate in self.covariates)
+
+    @property
+    def missing_inputs(self) -> list[int]:
+        """Positions of the inputs that say that a covariate is missing: the last of each."""
+        ends = itertools.accumulate(covariate.inputs for covariate in self.covariates)
+        return [end - 1 for end in ends]
 
 
 @dataclass(frozen=True)

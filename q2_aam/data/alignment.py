@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from ..config import MOST_CLASSES
 from ..errors import AAMError, counted, examples, no_shared_ids
 from .distances import Distances
 from .table import SampleTable
@@ -18,6 +20,12 @@ _READ_AS_MISSING = {
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 }  # fmt: skip
+# what QIIME 2 takes for the header of ids, the first seven in any case
+_ID_HEADERS = {
+    "id", "sampleid", "sample id", "sample-id", "featureid", "feature id", "feature-id",
+    "#SampleID", "#Sample ID", "#OTUID", "#OTU ID", "sample_name",
+}  # fmt: skip
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -169,34 +177,75 @@ def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
     Raises
     ------
     AAMError
-        If there are fewer than two classes, a class has fewer than 3 samples, or a class has a
-        name that is read back as a missing value.
+        See `require_classes`.
     """
     labels = _present(table, column, missing_samples)
     values = labels.values.astype(str)
+    require_classes(values, column.name)
+    return Labels(values, labels.dropped)
+
+
+def require_classes(values: pd.Series, name: str) -> None:
+    """Refuse classes that cannot be learned, or cannot be written as QIIME 2 writes predictions.
+
+    Parameters
+    ----------
+    values : pd.Series of str
+        Class of each sample that can be used.
+    name : str
+        The metadata column.
+
+    Raises
+    ------
+    AAMError
+        If fewer than 10 samples are left, there are fewer than two classes or more than 1,024, a
+        class has fewer than 3 samples, or a name that files or QIIME 2 read as something else.
+    """
+    require_enough(len(values), f"learning '{name}'")
     counts = values.value_counts()
-    lost = sorted(set(counts.index) & _READ_AS_MISSING)
-    if lost:
-        raise AAMError(
-            f"'{column.name}' has classes that are read back from files as missing values: "
-            f"{examples(lost)}. Rename them (for example 'not applicable'), or leave the cells "
-            "blank to leave these samples out."
-        )
+    _refuse_names(sorted(counts.index), name)
     if len(counts) < 2:
         raise AAMError(
-            f"All {counted(len(values), 'sample')} have the same '{column.name}' "
+            f"All {counted(len(values), 'sample')} that can be used have the same '{name}' "
             f"({examples(counts.index)}): there is nothing to learn. Choose another column."
+        )
+    if len(counts) > MOST_CLASSES:
+        raise AAMError(
+            f"'{name}' has {len(counts):,} classes, but at most {MOST_CLASSES:,} can be learned. "
+            "Choose another column, or join classes."
         )
     few = sorted(counts.index[counts < FEWEST_OF_A_CLASS])
     if few:
-        named = examples([f"{name}: {counted(counts[name], 'sample')}" for name in few])
+        named = examples([f"{one}: {counted(counts[one], 'sample')}" for one in few])
         raise AAMError(
-            f"{counted(len(few), 'class', 'classes')} of '{column.name}' have fewer than "
-            f"{FEWEST_OF_A_CLASS} samples, too few to learn and to validate: {named}.\nJoin them "
-            "with other classes, or blank their cells to leave these samples out."
+            f"'{name}' has {counted(len(few), 'class', 'classes')} with fewer than "
+            f"{FEWEST_OF_A_CLASS} samples that can be used, too few to learn and to validate: "
+            f"{named}.\nJoin them with other classes, or blank their cells to leave these samples "
+            "out."
         )
-    require_enough(len(values), f"learning '{column.name}'")
-    return Labels(values, labels.dropped)
+
+
+def _refuse_names(classes: list[str], name: str) -> None:
+    refused = {
+        "are read back from files as missing values": _READ_AS_MISSING.__contains__,
+        "QIIME 2 keeps for the column of ids": lambda one: (
+            one in _ID_HEADERS or one.lower() in _ID_HEADERS
+        ),
+        "hold tabs, line ends or other control characters": _CONTROL.search,
+    }
+    for why, holds in refused.items():
+        found = [one for one in classes if holds(one)]
+        if found:
+            raise AAMError(
+                f"'{name}' has classes with names that {why}: {examples(map(_shown, found))}. "
+                "Rename them (for example 'not applicable'), or leave the cells blank to leave "
+                "these samples out."
+            )
+
+
+def _shown(name: str) -> str:
+    """Write control characters as Python does, so that a message keeps to its lines."""
+    return name.encode("unicode_escape").decode() if _CONTROL.search(name) else name
 
 
 def group_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:

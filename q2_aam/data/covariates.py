@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..config import Covariate
+from ..config import MOST_COVARIATES, MOST_LEVELS, Covariate
 from ..errors import AAMError, counted, examples
 
-MOST_LEVELS = 100
+FARTHEST = 1e6  # standard deviations from the mean of the training samples
 
 
 def describe_covariates(columns: pd.DataFrame) -> tuple[Covariate, ...]:
@@ -25,8 +25,14 @@ def describe_covariates(columns: pd.DataFrame) -> tuple[Covariate, ...]:
     Raises
     ------
     AAMError
-        If a column is the same in all samples, or has too many levels to learn from.
+        If there are too many columns, or one is the same in all samples, holds infinite numbers
+        or has too many levels to learn from.
     """
+    if columns.shape[1] > MOST_COVARIATES:
+        raise AAMError(
+            f"{columns.shape[1]:,} covariates were asked for, but at most {MOST_COVARIATES} can be "
+            "read. Name fewer 'covariate_columns'."
+        )
     return tuple(_describe(column) for _, column in columns.items())
 
 
@@ -77,7 +83,8 @@ def encode_covariates(covariates: Sequence[Covariate], columns: pd.DataFrame) ->
     Raises
     ------
     AAMError
-        If a column is numeric that was categorical in fitting, or the other way round.
+        If a column is numeric that was categorical in fitting, or the other way round, or holds a
+        number that is far from all that the training samples had.
     """
     parts = [_encode(covariate, columns[covariate.name]) for covariate in covariates]
     return np.concatenate(parts, axis=1).astype(np.float32)
@@ -108,6 +115,14 @@ def _encode(covariate: Covariate, column: pd.Series) -> np.ndarray:
     if not covariate.levels:
         values = np.nan_to_num(pd.to_numeric(column).to_numpy(dtype=np.float64))
         inputs[:, 0] = np.where(blank, 0.0, (values - covariate.mean) / covariate.scale)
+        far = column.index[~(np.abs(inputs[:, 0]) <= FARTHEST)]
+        if len(far):
+            raise AAMError(
+                f"{counted(len(far), 'sample')} of {len(column):,} have a '{covariate.name}' that "
+                f"is more than {FARTHEST:,.0f} standard deviations from the mean of the training "
+                f"samples, {covariate.mean:g}: {examples(far)}. Correct the metadata, or leave "
+                "the cells blank."
+            )
         inputs[:, -1] = blank
         return inputs
     position = pd.Index(covariate.levels).get_indexer(column)

@@ -62,14 +62,22 @@ def hold_out(
     return sorted(set(sample_ids) - chosen), sorted(chosen)
 
 
-def _draw(members: dict[str, list[str]], share: float, random: np.random.Generator) -> list[str]:
-    """Draw groups until the share is reached, skipping those that are too large."""
+def _draw(
+    members: dict[str, list[str]],
+    share: float,
+    random: np.random.Generator,
+    kept: frozenset[str] = frozenset(),
+) -> list[str]:
+    """Draw groups until the share is reached, skipping those that are too large or must be kept."""
     names = sorted(members)
-    order = random.permutation(len(names))
+    order = [names[position] for position in random.permutation(len(names))]
+    order = [name for name in order if name not in kept]
+    if len(order) == len(names):
+        order.pop()
     wanted = share * sum(map(len, members.values()))
     held_out: list[str] = []
-    for position in order[:-1]:
-        candidate = members[names[position]]
+    for name in order:
+        candidate = members[name]
         if held_out and len(held_out) + len(candidate) - wanted > wanted - len(held_out):
             continue
         held_out.extend(candidate)
@@ -87,27 +95,34 @@ def _draw_by_class(
     """Draw from the groups of each class apart; among several draws take the most even one.
 
     A group belongs to the class that most of its samples have; classes of a single group stand
-    together.
+    together. Groups that hold all samples of a class are kept, unless all do.
     """
-    strata: dict[str | None, dict[str, list[str]]] = {}
+    of_group = {group: Counter(map(classes.get, samples)) for group, samples in members.items()}
+    total = sum(of_group.values(), Counter())
+    sole = frozenset(
+        group
+        for group, counts in of_group.items()
+        if any(number == total[name] for name, number in counts.items())
+    )
+    kept = sole if len(sole) < len(members) else frozenset()
+    strata: dict[str, dict[str, list[str]]] = {}
     for group, samples in members.items():
-        counts = Counter(classes[name] for name in samples)
-        strata.setdefault(max(counts, key=lambda one: (counts[one], one)), {})[group] = samples
+        most = max(of_group[group], key=lambda one: (of_group[group][one], one))
+        strata.setdefault(most, {})[group] = samples
     alone = [name for name, stratum in strata.items() if len(stratum) < 2]
     rest = {group: samples for name in alone for group, samples in strata.pop(name).items()}
-    parts = [strata[name] for name in sorted(strata)]
-    if len(rest) > 1 or not parts:
-        parts.append(rest)
-    total = Counter(classes[name] for samples in members.values() for name in samples)
-    mixed = any(len(samples) > 1 for samples in members.values())
+    parts = [*(strata[name] for name in sorted(strata)), *([rest] if rest else [])]
 
-    def unevenness(held_out: list[str]) -> tuple[int, float]:
-        held = Counter(classes[name] for name in held_out)
+    def unevenness(held_out: list[str]) -> tuple[int, int, float]:
+        held = Counter(map(classes.get, held_out))
         lost = sum(held[name] == number for name, number in total.items())
-        return lost, sum(abs(held[name] - share * number) for name, number in total.items())
+        absent = sum(held[name] == 0 for name in total)
+        return lost, absent, sum(abs(held[name] - share * total[name]) for name in total)
 
+    mixed = any(len(samples) > 1 for samples in members.values())
     draws = [
-        [name for part in parts for name in _draw(part, share, random)]
+        [name for part in parts for name in _draw(part, share, random, kept)]
         for _ in range(_DRAWS if mixed or len(rest) > 1 else 1)
     ]
-    return min(draws, key=unevenness)
+    best = min(draws, key=unevenness)
+    return best or _draw(members, share, random, kept)

@@ -85,11 +85,12 @@ def to_scaled(target: RegressionTarget, values: np.ndarray) -> np.ndarray:
 def to_units(target: RegressionTarget, scaled: np.ndarray) -> np.ndarray:
     """Turn what a model says into the target's units: float64, same shape.
 
-    Values are kept within the training samples' range if the target is bounded.
+    Values are kept within the training samples' range if the target is bounded, and at or above 0
+    if it is scaled by logarithms, as values below 0 then cannot be.
     """
     values = np.asarray(scaled, dtype=np.float64) * target.scale + target.location
     if target.scaling.startswith("log-"):
-        values = np.expm1(np.minimum(values, _LARGEST_EXPONENT))
+        values = np.expm1(np.clip(values, 0.0, _LARGEST_EXPONENT))
     if target.bounded:
         values = np.clip(values, target.minimum, target.maximum)
     return values

@@ -18,14 +18,19 @@ class CovariateFusion(nn.Module):
         Width D of the embeddings.
     inputs : int
         Numbers P that are read of the covariates.
+    missing : list of int
+        Positions of those that say that a covariate is missing. Their weights start at zero: where
+        no training sample lacks it, nothing else would ever change what they were drawn as.
     how : str
         ``concatenate``, or ``gate`` to let the covariates raise or lower each coordinate of the
         pooled embedding, from none to twice of it.
     """
 
-    def __init__(self, size: int, inputs: int, how: str):
+    def __init__(self, size: int, inputs: int, missing: list[int], how: str):
         super().__init__()
         self.embedding = nn.Linear(inputs, size, bias=False)
+        with torch.no_grad():
+            self.embedding.weight[:, missing] = 0
         self.output_size = size if how == "gate" else 2 * size
         self.gate = nn.Linear(size, size) if how == "gate" else None
         if self.gate is not None:

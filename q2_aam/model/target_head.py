@@ -89,7 +89,9 @@ class TargetHead(nn.Module):
         self.norm = nn.LayerNorm(size)
         self.fusion = None
         if target.covariates:
-            self.fusion = CovariateFusion(size, target.covariate_inputs, target.covariate_fusion)
+            self.fusion = CovariateFusion(
+                size, target.covariate_inputs, target.missing_inputs, target.covariate_fusion
+            )
         self.pooled = nn.Linear(self.fusion.output_size if self.fusion else size, target.outputs)
         self.linear = nn.ModuleDict(
             {name: nn.Linear(n, target.outputs, bias=False) for name, n in blocks.items()}

@@ -21,8 +21,8 @@ SAMPLE_PARAMETERS = {
     "missing_samples": Parameter(
         Str % Choices("error", "ignore"),
         "error",
-        "What to do with samples of the table that the metadata or the distance matrix lacks: "
-        "'error' stops and names them, 'ignore' leaves them out and counts them.",
+        "What to do with samples of the table that the metadata, the covariates or the distance "
+        "matrix lacks: 'error' stops and names them, 'ignore' leaves them out and counts them.",
     ),
     "test_size": share(0.2, "Share of the samples to hold out for testing."),
     "interval": Parameter(

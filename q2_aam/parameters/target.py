@@ -34,8 +34,8 @@ REGRESSION_PARAMETERS = {
         _REGRESSION.scaling,
         "How the target is scaled, from the training samples only: 'min-max' to 0 to 1, 'z-score' "
         "to mean 0 and deviation 1, 'log-min-max' and 'log-z-score' take log(1 + value) first, "
-        "which suits values that span powers of ten, 'none' does not scale. Predictions are in the "
-        "original units.",
+        "which suits values of 0 or more that span powers of ten, 'none' does not scale. "
+        "Predictions are in the original units.",
     ),
     "target_loss": Parameter(
         Str % Choices(*TARGET_LOSSES),

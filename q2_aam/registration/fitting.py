@@ -50,7 +50,11 @@ def _register_split_samples(plugin) -> None:
             "test_table": "Samples to judge it by; never show them to a fit.",
         },
         name="Hold out samples for testing, whole groups at a time",
-        description="Divide the samples that have a value into a training and a test table.",
+        description=(
+            "Divide the samples that have a value into a training and a test table. If the column "
+            "is categorical, the share is held out of each class, as nearly as groups allow; a "
+            "class that is in one group only stays in the training table."
+        ),
         examples={"split_samples": examples.split_samples},
     )
 

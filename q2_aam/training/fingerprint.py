@@ -37,8 +37,9 @@ def fingerprint(network: Network, task: Task, config: TrainingConfig) -> str:
         _add_study(digest, study)
     for positions in (*task.training, *task.validation):
         _add(digest, positions)
-    if task.targets is not None:
-        _add(digest, task.targets)
+    for of_samples in (task.targets, task.groups, task.sample_weights):
+        if of_samples is not None:
+            _add(digest, of_samples)
     return digest.hexdigest()
 
 
@@ -60,6 +61,8 @@ def _add_study(digest, study: Study) -> None:
     if study.distances is not None:
         _add(digest, study.distances.matrix)
         _add(digest, study.distances.rows)
+    if study.covariates is not None:
+        _add(digest, study.covariates)
 
 
 def _add(digest, array: np.ndarray) -> None:

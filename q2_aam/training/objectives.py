@@ -44,7 +44,7 @@ class RegressionObjective:
         low = (1 - self.target.quantile_range) / 2
         lower, median, upper = np.quantile(targets, [low, 0.5, 1 - low])
         below, above = max(median - lower, _NARROWEST), max(upper - median, _NARROWEST)
-        return np.array([np.log(np.expm1(below)), median, np.log(np.expm1(above))])
+        return np.array([_inverse_softplus(below), median, _inverse_softplus(above)])
 
     def scores(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Score answers, (samples, O), in the target's units."""
@@ -99,6 +99,11 @@ class ClassificationObjective:
         """Return the cross-entropy of the whole head's probabilities, (samples, C)."""
         right = answers[np.arange(len(targets)), targets].clip(_LEAST_PROBABILITY)
         return float(-(weights * np.log(right)).sum() / weights.sum())
+
+
+def _inverse_softplus(value: float) -> float:
+    """Return x with ``log(1 + exp(x)) = value``, for any positive value."""
+    return value + np.log(-np.expm1(-value))
 
 
 Objective = RegressionObjective | ClassificationObjective

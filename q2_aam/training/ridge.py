@@ -212,12 +212,16 @@ def _left_out_error(
     """Sum squared errors of each group as predicted without it: (I - H)⁻¹ residuals.
 
     H is the matrix that turns values into fitted values; its blocks say what leaving a group out
-    changes.
+    changes. Samples that are a group each, as without groups, are done at once.
     """
-    total = 0.0
+    alone = np.array([rows[0] for rows in members if len(rows) == 1], dtype=np.int64)
+    hat = np.square(vectors[alone]) @ shrinkage + np.square(of_intercept[alone])
+    left_out = residuals[alone] / np.where(hat == 1, np.inf, 1 - hat)
+    total = float(np.square(left_out).sum())
     for rows in members:
-        part, intercept = vectors[rows], of_intercept[rows]
-        hat = (part * shrinkage[:, 0]) @ part.T + intercept @ intercept.T
-        kept = np.eye(len(rows)) - hat
-        total += float(np.square(np.linalg.lstsq(kept, residuals[rows], rcond=None)[0]).sum())
+        if len(rows) > 1:
+            part, intercept = vectors[rows], of_intercept[rows]
+            hat = (part * shrinkage[:, 0]) @ part.T + intercept @ intercept.T
+            kept = np.eye(len(rows)) - hat
+            total += float(np.square(np.linalg.lstsq(kept, residuals[rows], rcond=None)[0]).sum())
     return total

@@ -1,14 +1,15 @@
 """Every way in which a stored model can be damaged is refused, with the file's name."""
 
+import dataclasses
 import hashlib
 import json
 import struct
 
 import numpy as np
 import pytest
-from simulated_study import describe_target
+from simulated_study import describe_classes, describe_target
 
-from q2_aam.config import ModelConfig, dtype_of, expected_tensors
+from q2_aam.config import Covariate, ModelConfig, dtype_of, expected_tensors
 from q2_aam.errors import AAMError
 from q2_aam.storage.model import check_model, read_model, write_model
 
@@ -35,6 +36,28 @@ def folder(tmp_path):
     folder.mkdir()
     write_model(folder, CONFIG, random_arrays())
     return folder
+
+
+@pytest.fixture
+def classifier(tmp_path):
+    """A model of two classes that reads two covariates."""
+    covariates = (Covariate("sex", ("f", "m")), Covariate("bmi", (), 22.0, 3.0))
+    target = describe_classes(
+        classes=("milk", "solid"), counts=(4, 5), covariates=covariates, covariate_fusion="gate"
+    )
+    config = dataclasses.replace(CONFIG, target=target)
+    folder = tmp_path / "classifier"
+    folder.mkdir()
+    write_model(folder, config, random_arrays(config))
+    assert read_model(folder)[0] == config
+    return folder
+
+
+def change_config(folder, old, new):
+    path = folder / "config.json"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    refresh_manifest(folder)
 
 
 def refresh_manifest(folder):
@@ -169,11 +192,39 @@ def test_a_wrong_manifest_is_refused(folder, content):
     ],
 )
 def test_a_wrong_config_is_refused_though_the_sums_fit(folder, old, new, part):
-    path = folder / "config.json"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new, 1))
-    refresh_manifest(folder)
+    change_config(folder, old, new)
     assert part in refuse(folder, "config.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ('"f"', '"m"', "same level twice"),
+        ('"milk"', '"solid"', "same class twice"),
+        ('"milk"', "7", "class"),
+        ('"kind": "classification"', '"kind": "regression"', "lacks"),
+        ('"covariate_fusion": "gate"', '"covariate_fusion": "sum"', "covariate_fusion"),
+        ('"scale": 3.0', '"scale": 1' + "0" * 400, "covariate scale"),
+        ('"scale": 3.0', '"scale": -3.0', "covariate scale"),
+        ('"sex"', '"bmi"', "same covariate twice"),
+    ],
+)
+def test_a_wrong_classifier_is_refused_though_the_sums_fit(classifier, old, new, part):
+    change_config(classifier, old, new)
+    assert part in refuse(classifier, "config.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ('"f",', '"f", "x",', "shape"),
+        ('"covariate_fusion": "gate"', '"covariate_fusion": "concatenate"', "'target_head.fusion"),
+        ('"known_asvs": 6', '"known_asvs": 65536', "shape"),
+    ],
+)
+def test_weights_of_another_classifier_are_refused(classifier, old, new, part):
+    change_config(classifier, old, new)
+    assert part in refuse(classifier, "weights.safetensors")
 
 
 def test_weights_of_another_architecture_are_refused(folder):
@@ -275,8 +326,6 @@ def test_a_model_that_does_not_fit_its_config_is_never_written(tmp_path):
 
 
 def test_residuals_of_a_large_study_fit(tmp_path):
-    import dataclasses
-
     residuals = tuple(np.sort(np.random.default_rng(0).random(100_000)).tolist())
     target = dataclasses.replace(CONFIG.target, residuals=residuals)
     config = dataclasses.replace(CONFIG, target=target)

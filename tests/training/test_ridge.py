@@ -52,8 +52,11 @@ def test_the_solution_is_that_of_ridge_regression(shape, share, even, monkeypatc
 @pytest.mark.parametrize("noise", [0.1, 3.0])
 @pytest.mark.parametrize("curved", [False, True])
 @pytest.mark.parametrize("even", [True, False])
-def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved, even):
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved, even, alone):
     x, values, groups = draw(*shape, noise, curved, outputs=2)
+    if alone:
+        groups[3:] = 10 + np.arange(len(groups) - 3)
     counts, curves = weights_of(len(x), even), features_of(x)
     errors = {}
     for share in ridge.CURVATURES:

@@ -1,0 +1,352 @@
+"""Classifiers learn, say probabilities, and refuse what cannot be learned."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import qiime2
+import skbio
+from simulated_study import TINY, by_age, categorical, model_of, simulate_study
+
+from q2_aam.storage.training_log import read_training_log
+from q2_aam.types import AAMTrainingLogDirectoryFormat
+
+LEARNING = TINY | {"epochs": 4, "learning_rate": 0.01, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def halves():
+    """Samples to fit on, and others of the same kind."""
+    study = simulate_study(150, 40, 31, (40, 40))
+    ids = study.counts.index
+    return study.select(ids[:100]), study.select(ids[100:])
+
+
+@pytest.fixture(scope="module")
+def fit(aam, halves, tmp_path_factory):
+    def run(study=None, column=None, **settings):
+        study = study or halves[0]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
+            return aam.fit_classifier(
+                study.table, categorical(by_age(study) if column is None else column),
+                sequences=study.sequences, **TINY | settings,
+            )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def classified(fit):
+    return fit(**LEARNING)
+
+
+@pytest.fixture(scope="module")
+def predict(aam):
+    def run(study, classifier):
+        return aam.predict_classification(study.table, classifier, sequences=study.sequences)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def predicted(predict, halves, classified):
+    return predict(halves[1], classified.classifier)
+
+
+def log_of(fitted):
+    return read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
+
+
+def same_weights(one, other) -> bool:
+    (_, left), (_, right) = model_of(one.classifier), model_of(other.classifier)
+    return all(np.array_equal(left[name], right[name]) for name in left)
+
+
+# learning
+
+
+def test_unseen_samples_are_classified_far_better_than_by_the_most_common_class(halves, predicted):
+    found, truth = predicted.predictions.view(pd.Series), by_age(halves[1])
+    assert sorted(found.index) == sorted(truth.index)
+    accuracy = (found == truth[found.index]).mean()
+    assert accuracy > truth.value_counts(normalize=True).max() + 0.25
+
+
+def test_probabilities_are_probabilities_and_favour_the_prediction(predicted):
+    shares = predicted.probabilities.view(pd.DataFrame)
+    assert list(shares) == ["milk", "mixed", "solid"]
+    assert shares.to_numpy().min() >= 0
+    assert shares.to_numpy().max() <= 1
+    assert np.allclose(shares.sum(axis=1), 1, atol=1e-12)
+    found = predicted.predictions.view(pd.Series)
+    assert shares.idxmax(axis=1).equals(found[shares.index])
+    assert shares["milk"].std() > 0.1
+
+
+def test_probabilities_are_more_than_the_favourite(halves, predicted):
+    """The truth is given more probability than chance would, also where it is not the favourite."""
+    shares, truth = predicted.probabilities.view(pd.DataFrame), by_age(halves[1])
+    wrong = shares.index[shares.idxmax(axis=1) != truth[shares.index]]
+    given = [shares.at[name, truth[name]] for name in wrong]
+    rest = [(1 - shares.loc[name].max()) / 2 for name in wrong]
+    assert len(wrong) == 0 or np.mean(given) >= np.mean(rest)
+
+
+def test_other_plugins_read_predictions(predicted, halves):
+    from qiime2.plugins import sample_classifier
+
+    assert str(predicted.predictions.type) == "SampleData[ClassifierPredictions]"
+    assert str(predicted.probabilities.type) == "SampleData[Probabilities]"
+    truth = categorical(by_age(halves[1]))
+    (page,) = sample_classifier.actions.confusion_matrix(
+        predicted.predictions, truth, probabilities=predicted.probabilities
+    )
+    assert str(page.type) == "Visualization"
+    frame = predicted.predictions.view(qiime2.Metadata).merge(
+        predicted.probabilities.view(qiime2.Metadata)
+    ).to_dataframe()  # fmt: skip
+    assert list(frame) == ["prediction", "milk", "mixed", "solid"]
+
+
+def test_the_log_and_the_model_say_what_was_learned(classified, halves):
+    target, _ = model_of(classified.classifier)[0].target, log_of(classified)
+    counts = by_age(halves[0]).value_counts()
+    assert target.classes == ("milk", "mixed", "solid")
+    kept = dict(zip(target.classes, target.counts, strict=True))
+    assert all(kept[name] == counts[name] - round(0.2 * counts[name]) for name in kept)
+    history = classified.training_log.view(qiime2.Metadata).to_dataframe()
+    assert history["validation_accuracy"].between(0, 1).all()
+    assert history["validation_balanced_accuracy"].iloc[-1] > 0.5
+
+
+def test_rare_classes_are_found_more_often_if_classes_are_balanced(fit, predict, halves):
+    random = np.random.default_rng(5)
+    study, unseen = halves
+
+    def draw(part):
+        noisy = part.ages + random.normal(0, 4, len(part.ages))
+        return pd.Series(np.where(noisy > 19, "rare", "usual"), part.ages.index, name="state")
+
+    column, truth = draw(study), draw(unseen)
+    assert 0.05 < (column == "rare").mean() < 0.3
+    found, weights = {}, {}
+    for how in ("none", "balanced"):
+        fitted = fit(study, column, class_weights=how, **LEARNING)
+        found[how] = predict(unseen, fitted.classifier).predictions.view(pd.Series)
+        weights[how] = fitted
+        chosen = {setting.name: setting for setting in log_of(fitted).settings}["class_weights"]
+        assert (chosen.value, chosen.chosen_by) == (how, "user" if how == "balanced" else "default")
+    rare = truth.index[truth == "rare"]
+    recall = {how: (found[how][rare] == "rare").mean() for how in found}
+    assert recall["balanced"] > recall["none"] + 0.1
+    assert not same_weights(weights["none"], weights["balanced"])
+
+
+def test_a_classifier_saved_and_loaded_predicts_bit_identically(
+    predict, classified, predicted, halves, tmp_path
+):
+    folder = tmp_path / "exported"
+    classified.classifier.export_data(str(folder))
+    loaded = qiime2.Artifact.import_data("AAMClassifier", str(folder))
+    again = predict(halves[1], loaded)
+    for name, view in (("predictions", pd.Series), ("probabilities", pd.DataFrame)):
+        assert getattr(again, name).view(view).equals(getattr(predicted, name).view(view))
+
+
+def test_the_seed_decides_everything(fit, study):
+    first, same, other = (fit(study, epochs=1, random_seed=seed) for seed in (3, 3, 4))
+    assert same_weights(first, same)
+    assert not same_weights(first, other)
+
+
+def test_a_frozen_encoder_stays_as_it_is(aam, study, pretrained):
+    found = aam.fit_classifier(
+        study.table, categorical(by_age(study)), sequences=study.sequences,
+        encoder=pretrained.encoder, epochs=2, threads=1, batch_size=8,
+    )  # fmt: skip
+    (_, before), (config, after) = model_of(pretrained.encoder), model_of(found.classifier)
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert not [name for name in changed if name.startswith(("asv_", "branches", "distance"))]
+    assert any(name.startswith("sample_encoder") for name in changed)
+    assert config.distance_state == "trained"
+    distances = aam.predict_distances(study.table, found.classifier, sequences=study.sequences)
+    assert distances.distance_matrix.view(skbio.DistanceMatrix).shape == (20, 20)
+
+
+def test_distances_are_learned_beside_classes(fit, aam, study):
+    found = fit(study, distance_matrix=study.distances)
+    assert model_of(found.classifier)[0].distance_state == "trained"
+    matrix = aam.predict_distances(
+        study.table, found.classifier, sequences=study.sequences
+    ).distance_matrix.view(skbio.DistanceMatrix)
+    assert len(set(matrix.condensed_form())) > 20
+
+
+# classes
+
+
+def test_blank_cells_are_left_out_and_counted(fit, study):
+    column = by_age(study)
+    column.iloc[[2, 5]] = None
+    found = fit(study, column, epochs=1)
+    counts = {item["what"]: item["count"] for item in log_of(found).summary["data"]}
+    assert counts["samples dropped: blank in the metadata column 'diet'"] == 2
+    used = counts["samples used for training"] + counts["samples used for validation"]
+    assert used == 18
+
+
+def test_classes_that_look_like_numbers_stay_classes(fit, predict, study):
+    from qiime2.plugins import sample_classifier
+
+    column = by_age(study, (12,), ("1", "2"))
+    found = predict(study, fit(study, column).classifier)
+    assert list(found.probabilities.view(pd.DataFrame)) == ["1", "2"]
+    assert set(found.predictions.view(pd.Series).astype(str)) <= {"1", "2"}
+    (page,) = sample_classifier.actions.confusion_matrix(found.predictions, categorical(column))
+    assert page is not None
+
+
+HOSTILE = ("a,b", '"quoted"', "<script>alert(1)</script>", "#comment", "=1+1", "a.1", "a", "ü \\N")
+
+
+def test_any_name_of_a_class_is_read_back(fit, predict):
+    study = simulate_study(40, 30, 7, (40, 40))
+    column = by_age(study, np.quantile(study.ages, np.arange(1, 8) / 8), HOSTILE)
+    found = predict(study, fit(study, column, epochs=6, learning_rate=0.01).classifier)
+    assert sorted(HOSTILE) == list(found.probabilities.view(pd.DataFrame))
+    read = found.predictions.view(pd.Series)
+    assert set(read) <= set(HOSTILE)
+    assert read.nunique() > 3
+    frame = found.probabilities.view(qiime2.Metadata).to_dataframe()
+    assert np.allclose(frame.sum(axis=1), 1)
+    assert frame.idxmax(axis=1).equals(read[frame.index])
+
+
+# validation
+
+
+def test_groups_never_straddle_and_every_class_is_on_both_sides(aam, study):
+    column, groups = by_age(study, (12,), ("young", "old")), study.subjects
+    for seed in range(5):
+        training, test = aam.split_samples(
+            study.table, categorical(column), groups=categorical(groups), random_seed=seed,
+            test_size=0.3,
+        )  # fmt: skip
+        kept, held = (part.view(pd.DataFrame).index for part in (training, test))
+        assert not set(groups[kept]) & set(groups[held])
+        assert set(column[kept]) == set(column[held]) == {"young", "old"}
+
+
+def test_a_share_of_each_class_is_held_out(aam, halves):
+    study = halves[0]
+    column = by_age(study)
+    column.iloc[[0, 1]] = None
+    training, test = aam.split_samples(study.table, categorical(column), test_size=0.25)
+    kept, held = (part.view(pd.DataFrame).index for part in (training, test))
+    assert len(kept) + len(held) == 98
+    counts = column.value_counts()
+    for name in counts.index:
+        assert abs((column[held] == name).sum() - 0.25 * counts[name]) <= 1
+
+
+def test_a_class_of_one_group_trains(fit, study):
+    """Its samples cannot be on both sides; the others validate."""
+    column = pd.Series("usual", study.counts.index, name="state")
+    column.iloc[:4] = "rare"
+    groups = study.subjects.copy()
+    groups[column == "rare"] = "one"
+    for seed in range(4):
+        found = fit(study, column, groups=categorical(groups), random_seed=seed, epochs=1)
+        assert model_of(found.classifier)[0].target.counts[0] == 4
+
+
+# refusals
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"all": "milk"}, ["All 20 samples", "same 'diet' ('milk')", "another column"]),
+        (
+            {0: "soup", 1: "soup", 2: "bread"},
+            ["2 classes with fewer than 3", "'bread: 1 sample', 'soup: 2 samples'", "Join them"],
+        ),
+        ({0: "NA", 1: "NA", 2: "NA"}, ["missing values: 'NA'", "'not applicable'"]),
+        ({0: "id", 1: "id", 2: "id"}, ["column of ids: 'id'", "Rename"]),
+        ({0: "sample_name"}, ["column of ids: 'sample_name'", "Rename"]),
+        ({0: "a\tb", 1: "a\tb", 2: "a\tb"}, ["control characters: 'a", "Rename"]),
+        ({0: "a\nb"}, ["line ends"]),
+        ({"all": None}, ["Only 0 samples can be used", "'diet'"]),
+        ({"most": None}, ["Only 9 samples can be used"]),
+    ],
+)
+def test_classes_that_cannot_be_learned(refused, fit, study, change, parts):
+    column = by_age(study)
+    for place, name in change.items():
+        rows = {"all": slice(None), "most": slice(9, None)}.get(place, place)
+        column.iloc[rows] = name
+    refused(lambda: fit(study, column), *parts)
+
+
+def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, fit, study):
+    column = by_age(study, (np.quantile(study.ages, 0.7),), ("young", "old"))
+    groups = study.subjects.copy()
+    groups[column == "old"] = None
+    refused(
+        lambda: fit(study, column, groups=categorical(groups)),
+        "same 'diet' ('young')", "that can be used",
+    )  # fmt: skip
+    few = column.index[column == "old"][2:]
+    part = study.select([name for name in column.index if name not in set(few)])
+    refused(
+        lambda: fit(
+            study, column, distance_matrix=part.distances, missing_samples="ignore", epochs=1
+        ),
+        "1 class with fewer than 3 samples", "'old: 2 samples'",
+    )  # fmt: skip
+
+
+def test_a_class_whose_samples_all_validate(refused, fit, study):
+    column = by_age(study, (12,), ("young", "old"))
+    refused(
+        lambda: fit(study, column, groups=categorical(column.rename("site"))),
+        "'diet' has 1 class without a training sample", "groups that validate", "'groups'",
+    )  # fmt: skip
+
+
+def test_more_classes_than_can_be_learned(refused):
+    from q2_aam.data.alignment import require_classes
+
+    values = pd.Series([f"class {number // 3}" for number in range(3 * 1025)])
+    refused(lambda: require_classes(values, "strain"), "1,025 classes", "at most 1,024")
+    require_classes(values[: 3 * 1024], "strain")
+
+
+def test_a_column_of_numbers_is_no_column_of_classes(aam, study):
+    with pytest.raises(TypeError, match="Categorical"):
+        aam.fit_classifier(study.table, study.age_column, sequences=study.sequences)
+
+
+def test_a_classifier_is_no_regressor(
+    aam, refused, halves, classified, fitted, mixed_study, tmp_path
+):
+    study = halves[1]
+    with pytest.raises(TypeError, match="AAMRegressor"):
+        aam.predict_regression(study.table, classified.classifier, sequences=study.sequences)
+    with pytest.raises(TypeError, match="AAMClassifier"):
+        aam.predict_classification(study.table, fitted.regressor, sequences=study.sequences)
+    # under a wrong type, as someone may import it
+    for model, kind in ((classified.classifier, "Regressor"), (fitted.regressor, "Classifier")):
+        model.export_data(str(tmp_path / kind))
+    regressor = qiime2.Artifact.import_data("AAMRegressor", str(tmp_path / "Regressor"))
+    classifier = qiime2.Artifact.import_data("AAMClassifier", str(tmp_path / "Classifier"))
+    refused(
+        lambda: aam.predict_regression(study.table, regressor, sequences=study.sequences),
+        "'diet'", "no regressor", "predict-classification",
+    )  # fmt: skip
+    refused(
+        lambda: aam.predict_classification(
+            mixed_study.table, classifier, sequences=mixed_study.sequences
+        ),
+        "'age'", "no classifier", "predict-regression",
+    )  # fmt: skip

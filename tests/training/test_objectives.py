@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import torch
+from simulated_study import describe_classes, describe_target
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    mean_pinball_loss,
+    mean_squared_error,
+)
+
+from q2_aam.config import TARGET_LOSSES
+from q2_aam.data.target_scaling import to_scaled
+from q2_aam.model.answers import ordered_quantiles
+from q2_aam.training.objectives import objective_of
+
+ACTUAL = np.array([0, 1, 2, 2, 1, 2, 2, 0])
+WEIGHTS = np.array([1.0, 2, 1, 1, 3, 1, 0.5, 1], dtype=np.float32)
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(4)
+
+
+def test_scores_of_classes_are_those_of_scikit_learn(random):
+    shares = random.dirichlet(np.ones(3), len(ACTUAL))
+    objective = objective_of(describe_classes())
+    found = objective.scores(shares, ACTUAL)
+    favoured = shares.argmax(axis=1)
+    assert found["accuracy"] == pytest.approx(accuracy_score(ACTUAL, favoured))
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(ACTUAL, favoured))
+    wanted = log_loss(ACTUAL, shares, sample_weight=WEIGHTS)
+    assert objective.loss_of_answers(shares, ACTUAL, WEIGHTS) == pytest.approx(wanted)
+
+
+def test_the_loss_of_logits_is_that_of_their_probabilities(random):
+    logits = torch.from_numpy(random.normal(size=(len(ACTUAL), 3)))
+    objective = objective_of(describe_classes())
+    found = objective.loss(logits, torch.from_numpy(ACTUAL), torch.from_numpy(WEIGHTS))
+    shares = torch.softmax(logits, dim=1).numpy()
+    assert float(found) == pytest.approx(objective.loss_of_answers(shares, ACTUAL, WEIGHTS))
+
+
+def test_classes_missing_among_the_samples_do_not_count():
+    shares = np.eye(3)[[0, 1, 0]]
+    found = objective_of(describe_classes()).scores(shares, np.array([0, 1, 1]))
+    assert found == {"accuracy": pytest.approx(2 / 3), "balanced_accuracy": 0.75}
+
+
+def test_a_probability_of_zero_costs_much_and_not_everything():
+    loss = objective_of(describe_classes()).loss_of_answers(
+        np.eye(3)[[0]], np.array([1]), np.ones(1)
+    )
+    assert 10 < loss < 20
+
+
+def test_the_mean_absolute_error_is_in_the_targets_units(random):
+    target = describe_target(scaling="log-z-score", location=1.5, scale=0.5, maximum=100.0)
+    truth, said = random.uniform(0, 50, 30), random.uniform(0, 50, 30)
+    found = objective_of(target).scores(to_scaled(target, said)[:, None], to_scaled(target, truth))
+    assert found["mean_absolute_error"] == pytest.approx(mean_absolute_error(truth, said))
+
+
+@pytest.mark.parametrize("quantile_range", [0.5, 0.9])
+def test_the_quantile_loss_is_the_pinball_loss_of_three_quantiles(random, quantile_range):
+    raw, actual = torch.from_numpy(random.normal(size=(20, 3))), random.normal(size=20)
+    answers = ordered_quantiles(raw).numpy()
+    objective = objective_of(describe_target(loss="quantile", quantile_range=quantile_range))
+    low = (1 - quantile_range) / 2
+    wanted = np.mean([
+        mean_pinball_loss(actual, answers[:, place], alpha=level)
+        for place, level in enumerate([low, 0.5, 1 - low])
+    ])  # fmt: skip
+    assert objective.loss_of_answers(answers, actual, np.ones(20)) == pytest.approx(wanted)
+    learned = objective.loss(raw, torch.from_numpy(actual), torch.ones(20))
+    assert float(learned) == pytest.approx(wanted)
+
+
+def test_mse_and_mae_are_those_of_scikit_learn(random):
+    said, actual = random.normal(size=(20, 1)), random.normal(size=20)
+    for loss, score in (("mse", mean_squared_error), ("mae", mean_absolute_error)):
+        found = objective_of(describe_target(loss=loss)).loss_of_answers(said, actual, np.ones(20))
+        assert found == pytest.approx(score(actual, said[:, 0]))
+
+
+@pytest.mark.parametrize("loss", TARGET_LOSSES)
+def test_the_best_constant_of_a_loss_is_a_mean_or_a_median(loss):
+    """The mean for mse, the median for mae and quantile; huber lies between."""
+    actual = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 9.0])
+    objective = objective_of(describe_target(loss=loss))
+    places = np.linspace(-1, 3, 401)
+    width = 3 if loss == "quantile" else 1
+    costs = [
+        objective.loss_of_answers(np.full((7, width), one), actual, np.ones(7)) for one in places
+    ]
+    best = places[int(np.argmin(costs))]
+    if loss == "mse":
+        assert best == pytest.approx(actual.mean(), abs=0.01)
+    elif loss == "huber":
+        assert 0 < best < 1
+    else:
+        assert best == pytest.approx(0.0, abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 5000.0])
+def test_quantiles_start_from_those_of_all_samples_on_any_scale(random, factor):
+    targets = factor * random.exponential(1, 500)
+    objective = objective_of(describe_target(loss="quantile", quantile_range=0.8))
+    start = torch.from_numpy(objective.start(targets, np.ones(500)))[None]
+    assert torch.isfinite(start).all()
+    found = ordered_quantiles(start)[0].numpy()
+    wanted = np.quantile(targets, [0.1, 0.5, 0.9])
+    assert found == pytest.approx(wanted, rel=1e-6, abs=2e-3)
+
+
+def test_numbers_start_from_their_mean():
+    start = objective_of(describe_target()).start(np.array([1.0, 2.0, 6.0]), np.ones(3))
+    assert start.tolist() == [3.0]
+
+
+def test_classes_start_from_their_weights():
+    objective = objective_of(describe_classes())
+    start = objective.start(ACTUAL, WEIGHTS)
+    share = np.bincount(ACTUAL, WEIGHTS) / WEIGHTS.sum()
+    assert np.exp(start) == pytest.approx(share)
+    assert np.isfinite(objective.start(np.zeros(4, dtype=int), np.ones(4))).all()
