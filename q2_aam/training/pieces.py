@@ -23,7 +23,7 @@ from ..data.study import Studies
 from ..inference import ASVS_AT_ONCE, device_of, to_tensors
 from ..model.network import Network, SampleBatch, SampleState
 
-KEPT_ON_CPU = 2**29  # bytes of activations that are not computed again
+KEPT_ON_CPU = 5 * 2**28  # bytes of activations that are not computed again
 _PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
 
 
