@@ -122,6 +122,7 @@ def interrupt(runner, child, moment, epoch_seconds):
 
 
 @pytest.mark.hard
+@pytest.mark.timeout(3600)  # far more than a machine takes that has nothing else to do
 @pytest.mark.parametrize("threads", [1, 2])
 def test_killed_runs_equal_an_unbroken_run_however_often_they_are_killed(runner, threads, tmp_path):
     runner.start(tmp_path / "unbroken-runs", tmp_path / "unbroken", threads)
