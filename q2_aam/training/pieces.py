@@ -23,15 +23,15 @@ from ..data.study import Studies
 from ..inference import ASVS_AT_ONCE, device_of, to_tensors
 from ..model.network import Network, SampleBatch, SampleState
 
-KEPT_ON_CPU = 2**29  # bytes of activations that are not computed again
+KEPT_ON_CPU = 5 * 2**28  # bytes of activations that are not computed again
 _PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
 
 
 def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int = 1) -> Tensor:
     """Embed the distinct ASVs of a batch, shorter ones first so that most need no padding.
 
-    On a CPU a piece has at most 64 ASVs: their activations fit its cache, which saves as much time
-    as computing most of them again costs.
+    On a CPU a piece has at most 64 ASVs, whose activations fit its cache: this is faster than all
+    at once. Large models pay with it for computing again what is beyond `KEPT_ON_CPU`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int
     batch : Batch
         Of U distinct ASVs.
     pieces : int
-        1 keeps the activations of all ASVs (on a CPU: up to `KEPT_ON_CPU`), more keep none.
+        1 keeps all activations (on a CPU: up to `KEPT_ON_CPU`), more keep none.
 
     Returns
     -------

@@ -1,0 +1,162 @@
+"""A hundred kills at random moments change no bit of the result."""
+
+import hashlib
+import os
+import queue
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+KILLS = 100
+EPOCHS = 12
+WAIT = 240  # seconds for a line, on a busy machine
+
+# Imports once and forks for every attempt: a kill hits the attempt only.
+PROGRAM = """
+import os, sys, time
+from qiime2.plugins import aam
+from q2_aam import examples
+from q2_aam.training import journal, pretraining, start
+
+tables, matrices = [examples._table()], [examples._distances()]
+sequences = [examples._sequences()]
+for line in sys.stdin:
+    runs, folder, threads = line.split()
+    child = os.fork()
+    if not child:
+        os.environ["Q2_AAM_RUN_DIR"] = runs
+        encoder, _ = aam.actions.pretrain(
+            tables=tables, distance_matrices=matrices, sequences=sequences, epochs=int(sys.argv[1]),
+            batch_size=4, dropout=0.1, hidden_size=16, heads=2, branches=16, patience=99,
+            threads=int(threads), nucleotide_weight=0.1, abundance_weight=0.1,
+        )
+        print("finished training", flush=True)
+        while not os.path.exists(folder + ".save"):
+            time.sleep(0.01)
+        encoder.export_data(folder)
+        print("saved", flush=True)
+        os._exit(0)
+    print("child", child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
+"""
+
+
+class Runner:
+    """Starts attempts at a run in processes of their own, and reads what they print."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-W", "ignore", "-c", PROGRAM, str(EPOCHS)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            # two threads that wait for each other by turning would take minutes on a busy machine
+            env=os.environ | {"OMP_WAIT_POLICY": "passive"},
+        )  # fmt: skip
+        self.lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip())
+
+    def start(self, runs, folder, threads):
+        self.process.stdin.write(f"{runs} {folder} {threads}\n")
+        self.process.stdin.flush()
+        return int(self.read_until("child ")[-1].split()[1])
+
+    def read_until(self, *beginnings):
+        """Return the lines up to one that begins with any of these."""
+        found = []
+        while not found or not found[-1].startswith(beginnings):
+            found.append(self.lines.get(timeout=WAIT))
+            if found[-1] == "ended" and "ended" not in beginnings:
+                raise AssertionError(f"The attempt ended by itself: {found}")
+        return found
+
+    def kill(self, child):
+        os.kill(child, signal.SIGKILL)
+        return self.read_until("ended")
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(WAIT)
+
+
+@pytest.fixture(scope="module")
+def runner():
+    one = Runner()
+    yield one
+    one.stop()
+
+
+def finish(runner, folder):
+    Path(f"{folder}.save").touch()
+    runner.read_until("ended")
+    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def last_epoch(lines, otherwise):
+    """Return the number of the last epoch that was printed."""
+    numbers = [int(line.split()[1].split("/")[0]) for line in lines if line.startswith("epoch ")]
+    return numbers[-1] if numbers else otherwise
+
+
+def interrupt(runner, child, moment, epoch_seconds):
+    """Kill an attempt some epochs and a part of one after its start, unless it finishes before.
+
+    Returns the lines that it printed, and whether it was killed.
+    """
+    lines = []
+    for _ in range(moment.randrange(4)):
+        lines += runner.read_until("epoch ", "finished training")
+        if lines[-1] == "finished training":
+            return lines, False
+    time.sleep(moment.random() * 2 * epoch_seconds)
+    return lines + runner.kill(child), True
+
+
+@pytest.mark.hard
+@pytest.mark.timeout(3600)  # far more than a machine takes that has nothing else to do
+@pytest.mark.parametrize("threads", [1, 2])
+def test_killed_runs_equal_an_unbroken_run_however_often_they_are_killed(runner, threads, tmp_path):
+    runner.start(tmp_path / "unbroken-runs", tmp_path / "unbroken", threads)
+    runner.read_until("epoch 1/")
+    started = time.monotonic()
+    runner.read_until("finished training")
+    epoch_seconds = (time.monotonic() - started) / (EPOCHS - 1)
+    unbroken = finish(runner, tmp_path / "unbroken")
+
+    moment = random.Random(threads)
+    kills = between = runs = 0
+    while kills < KILLS:
+        runs += 1
+        folder, reached, done = tmp_path / f"run-{runs}", 0, False
+        while True:
+            child = runner.start(tmp_path / f"runs-{runs}", folder, threads)
+            if kills >= KILLS or done:
+                lines, killed = runner.read_until("finished training"), False
+            else:
+                lines, killed = interrupt(runner, child, moment, epoch_seconds)
+            for line in lines:  # an interrupted run lost at most the epoch that it was in
+                if line.startswith("Resuming"):
+                    assert int(line.rstrip(".").split()[-1]) >= reached
+            if done:
+                assert lines[0].startswith("This command had finished its training before")
+            reached = last_epoch(lines, reached)
+            if not killed and not done and kills < KILLS:
+                killed = done = True  # once a run, between training and saving
+                runner.kill(child)
+                between += 1
+            kills += killed
+            if not killed:
+                break
+        assert finish(runner, folder) == unbroken
+    assert kills == KILLS
+    assert between > 0
+    assert runs > 1
