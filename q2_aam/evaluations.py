@@ -1,12 +1,15 @@
 """Registration of the visualizers that compare predictions with the truth."""
 
 from q2_sample_classifier import ClassifierPredictions, Probabilities, RegressorPredictions
+from q2_types.distance_matrix import DistanceMatrix
 from q2_types.sample_data import SampleData
 from qiime2.plugin import Categorical, MetadataColumn, Numeric, Plugin
 
 from . import evaluation_examples, examples, types
 from .actions.evaluate_classification import evaluate_classification
+from .actions.evaluate_distances import evaluate_distances
 from .actions.evaluate_regression import evaluate_regression
+from .parameters import help_of, types_of
 
 _LOG = "Of the model that predicted: how many samples it used and dropped."
 
@@ -15,6 +18,7 @@ def register_evaluations(plugin: Plugin) -> None:
     """Register the evaluate-... visualizers."""
     _register_regression(plugin)
     _register_classification(plugin)
+    _register_distances(plugin)
 
 
 def _register_regression(plugin: Plugin) -> None:
@@ -105,4 +109,38 @@ def _register_classification(plugin: Plugin) -> None:
             "with bootstrap intervals, beside a baseline and the most frequent class."
         ),
         examples={"evaluate_classification": evaluation_examples.evaluate_classification},
+    )
+
+
+def _register_distances(plugin: Plugin) -> None:
+    plugin.visualizers.register_function(
+        function=evaluate_distances,
+        inputs={"predicted": DistanceMatrix, "actual": DistanceMatrix},
+        parameters={
+            "metadata": MetadataColumn[Categorical | Numeric],
+            **types_of("random_seed"),
+        },
+        input_descriptions={
+            "predicted": (
+                "Distances from predict-distances, of samples that the model was not pretrained on."
+            ),
+            "actual": (
+                "UniFrac computed with a tree. Only samples that both matrices have are compared; "
+                "the others are counted."
+            ),
+        },
+        parameter_descriptions={
+            "metadata": (
+                "A column that colours the samples, to see whether the ordinations tell the same "
+                "groups apart. Samples without a value are grey."
+            ),
+            **help_of("random_seed"),
+        },
+        name="See how good predicted distances between samples are",
+        description=(
+            "Compare predicted with actual UniFrac: all pairs of samples, the error by distance, "
+            "r, R\u00b2 and mean absolute error with bootstrap intervals, both ordinations side by "
+            "side with a Procrustes test, and the samples whose distances are worst."
+        ),
+        examples={"evaluate_distances": evaluation_examples.evaluate_distances},
     )

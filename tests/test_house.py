@@ -30,7 +30,7 @@ ALLOWED = {
     "actions": _CORE | {"types", "conformal", "inference", "training", "report", "parameters"},
     "examples": _BOTTOM,
     "evaluation_examples": _BOTTOM,
-    "evaluations": _CORE | {"types", "actions", "examples", "evaluation_examples"},
+    "evaluations": _CORE | {"types", "actions", "parameters", "examples", "evaluation_examples"},
     "plugin_setup": _CORE | {"types", "actions", "parameters", "examples", "evaluations"},
     "demo_data": _BOTTOM | {"report"},
 }

@@ -16,7 +16,7 @@ from q2_aam.parameters import PARAMETERS
 QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.which("qiime")
 ACTIONS = [
     "pretrain", "split-samples", "fit-regressor", "predict-regression", "predict-distances",
-    "evaluate-regression", "evaluate-classification", "summarize-training",
+    "evaluate-regression", "evaluate-classification", "evaluate-distances", "summarize-training",
 ]  # fmt: skip
 FAST = [
     "--p-epochs", "2", "--p-hidden-size", "16", "--p-heads", "2", "--p-branches", "32",
