@@ -3,7 +3,7 @@
 from q2_sample_classifier import ClassifierPredictions, Probabilities, RegressorPredictions
 from q2_types.distance_matrix import DistanceMatrix
 from q2_types.sample_data import SampleData
-from qiime2.plugin import Categorical, MetadataColumn, Numeric, Plugin
+from qiime2.plugin import Categorical, Citations, MetadataColumn, Numeric, Plugin
 
 from . import evaluation_examples, examples, types
 from .actions.evaluate_classification import evaluate_classification
@@ -14,11 +14,11 @@ from .parameters import help_of, types_of
 _LOG = "Of the model that predicted: how many samples it used and dropped."
 
 
-def register_evaluations(plugin: Plugin) -> None:
+def register_evaluations(plugin: Plugin, citations: Citations) -> None:
     """Register the evaluate-... visualizers."""
     _register_regression(plugin)
     _register_classification(plugin)
-    _register_distances(plugin)
+    _register_distances(plugin, citations)
 
 
 def _register_regression(plugin: Plugin) -> None:
@@ -112,7 +112,7 @@ def _register_classification(plugin: Plugin) -> None:
     )
 
 
-def _register_distances(plugin: Plugin) -> None:
+def _register_distances(plugin: Plugin, citations: Citations) -> None:
     plugin.visualizers.register_function(
         function=evaluate_distances,
         inputs={"predicted": DistanceMatrix, "actual": DistanceMatrix},
@@ -142,5 +142,6 @@ def _register_distances(plugin: Plugin) -> None:
             "r, R\u00b2 and mean absolute error with bootstrap intervals, both ordinations side by "
             "side with a Procrustes test, and the samples whose distances are worst."
         ),
+        citations=[citations["jackson1995protest"]],
         examples={"evaluate_distances": evaluation_examples.evaluate_distances},
     )

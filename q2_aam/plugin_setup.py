@@ -237,7 +237,7 @@ plugin.methods.register_function(
     examples={"predict_distances": examples.predict_distances},
 )
 
-register_evaluations(plugin)
+register_evaluations(plugin, citations)
 
 plugin.visualizers.register_function(
     function=summarize_training,

@@ -53,12 +53,13 @@ def _share(r_squared: float) -> str:
 def _agreement(ordinations: Ordinations | None) -> str:
     if ordinations is None:
         return ""
-    agree = "agree" if ordinations.p_value <= 0.05 else "do not agree"
-    return (
-        f"The two ordinations {agree} more than by chance (Procrustes disparity "
-        f"{format_decimals(ordinations.disparity, 2)}, p = "
-        f"{format_decimals(ordinations.p_value, 3)})."
+    numbers = (
+        f"(Procrustes disparity {format_decimals(ordinations.disparity, 2)}, "
+        f"p = {format_decimals(ordinations.p_value, 3)})"
     )
+    if ordinations.p_value <= 0.05:
+        return f"The two ordinations agree more than by chance {numbers}."
+    return f"These samples do not show that the two ordinations agree {numbers}."
 
 
 def _in_brackets(estimate, places: int) -> str:

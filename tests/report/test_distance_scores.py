@@ -72,6 +72,7 @@ def test_the_diagonal_is_not_looked_at():
     first, second = tabulate_distances(clean), tabulate_distances(other)
     np.testing.assert_array_equal(first.grid, second.grid)
     pd.testing.assert_frame_equal(first.by_sample, second.by_sample)
+    pd.testing.assert_frame_equal(ordinate(clean).coordinates, ordinate(other).coordinates)
 
 
 def test_every_pair_is_counted_once(in_blocks):
@@ -137,8 +138,10 @@ def test_the_permutation_test_knows_noise_from_agreement():
     other = make_distances(40, seed=5)
     names = dict(zip(other[0][0], np.random.default_rng(1).permutation(other[0][0]), strict=True))
     shuffled = ([names[name] for name in other[0][0]], other[0][1])
-    assert ordinate(compare_distances(shuffled, other[1])).p_value > 0.05
-    assert ordinate(compare_distances(*same), 3) is not None
+    compared = compare_distances(shuffled, other[1])
+    found = ordinate(compared)
+    assert found.p_value > 0.05
+    assert "do not show that" in write_headline(compared, score_distances(compared), found)
 
 
 def test_the_same_seed_gives_the_same_page_numbers():
