@@ -1,6 +1,6 @@
 """Usage examples; shown in --help and run as tests."""
 
-from .evaluation import evaluate_classification
+from .evaluation import evaluate_classification, evaluate_distances
 from .models import (
     evaluate_regression,
     fit_classifier,
@@ -22,6 +22,7 @@ from .pipelines import (
 __all__ = [
     "classify_samples",
     "evaluate_classification",
+    "evaluate_distances",
     "evaluate_regression",
     "fit_classifier",
     "fit_regressor",

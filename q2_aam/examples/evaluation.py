@@ -62,3 +62,44 @@ def evaluate_classification(use):
     visualization.assert_has_line_matching(
         path="downloads/confusion.tsv", expression="^baseline: skin as gut\tbaseline\tskin\tgut\t12"
     )
+
+
+def _places() -> np.ndarray:
+    """Return a place in the plane for each sample, near those of its class."""
+    random = np.random.default_rng(1)
+    centres = np.array([[0.0, 0.0], [0.4, 0.1], [0.1, 0.4]])
+    return centres[_body_sites()] + random.normal(scale=0.05, size=(len(IDS), 2))
+
+
+def _matrix_of(places: np.ndarray) -> qiime2.Artifact:
+    import skbio
+
+    apart = np.sqrt(((places[:, None] - places[None]) ** 2).sum(axis=2)).clip(0, 1)
+    return qiime2.Artifact.import_data("DistanceMatrix", skbio.DistanceMatrix(apart, IDS))
+
+
+def _actual_distances() -> qiime2.Artifact:
+    return _matrix_of(_places())
+
+
+def _predicted_distances() -> qiime2.Artifact:
+    noise = np.random.default_rng(2).normal(scale=0.03, size=(len(IDS), 2))
+    return _matrix_of(_places() + noise)
+
+
+def evaluate_distances(use):
+    """Compare predicted and actual distances, samples coloured by body site."""
+    metadata = use.init_metadata("metadata", _site_metadata)
+    (visualization,) = use.action(
+        use.UsageAction("aam", "evaluate_distances"),
+        use.UsageInputs(
+            predicted=use.init_artifact("predicted_unifrac", _predicted_distances),
+            actual=use.init_artifact("unifrac", _actual_distances),
+            metadata=use.get_metadata_column("body_site", "body_site", metadata),
+        ),
+        use.UsageOutputNames(visualization="visualization"),
+    )
+    visualization.assert_output_type(semantic_type="Visualization")
+    visualization.assert_has_line_matching(
+        path="downloads/scores.tsv", expression="^correlation\t0.9"
+    )

@@ -1,22 +1,25 @@
 """Registration of the pages that one looks at."""
 
 from q2_sample_classifier import ClassifierPredictions, Probabilities, RegressorPredictions
+from q2_types.distance_matrix import DistanceMatrix
 from q2_types.sample_data import SampleData
 from qiime2.plugin import Categorical, MetadataColumn, Numeric
 
 from .. import examples, types
 from ..actions.evaluate_classification import evaluate_classification
+from ..actions.evaluate_distances import evaluate_distances
 from ..actions.evaluate_regression import evaluate_regression
 from ..actions.summarize_training import summarize_training
+from ..parameters import help_of, types_of
 
 _LOG = "Of the model that predicted: how many samples it used and dropped."
 
 
 def register(plugin, citations) -> None:
     """Register the visualizers."""
-    del citations
     _register_regression(plugin)
     _register_classification(plugin)
+    _register_distances(plugin, citations)
     _register_summarize_training(plugin)
 
 
@@ -123,4 +126,39 @@ def _register_summarize_training(plugin) -> None:
             "Losses by epoch, the epoch kept, every setting, and the samples used and dropped."
         ),
         examples={"summarize_training": examples.summarize_training},
+    )
+
+
+def _register_distances(plugin, citations) -> None:
+    plugin.visualizers.register_function(
+        function=evaluate_distances,
+        inputs={"predicted": DistanceMatrix, "actual": DistanceMatrix},
+        parameters={
+            "metadata": MetadataColumn[Categorical | Numeric],
+            **types_of("random_seed"),
+        },
+        input_descriptions={
+            "predicted": (
+                "Distances from predict-distances, of samples that the model was not pretrained on."
+            ),
+            "actual": (
+                "UniFrac computed with a tree. Only samples that both matrices have are compared; "
+                "the others are counted."
+            ),
+        },
+        parameter_descriptions={
+            "metadata": (
+                "A column that colours the samples, to see whether the ordinations tell the same "
+                "groups apart. Samples without a value are grey."
+            ),
+            **help_of("random_seed"),
+        },
+        name="See how good predicted distances between samples are",
+        description=(
+            "Compare predicted with actual UniFrac: all pairs of samples, the error by distance, "
+            "r, R\u00b2 and mean absolute error with bootstrap intervals, both ordinations side by "
+            "side with a Procrustes test, and the samples whose distances are worst."
+        ),
+        citations=[citations["jackson1995protest"]],
+        examples={"evaluate_distances": examples.evaluate_distances},
     )

@@ -18,7 +18,7 @@ ACTIONS = [
     "pretrain", "split-samples", "fit-regressor", "fit-classifier", "predict-regression",
     "predict-classification", "predict-distances", "regress-samples", "classify-samples",
     "merge-predictions", "merge-prediction-tables",
-    "evaluate-regression", "evaluate-classification", "summarize-training",
+    "evaluate-regression", "evaluate-classification", "evaluate-distances", "summarize-training",
 ]  # fmt: skip
 FAST = [
     "--p-epochs", "2", "--p-hidden-size", "16", "--p-heads", "2", "--p-branches", "32",

@@ -1,13 +1,16 @@
 import markupsafe
+import numpy as np
 import pandas as pd
 import pytest
 from page_reading import (
     HOSTILE,
     Page,
     make_classes,
+    make_distances,
     make_log_folder,
     make_study,
     write_classes_page,
+    write_distances,
     write_study_page,
 )
 
@@ -67,7 +70,30 @@ def classification_page(tmp_path_factory, hostile_classes):
     return write_classes_page(folder, hostile_classes, log)
 
 
-@pytest.fixture(params=["regression_page", "training_page", "classification_page"])
+@pytest.fixture(scope="session")
+def hostile_distances():
+    predicted, actual = make_distances(40)
+    # Samples far from all others are predicted worst, and stand in the table of these.
+    names = {f"sample {place}": name for place, name in enumerate(HOSTILE)}
+    for place in range(len(HOSTILE)):
+        row = predicted[0].index(f"sample {place}")
+        predicted[1][row] = predicted[1][:, row] = 1
+        predicted[1][row, row] = 0
+    return tuple(([names.get(name, name) for name in ids], m) for ids, m in (predicted, actual))
+
+
+@pytest.fixture(scope="session")
+def distances_page(tmp_path_factory, hostile_distances):
+    ids = hostile_distances[1][0]
+    values = np.resize(np.array([HOSTILE[0], HOSTILE[2], None], dtype=object), len(ids))
+    column = pd.Series(values, ids, name=HOSTILE[1])
+    folder = tmp_path_factory.mktemp("distances") / "page"
+    return write_distances(folder, hostile_distances, column)
+
+
+@pytest.fixture(
+    params=["regression_page", "training_page", "classification_page", "distances_page"]
+)
 def page(request):
     return request.getfixturevalue(request.param)
 

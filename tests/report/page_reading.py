@@ -14,7 +14,10 @@ import pytest
 
 from q2_aam.report.classification import write_classification_page
 from q2_aam.report.classified_samples import join_classified_samples
+from q2_aam.report.compared_distances import compare_distances
+from q2_aam.report.distances import write_distances_page
 from q2_aam.report.evaluated_samples import join_evaluated_samples
+from q2_aam.report.point_colours import PointColours
 from q2_aam.report.regression import write_regression_page
 from q2_aam.storage.training_log import (
     SAMPLES_USED_FOR_TRAINING,
@@ -251,4 +254,33 @@ def make_classes(n_samples: int, classes: list[str], seed: int = 0, noise: float
 def write_classes_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
     folder.mkdir()
     write_classification_page(folder, join_classified_samples(**study), log)
+    return Page(folder)
+
+
+def make_distances(n_samples: int, seed: int = 0, noise: float = 0.1) -> tuple:
+    """Make predicted and actual distances, the predicted of other samples and another order too."""
+    random = np.random.default_rng(seed)
+    places = np.eye(3)[np.arange(n_samples) % 3][:, :2] * 0.4
+    places += random.normal(0, 0.12, (n_samples, 2))
+    ids = [f"sample {place}" for place in range(n_samples)]
+    moved = 0.8 * places + random.normal(0, noise, places.shape)
+    order = random.permutation(n_samples)
+    actual = _distances_between(places)
+    predicted = _distances_between(np.vstack([moved[order], [[0.3, 0.3]]]))
+    return ([ids[place] for place in order] + ["stranger"], predicted), (ids, actual)
+
+
+def _distances_between(places: np.ndarray) -> np.ndarray:
+    gram = places @ places.T
+    squares = np.diag(gram)[:, None] + np.diag(gram) - 2 * gram
+    found = np.sqrt(squares.clip(0)).clip(0, 1)
+    np.fill_diagonal(found, 0)
+    return ((found + found.T) / 2).astype(np.float32)
+
+
+def write_distances(folder: Path, pair: tuple, column: pd.Series | None = None) -> Page:
+    folder.mkdir()
+    compared = compare_distances(*pair)
+    colours = None if column is None else PointColours.of(column, pd.Index(compared.ids))
+    write_distances_page(folder, compared, colours)
     return Page(folder)
