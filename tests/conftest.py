@@ -6,7 +6,7 @@ from simulated_study import TINY, simulate_study
 
 from q2_aam.errors import AAMError
 
-# A conda build tests the installed package, with these tests beside it and nothing else of the clone.
+# A conda build tests the installed package with a copy of these tests alone.
 CLONE = (Path(__file__).parent.parent / "setup.py").exists()
 collect_ignore = [] if CLONE else ["test_house.py", "test_recipe.py", "test_tutorial.py"]
 
