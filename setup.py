@@ -34,13 +34,13 @@ setup(
     # scikit-bio, scikit-learn, qiime2, q2-*): pip would replace it and break other plugins.
     install_requires=[
         "torch>=2.3",
-        "accelerate",
-        "psutil",
-        "safetensors",
-        "tensorboard",
-        "tqdm",
-        "altair",
-        "vl-convert-python",
+        "accelerate>=1.0",
+        "psutil>=5.9",
+        "safetensors>=0.4.5",
+        "tensorboard>=2.18",
+        "tqdm>=4.66",
+        "altair>=5.4",
+        "vl-convert-python>=1.7",
     ],
     extras_require={
         "test": ["pytest", "pytest-timeout", "hypothesis"],

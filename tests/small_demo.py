@@ -9,7 +9,9 @@ import qiime2
 import skbio
 from simulated_study import TIPS, distances_artifact, table_artifact
 
-DEMO = Path(__file__).parent.parent / "q2_aam" / "demo_data"
+import q2_aam
+
+DEMO = Path(q2_aam.__file__).parent / "demo_data"
 DEPTH = 1400  # of the demo's rarefaction
 
 
