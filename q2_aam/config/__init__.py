@@ -10,6 +10,7 @@ from .model import (
 from .target import (
     CLASSIFICATION,
     FUSIONS,
+    MOST_RESIDUALS,
     REGRESSION,
     SCALINGS,
     TARGET_LOSSES,
@@ -31,6 +32,7 @@ __all__ = [
     "FUSIONS",
     "KNOWN_ASVS",
     "LIMITS",
+    "MOST_RESIDUALS",
     "OPTIMISERS",
     "RANDOM_FEATURES",
     "REGRESSION",

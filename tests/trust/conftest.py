@@ -1,4 +1,5 @@
 import pytest
+import qiime2
 from archives import Archive
 
 
@@ -10,3 +11,10 @@ def model_archive(fitted, tmp_path_factory):
 @pytest.fixture(scope="session")
 def log_archive(fitted, tmp_path_factory):
     return Archive.of(fitted.training_log, tmp_path_factory.mktemp("log"))
+
+
+@pytest.fixture(autouse=True)
+def own_artifact_cache(tmp_path):
+    """Keep artifacts out of the cache that all processes share: it answers for known UUIDs."""
+    with qiime2.Cache(str(tmp_path / "artifact-cache")):
+        yield
