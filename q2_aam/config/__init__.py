@@ -3,7 +3,6 @@
 from .model import (
     DISTANCE_FORMS,
     DISTANCE_STATES,
-    FORMAT_VERSION,
     LIMITS,
     ModelConfig,
 )
@@ -21,6 +20,7 @@ from .target import (
 )
 from .tensors import KNOWN_ASVS, RANDOM_FEATURES, VOCABULARY, dtype_of, expected_tensors
 from .training import ATTENTIONS, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
+from .versions import FORMAT_VERSION
 
 __all__ = [
     "ATTENTIONS",
