@@ -25,6 +25,14 @@ def damaged(name: str, why: str) -> AAMError:
     )
 
 
+def once(pairs: list[tuple[str, object]]) -> dict:
+    """Build a table of JSON, refusing a name that stands there twice."""
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return table
+
+
 def read_json(path: Path):
     """Read a small JSON file strictly: UTF-8, no repeated names, no NaN or Infinity.
 
@@ -33,12 +41,6 @@ def read_json(path: Path):
     AAMError
         That names the file.
     """
-
-    def once(pairs):
-        content = dict(pairs)
-        if len(content) != len(pairs):
-            raise ValueError("a name stands there twice")
-        return content
 
     def refuse(constant):
         raise ValueError(f"{constant} is not a number of JSON")

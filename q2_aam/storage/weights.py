@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ..config import dtype_of
-from .manifest import damaged
+from .manifest import damaged, once
 
 WEIGHTS = "weights.safetensors"
 _LARGEST_HEADER = 2**20
@@ -102,12 +102,6 @@ def _read_header(path: Path) -> tuple[int, dict]:
         content = file.read(length)
     if len(content) < length:
         raise damaged(path.name, "ends within its header")
-
-    def once(pairs):
-        table = dict(pairs)
-        if len(table) != len(pairs):
-            raise ValueError("a name stands there twice")
-        return table
 
     try:
         header = json.loads(content.decode("utf-8"), object_pairs_hook=once)
