@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from .config import RegressionTarget
+from .config import MOST_RESIDUALS, RegressionTarget
 from .data.target_scaling import middle, to_units
 from .errors import AAMError, counted
 
@@ -28,6 +28,12 @@ def nonconformity(answers: np.ndarray, actual: np.ndarray) -> np.ndarray:
     the absolute error.
     """
     return np.maximum(answers[:, 0] - actual, actual - answers[:, -1])
+
+
+def kept_scores(scores: np.ndarray, most: int = MOST_RESIDUALS) -> tuple[float, ...]:
+    """Sort scores for storing; of more than fit, keep even steps of rank with both ends."""
+    ranks = np.linspace(0, len(scores) - 1, min(len(scores), most)).round().astype(int)
+    return tuple(np.sort(scores)[ranks].tolist())
 
 
 def conformal_margin(target: RegressionTarget, level: float) -> float:

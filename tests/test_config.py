@@ -13,6 +13,7 @@ from q2_aam.config import (
     TrainingConfig,
     dtype_of,
     expected_tensors,
+    versions,
 )
 from q2_aam.errors import AAMError
 
@@ -82,6 +83,10 @@ def test_the_width_must_be_a_multiple_of_the_heads(refused):
     ("change", "parts"),
     [
         ({"format_version": 2}, ["format version 2", "Update q2-aam"]),
+        ({"format_version": 2, "new": 1}, ["format version 2", "Update q2-aam"]),
+        ({"format_version": 0}, ["format_version is 0"]),
+        ({"format_version": True}, ["format_version is True"]),
+        ({"format_version": "x" * 10**6}, ["format_version is 'xxx", "…"]),
         ({"distance_form": "cosine"}, ["distance_form", "'cosine'", "branches, euclidean"]),
         ({"distance_state": "new"}, ["distance_state", "'new'"]),
         ({"rarefaction_depth": 0}, ["rarefaction_depth"]),
@@ -91,6 +96,20 @@ def test_the_width_must_be_a_multiple_of_the_heads(refused):
 )
 def test_wrong_values_are_refused(refused, change, parts):
     refused(lambda: ModelConfig.from_json(FULL.to_json() | change), *parts)
+
+
+def test_an_older_format_is_brought_to_the_present_one(monkeypatch):
+    def renamed(content):
+        return {"heads" if name == "readers" else name: value for name, value in content.items()}
+
+    old = {"readers" if name == "heads" else name: value for name, value in FULL.to_json().items()}
+    old["format_version"] = 0
+    monkeypatch.setitem(versions.TO_NEXT_VERSION, 0, renamed)
+    assert ModelConfig.from_json(old) == FULL
+
+
+def test_every_older_format_has_its_way_to_the_present_one():
+    assert sorted(versions.TO_NEXT_VERSION) == list(range(1, versions.FORMAT_VERSION))
 
 
 @pytest.mark.parametrize("name", sorted(FULL.to_json()))

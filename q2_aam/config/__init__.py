@@ -3,7 +3,6 @@
 from .model import (
     DISTANCE_FORMS,
     DISTANCE_STATES,
-    FORMAT_VERSION,
     LIMITS,
     ModelConfig,
 )
@@ -13,6 +12,7 @@ from .target import (
     MOST_CLASSES,
     MOST_COVARIATES,
     MOST_LEVELS,
+    MOST_RESIDUALS,
     REGRESSION,
     SCALINGS,
     TARGET_LOSSES,
@@ -23,6 +23,7 @@ from .target import (
 )
 from .tensors import KNOWN_ASVS, RANDOM_FEATURES, VOCABULARY, dtype_of, expected_tensors
 from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
+from .versions import FORMAT_VERSION
 
 __all__ = [
     "ATTENTIONS",
@@ -38,6 +39,7 @@ __all__ = [
     "MOST_CLASSES",
     "MOST_COVARIATES",
     "MOST_LEVELS",
+    "MOST_RESIDUALS",
     "OPTIMISERS",
     "RANDOM_FEATURES",
     "REGRESSION",

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from ..errors import AAMError
 from .checks import check_choice, check_whole, checked_keys
 from .target import Target, target_from_json
+from .versions import FORMAT_VERSION, to_present_version
 
-FORMAT_VERSION = 1
 DISTANCE_FORMS = ("branches", "euclidean")
 DISTANCE_STATES = ("untrained", "trained", "stale")
 
@@ -49,11 +49,7 @@ class ModelConfig:
     format_version: int = field(default=FORMAT_VERSION)
 
     def __post_init__(self):
-        if self.format_version != FORMAT_VERSION:
-            raise AAMError(
-                f"The model has format version {self.format_version!r}, but this q2-aam reads "
-                f"version {FORMAT_VERSION}. Update q2-aam to read newer models."
-            )
+        check_whole("format_version", self.format_version, FORMAT_VERSION, FORMAT_VERSION)
         for name, (low, high) in LIMITS.items():
             check_whole(name, getattr(self, name), low, high)
         if self.rarefaction_depth is not None:
@@ -77,13 +73,15 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, content: dict) -> ModelConfig:
-        """Build a config from `to_json`'s dictionary, refusing anything else.
+        """Build a config from `to_json`'s dictionary, of this or an older version of the format.
 
         Raises
         ------
         AAMError
             If a key is missing, unknown or of the wrong type, or a value is out of its range.
         """
+        if isinstance(content, dict) and "format_version" in content:
+            content = to_present_version(content)
         content = checked_keys(cls, content)
         if content["target"] is not None:
             content["target"] = target_from_json(content["target"])

@@ -14,12 +14,13 @@ from .checks import (
     check_whole,
     checked_keys,
     checked_list,
+    shown,
 )
 
 SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
 TARGET_LOSSES = ("huber", "mae", "mse", "quantile")
 FUSIONS = ("concatenate", "gate")
-MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 100, 10**7
+MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 100, 10**5
 REGRESSION, CLASSIFICATION = "regression", "classification"
 
 
@@ -39,11 +40,11 @@ class Covariate:
 
     def __post_init__(self):
         check_text("covariate name", self.name)
+        check_whole("number of covariate levels", len(self.levels), 0, MOST_LEVELS)
         for level in self.levels:
             check_text("covariate level", level)
-        check_whole("number of covariate levels", len(self.levels), 0, MOST_LEVELS)
         if len(set(self.levels)) < len(self.levels):
-            raise AAMError(f"The covariate {self.name!r} has the same level twice.")
+            raise AAMError(f"The covariate {shown(self.name)} has the same level twice.")
         check_finite("covariate mean", self.mean)
         check_positive("covariate scale", self.scale)
 
@@ -56,7 +57,8 @@ class Covariate:
     def from_json(cls, content) -> Covariate:
         """Build a covariate from JSON, refusing anything else."""
         content = checked_keys(cls, content)
-        return cls(**content | {"levels": checked_list("covariate levels", content["levels"])})
+        levels = checked_list("covariate levels", content["levels"], MOST_LEVELS)
+        return cls(**content | {"levels": levels})
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class RegressionTarget(_Target):
         if self.quantile_range >= 1:
             raise AAMError(f"quantile_range is {self.quantile_range}, but must be below 1.")
         if not isinstance(self.bounded, bool):
-            raise AAMError(f"bounded is {self.bounded!r}, but must be true or false.")
+            raise AAMError(f"bounded is {shown(self.bounded)}, but must be true or false.")
         check_whole("number of residuals", len(self.residuals), 0, MOST_RESIDUALS)
         for value in self.residuals:
             check_finite("target residuals", value)
@@ -178,7 +180,7 @@ class ClassificationTarget(_Target):
 
 
 Target = RegressionTarget | ClassificationTarget
-_LISTS = ("residuals", "classes", "counts")
+_LISTS = {"residuals": MOST_RESIDUALS, "classes": MOST_CLASSES, "counts": MOST_CLASSES}
 
 
 def target_from_json(content) -> Target:
@@ -186,9 +188,9 @@ def target_from_json(content) -> Target:
     kind = content.get("kind") if isinstance(content, dict) else None
     cls = ClassificationTarget if kind == CLASSIFICATION else RegressionTarget
     content = checked_keys(cls, content)
-    for name in _LISTS:
+    for name, most in _LISTS.items():
         if name in content:
-            content[name] = checked_list(name, content[name])
-    covariates = checked_list("covariates", content["covariates"])
+            content[name] = checked_list(name, content[name], most)
+    covariates = checked_list("covariates", content["covariates"], MOST_COVARIATES)
     content["covariates"] = tuple(Covariate.from_json(one) for one in covariates)
     return cls(**content)

@@ -9,16 +9,28 @@ from pathlib import Path
 from ..errors import AAMError, examples
 
 MANIFEST = "manifest.json"
-_LARGEST_JSON = 2**24  # validation residuals of half a million samples
+LARGEST_JSON = 2**22  # what a config with all the residuals that it may have needs
+_MOST_TABLES = 2**18  # tables and lists, of which each takes much memory; names may hold brackets
+_LONGEST_REASON = 400  # characters
 _CHUNK = 2**20
 
 
 def damaged(name: str, why: str) -> AAMError:
     """Build the error for a file of a model that must not be used."""
+    if len(why) > _LONGEST_REASON:  # it may quote the file
+        why = f"{why[:_LONGEST_REASON]}…"
     return AAMError(
         f"The model's file {name!r} {why}.\nThe artifact is damaged or was changed by hand: "
         "get it again from where it came, or fit the model again."
     )
+
+
+def once(pairs: list[tuple[str, object]]) -> dict:
+    """Build a table of JSON, refusing a name that stands there twice."""
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return table
 
 
 def read_json(path: Path):
@@ -30,19 +42,15 @@ def read_json(path: Path):
         That names the file.
     """
 
-    def once(pairs):
-        content = dict(pairs)
-        if len(content) != len(pairs):
-            raise ValueError("a name stands there twice")
-        return content
-
     def refuse(constant):
         raise ValueError(f"{constant} is not a number of JSON")
 
     try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise damaged(path.name, f"is larger than {_LARGEST_JSON:,} bytes")
+        if path.stat().st_size > LARGEST_JSON:
+            raise damaged(path.name, f"is larger than {LARGEST_JSON:,} bytes")
         text = path.read_bytes().decode("utf-8")
+        if text.count("[") + text.count("{") > _MOST_TABLES:
+            raise ValueError(f"more than {_MOST_TABLES:,} tables and lists")
         return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
     except (ValueError, RecursionError, OSError) as error:
         if isinstance(error, AAMError):
@@ -60,13 +68,18 @@ def write_manifest(folder: Path, names: tuple[str, ...]) -> None:
     write_json(folder / MANIFEST, {name: _describe(folder / name) for name in names})
 
 
-def check_manifest(folder: Path, names: tuple[str, ...]) -> None:
-    """Check that a folder holds exactly the named files and the manifest, unchanged.
+def read_manifest(folder: Path, names: tuple[str, ...]) -> dict:
+    """Read the manifest of a folder that holds exactly the named files, of the sizes it says.
+
+    Returns
+    -------
+    dict
+        For `check_sum`.
 
     Raises
     ------
     AAMError
-        If a file is missing, too many, a link, or differs from the manifest.
+        If a file is missing, too many, a link, or of another size.
     """
     found = sorted(path.name for path in folder.iterdir())
     wanted = sorted((*names, MANIFEST))
@@ -83,8 +96,20 @@ def check_manifest(folder: Path, names: tuple[str, ...]) -> None:
     if not isinstance(manifest, dict) or sorted(manifest) != sorted(names):
         raise damaged(MANIFEST, f"does not list exactly {examples(sorted(names))}")
     for name in names:
-        if manifest[name] != _describe(folder / name):
-            raise damaged(name, "differs from what the manifest says of it")
+        described, size = manifest[name], (folder / name).stat().st_size
+        if not isinstance(described, dict) or described.get("bytes") != size:
+            raise _differs(name)
+    return manifest
+
+
+def check_sum(folder: Path, name: str, manifest: dict) -> None:
+    """Refuse a file that differs from what the manifest says of it."""
+    if manifest[name] != _describe(folder / name):
+        raise _differs(name)
+
+
+def _differs(name: str) -> AAMError:
+    return damaged(name, "differs from what the manifest says of it")
 
 
 def _describe(path: Path) -> dict:

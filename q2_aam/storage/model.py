@@ -8,8 +8,8 @@ import numpy as np
 
 from ..config import ModelConfig, expected_tensors
 from ..errors import AAMError
-from .manifest import check_manifest, damaged, read_json, write_json, write_manifest
-from .weights import WEIGHTS, check_weights, read_weights, write_weights
+from .manifest import check_sum, damaged, read_json, read_manifest, write_json, write_manifest
+from .weights import WEIGHTS, check_header, check_values, read_weights, write_weights
 
 CONFIG = "config.json"
 FILES = (CONFIG, WEIGHTS)
@@ -24,16 +24,30 @@ def write_model(folder: str | Path, config: ModelConfig, arrays: dict[str, np.nd
     config : ModelConfig
     arrays : dict of str to ndarray of float32
         Exactly the tensors of ``expected_tensors(config)``.
+
+    Raises
+    ------
+    AAMError
+        If a value is not finite, the arrays do not fit the config, or there is no space.
     """
     folder = Path(folder)
-    write_json(folder / CONFIG, config.to_json())
-    write_weights(folder / WEIGHTS, arrays)
-    write_manifest(folder, FILES)
+    try:
+        write_json(folder / CONFIG, config.to_json())
+        write_weights(folder / WEIGHTS, arrays)
+        write_manifest(folder, FILES)
+    except OSError as error:
+        raise AAMError(
+            f"The model could not be written: {error.strerror}.\nMake space, or set TMPDIR to a "
+            "folder that has some, and run the same command again: it goes on where it ended."
+        ) from error
     check_model(folder)
 
 
 def check_model(folder: str | Path) -> ModelConfig:
     """Check everything about a model that can be known without running it; needs no torch.
+
+    Nothing is read whole before its size is known to be right, so that a refusal is quick and
+    takes little memory whatever the files say.
 
     Raises
     ------
@@ -41,9 +55,12 @@ def check_model(folder: str | Path) -> ModelConfig:
         That names the file and what is wrong with it.
     """
     folder = Path(folder)
-    check_manifest(folder, FILES)
-    config = _read_config(folder)
-    check_weights(folder / WEIGHTS, expected_tensors(config))
+    manifest = read_manifest(folder, FILES)
+    config = _read_config(folder, manifest)
+    expected = expected_tensors(config)
+    layout = check_header(folder / WEIGHTS, expected)
+    check_sum(folder, WEIGHTS, manifest)
+    check_values(folder / WEIGHTS, layout)
     return config
 
 
@@ -60,16 +77,14 @@ def read_model(folder: str | Path) -> tuple[ModelConfig, dict[str, np.ndarray]]:
     AAMError
         As `check_model`.
     """
-    folder = Path(folder)
-    check_manifest(folder, FILES)
-    config = _read_config(folder)
-    return config, read_weights(folder / WEIGHTS, expected_tensors(config))
+    config = check_model(folder)
+    return config, read_weights(Path(folder) / WEIGHTS)
 
 
-def _read_config(folder: Path) -> ModelConfig:
+def _read_config(folder: Path, manifest: dict) -> ModelConfig:
+    content = read_json(folder / CONFIG)
+    check_sum(folder, CONFIG, manifest)
     try:
-        return ModelConfig.from_json(read_json(folder / CONFIG))
+        return ModelConfig.from_json(content)
     except AAMError as error:
-        if CONFIG in str(error):
-            raise
         raise damaged(CONFIG, f"is not valid: {error}") from error

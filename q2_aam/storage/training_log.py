@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AAMError, examples
+from .manifest import once
 
 HISTORY, SETTINGS, SUMMARY = "history.tsv", "settings.json", "summary.json"
 TENSORBOARD_EVENTS = {
@@ -27,6 +28,8 @@ _SUMMARY_KINDS = {
     "target": dict,
     "environment": dict,
 }
+LARGEST_TEXT = 2**24  # bytes: the history of 50,000 epochs
+_LONGEST_REASON = 400  # characters: it may quote a file
 _NUMBER = (int, float)
 _TARGET_KINDS = {
     "training_counts": dict,
@@ -106,6 +109,12 @@ def read_training_log(folder: str | Path) -> TrainingLog:
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         raise _damaged(f"it lacks {examples(missing)}")
+    for name in needed:
+        if (folder / name).is_symlink():
+            raise _damaged(f"{name} is a link, not a plain file")
+    for name in needed[:3]:
+        if (folder / name).stat().st_size > LARGEST_TEXT:
+            raise _damaged(f"{name} is larger than {LARGEST_TEXT:,} bytes")
     return TrainingLog(
         history=_read_history(folder / HISTORY),
         settings=_read_settings(folder / SETTINGS),
@@ -132,7 +141,12 @@ def _read_history(path: Path) -> pd.DataFrame:
         raise _damaged(f"{HISTORY} has text in the columns {examples(words)}")
     if history["epoch"].isna().any():
         raise _damaged(f"{HISTORY} has rows without an epoch")
-    return history.astype(float)
+    history = history.astype(float)
+    if np.isinf(history.to_numpy()).any():
+        raise _damaged(f"{HISTORY} has infinite numbers")
+    if not history.index.is_unique or "" in history.index:
+        raise _damaged(f"{HISTORY} has rows without an id of their own")
+    return history
 
 
 def _read_settings(path: Path) -> list[Setting]:
@@ -182,7 +196,8 @@ def _plain(value):
 
 def _read_json(path: Path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise _damaged(f"{path.name} is not valid JSON ({error})") from error
 
@@ -192,6 +207,8 @@ def _refuse_constant(name: str):
 
 
 def _damaged(what: str) -> AAMError:
+    if len(what) > _LONGEST_REASON:
+        what = f"{what[:_LONGEST_REASON]}…"
     return AAMError(
         f"The training log is damaged: {what}. Use a training log as q2-aam wrote it, "
         "or train again."

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ..config import dtype_of
-from .manifest import damaged
+from .manifest import damaged, once
 
 WEIGHTS = "weights.safetensors"
 _LARGEST_HEADER = 2**20
@@ -25,26 +27,35 @@ def write_weights(path: Path, arrays: dict[str, np.ndarray]) -> None:
     ------
     AAMError
         If a value is not finite: such a model must never be stored.
+    OSError
+        If there is no space, for example.
     """
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise damaged(path.name, f"would hold values that are not finite, in {name!r}")
-    save_file(arrays, str(path))
+    try:
+        save_file(arrays, str(path))
+    except SafetensorError as error:
+        raise OSError(errno.EIO, str(error)) from error
 
 
-def read_weights(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """Read the weights after `check_weights`."""
-    check_weights(path, expected)
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Read weights that `check_header` and `check_values` have passed."""
     return load_file(str(path))
 
 
-def check_weights(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
-    """Hold a safetensors file to the tensors expected: names, types, shapes, layout, finite values.
+def check_header(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
+    """Hold a safetensors file to the tensors expected: names, types, shapes, layout and size.
 
     Parameters
     ----------
     path : Path
     expected : dict of str to tuple of int
+
+    Returns
+    -------
+    dict of str to tuple of int
+        Where in the file the values of each tensor begin and end.
 
     Raises
     ------
@@ -65,15 +76,22 @@ def check_weights(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
         dtype = dtype_of(name)
         if entry["dtype"] != dtype:
             raise damaged(path.name, f"has the tensor {name!r} as {entry['dtype']!r}, not {dtype}")
-        if entry["shape"] != list(shape):
+        found = entry["shape"]
+        whole = isinstance(found, list) and all(type(length) is int for length in found)
+        if not whole or found != list(shape):
             raise damaged(
-                path.name, f"has the tensor {name!r} in shape {entry['shape']!r}, not {list(shape)}"
+                path.name, f"has the tensor {name!r} in shape {found!r}, not {list(shape)}"
             )
         layout.append((entry["data_offsets"], _BYTES[dtype] * math.prod(shape), name))
     _check_layout(path, start, layout)
-    for (begin, end), _, name in layout:
+    return {name: (start + begin, start + end) for (begin, end), _, name in layout}
+
+
+def check_values(path: Path, layout: dict[str, tuple[int, int]]) -> None:
+    """Refuse weights that are not finite, reading a part of the file at a time."""
+    for name, (begin, end) in layout.items():
         if dtype_of(name) == "F32":
-            _check_finite(path, start + begin, end - begin)
+            _check_finite(path, begin, end - begin)
 
 
 def _read_header(path: Path) -> tuple[int, dict]:
@@ -85,17 +103,11 @@ def _read_header(path: Path) -> tuple[int, dict]:
     if len(content) < length:
         raise damaged(path.name, "ends within its header")
 
-    def once(pairs):
-        table = dict(pairs)
-        if len(table) != len(pairs):
-            raise ValueError("a name stands there twice")
-        return table
-
     try:
         header = json.loads(content.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise damaged(path.name, f"has a header that is not JSON ({error})") from error
-    if not isinstance(header, dict):
+    if not content.startswith(b"{"):
         raise damaged(path.name, "has a header that is not a table")
     return 8 + length, header
 

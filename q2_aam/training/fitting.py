@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 
 from ..config import ModelConfig, RegressionTarget, TrainingConfig
-from ..conformal import nonconformity
+from ..conformal import kept_scores, nonconformity
 from ..data.study import Studies
 from ..inference import all_states, predict_answers
 from ..model.network import Network
@@ -148,5 +148,5 @@ def with_residuals(network: Network, studies: Studies, labels: Labels):
         return target
     state = all_states(network, studies, 0, labels.validation)
     answers = predict_answers(network, state)
-    residuals = np.sort(nonconformity(answers, labels.targets[labels.validation]))
-    return dataclasses.replace(target, residuals=tuple(residuals.tolist()))
+    residuals = nonconformity(answers, labels.targets[labels.validation])
+    return dataclasses.replace(target, residuals=kept_scores(residuals))

@@ -1,0 +1,38 @@
+"""Randomised checks: a few trials in ``make test``, many in ``make test-hard``.
+
+``Q2_AAM_TESTS=full`` asks for the full counts, ``Q2_AAM_TRIAL=17`` for one trial alone.
+"""
+
+import os
+
+import numpy as np
+import pytest
+
+FULL = os.environ.get("Q2_AAM_TESTS") == "full"
+
+
+def count(small: int, full: int) -> int:
+    """Return how many trials were asked for."""
+    return full if FULL else small
+
+
+def repeat(check, small: int, full: int, seed: int = 0) -> None:
+    """Run a check in independent, repeatable trials; say which one failed.
+
+    Parameters
+    ----------
+    check : callable
+        Given a random generator, which depends on seed and trial only, and the trial's number.
+    small, full : int
+        Trials in ``make test`` and in ``make test-hard``.
+    seed : int
+    """
+    alone = os.environ.get("Q2_AAM_TRIAL")
+    for number in [int(alone)] if alone else range(count(small, full)):
+        try:
+            check(np.random.default_rng([seed, number]), number)
+        except (Exception, pytest.fail.Exception) as error:
+            raise AssertionError(
+                f"Trial {number} of seed {seed} failed (repeat it with Q2_AAM_TRIAL={number}): "
+                f"{type(error).__name__}: {error}"
+            ) from error

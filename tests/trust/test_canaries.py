@@ -1,0 +1,233 @@
+"""Row 3: what an artifact of a stranger holds is never run, and nothing appears beside it."""
+
+import io
+import json
+import os
+import pickle
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import qiime2
+from archives import Archive, fitting_manifest
+from qiime2.plugin import ValidationError
+from trials import repeat
+from watch import watched
+
+from q2_aam.errors import AAMError
+from q2_aam.types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
+
+EVENTS = [f"tensorboard/{part}/events.out.tfevents.aam" for part in ("train", "validation")]
+MODEL_SLOTS = ["config.json", "weights.safetensors", "manifest.json"]
+LOG_SLOTS = ["history.tsv", "settings.json", "summary.json", *EVENTS]
+SLOTS = [*MODEL_SLOTS, *LOG_SLOTS]
+
+
+class Canary:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch '{self.path}'",)
+
+
+def pickled(canary: Path, protocol: int, wrapped: str) -> bytes:
+    """Pickle a canary, bare or as NumPy or PyTorch wrap pickles."""
+    content = pickle.dumps({"state_dict": Canary(canary)}, protocol)
+    if wrapped == "npy":
+        file = io.BytesIO()
+        np.save(file, np.array([Canary(canary)], dtype=object), allow_pickle=True)
+        return file.getvalue()
+    if wrapped == "pt":
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("archive/data.pkl", content)
+            archive.writestr("archive/version", "3\n")
+        return file.getvalue()
+    return content
+
+
+def names_of_classes(command: str) -> list[dict]:
+    """Tables that other loaders take as an order to build an object."""
+    return [
+        {"__class__": "os.system", "args": [command]},
+        {"__reduce__": ["os.system", [command]]},
+        {"py/object": "os.system", "py/newargs": [command]},
+        {"py/reduce": [{"py/function": "os.system"}, {"py/tuple": [command]}]},
+        {"_target_": "os.system", "command": command},
+        {"class_path": "os.system", "init_args": {"command": command}},
+        {"$type": "System.Diagnostics.Process", "arguments": command},
+        {"!!python/object/apply:os.system": [command]},
+        {"__import__('os').system": command},
+    ]
+
+
+def path_like(canary: Path) -> list[str]:
+    """Strings that lead elsewhere, or that a shell or a template would run."""
+    up = "../" * 20
+    return [
+        str(canary), f"{up}{canary}", "../canary", "~/canary", f"file://{canary}",
+        f"$(touch '{canary}')", f"`touch '{canary}'`", f"; touch '{canary}' #",
+        f"{{{{ cycler.__init__.__globals__.os.system('touch {canary}') }}}}",
+        f"{{% include '{canary}' %}}", f"<script src='{canary}'></script>", "con\u0000canary",
+        f"=cmd|'touch {canary}'!A1",
+    ]  # fmt: skip
+
+
+def pick(random, choices):
+    return choices[int(random.integers(len(choices)))]
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Folders in which the framework may write, and one with a file that nobody may read."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    (tmp_path / "secret").write_text("hidden")
+    (tmp_path / "made").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def opened(aam, mixed_study, folders):
+    """Open an artifact in every way that a user has, and say whether it was accepted."""
+
+    def run(path: Path, is_model: bool) -> bool:
+        artifact = qiime2.Artifact.load(str(path))
+        try:
+            if is_model:
+                artifact.view(AAMModelDirectoryFormat)
+                aam.predict_regression(
+                    mixed_study.table, artifact, sequences=mixed_study.sequences
+                ).predictions.view(pd.Series)
+            else:
+                artifact.view(AAMTrainingLogDirectoryFormat)
+                artifact.view(qiime2.Metadata)
+                aam.summarize_training(artifact)
+        except (ValidationError, AAMError) as error:
+            assert len(str(error).splitlines()) <= 10
+            return False
+        except qiime2.metadata.MetadataFileError:
+            return False
+        return True
+
+    return run
+
+
+def with_pickle(archive, slot, canary, random, number):
+    """Put a pickle in the place of a file; the manifest fits."""
+    wrapped = "bare" if number < 96 else pick(random, ["bare", "npy", "pt"])
+    changes = {slot: pickled(canary, (number // 16) % 6, wrapped)}
+    if slot in MODEL_SLOTS[:2]:
+        changes["manifest.json"] = fitting_manifest(archive.payload | changes)
+    return changes, {}
+
+
+def with_class_names(archive, slot, canary, random, number):
+    """Name classes in a JSON file, at its top or further down."""
+    slot = pick(random, [name for name in archive.payload if name.endswith(".json")])
+    order = pick(random, names_of_classes(f"touch '{canary}'"))
+    content = json.loads(archive.payload[slot])
+    if isinstance(content, list):
+        pick(random, content)["value"] = order
+    else:
+        tables = [content, *(value for value in content.values() if isinstance(value, dict))]
+        inner = pick(random, tables)
+        inner.update(order if random.random() < 0.5 else {pick(random, list(inner)): order})
+    changes = {slot: json.dumps(content).encode()}
+    if slot == "config.json":
+        changes["manifest.json"] = fitting_manifest(archive.payload | changes)
+    return changes, {}
+
+
+def with_paths(archive, slot, canary, random, number):
+    """Put strings that lead elsewhere into every place for text."""
+    text = pick(random, path_like(canary))
+    if "config.json" in archive.payload:
+        content = json.loads(archive.payload["config.json"])
+        content["target"]["name"] = text
+        changes = {"config.json": json.dumps(content).encode()}
+        return changes | {"manifest.json": fitting_manifest(archive.payload | changes)}, {}
+    settings = json.loads(archive.payload["settings.json"])
+    pick(random, settings)[pick(random, ["name", "value", "why"])] = text
+    summary = json.loads(archive.payload["summary.json"])
+    summary["action"] = summary["stop_reason"] = summary["target"]["name"] = text
+    changes = {"settings.json": json.dumps(settings), "summary.json": json.dumps(summary)}
+    if random.random() < 0.5:
+        table = archive.payload["history.tsv"].decode()
+        changes["history.tsv"] = table.replace("train_loss", f"train_{text}")
+    return {name: one.encode() for name, one in changes.items()}, {}
+
+
+def with_links(archive, slot, canary, random, number):
+    """Put a link in the place of a file, or beside the files."""
+    target = pick(random, [str(canary.parent / "secret"), "../../../../canary", "/etc/passwd", "."])
+    name = slot if random.random() < 0.7 else "extra"
+    return ({slot: None} if name == slot else {}), {name: target}
+
+
+def test_row_3_nothing_runs_and_nothing_appears(model_archive, log_archive, opened, folders):
+    canary = folders / "canary"
+    kinds = [with_class_names, with_paths, with_links]
+    beside = sorted(path.name for path in folders.iterdir())
+    accepted = []
+
+    def check(random, number):
+        slot = SLOTS[(number // 2) % len(SLOTS)]
+        archive: Archive = model_archive if slot in MODEL_SLOTS else log_archive
+        kind = with_pickle if number % 2 == 0 else kinds[(number // 2) % 3]
+        changes, links = kind(archive, slot, canary, random, number)
+        path = archive.rebuilt(folders / "made", changes, links)
+        with watched(folders / "scratch", folders / "artifact-cache") as seen:
+            read = opened(path, slot in MODEL_SLOTS)
+        assert not seen, f"{kind.__name__}: {seen}"
+        assert sorted(one.name for one in folders.iterdir()) == beside
+        if kind is with_pickle and slot not in EVENTS:
+            assert not read, slot
+        accepted.append(read)
+        path.unlink()
+
+    for archive, is_model in ((model_archive, True), (log_archive, False)):
+        assert opened(archive.rebuilt(folders / "made", {}), is_model)  # imports what it needs
+    repeat(check, 40, 400, seed=3)
+    assert any(accepted)
+    assert not all(accepted)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("wrapped", ["bare", "npy"])
+def test_the_canaries_sing_and_are_heard(tmp_path, protocol, wrapped):
+    content = pickled(tmp_path / "canary", protocol, wrapped)
+    with watched(tmp_path / "scratch") as seen:
+        if wrapped == "npy":
+            np.load(io.BytesIO(content), allow_pickle=True)
+        else:
+            pickle.loads(content)
+        (tmp_path / "beside").write_text("x")
+    assert (tmp_path / "canary").exists()
+    events = [event for event, _ in seen]
+    assert {"pickle.find_class", "os.system", "open"} <= set(events)
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_row_3_links_in_a_folder_are_refused(model_archive, log_archive, tmp_path, slot):
+    is_model = slot in MODEL_SLOTS
+    archive = model_archive if is_model else log_archive
+    view = AAMModelDirectoryFormat if is_model else AAMTrainingLogDirectoryFormat
+    folder = tmp_path / "folder"
+    for name, content in archive.payload.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    view(str(folder), mode="r").validate()
+    (folder / slot).rename(tmp_path / "elsewhere")
+    (folder / slot).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValidationError, match=Path(slot).name):
+        view(str(folder), mode="r").validate()

@@ -1,0 +1,113 @@
+"""Row 1: whatever happens to a file, no other weights are read, and the refusal names the file."""
+
+import time
+
+import numpy as np
+import pytest
+import qiime2
+from archives import Archive
+from qiime2.plugin import ValidationError
+from simulated_study import model_of
+from trials import repeat
+
+from q2_aam.errors import AAMError
+from q2_aam.storage.training_log import read_training_log
+from q2_aam.types import AAMTrainingLogDirectoryFormat
+
+LONGEST = 5.0  # seconds
+
+
+def damage(content: bytes, random: np.random.Generator) -> bytes:
+    """Flip bits of a file, cut its end off, or insert, blank or move bytes."""
+    changed = bytearray(content)
+    place = int(random.integers(len(content)))
+    length = int(random.integers(1, 64))
+    kind = random.choice(["flip", "flip", "cut", "insert", "blank", "move"])
+    if kind == "flip":
+        for place in random.integers(len(content), size=random.integers(1, 4)):
+            changed[place] ^= 1 << random.integers(8)
+    elif kind == "cut":
+        del changed[place:]
+    elif kind == "insert":
+        changed[place:place] = random.bytes(length)
+    elif kind == "blank":
+        changed[place : place + length] = bytes(length)
+    else:
+        changed += changed[place : place + length]
+        del changed[place : place + length]
+    return bytes(changed)
+
+
+def read_within_limit(read, path):
+    """Read a rebuilt artifact; return what came out, or the refusal."""
+    started = time.perf_counter()
+    try:
+        found, refusal = read(qiime2.Artifact.load(str(path))), None
+    except (ValidationError, AAMError) as error:
+        found, refusal = None, str(error)
+    finally:
+        path.unlink()
+    assert time.perf_counter() - started < LONGEST
+    return found, refusal
+
+
+def check_refusal(refusal: str, name: str) -> None:
+    assert "damaged" in refusal, refusal
+    # a changed sum in the manifest makes another file differ from it
+    assert name in refusal or (name == "manifest.json" and "the manifest says" in refusal), refusal
+    assert len(refusal.splitlines()) <= 10, refusal
+
+
+def test_row_1_no_damage_changes_the_weights(model_archive: Archive, fitted, tmp_path):
+    config, arrays = model_of(fitted.regressor)
+    names = sorted(model_archive.payload)
+    refused = []
+
+    def check(random, number):
+        name = names[number % len(names)]
+        changes = {name: damage(model_archive.payload[name], random)}
+        path = model_archive.rebuilt(tmp_path, changes)
+        found, refusal = read_within_limit(model_of, path)
+        if refusal is None:
+            assert found[0] == config
+            assert found[1].keys() == arrays.keys()
+            assert all(np.array_equal(found[1][name], arrays[name]) for name in arrays)
+        else:
+            check_refusal(refusal, name)
+        refused.append(refusal is not None)
+
+    repeat(check, 60, 3000)
+    assert np.mean(refused) > 0.8  # what is left are blanks of the manifest
+
+
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors", "manifest.json"])
+def test_row_1_actions_refuse_damage_too(aam, mixed_study, model_archive, tmp_path, name):
+    content = bytearray(model_archive.payload[name])
+    content[len(content) // 2] ^= 1
+    path = model_archive.rebuilt(tmp_path, {name: bytes(content)})
+    damaged = qiime2.Artifact.load(str(path))
+    for predict in (aam.predict_regression, aam.predict_distances):
+        with pytest.raises((ValidationError, AAMError)) as caught:
+            predict(mixed_study.table, damaged, sequences=mixed_study.sequences)
+        check_refusal(str(caught.value), name)
+
+
+def test_row_1_a_damaged_training_log_is_refused_by_name_or_read(log_archive: Archive, tmp_path):
+    """It has no sums: a changed digit is another number, but nothing else comes out of it."""
+    names = sorted(log_archive.payload)
+
+    def read(artifact):
+        return read_training_log(str(artifact.view(AAMTrainingLogDirectoryFormat)))
+
+    def check(random, number):
+        name = names[number % len(names)]
+        changes = {name: damage(log_archive.payload[name], random)}
+        found, refusal = read_within_limit(read, log_archive.rebuilt(tmp_path, changes))
+        if refusal is None:
+            values = found.history.to_numpy()
+            assert not np.isinf(values).any()
+            assert found.history.index.is_unique
+        else:
+            check_refusal(refusal, name)
+
+    repeat(check, 30, 1000, seed=1)
