@@ -16,7 +16,7 @@ from q2_aam.parameters import PARAMETERS
 QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.which("qiime")
 ACTIONS = [
     "pretrain", "split-samples", "fit-regressor", "fit-classifier", "predict-regression",
-    "predict-classification", "predict-distances",
+    "predict-classification", "predict-distances", "embed-samples", "feature-importance",
     "evaluate-regression", "summarize-training",
 ]  # fmt: skip
 FAST = [
