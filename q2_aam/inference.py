@@ -91,6 +91,7 @@ def sample_states(
     study: int,
     samples: np.ndarray,
     embedded: Tensor | None = None,
+    attend: bool | None = None,
 ) -> Iterator[SampleState]:
     """Embed samples a few at a time, after embedding their distinct ASVs once.
 
@@ -105,6 +106,8 @@ def sample_states(
         Positions in it.
     embedded : Tensor, (asvs, D), optional
         Embeddings of all ASVs, if they are known already.
+    attend : bool, optional
+        Whether the sample transformer's output is needed; by default if a head reads it.
 
     Yields
     ------
@@ -122,7 +125,7 @@ def sample_states(
         yield network.embed_samples(
             embedded.index_select(0, rows),
             to_tensors(batch, embedded.device),
-            attend=network.attends,
+            attend=network.attends if attend is None else attend,
         )
 
 
@@ -144,6 +147,17 @@ def all_states(
     """Embed samples and return what the heads read, of all of them (see `sample_states`)."""
     states = sample_states(network, studies, study, samples, embedded)
     return _join(states, "pooled", "presence", "abundance", "known", "covariates")
+
+
+def embed_samples(
+    network: Network, studies: Studies, study: int, samples: np.ndarray, content: str
+) -> np.ndarray:
+    """Return one of the fields of `SampleState` of samples: float32, (samples, columns).
+
+    No more than that is held of all samples.
+    """
+    states = sample_states(network, studies, study, samples, attend=content == "pooled")
+    return getattr(_join(states, content), content).cpu().numpy()
 
 
 @torch.no_grad()

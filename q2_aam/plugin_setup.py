@@ -7,6 +7,7 @@ from .registration import (
     artifacts,
     choices,
     evaluation,
+    explanation,
     fitting,
     pipelines,
     prediction,
@@ -28,7 +29,7 @@ plugin = Plugin(
     citations=[citations["lozupone2005unifrac"], citations["vaswani2017attention"]],
 )
 
-for part in (artifacts, pretraining, fitting, prediction, evaluation, pipelines):
+for part in (artifacts, pretraining, fitting, prediction, explanation, evaluation, pipelines):
     part.register(plugin, citations)
 for action in plugin.actions.values():
     choices.explain_choices(action)

@@ -24,16 +24,18 @@ ALLOWED = {
     "types": _CORE,
     "conformal": _BOTTOM | {"data"},
     "inference": _CORE,
+    "occlusion": _CORE | {"inference"},
     "training": _CORE | {"inference", "conformal"},
     "report": _CORE | {"types", "conformal"},
     "parameters": _BOTTOM,
-    "actions": _CORE | {"types", "conformal", "inference", "training", "report", "parameters"},
+    "actions": _CORE
+    | {"types", "conformal", "inference", "occlusion", "training", "report", "parameters"},
     "examples": _BOTTOM,
     "registration": {"types", "actions", "parameters", "examples"},
     "plugin_setup": {"registration", "version"},
     "demo_data": _BOTTOM | {"report"},
 }
-CORE = ["config", "data", "model", "training", "storage", "inference"]
+CORE = ["config", "data", "model", "training", "storage", "inference", "occlusion"]
 
 
 def part_of(path: Path) -> str:

@@ -54,6 +54,31 @@ def embed_table(table, sequences, config, arrays, covariates=None, for_target: b
     from ..inference import all_states, load_network
 
     samples = read_table(table)
+    studies = read_studies(samples, sequences, config, arrays, covariates, for_target)
+    network = load_network(config, arrays)
+    number = len(samples.sample_ids)
+    return network, samples.sample_ids, all_states(network, studies, 0, np.arange(number))
+
+
+def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):
+    """Read the samples of a table as a model reads them.
+
+    Parameters
+    ----------
+    samples : SampleTable
+    sequences : pd.Series or None
+    config : ModelConfig
+    arrays : dict of str to ndarray
+        The model's weights.
+    covariates : qiime2.Metadata, optional
+    for_target : bool
+        Whether the model's target is to be predicted, which needs its covariates.
+
+    Returns
+    -------
+    Studies
+        One study, of all samples.
+    """
     studies = build_studies(
         [samples], merge_sequences(sequences), config.max_sequence_length, config.max_asvs
     )
@@ -69,9 +94,7 @@ def embed_table(table, sequences, config, arrays, covariates=None, for_target: b
         studies = dataclasses.replace(studies, known=known)
     if for_target:
         studies = _add_covariates(studies, config.target.covariates, covariates, samples)
-    network = load_network(config, arrays)
-    number = len(samples.sample_ids)
-    return network, samples.sample_ids, all_states(network, studies, 0, np.arange(number))
+    return studies
 
 
 def _add_covariates(studies, known, covariates, samples):

@@ -2,7 +2,9 @@
 
 from .evaluation import evaluate_classification, evaluate_distances
 from .models import (
+    embed_samples,
     evaluate_regression,
+    feature_importance,
     fit_classifier,
     fit_regressor,
     predict_classification,
@@ -21,9 +23,11 @@ from .pipelines import (
 
 __all__ = [
     "classify_samples",
+    "embed_samples",
     "evaluate_classification",
     "evaluate_distances",
     "evaluate_regression",
+    "feature_importance",
     "fit_classifier",
     "fit_regressor",
     "merge_prediction_tables",

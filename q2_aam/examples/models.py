@@ -216,6 +216,42 @@ def predict_distances(use):
     distance_matrix.assert_output_type(semantic_type="DistanceMatrix")
 
 
+def embed_samples(use):
+    """Describe each sample by two principal components of what the model has learned."""
+    table, sequences = _study(use)
+    (embeddings,) = use.action(
+        use.UsageAction("aam", "embed_samples"),
+        use.UsageInputs(
+            table=table,
+            sequences=sequences,
+            model=use.init_artifact("regressor", _regressor),
+            dimensions=2,
+        ),
+        use.UsageOutputNames(embeddings="embeddings"),
+    )
+    embeddings.assert_has_line_matching(
+        path="embeddings.tsv", expression="^id\tcomponent 1\tcomponent 2$"
+    )
+
+
+def feature_importance(use):
+    """See which features the predicted age rests on."""
+    table, sequences = _study(use)
+    (importance,) = use.action(
+        use.UsageAction("aam", "feature_importance"),
+        use.UsageInputs(
+            table=table,
+            sequences=sequences,
+            model=use.init_artifact("regressor", _regressor),
+            samples_per_feature=5,
+        ),
+        use.UsageOutputNames(importance="importance"),
+    )
+    importance.assert_has_line_matching(
+        path="importance.tsv", expression="^id\timportance\traises\tlowers$"
+    )
+
+
 def evaluate_regression(use):
     """Compare predicted and true ages."""
     month, child = _columns(use)

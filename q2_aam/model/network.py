@@ -45,7 +45,7 @@ class SampleState(NamedTuple):
     ----------
     pooled : Tensor, (B, D), or None
     slots : Tensor, (B, S, D), or None
-    presence : Tensor, (B, K)
+    presence : Tensor, (B, K), or None
         Probability that the sample holds each branch.
     abundance : Tensor, (B, K)
         Log abundance of each branch, in [0, 1].
@@ -56,7 +56,7 @@ class SampleState(NamedTuple):
 
     pooled: Tensor | None
     slots: Tensor | None
-    presence: Tensor
+    presence: Tensor | None
     abundance: Tensor
     known: Tensor | None = None
     covariates: Tensor | None = None
@@ -140,6 +140,7 @@ class Network(nn.Module):
         samples: SampleBatch,
         hidden: Tensor | None = None,
         attend: bool = True,
+        detect: bool = True,
     ) -> SampleState:
         """Embed samples from the embeddings of distinct ASVs.
 
@@ -152,6 +153,8 @@ class Network(nn.Module):
             Abundances that the transformer must not see.
         attend : bool
             Whether the transformer is needed; without it nothing is pooled.
+        detect : bool
+            Whether the presence of branches is needed, as it is for distances.
 
         Returns
         -------
@@ -163,18 +166,21 @@ class Network(nn.Module):
             of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
             pooled, slots = self.sample_encoder(of_slots, samples.abundances, hidden)
             pooled, slots = pooled.float(), slots.float()
-        present, abundance = self.read_branches(asvs, samples)
+        present, abundance = self.read_branches(asvs, samples, detect)
         known = None if samples.known is None else self.read_known(samples, len(asvs))
         return SampleState(pooled, slots, present, abundance, known, samples.covariates)
 
-    def read_branches(self, asvs: Tensor, samples: SampleBatch) -> tuple[Tensor, Tensor]:
+    def read_branches(
+        self, asvs: Tensor, samples: SampleBatch, detect: bool = True
+    ) -> tuple[Tensor | None, Tensor]:
         """Return presence and log abundance of every branch, both (B, K) in [0, 1]."""
         with torch.autocast(asvs.device.type, enabled=False):
             log_odds = self.branches(asvs)  # (U, K)
             dense = dense_abundances(samples, len(asvs))  # (B, U)
-            if self.config.rarefaction_depth is None:
+            present = None
+            if detect and self.config.rarefaction_depth is None:
                 present = presence(log_odds, (dense > 0).float())
-            else:
+            elif detect:
                 present = detected_presence(log_odds, dense, self.config.rarefaction_depth)
             under = dense @ torch.sigmoid(log_odds)  # (B, K) share of reads under each branch
             return present, log_abundance(under)

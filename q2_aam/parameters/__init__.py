@@ -1,6 +1,7 @@
 """Every parameter once: type, default and help; actions pick from here."""
 
 from .architecture import ARCHITECTURE_PARAMETERS
+from .explanation import EXPLANATION_PARAMETERS
 from .machine import MACHINE_PARAMETERS
 from .parameter import Parameter
 from .samples import PRETRAINING_EPOCHS, SAMPLE_PARAMETERS
@@ -15,6 +16,7 @@ PARAMETERS: dict[str, Parameter] = {
     **TRAINING_PARAMETERS,
     **ARCHITECTURE_PARAMETERS,
     **MACHINE_PARAMETERS,
+    **EXPLANATION_PARAMETERS,
 }
 
 # in the order in which an action shows them

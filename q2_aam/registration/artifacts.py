@@ -15,6 +15,7 @@ def register(plugin, citations) -> None:
         types.AAMClassifier,
         types.AAMTrainingLog,
         types.PredictionIntervals,
+        types.AAMEmbeddings,
     )
     plugin.register_artifact_class(
         types.AAMEncoder,
@@ -41,11 +42,18 @@ def register(plugin, citations) -> None:
         types.PredictionIntervalsDirectoryFormat,
         description="A lower and an upper bound for the predicted value of each sample.",
     )
+    plugin.register_artifact_class(
+        SampleData[types.AAMEmbeddings],
+        types.AAMEmbeddingsDirectoryFormat,
+        description="What a model has learned of each sample, as numbers.",
+    )
     plugin.register_views(
         types.AAMModelDirectoryFormat,
         types.AAMTrainingLogDirectoryFormat,
         types.PredictionIntervalsFormat,
         types.PredictionIntervalsDirectoryFormat,
+        types.AAMEmbeddingsFormat,
+        types.AAMEmbeddingsDirectoryFormat,
     )
     for transformer in TRANSFORMERS:
         plugin.register_transformer(transformer)

@@ -4,6 +4,7 @@ import pandas as pd
 from qiime2.plugin import ValidationError, model
 
 from ..errors import AAMError
+from ..storage.embeddings import read_embeddings
 from ..storage.intervals import read_intervals
 from ..storage.model import check_model
 from ..storage.training_log import read_training_log
@@ -74,4 +75,24 @@ class PredictionIntervalsFormat(model.TextFileFormat):
 
 PredictionIntervalsDirectoryFormat = model.SingleFileDirectoryFormat(
     "PredictionIntervalsDirectoryFormat", "intervals.tsv", PredictionIntervalsFormat
+)
+
+
+class AAMEmbeddingsFormat(model.TextFileFormat):
+    """Tab-separated: id, then a column for each dimension."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Read the embeddings, indexed by sample id, with a float column for each dimension."""
+        with self.open() as lines:
+            return read_embeddings(lines)
+
+    def _validate_(self, level):
+        try:
+            self.to_frame()
+        except AAMError as error:
+            raise ValidationError(str(error)) from error
+
+
+AAMEmbeddingsDirectoryFormat = model.SingleFileDirectoryFormat(
+    "AAMEmbeddingsDirectoryFormat", "embeddings.tsv", AAMEmbeddingsFormat
 )

@@ -3,8 +3,13 @@
 import pandas as pd
 import qiime2
 
+from ..storage.embeddings import write_embeddings
 from ..storage.intervals import write_intervals
-from ._formats import AAMTrainingLogDirectoryFormat, PredictionIntervalsFormat
+from ._formats import (
+    AAMEmbeddingsFormat,
+    AAMTrainingLogDirectoryFormat,
+    PredictionIntervalsFormat,
+)
 
 
 def intervals_to_frame(intervals: PredictionIntervalsFormat) -> pd.DataFrame:
@@ -25,6 +30,24 @@ def frame_to_intervals(frame: pd.DataFrame) -> PredictionIntervalsFormat:
     return intervals
 
 
+def embeddings_to_frame(embeddings: AAMEmbeddingsFormat) -> pd.DataFrame:
+    """Read embeddings of samples as a table."""
+    return embeddings.to_frame()
+
+
+def embeddings_to_metadata(embeddings: AAMEmbeddingsFormat) -> qiime2.Metadata:
+    """Read embeddings of samples as Metadata."""
+    return qiime2.Metadata(embeddings.to_frame())
+
+
+def frame_to_embeddings(frame: pd.DataFrame) -> AAMEmbeddingsFormat:
+    """Store embeddings of samples."""
+    embeddings = AAMEmbeddingsFormat()
+    with embeddings.open() as file:
+        write_embeddings(file, frame)
+    return embeddings
+
+
 def training_log_to_metadata(log: AAMTrainingLogDirectoryFormat) -> qiime2.Metadata:
     """Read the history of a training run as Metadata, one row an epoch."""
     return qiime2.Metadata.load(str(log.path / "history.tsv"))
@@ -34,5 +57,8 @@ TRANSFORMERS = (
     intervals_to_frame,
     intervals_to_metadata,
     frame_to_intervals,
+    embeddings_to_frame,
+    embeddings_to_metadata,
+    frame_to_embeddings,
     training_log_to_metadata,
 )

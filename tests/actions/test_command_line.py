@@ -16,7 +16,8 @@ from q2_aam.parameters import PARAMETERS
 QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.which("qiime")
 ACTIONS = [
     "pretrain", "split-samples", "fit-regressor", "fit-classifier", "predict-regression",
-    "predict-classification", "predict-distances", "regress-samples", "classify-samples",
+    "predict-classification", "predict-distances", "embed-samples", "feature-importance", "regress-samples",
+    "classify-samples",
     "merge-predictions", "merge-prediction-tables",
     "evaluate-regression", "evaluate-classification", "evaluate-distances", "summarize-training",
 ]  # fmt: skip

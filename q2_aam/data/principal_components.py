@@ -1,0 +1,39 @@
+"""Principal components: the directions in which samples differ most."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+_ROWS_AT_ONCE = 4096
+
+
+def principal_components(values: np.ndarray, number: int) -> np.ndarray:
+    """Describe samples by the directions in which they differ most.
+
+    Parameters
+    ----------
+    values : ndarray, (samples, columns)
+    number : int
+        Components; fewer than there are samples, and at most as many as there are columns.
+
+    Returns
+    -------
+    ndarray of float64, (samples, number)
+        Centred, in the units of `values`, the most variable first. The largest weight of a
+        component is positive, so that its sign is always the same.
+    """
+    mean = values.mean(axis=0, dtype=np.float64)
+    parts = range(0, len(values), _ROWS_AT_ONCE)  # centred in parts, to hold the values once
+    products = np.zeros((len(mean), len(mean)))
+    for start in parts:
+        centred = values[start : start + _ROWS_AT_ONCE] - mean
+        products += centred.T @ centred
+    last = len(mean) - 1
+    _, weights = scipy.linalg.eigh(products, subset_by_index=(last - number + 1, last))
+    weights = weights[:, ::-1]
+    largest = np.abs(weights).argmax(axis=0)
+    weights = weights * np.sign(weights[largest, np.arange(number)])
+    return np.concatenate(
+        [(values[start : start + _ROWS_AT_ONCE] - mean) @ weights for start in parts]
+    )

@@ -1,0 +1,144 @@
+"""What each ASV does to a model's answers: how they change when the ASV is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse
+import torch
+from torch import Tensor
+
+from .data.batches import build_batch
+from .data.study import Studies
+from .inference import device_of, embed_asvs, predict_answers, to_tensors
+from .model.network import Network, SampleBatch
+
+_SLOTS_AT_ONCE = 32768  # of all removals together; bounds the memory
+
+
+class Effects(NamedTuple):
+    """What each ASV does to each answer, averaged over all samples; samples without it count as 0.
+
+    Attributes
+    ----------
+    raises, lowers : ndarray of float64, (asvs, outputs)
+        Mean of how much the ASV raises the answer where it raises it, and how much it lowers it
+        where it lowers it. Both are at least 0.
+    """
+
+    raises: np.ndarray
+    lowers: np.ndarray
+
+
+def effects_of_asvs(
+    network: Network,
+    studies: Studies,
+    in_units: Callable[[np.ndarray], np.ndarray],
+    samples_per_asv: int,
+) -> Effects:
+    """Take each ASV out of samples that hold it, and average by how much the answers change.
+
+    What remains of a sample is divided by its sum, as if the ASV had never been in the table. A
+    sample of one ASV cannot lose it, and counts as a sample without it.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode, with a target.
+    studies : Studies
+        One study, with the ASVs known by identity.
+    in_units : callable
+        Turns the model's answers (R, O) into what is explained, (R, outputs).
+    samples_per_asv : int
+        Samples to take an ASV out of; if more hold it, these are spread over its abundances.
+
+    References
+    ----------
+    Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks" (occlusion);
+    Covert, Lundberg and Lee 2021, "Explaining by removing".
+    """
+    study = studies.studies[0]
+    held = np.unique(study.abundances.indices)
+    embedded = embed_asvs(network, studies.asvs, held)
+    removals = spread_removals(study.abundances, samples_per_asv)
+    raises = lowers = 0.0
+    for sample in range(len(study)):
+        chosen = slice(*removals.indptr[sample : sample + 2])
+        asvs, stands_for = removals.indices[chosen], removals.data[chosen]
+        if not len(asvs):
+            continue
+        answers = in_units(_answers_without(network, studies, sample, asvs, embedded, held))
+        effects = (answers[0] - answers[1:]) * stands_for[:, None]
+        if isinstance(raises, float):
+            raises, lowers = np.zeros((2, len(studies.asvs), effects.shape[1]))
+        raises[asvs] += effects.clip(min=0)
+        lowers[asvs] += (-effects).clip(min=0)
+    return Effects(raises / len(study), lowers / len(study))
+
+
+def spread_removals(abundances: scipy.sparse.csr_matrix, most: int) -> scipy.sparse.csr_matrix:
+    """Choose which ASVs are taken out of which samples.
+
+    Parameters
+    ----------
+    abundances : csr_matrix, (samples, asvs)
+    most : int
+        Samples for each ASV; if more hold it, those at even steps in the order of its abundance.
+
+    Returns
+    -------
+    csr_matrix of float64, (samples, asvs)
+        Where an ASV is taken out of a sample: how many samples this one stands for.
+    """
+    sizes = np.diff(abundances.indptr)
+    rows = np.repeat(np.arange(abundances.shape[0]), sizes)
+    kept = np.flatnonzero(sizes[rows] > 1)
+    rows, columns, values = rows[kept], abundances.indices[kept], abundances.data[kept]
+    order = np.lexsort((rows, values, columns))
+    rows, columns = rows[order], columns[order]
+    holders = np.bincount(columns, minlength=abundances.shape[1])
+    rank = np.arange(len(columns)) - (np.cumsum(holders) - holders)[columns]
+    of_column = holders[columns]
+    wanted = np.minimum(of_column, most)
+    chosen = (rank + 1) * wanted // of_column > rank * wanted // of_column
+    stands_for = (of_column / wanted)[chosen]
+    return scipy.sparse.csr_matrix(
+        (stands_for, (rows[chosen], columns[chosen])), shape=abundances.shape
+    )
+
+
+def _answers_without(
+    network: Network,
+    studies: Studies,
+    sample: int,
+    asvs: np.ndarray,
+    embedded: Tensor,
+    held: np.ndarray,
+) -> np.ndarray:
+    """Answer for a sample as it is, and without each of some of its ASVs: (1 + R, O) float64."""
+    device = device_of(network)
+    batch = build_batch(studies, 0, np.array([sample]), tokens=False)
+    whole = to_tensors(batch, device)
+    own = embedded.index_select(0, torch.from_numpy(np.searchsorted(held, batch.asvs)).to(device))
+    slots = torch.from_numpy(np.searchsorted(batch.asvs, asvs)).to(device)
+    parts = []
+    for places in (slots[:0], *slots.split(max(1, _SLOTS_AT_ONCE // len(batch.asvs)))):
+        number = max(1, len(places))
+        abundances = whole.abundances.repeat(number, 1)
+        if len(places):
+            row = torch.arange(number, device=device)
+            left = 1 - abundances[row, places]
+            abundances[row, places] = 0
+            abundances /= left[:, None]
+        changed = SampleBatch(
+            whole.index.expand(number, -1).contiguous(),
+            abundances,
+            whole.known,
+            None if whole.covariates is None else whole.covariates.expand(number, -1),
+        )
+        with torch.no_grad():
+            state = network.embed_samples(own, changed, detect=False)
+        parts.append(predict_answers(network, state))
+    return np.concatenate(parts)
