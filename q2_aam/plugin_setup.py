@@ -3,7 +3,7 @@
 from qiime2.plugin import Citations, Plugin
 
 from . import __version__
-from .registration import artifacts, evaluation, fitting, prediction, pretraining
+from .registration import artifacts, evaluation, fitting, learning_rate, prediction, pretraining
 
 citations = Citations.load("citations.bib", package="q2_aam")
 
@@ -20,5 +20,5 @@ plugin = Plugin(
     citations=[citations["lozupone2005unifrac"], citations["vaswani2017attention"]],
 )
 
-for part in (artifacts, pretraining, fitting, prediction, evaluation):
+for part in (artifacts, learning_rate, pretraining, fitting, prediction, evaluation):
     part.register(plugin, citations)

@@ -43,13 +43,25 @@ def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
             given.apply_defaults()
             return function(**given.arguments)
 
-        action.__signature__ = signature
+        action.__dict__ = _OwnAttributes(action.__dict__, __signature__=signature)
         action.__annotations__ = {
             one.name: one.annotation for one in signature.parameters.values()
         } | {"return": signature.return_annotation}
         return action
 
     return decorate
+
+
+class _OwnAttributes(dict):
+    """A function's attributes that are not handed on to a copy of it.
+
+    For a visualizer or a pipeline, QIIME 2 up to 2024 makes a copy that lacks the first parameter;
+    with the attribute ``__signature__`` that copy would still claim to have it.
+    """
+
+    def copy(self) -> dict:
+        """Return no attributes."""
+        return {}
 
 
 def _view_of(name: str) -> type:

@@ -1,6 +1,7 @@
 """Every parameter once: type, default and help; actions pick from here."""
 
 from .architecture import ARCHITECTURE_PARAMETERS
+from .learning_rate import LEARNING_RATE_PARAMETERS
 from .machine import MACHINE_PARAMETERS
 from .parameter import Parameter
 from .samples import SAMPLE_PARAMETERS
@@ -12,6 +13,7 @@ PARAMETERS: dict[str, Parameter] = {
     **FITTING_PARAMETERS,
     **REGRESSION_PARAMETERS,
     **CLASSIFICATION_PARAMETERS,
+    **LEARNING_RATE_PARAMETERS,
     **TRAINING_PARAMETERS,
     **ARCHITECTURE_PARAMETERS,
     **MACHINE_PARAMETERS,
@@ -26,6 +28,11 @@ PRETRAINING_SETTINGS = ("missing_samples", *TRAINING, *ARCHITECTURE, *MACHINE)
 REGRESSION_SETTINGS = (*_FITTING, *REGRESSION_PARAMETERS, *TRAINING, *ARCHITECTURE, *MACHINE)
 CLASSIFICATION_SETTINGS = (
     *_FITTING, *CLASSIFICATION_PARAMETERS, *TRAINING, *ARCHITECTURE, *MACHINE,
+)  # fmt: skip
+LEARNING_RATE_SETTINGS = (
+    "missing_samples", "freeze_encoder", *LEARNING_RATE_PARAMETERS, "batch_size", "optimiser",
+    "gradient_clipping", "weight_decay", "dropout", "unifrac_weight", "nucleotide_weight",
+    "abundance_weight", "random_seed", *ARCHITECTURE, *MACHINE,
 )  # fmt: skip
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}

@@ -17,7 +17,7 @@ QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.w
 ACTIONS = [
     "pretrain", "split-samples", "fit-regressor", "fit-classifier", "predict-regression",
     "predict-classification", "predict-distances",
-    "evaluate-regression", "summarize-training",
+    "evaluate-regression", "summarize-training", "find-learning-rate",
 ]  # fmt: skip
 FAST = [
     "--p-epochs", "2", "--p-hidden-size", "16", "--p-heads", "2", "--p-branches", "32",

@@ -1,8 +1,17 @@
 import markupsafe
 import pytest
-from page_reading import HOSTILE, Page, make_log_folder, make_study, write_study_page
+from page_reading import (
+    HOSTILE,
+    Page,
+    make_log_folder,
+    make_rate_curve,
+    make_study,
+    write_study_page,
+)
 
+from q2_aam.report.learning_rate import write_learning_rate_page
 from q2_aam.report.training_summary import write_training_page
+from q2_aam.storage.training_log import Setting
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +42,24 @@ def training_page(tmp_path_factory):
     return Page(folder)
 
 
-@pytest.fixture(params=["regression_page", "training_page"])
+@pytest.fixture(scope="session")
+def learning_rate_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learning rate") / "page"
+    folder.mkdir()
+    write_learning_rate_page(
+        folder,
+        make_rate_curve(),
+        0.0123,
+        True,
+        action="fit-regressor",
+        target=HOSTILE[0],
+        settings=[Setting("device", "cpu", "automatic", HOSTILE[1])],
+        data=[{"what": f"not in '{HOSTILE[2]}'", "count": 2, "examples": HOSTILE[3:5]}],
+    )
+    return Page(folder)
+
+
+@pytest.fixture(params=["regression_page", "training_page", "learning_rate_page"])
 def page(request):
     return request.getfixturevalue(request.param)
 
