@@ -9,6 +9,7 @@ from .registration import (
     evaluation,
     explanation,
     fitting,
+    learning_rate,
     pipelines,
     prediction,
     pretraining,
@@ -29,7 +30,17 @@ plugin = Plugin(
     citations=[citations["lozupone2005unifrac"], citations["vaswani2017attention"]],
 )
 
-for part in (artifacts, pretraining, fitting, prediction, explanation, evaluation, pipelines):
+PARTS = (
+    artifacts,
+    pretraining,
+    fitting,
+    learning_rate,
+    prediction,
+    explanation,
+    evaluation,
+    pipelines,
+)
+for part in PARTS:
     part.register(plugin, citations)
 for action in plugin.actions.values():
     choices.explain_choices(action)

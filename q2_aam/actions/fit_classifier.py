@@ -1,5 +1,7 @@
 """fit-classifier: learn to predict a class of each sample."""
 
+from collections.abc import Callable
+
 import biom
 import numpy as np
 import pandas as pd
@@ -26,24 +28,9 @@ def fit_classifier(
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Fit a classifier on every labelled sample of a table."""
-
-    def describe(labelled, split, known_asvs, described):
-        classes, targets = np.unique(labelled.values.to_numpy(dtype=str), return_inverse=True)
-        counts = np.bincount(targets[split.training], minlength=len(classes))
-        require_every_class(classes, counts, metadata.name)
-        target = ClassificationTarget(
-            metadata.name,
-            known_asvs,
-            described,
-            covariate_fusion=settings["covariate_fusion"],
-            classes=tuple(classes.tolist()),
-            counts=tuple(counts.tolist()),
-        )
-        return target, targets
-
     return fit_model(
         "fit-classifier",
-        describe,
+        class_describer(metadata.name, settings),
         (),
         settings,
         table=table,
@@ -54,6 +41,26 @@ def fit_classifier(
         groups=groups,
         covariates=covariates,
     )
+
+
+def class_describer(name: str, settings: dict) -> Callable:
+    """Return what describes a categorical metadata column as a target (see `fit_model`)."""
+
+    def describe(labelled, split, known_asvs, described):
+        classes, targets = np.unique(labelled.values.to_numpy(dtype=str), return_inverse=True)
+        counts = np.bincount(targets[split.training], minlength=len(classes))
+        require_every_class(classes, counts, name)
+        target = ClassificationTarget(
+            name,
+            known_asvs,
+            described,
+            covariate_fusion=settings["covariate_fusion"],
+            classes=tuple(classes.tolist()),
+            counts=tuple(counts.tolist()),
+        )
+        return target, targets
+
+    return describe
 
 
 def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> None:

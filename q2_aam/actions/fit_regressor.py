@@ -1,5 +1,7 @@
 """fit-regressor: learn to predict a number of each sample."""
 
+from collections.abc import Callable
+
 import biom
 import pandas as pd
 import qiime2
@@ -26,6 +28,29 @@ def fit_regressor(
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Fit a regressor on every labelled sample of a table."""
+    return fit_model(
+        "fit-regressor",
+        number_describer(metadata.name, settings),
+        tuple(REGRESSION_PARAMETERS),
+        settings,
+        table=table,
+        metadata=metadata,
+        sequences=sequences,
+        encoder=encoder,
+        distance_matrix=distance_matrix,
+        groups=groups,
+        covariates=covariates,
+    )
+
+
+def number_describer(name: str, settings: dict) -> Callable:
+    """Return what describes a numeric metadata column as a target (see `fit_model`).
+
+    Raises
+    ------
+    AAMError
+        If settings contradict each other.
+    """
     loss, quantile_range = settings["target_loss"], settings["quantile_range"]
     if loss != "quantile" and quantile_range != FITTING_DEFAULT["quantile_range"]:
         raise AAMError(
@@ -35,12 +60,12 @@ def fit_regressor(
     scaling = settings["target_scaling"]
 
     def describe(labelled, split, known_asvs, described):
-        refuse_negative_logarithms(labelled.values, scaling, metadata.name)
+        refuse_negative_logarithms(labelled.values, scaling, name)
         values = labelled.values.to_numpy()
         trained = values[split.training]
-        require_variation(trained, metadata.name, "training samples")
+        require_variation(trained, name, "training samples")
         target = describe_target(
-            metadata.name,
+            name,
             trained,
             scaling,
             known_asvs,
@@ -52,16 +77,4 @@ def fit_regressor(
         )
         return target, to_scaled(target, values)
 
-    return fit_model(
-        "fit-regressor",
-        describe,
-        tuple(REGRESSION_PARAMETERS),
-        settings,
-        table=table,
-        metadata=metadata,
-        sequences=sequences,
-        encoder=encoder,
-        distance_matrix=distance_matrix,
-        groups=groups,
-        covariates=covariates,
-    )
+    return describe

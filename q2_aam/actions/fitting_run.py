@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.known_asvs import know_prevalent_asvs
@@ -50,18 +51,66 @@ def fit_model(
     model : AAMModelDirectoryFormat
     training_log : AAMTrainingLogDirectoryFormat
     """
-    from ..training import fitting, start
+    from ..training import fitting
     from ..training.journal import Journal
+
+    journal = Journal(action, settings["epochs"])
+    ready = prepare_fit(
+        journal, describe, of_target, settings,
+        table=table, metadata=metadata, sequences=sequences, encoder=encoder,
+        distance_matrix=distance_matrix, groups=groups, covariates=covariates,
+    )  # fmt: skip
+    progress, reason = fitting.fit(*ready, journal)
+    return store_run(ready.network, journal.log(ready.network, progress, reason))
+
+
+class ReadyFit(NamedTuple):
+    """Everything that fitting starts from, in the order of `q2_aam.training.fitting.fit`."""
+
+    network: object
+    studies: object
+    labels: object
+    config: object
+    accelerator: object
+
+
+def prepare_fit(
+    journal,
+    describe: Callable[[Labelled, Split, int, tuple], tuple],
+    of_target: tuple[str, ...],
+    settings: dict,
+    *,
+    table,
+    metadata,
+    sequences,
+    encoder,
+    distance_matrix,
+    groups=None,
+    covariates=None,
+    validated: bool = True,
+) -> ReadyFit:
+    """Check and read everything, and build the network to start from.
+
+    Parameters
+    ----------
+    journal : Journal
+    describe, of_target, settings
+        See `fit_model`.
+    table, metadata, sequences, encoder, distance_matrix, groups, covariates
+        The action's inputs.
+    validated : bool
+        Whether some samples must be held out to validate on.
+    """
+    from ..training import fitting, start
 
     seed, share = settings["random_seed"], settings["validation_size"]
     frozen = settings["freeze_encoder"] and encoder is not None
     refuse_what_has_no_effect(settings, frozen, distance_matrix)
-    journal = Journal(action, settings["epochs"])
     labelled = read_labelled(
         table, metadata, groups, covariates, settings["covariate_columns"], distance_matrix,
         settings["missing_samples"], journal,
     )  # fmt: skip
-    require_validation(len(labelled.samples.sample_ids), share)
+    require_validation(len(labelled.samples.sample_ids), share, optional=not validated)
     split = split_labelled(labelled, share, seed)
     config, arrays, studies = read_study(labelled, sequences, encoder, settings, journal)
     studies, tokens = know_prevalent_asvs(studies, split.training, config.max_sequence_length)
@@ -87,8 +136,7 @@ def fit_model(
         network = start.continued_network(config, arrays, seed, accelerator.device)
     fitting.remember_asvs(network, tokens)
     labels = fitting.Labels(targets, split.groups, split.training, split.validation)
-    progress, reason = fitting.fit(network, studies, labels, trained_by, accelerator, journal)
-    return store_run(network, journal.log(network, progress, reason))
+    return ReadyFit(network, studies, labels, trained_by, accelerator)
 
 
 def read_study(labelled: Labelled, sequences, encoder, settings: dict, journal):

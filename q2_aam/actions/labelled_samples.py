@@ -111,13 +111,13 @@ def _find_distances(samples: SampleTable, matrix, missing_samples: str, journal)
 def split_labelled(labelled: Labelled, share: float, seed: int) -> Split:
     """Divide the samples into those that train the weights and those that validate.
 
-    Classes are held out alike, and whole groups at a time.
+    Classes are held out alike, and whole groups at a time. A share of 0 holds nothing out.
     """
     ids = labelled.samples.sample_ids
     position = {name: index for index, name in enumerate(ids)}
     numeric = pd.api.types.is_numeric_dtype(labelled.values)
     classes = None if numeric else labelled.values.to_dict()
-    parts = hold_out(ids, share, seed, labelled.groups, classes)
+    parts = hold_out(ids, share, seed, labelled.groups, classes) if share else (ids, ())
     training, validation = (
         np.array([position[name] for name in part], dtype=np.int64) for part in parts
     )

@@ -1,6 +1,7 @@
 """pretrain: learn ASVs and their phylogeny without labels."""
 
 import dataclasses
+from typing import NamedTuple
 
 import biom
 import pandas as pd
@@ -29,10 +30,33 @@ def pretrain(
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on one or several studies."""
-    from ..training import pretraining, start
+    from ..training import pretraining
     from ..training.journal import Journal
 
-    seed, journal = settings["random_seed"], Journal("pretrain", settings["epochs"])
+    journal = Journal("pretrain", settings["epochs"])
+    ready = prepare_pretraining(
+        journal, tables, distance_matrices, sequences, initial_encoder, settings
+    )
+    progress, reason = pretraining.pretrain(*ready, journal)
+    return store_run(ready.network, journal.log(ready.network, progress, reason))
+
+
+class ReadyPretraining(NamedTuple):
+    """Everything that pretraining starts from, in the order of its training function."""
+
+    network: object
+    studies: object
+    config: object
+    accelerator: object
+
+
+def prepare_pretraining(
+    journal, tables, distance_matrices, sequences, initial_encoder, settings: dict
+) -> ReadyPretraining:
+    """Check and read everything, and build the network to start from."""
+    from ..training import start
+
+    seed = settings["random_seed"]
     samples, distances = read_pairs(tables, distance_matrices, settings["missing_samples"], journal)
     fewest = min(len(table.sample_ids) for table in samples)
     require_validation(fewest, settings["validation_size"], optional=True)
@@ -52,8 +76,7 @@ def pretrain(
         network = start.new_network(config, studies, seed, accelerator.device)
     else:
         network = start.continued_network(config, arrays, seed, accelerator.device)
-    progress, reason = pretraining.pretrain(network, studies, trained_by, accelerator, journal)
-    return store_run(network, journal.log(network, progress, reason))
+    return ReadyPretraining(network, studies, trained_by, accelerator)
 
 
 def read_pairs(tables, matrices, missing_samples: str, journal):

@@ -276,3 +276,15 @@ def summarize_training(use):
         use.UsageOutputNames(visualization="visualization"),
     )
     visualization.assert_output_type(semantic_type="Visualization")
+
+
+def find_learning_rate(use):
+    """Find a learning rate to predict the age in months with."""
+    table, sequences = _study(use)
+    month, _ = _columns(use)
+    (visualization,) = use.action(
+        use.UsageAction("aam", "find_learning_rate"),
+        use.UsageInputs(table=table, sequences=sequences, metadata=month, steps=30),
+        use.UsageOutputNames(visualization="learning_rate"),
+    )
+    visualization.assert_output_type(semantic_type="Visualization")

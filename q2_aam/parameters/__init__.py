@@ -2,6 +2,7 @@
 
 from .architecture import ARCHITECTURE_PARAMETERS
 from .explanation import EXPLANATION_PARAMETERS
+from .learning_rate import LEARNING_RATE_PARAMETERS
 from .machine import MACHINE_PARAMETERS
 from .parameter import Parameter
 from .samples import PRETRAINING_EPOCHS, SAMPLE_PARAMETERS
@@ -13,6 +14,7 @@ PARAMETERS: dict[str, Parameter] = {
     **FITTING_PARAMETERS,
     **REGRESSION_PARAMETERS,
     **CLASSIFICATION_PARAMETERS,
+    **LEARNING_RATE_PARAMETERS,
     **TRAINING_PARAMETERS,
     **ARCHITECTURE_PARAMETERS,
     **MACHINE_PARAMETERS,
@@ -29,6 +31,11 @@ PRETRAINING_SETTINGS = ("missing_samples", *TRAINING, *ARCHITECTURE, *MACHINE)
 REGRESSION_SETTINGS = (*_FITTING, *REGRESSION_PARAMETERS, *TRAINING, *ARCHITECTURE, *MACHINE)
 CLASSIFICATION_SETTINGS = (
     *_FITTING, *CLASSIFICATION_PARAMETERS, *TRAINING, *ARCHITECTURE, *MACHINE,
+)  # fmt: skip
+LEARNING_RATE_SETTINGS = (
+    "missing_samples", "freeze_encoder", *LEARNING_RATE_PARAMETERS, "batch_size", "optimiser",
+    "gradient_clipping", "weight_decay", "dropout", "unifrac_weight", "nucleotide_weight",
+    "abundance_weight", "random_seed", *ARCHITECTURE, *MACHINE,
 )  # fmt: skip
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 
@@ -12,15 +11,10 @@ from ..storage.training_log import TENSORBOARD_EVENTS, TrainingLog
 from .figure import DOWNLOADS, Figure
 from .number_format import format_number
 from .page import write_page
+from .settings_table import as_text, setting_rows, settings_table
 from .training_charts import chart_pair, chart_single, paired_names
 from .training_words import single_names, words_for, write_headline, write_warnings
 
-CHOOSERS = {
-    "user": "you",
-    "encoder": "the encoder given",
-    "automatic": "q2-aam, for this data",
-    "default": "default",
-}
 TENSORBOARD_ARCHIVE = "tensorboard.zip"
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -44,18 +38,18 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
         "warnings": write_warnings(summary, log.history),
         "tiles": _tiles(log),
         "figures": figures,
-        "settings": _setting_rows(log),
+        "settings": setting_rows(log.settings),
         "data": summary.get("data") or [],
         "target": summary.get("target"),
         "model": summary.get("model") or {},
         "environment": {
-            str(name): _text(value) for name, value in (summary.get("environment") or {}).items()
+            str(name): as_text(value) for name, value in (summary.get("environment") or {}).items()
         },
         "tensorboard_archive": TENSORBOARD_ARCHIVE,
     }
     tables = {
         "history": log.history.rename_axis("id"),
-        "settings": _settings_table(log),
+        "settings": settings_table(log.settings),
         "data": _data_table(summary.get("data") or []),
     }
     write_page(output_dir, "training_summary.html", context, figures, tables)
@@ -99,48 +93,6 @@ def _duration(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def _setting_rows(log: TrainingLog) -> list[dict]:
-    order = list(CHOOSERS)
-    settings = sorted(log.settings, key=lambda setting: order.index(setting.chosen_by))
-    return [
-        {
-            "name": setting.name,
-            "value": _text(setting.value),
-            "chosen_by": CHOOSERS[setting.chosen_by],
-            "why": setting.why,
-        }
-        for setting in settings
-    ]
-
-
-def _text(value) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None:
-        return "none"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _settings_table(log: TrainingLog) -> pd.DataFrame:
-    records = [
-        {
-            "id": setting.name,
-            "value": _text(setting.value),
-            "chosen_by": setting.chosen_by,
-            "why": setting.why,
-        }
-        for setting in log.settings
-    ]
-    columns = ["id", "value", "chosen_by", "why"]
-    return pd.DataFrame.from_records(records, columns=columns).set_index("id")
 
 
 def _data_table(data: list[dict]) -> pd.DataFrame:

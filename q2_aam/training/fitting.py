@@ -96,6 +96,23 @@ def fit(
     reason : str
         Why training stopped.
     """
+    task = fitting_task(network, studies, labels, config)
+    progress, reason = Trainer(network, task, config, accelerator, journal).run()
+    target = with_residuals(network, studies, labels)
+    everything = np.sort(np.concatenate([labels.training, labels.validation]))
+    solve_ridge_reader(network, task, everything, config.random_seed)
+    network.config = dataclasses.replace(
+        network.config,
+        distance_state=distance_state_after(network.config, task, config.freeze_encoder),
+        target=target,
+    )
+    return progress, reason
+
+
+def fitting_task(
+    network: Network, studies: Studies, labels: Labels, config: TrainingConfig
+) -> Task:
+    """Say what is learned, and bring a network to where fitting starts (see `fit`)."""
     objective = objective_of(network.config.target)
     weights = weights_of(config, studies.studies[0].distances is not None, target=True)
     task = Task(
@@ -111,16 +128,7 @@ def fit(
     if config.freeze_encoder:
         freeze_encoder(network)
     start_readers(network, task, config.random_seed)
-    progress, reason = Trainer(network, task, config, accelerator, journal).run()
-    target = with_residuals(network, studies, labels)
-    everything = np.sort(np.concatenate([labels.training, labels.validation]))
-    solve_ridge_reader(network, task, everything, config.random_seed)
-    network.config = dataclasses.replace(
-        network.config,
-        distance_state=distance_state_after(network.config, task, config.freeze_encoder),
-        target=target,
-    )
-    return progress, reason
+    return task
 
 
 @torch.no_grad()

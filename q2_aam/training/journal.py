@@ -85,15 +85,20 @@ class Journal:
 
     def begin(self, task: Task, folder: Path, epochs_done: int, finished: bool) -> None:
         """Print what has been collected; a resumed run says so in its first line."""
-        waiting, self._waiting = self._waiting, None
+        waiting = self.speak()
         if finished:
             self.say("This command had finished its training before: its result is used again.")
         elif epochs_done:
             self.say(f"Resuming an interrupted run of this command after epoch {epochs_done}.")
-        for line in waiting or ():
+        for line in waiting:
             self.say(line)
         self.split(task)
         self.say(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
+
+    def speak(self) -> list[str]:
+        """Print at once from now on; return the lines that have waited."""
+        waiting, self._waiting = self._waiting, None
+        return waiting or []
 
     def say(self, text: str) -> None:
         """Print a line, at once after `begin`."""

@@ -34,6 +34,21 @@ def pretrain(
     reason : str
         Why training stopped.
     """
+    task = pretraining_task(studies, config)
+    progress, reason = Trainer(network, task, config, accelerator, journal).run()
+    if "unifrac" in task.weights:
+        network.config = dataclasses.replace(network.config, distance_state="trained")
+    return progress, reason
+
+
+def pretraining_task(studies: Studies, config: TrainingConfig) -> Task:
+    """Say what is learned, and hold a share of each study's samples out.
+
+    Raises
+    ------
+    AAMError
+        If every loss has the weight 0.
+    """
     training, validation = [], []
     for study in studies.studies:
         position = {name: index for index, name in enumerate(study.sample_ids)}
@@ -49,8 +64,4 @@ def pretrain(
             "'nucleotide_weight' or 'abundance_weight'."
         )
     monitored = "unifrac_loss" if "unifrac" in weights else "loss"
-    task = Task(studies, training, validation, None, weights, monitored)
-    progress, reason = Trainer(network, task, config, accelerator, journal).run()
-    if "unifrac" in weights:
-        network.config = dataclasses.replace(network.config, distance_state="trained")
-    return progress, reason
+    return Task(studies, training, validation, None, weights, monitored)

@@ -15,11 +15,11 @@ from q2_aam.parameters import PARAMETERS
 
 QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.which("qiime")
 ACTIONS = [
-    "pretrain", "split-samples", "fit-regressor", "fit-classifier", "predict-regression",
-    "predict-classification", "predict-distances", "embed-samples", "feature-importance", "regress-samples",
-    "classify-samples",
-    "merge-predictions", "merge-prediction-tables",
-    "evaluate-regression", "evaluate-classification", "evaluate-distances", "summarize-training",
+    "pretrain", "split-samples", "fit-regressor", "fit-classifier", "find-learning-rate",
+    "predict-regression", "predict-classification", "predict-distances", "embed-samples",
+    "feature-importance", "evaluate-regression", "evaluate-classification", "evaluate-distances",
+    "summarize-training", "regress-samples", "classify-samples", "merge-predictions",
+    "merge-prediction-tables",
 ]  # fmt: skip
 FAST = [
     "--p-epochs", "2", "--p-hidden-size", "16", "--p-heads", "2", "--p-branches", "32",

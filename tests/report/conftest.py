@@ -8,13 +8,16 @@ from page_reading import (
     make_classes,
     make_distances,
     make_log_folder,
+    make_rate_curve,
     make_study,
     write_classes_page,
     write_distances,
     write_study_page,
 )
 
+from q2_aam.report.learning_rate import write_learning_rate_page
 from q2_aam.report.training_summary import write_training_page
+from q2_aam.storage.training_log import Setting
 
 
 @pytest.fixture(scope="session")
@@ -91,8 +94,31 @@ def distances_page(tmp_path_factory, hostile_distances):
     return write_distances(folder, hostile_distances, column)
 
 
+@pytest.fixture(scope="session")
+def learning_rate_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learning rate") / "page"
+    folder.mkdir()
+    write_learning_rate_page(
+        folder,
+        make_rate_curve(),
+        0.0123,
+        True,
+        action="fit-regressor",
+        target=HOSTILE[0],
+        settings=[Setting("device", "cpu", "automatic", HOSTILE[1])],
+        data=[{"what": f"not in '{HOSTILE[2]}'", "count": 2, "examples": HOSTILE[3:5]}],
+    )
+    return Page(folder)
+
+
 @pytest.fixture(
-    params=["regression_page", "training_page", "classification_page", "distances_page"]
+    params=[
+        "regression_page",
+        "training_page",
+        "classification_page",
+        "distances_page",
+        "learning_rate_page",
+    ]
 )
 def page(request):
     return request.getfixturevalue(request.param)

@@ -215,6 +215,18 @@ def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
     return folder, log
 
 
+def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:
+    """Make a curve that falls, is lowest at 0.03 and explodes."""
+    rates = np.geomspace(1e-5, 1, n_steps)
+    smoothed = 1 - 0.8 * np.exp(-np.square(np.log10(rates / 0.03)))
+    smoothed[-1] = 9.0
+    noise = 1 + 0.1 * np.sin(np.arange(n_steps))
+    return pd.DataFrame(
+        {"learning_rate": rates, "loss": smoothed * noise, "smoothed_loss": smoothed},
+        index=pd.Index([f"step {step + 1}" for step in range(n_steps)], name="id"),
+    )
+
+
 def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
     folder.mkdir()
     write_regression_page(folder, join_evaluated_samples(**study), log)

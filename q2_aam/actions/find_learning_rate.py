@@ -1,0 +1,100 @@
+"""find-learning-rate: what the loss does while the learning rate rises, before any training."""
+
+import biom
+import pandas as pd
+import qiime2
+from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
+
+from ..errors import AAMError
+from ..parameters import FITTING_DEFAULT, LEARNING_RATE_SETTINGS, PRETRAINING_DEFAULT
+from ..types import AAMModelDirectoryFormat
+from .fit_classifier import class_describer
+from .fit_regressor import number_describer
+from .fitting_run import prepare_fit
+from .pretrain import prepare_pretraining
+from .settings import with_settings
+
+_ALL_SAMPLES = {"validation_size": 0.0}  # nothing is kept, so that nothing need be validated
+
+
+@with_settings(LEARNING_RATE_SETTINGS, FITTING_DEFAULT)
+def find_learning_rate(
+    output_dir: str,
+    table: biom.Table,
+    sequences: pd.Series = None,
+    encoder: AAMModelDirectoryFormat = None,
+    distance_matrix: DistanceMatrixDirectoryFormat = None,
+    metadata: qiime2.MetadataColumn = None,
+    **settings,
+) -> None:
+    """Run a learning-rate range test and write its page."""
+    from ..report.learning_rate import write_learning_rate_page
+    from ..training import learning_rate_range
+    from ..training.journal import Journal
+
+    rates = learning_rate_range.rising_rates(
+        settings["lowest_rate"], settings["highest_rate"], settings["steps"]
+    )
+    if metadata is None and distance_matrix is None:
+        raise AAMError(
+            "There is nothing to learn: give 'metadata' to learn as fit-regressor and "
+            "fit-classifier do, or 'distance_matrix' to learn as pretrain does."
+        )
+    journal = Journal("find-learning-rate", 1)
+    inputs = {
+        "table": table,
+        "sequences": sequences,
+        "encoder": encoder,
+        "distance_matrix": distance_matrix,
+    }
+    if metadata is None:
+        trained_as = "pretrain"
+        network, task, config, accelerator = _as_pretrain(journal, settings, **inputs)
+    else:
+        numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
+        trained_as = "fit-regressor" if numeric else "fit-classifier"
+        network, task, config, accelerator = _as_fit(journal, settings, metadata, **inputs)
+    journal.found("samples used", sum(len(part) for part in task.training))
+    for line in journal.speak():
+        journal.say(line)
+    found = learning_rate_range.find_rate(network, task, config, accelerator, journal, rates)
+    curve = pd.DataFrame(
+        {"learning_rate": found.rates, "loss": found.losses, "smoothed_loss": found.smoothed},
+        index=pd.Index([f"step {step + 1}" for step in range(len(found.rates))], name="id"),
+    )
+    for name in ("lowest_rate", "highest_rate", "steps", "missing_samples"):
+        value = settings[name]
+        journal.chose(name, value, "default" if value == FITTING_DEFAULT[name] else "user")
+    write_learning_rate_page(
+        output_dir,
+        curve,
+        found.suggestion,
+        found.diverged,
+        action=trained_as,
+        target=None if metadata is None else metadata.name,
+        settings=[one for one in journal.settings if one.name in settings],
+        data=journal.data,
+    )
+
+
+def _as_fit(journal, settings: dict, metadata, **inputs):
+    from ..training.fitting import fitting_task
+
+    numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
+    complete = FITTING_DEFAULT | settings | _ALL_SAMPLES
+    describer = number_describer if numeric else class_describer
+    ready = prepare_fit(
+        journal, describer(metadata.name, complete), (), complete,
+        metadata=metadata, validated=False, **inputs,
+    )  # fmt: skip
+    task = fitting_task(ready.network, ready.studies, ready.labels, ready.config)
+    return ready.network, task, ready.config, ready.accelerator
+
+
+def _as_pretrain(journal, settings: dict, table, sequences, encoder, distance_matrix):
+    from ..training.pretraining import pretraining_task
+
+    complete = PRETRAINING_DEFAULT | settings | _ALL_SAMPLES | {"freeze_encoder": False}
+    ready = prepare_pretraining(journal, [table], [distance_matrix], sequences, encoder, complete)
+    task = pretraining_task(ready.studies, ready.config)
+    return ready.network, task, ready.config, ready.accelerator

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from page_reading import HOSTILE, assert_only_our_scripts, layers_of, make_rate_curve
+
+from q2_aam.report.learning_rate_chart import chart_learning_rate
+from q2_aam.report.learning_rate_words import write_command, write_headline, write_warnings
+
+
+def test_hostile_names_are_text(learning_rate_page):
+    for text in HOSTILE[:5]:
+        assert " ".join(text.split()) in learning_rate_page.text
+    assert "<script>document.title" not in learning_rate_page.source
+    assert_only_our_scripts(learning_rate_page)
+
+
+def test_the_suggestion_is_told_and_can_be_typed(learning_rate_page):
+    for words in (
+        "the learning rate rose from 1e-05 to 1",
+        "the loss fell most steeply at 0.012",
+        "qiime aam fit-regressor --p-learning-rate 0.012",
+        "stopped at 1",
+    ):
+        assert words in learning_rate_page.text, words
+
+
+def test_the_curve_is_a_download(learning_rate_page):
+    found = learning_rate_page.table("curve")
+    wanted = make_rate_curve()
+    for name in wanted:
+        assert found[name].tolist() == pytest.approx(wanted[name].tolist())
+    assert learning_rate_page.table("settings").loc["device", "value"] == "cpu"
+
+
+def test_the_chart_holds_every_step_and_marks_the_suggestion():
+    curve = make_rate_curve()
+    layers = layers_of(chart_learning_rate(curve, 0.0123))
+    assert [layer["mark"]["type"] for layer in layers] == ["point", "line", "rule", "text"]
+    assert len(layers[0]["records"]) == len(curve)
+    assert layers[2]["records"][0]["rate"] == 0.0123
+    domain = layers[1]["encoding"]["y"]["scale"]["domain"]
+    assert domain[1] < 2  # the explosion of the last step does not flatten the curve
+    assert [layer["mark"]["type"] for layer in layers_of(chart_learning_rate(curve, None))] == [
+        "point", "line",
+    ]  # fmt: skip
+
+
+def test_without_a_fall_nothing_is_suggested():
+    curve = make_rate_curve()
+    assert "no learning rate can be suggested" in write_headline(curve, None, "pretrain")
+    assert write_command(None, "pretrain") == ""
+    assert "Raise 'steps'" in write_warnings(curve, None, True)[0]
+
+
+def test_a_range_that_is_too_short_is_said():
+    curve = make_rate_curve()
+    assert write_warnings(curve, 0.0123, True) == []
+    falling = curve.assign(smoothed_loss=-np.arange(len(curve)))
+    assert "raise 'highest_rate'" in write_warnings(falling, 0.5, False)[0]
+    assert "lower 'lowest_rate'" in write_warnings(curve, 2e-5, True)[0]
