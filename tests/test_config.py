@@ -148,7 +148,7 @@ def test_what_is_not_a_table_is_refused(content):
         ({"location": float("inf")}, "target location"),
         ({"location": 10**400}, "target location"),
         ({"residuals": [-(10**400)]}, "residuals"),
-        ({"covariates": [None] * 300}, "where a table belongs"),
+        ({"covariates": [None] * 300}, "300 covariates, but at most 256"),
         ({"mean": "3"}, "target mean"),
         ({"known_asvs": 0}, "known_asvs"),
         ({"known_asvs": 10**6}, "known_asvs"),

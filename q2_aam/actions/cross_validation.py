@@ -44,24 +44,28 @@ def divide(
             "'folds' is 1, which would leave nothing to fit on. Set it to 0 for one split, or to "
             "5 to predict every sample once."
         )
-    from sklearn.model_selection import StratifiedGroupKFold
-
     ids = np.array(sorted(sample_ids))
-    group_of = groups or {name: name for name in ids}
-    of_groups = np.array([group_of[name] for name in ids])
+    of_groups = np.array([groups[name] if groups else name for name in ids])
     number = len(set(of_groups))
     if number < folds:
         raise AAMError(
             f"There are {counted(number, 'group')} for {folds} folds. Set 'folds' to at most "
             f"{number}, or choose other 'groups'."
         )
-    # numbers are one class: the groups are then divided by their sizes alone
+    # numbers are one class: samples or groups are then divided by their sizes alone
     of_classes = [classes[name] for name in ids] if classes else np.zeros(len(ids), dtype=int)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    splitter = _splitter(folds, seed, groups is not None)
     return [
         (ids[kept].tolist(), ids[held].tolist())
         for kept, held in splitter.split(ids, of_classes, of_groups)
     ]
+
+
+def _splitter(folds: int, seed: int, grouped: bool):
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    kind = StratifiedGroupKFold if grouped else StratifiedKFold
+    return kind(folds, shuffle=True, random_state=seed)
 
 
 def as_metadata(sample_ids: list[str]) -> qiime2.Metadata:
