@@ -15,7 +15,7 @@ from .data.study import Studies
 from .inference import device_of, embed_asvs, predict_answers, to_tensors
 from .model.network import Network, SampleBatch
 
-_SLOTS_AT_ONCE = 8192  # a CPU is fastest while the activations of a part fit its cache
+_SLOTS_AT_ONCE = 32768  # of all removals together; bounds the memory
 
 
 class Effects(NamedTuple):

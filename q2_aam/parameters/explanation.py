@@ -24,7 +24,7 @@ EXPLANATION_PARAMETERS = {
         "on the components of one table and apply it to those of another.",
     ),
     "samples_per_feature": count(
-        50,
+        30,
         "Samples that each feature is taken out of; if more hold it, these are spread evenly over "
         "its abundances. Raise it for more exact numbers; time grows with it.",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
 
 import numpy as np
 import pandas as pd
@@ -45,7 +44,7 @@ def read_embeddings(lines) -> pd.DataFrame:
             lines,
             sep="\t",
             header=None,
-            dtype=defaultdict(lambda: np.float64, {0: str}),
+            dtype={0: str} | dict.fromkeys(range(1, len(names)), np.float64),
             keep_default_na=False,
         ).set_index(0)
     except (ValueError, pd.errors.ParserError) as error:

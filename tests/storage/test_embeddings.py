@@ -19,6 +19,18 @@ def test_embeddings_read_back_and_ids_stay_text():
     assert (found.to_numpy().astype(np.float32) == values).all()
 
 
+def test_a_large_table_reads_back():
+    """Large files are parsed in pieces; each must have the types of the first."""
+    values = np.random.default_rng(0).random((1200, 512), dtype=np.float32)
+    ids = [f"{number:06d}" for number in range(len(values))]
+    file = io.StringIO()
+    write_embeddings(file, pd.DataFrame(values, ids, [f"branch {n}" for n in range(512)]))
+    file.seek(0)
+    found = read_embeddings(file)
+    assert found.index.tolist() == ids
+    assert (found.to_numpy().astype(np.float32) == values).all()
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
