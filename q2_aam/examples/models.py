@@ -285,6 +285,6 @@ def find_learning_rate(use):
     (visualization,) = use.action(
         use.UsageAction("aam", "find_learning_rate"),
         use.UsageInputs(table=table, sequences=sequences, metadata=month, steps=30),
-        use.UsageOutputNames(visualization="learning_rate"),
+        use.UsageOutputNames(visualization="visualization"),
     )
     visualization.assert_output_type(semantic_type="Visualization")
