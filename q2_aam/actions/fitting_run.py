@@ -15,6 +15,8 @@ from .labelled_samples import Labelled, Split, read_labelled, split_labelled
 from .named_sequences import merge_sequences
 from .training_run import refuse_encoder_losses, require_validation, start_run, store_run
 
+_OF_COVARIATES = ("covariate_columns", "covariate_fusion")
+
 
 def fit_model(
     action: str,
@@ -60,8 +62,9 @@ def fit_model(
         table=table, metadata=metadata, sequences=sequences, encoder=encoder,
         distance_matrix=distance_matrix, groups=groups, covariates=covariates,
     )  # fmt: skip
-    progress, reason = fitting.fit(*ready, journal)
-    return store_run(ready.network, journal.log(ready.network, progress, reason))
+    progress, reason, shown = fitting.fit(*ready, journal)
+    log = journal.log(ready.network, progress, reason)
+    return store_run(ready.network, log, shown, journal.say)
 
 
 class ReadyFit(NamedTuple):
@@ -125,6 +128,8 @@ def prepare_fit(
         training["class_weights"] = settings["class_weights"]
     machine = (settings["device"], settings["precision"], settings["threads"])
     trained_by, accelerator = start_run(journal, training, FITTING_DEFAULT, machine)
+    if labelled.covariates is not None:
+        of_target = of_target | {name: settings[name] for name in _OF_COVARIATES}
     for name, value in of_target.items():
         chosen_by = "default" if value == FITTING_DEFAULT[name] else "user"
         journal.chose(name, value, chosen_by)

@@ -22,6 +22,8 @@ from ..storage.training_log import Setting, TrainingLog
 from .progress import Progress
 from .steps import Task
 
+_SCORES = ("mean_absolute_error", "accuracy")  # printed of each epoch, beside the losses
+
 
 class Journal:
     """Collect settings and facts about the data; print them; build the training log.
@@ -117,7 +119,7 @@ class Journal:
         """Print one line for an epoch."""
         row = progress.history[-1]
         parts = [f"epoch {row['epoch']}/{self.epochs}"]
-        for name in ("unifrac_loss", "nucleotide_loss", "target_loss", "mean_absolute_error"):
+        for name in ("unifrac_loss", "nucleotide_loss", "target_loss", *_SCORES):
             values = [row.get(f"{part}_{name}") for part in ("train", "validation")]
             shown = " / ".join(f"{value:.4g}" for value in values if value is not None)
             if shown:

@@ -17,8 +17,10 @@ from ..errors import AAMError, examples
 from ..inference import embed_asvs
 from ..model.network import Network
 from .checkpoint import load_checkpoint, save_checkpoint
+from .epoch_predictions import EpochPredictions
 from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
+from .objectives import objective_of
 from .optimiser import build_optimiser
 from .progress import Progress
 from .randomness import seed_step
@@ -62,6 +64,7 @@ class Trainer:
         self.accelerator = accelerator
         self.journal = journal
         self.embedded: Tensor | None = None
+        self.seen: EpochPredictions | None = None
         network.set_dropout(config.dropout)
         network.set_checkpointing(config.gradient_checkpointing)
         if config.compile:
@@ -168,6 +171,7 @@ class Trainer:
     ) -> dict[str, float]:
         """Take one step for each batch; return the epoch's means, weighted by samples."""
         self.network.train()
+        self.seen = EpochPredictions()
         watched: list[tuple[int, np.ndarray, Tensor]] = []
         sums: dict[str, Tensor] = {}
         for step, (study, samples) in enumerate(order):
@@ -187,6 +191,8 @@ class Trainer:
         means = {name: float(value) / number for name, value in sums.items()}
         row = {"epoch": epoch + 1, "learning_rate": rate}
         row["gradient_norm"] = means.pop("gradient_norm")
+        target = self.network.config.target
+        means |= self.seen.scores(target and objective_of(target))
         return row | {f"train_{name}": value for name, value in means.items()}
 
     def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
@@ -194,7 +200,9 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with self.accelerator.autocast():
-            found = batch_losses(self.network, self.task, study, samples, self.embedded)
+            found = batch_losses(
+                self.network, self.task, study, samples, self.embedded, seen=self.seen
+            )
         self.accelerator.backward(found["loss"])
         norm = self.accelerator.clip_grad_norm_(self._weights(), self.config.gradient_clipping)
         self.optimiser.step()

@@ -14,6 +14,7 @@ from ..data.study import Studies
 from ..inference import device_of, to_tensors
 from ..model import losses
 from ..model.network import Network
+from .epoch_predictions import EpochPredictions
 from .objectives import objective_of
 
 MASKED_ASVS = 64  # ASVs drawn in each step to predict their masked nucleotides
@@ -67,6 +68,7 @@ def batch_losses(
     study: int,
     samples: np.ndarray,
     embedded: Tensor | None = None,
+    seen: EpochPredictions | None = None,
 ) -> dict[str, Tensor]:
     """Compute the losses of a batch, each under its name (``unifrac_loss``…), and their sum.
 
@@ -79,6 +81,8 @@ def batch_losses(
         Positions in the study.
     embedded : Tensor, (asvs, D), optional
         Embeddings of all ASVs, if the encoder is frozen.
+    seen : EpochPredictions, optional
+        Collects what is predicted of the batch.
 
     Returns
     -------
@@ -98,7 +102,10 @@ def batch_losses(
     found = {}
     if "unifrac" in task.weights and batch.distances is not None:
         actual = torch.from_numpy(batch.distances).to(device)
-        found["unifrac"] = losses.unifrac_loss(network.distances(state), actual)
+        distances = network.distances(state)
+        found["unifrac"] = losses.unifrac_loss(distances, actual)
+        if seen is not None:
+            seen.add_distances(distances, batch.distances)
     if "nucleotide" in task.weights:
         found["nucleotide"] = masked_nucleotide_loss(network, task.studies, batch)
     if hidden is not None:
@@ -110,7 +117,10 @@ def batch_losses(
             for part in (task.targets, task.sample_weights)
         )
         objective = objective_of(network.config.target)
-        found["target"] = objective.loss(network.learned_target(state), actual, counts)
+        learned = network.learned_target(state)
+        found["target"] = objective.loss(learned, actual, counts)
+        if seen is not None:
+            seen.add_answers(network.target_head.answer(learned.detach()), task.targets[samples])
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
 
