@@ -60,8 +60,9 @@ def fit_model(
         table=table, metadata=metadata, sequences=sequences, encoder=encoder,
         distance_matrix=distance_matrix, groups=groups, covariates=covariates,
     )  # fmt: skip
-    progress, reason = fitting.fit(*ready, journal)
-    return store_run(ready.network, journal.log(ready.network, progress, reason))
+    progress, reason, shown = fitting.fit(*ready, journal)
+    log = journal.log(ready.network, progress, reason)
+    return store_run(ready.network, log, shown, journal.say)
 
 
 class ReadyFit(NamedTuple):

@@ -37,8 +37,9 @@ def pretrain(
     ready = prepare_pretraining(
         journal, tables, distance_matrices, sequences, initial_encoder, settings
     )
-    progress, reason = pretraining.pretrain(*ready, journal)
-    return store_run(ready.network, journal.log(ready.network, progress, reason))
+    progress, reason, shown = pretraining.pretrain(*ready, journal)
+    log = journal.log(ready.network, progress, reason)
+    return store_run(ready.network, log, shown, journal.say)
 
 
 class ReadyPretraining(NamedTuple):

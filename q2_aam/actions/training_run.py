@@ -71,14 +71,29 @@ def require_validation(samples: int, validation_size: float, optional: bool = Fa
         )
 
 
-def store_run(network, log) -> tuple[AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat]:
-    """Write a trained network and its log as artifacts' views."""
+def store_run(
+    network, log, shown, say
+) -> tuple[AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat]:
+    """Write a trained network and its log, with pictures of predictions, as artifacts' views.
+
+    Parameters
+    ----------
+    network : Network
+    log : TrainingLog
+    shown : ShownPredictions
+        What the kept model predicts of the validation samples.
+    say : callable
+        Prints a line.
+    """
     from ..inference import arrays_of
-    from ..training.tensorboard import write_events
+    from ..training.prediction_figures import draw_predictions
+    from ..training.tensorboard import Pictures, write_events
 
     model = AAMModelDirectoryFormat()
     write_model(str(model), network.config, arrays_of(network))
     training_log = AAMTrainingLogDirectoryFormat()
     write_training_log(str(training_log), log)
-    write_events(str(training_log), log.history)
+    images = draw_predictions(shown, say)
+    pictures = Pictures(shown.part, log.summary["kept_epoch"], images)
+    write_events(str(training_log), log.history, pictures)
     return model, training_log

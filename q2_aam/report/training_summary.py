@@ -11,6 +11,7 @@ from ..storage.training_log import TENSORBOARD_EVENTS, TrainingLog
 from .figure import DOWNLOADS, Figure
 from .number_format import format_number
 from .page import write_page
+from .setting_words import describe_class_counts, describe_target_settings
 from .settings_table import as_text, setting_rows, settings_table
 from .training_charts import chart_pair, chart_single, paired_names
 from .training_words import single_names, words_for, write_headline, write_warnings
@@ -41,6 +42,8 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
         "settings": setting_rows(log.settings),
         "data": summary.get("data") or [],
         "target": summary.get("target"),
+        "class_counts": describe_class_counts(_class_counts(summary)),
+        "of_target": describe_target_settings(log.settings),
         "model": summary.get("model") or {},
         "environment": {
             str(name): as_text(value) for name, value in (summary.get("environment") or {}).items()
@@ -58,14 +61,18 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
 
 def _figures(log: TrainingLog) -> list[Figure]:
     kept = log.summary.get("kept_epoch")
-    figures = []
+    figures, classes = [], bool(_class_counts(log.summary))
     for name in paired_names(log.history) + single_names(log.history):
-        words = words_for(name)
+        words = words_for(name, classes)
         draw = chart_single if name in log.history else chart_pair
         chart = draw(log.history, name, words.axis, kept)
         # File names are ours: a column's own name may hold anything.
         figures.append(Figure(f"curve-{len(figures) + 1}", words.title, chart, words.caption))
     return figures
+
+
+def _class_counts(summary: dict) -> dict:
+    return (summary.get("target") or {}).get("training_counts") or {}
 
 
 def _tiles(log: TrainingLog) -> list[dict]:
@@ -79,6 +86,8 @@ def _tiles(log: TrainingLog) -> list[dict]:
     for column, label in (
         ("validation_unifrac_r", "UniFrac r, validation"),
         ("validation_mean_absolute_error", "MAE, validation"),
+        ("validation_accuracy", "accuracy, validation"),
+        ("validation_balanced_accuracy", "balanced accuracy, validation"),
     ):
         if len(kept) and column in kept:
             tiles.append((label, format_number(float(kept[column].iloc[0]))))

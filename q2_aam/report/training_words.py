@@ -22,6 +22,10 @@ _OVERFITTING = (
     "Lower is better. Where the validation curve turns up while the training curve still falls, "
     "the model is memorising its training samples."
 )
+_READER = (
+    "The training curve is of the reader that is being trained, on each batch as it comes; the "
+    "validation curve is of the whole model at the end of the epoch, and can be the better one."
+)
 _PAIRS = {
     "loss": CurveWords("Total loss", "Total loss (weighted sum)", _OVERFITTING),
     "unifrac_loss": CurveWords(
@@ -44,15 +48,34 @@ _PAIRS = {
     "unifrac_r": CurveWords(
         "Agreement with UniFrac",
         "Correlation (Pearson r) with UniFrac",
-        "Correlation between predicted and given distances of pairs of samples. "
-        "Higher is better; 1 is perfect.",
+        "Correlation between predicted and given distances of pairs of samples: in training of "
+        "pairs within a batch, in validation of all pairs. Higher is better; 1 is perfect.",
     ),
     "mean_absolute_error": CurveWords(
         "Mean absolute error of the target",
         "Mean absolute error (target's units)",
-        f"How far off predictions are on average, in the target's own units. {_OVERFITTING}",
+        "How far off predictions are on average, in the target's own units. Lower is better. "
+        f"{_READER}",
+    ),
+    "accuracy": CurveWords(
+        "Accuracy",
+        "Share of samples predicted right",
+        f"Share of samples whose class is predicted. Higher is better; 1 is perfect. {_READER}",
+    ),
+    "balanced_accuracy": CurveWords(
+        "Balanced accuracy",
+        "Mean share predicted right, by class",
+        "Share predicted right of each class, averaged over the classes, so that rare classes "
+        "count as much as common ones. Higher is better; guessing blindly gives 1 divided by the "
+        f"number of classes. {_READER}",
     ),
 }
+_CLASSES = CurveWords(
+    "Classes",
+    "Cross-entropy of the classes",
+    "How little probability is given to the right class. Guessing blindly costs the natural "
+    f"logarithm of the number of classes. {_OVERFITTING}",
+)
 _SINGLES = {
     "learning_rate": CurveWords(
         "Learning rate",
@@ -73,8 +96,17 @@ _SINGLES = {
 }
 
 
-def words_for(name: str) -> CurveWords:
-    """Return the words for a curve; one that is unknown here is called by its own name."""
+def words_for(name: str, classes: bool = False) -> CurveWords:
+    """Return the words for a curve; one that is unknown here is called by its own name.
+
+    Parameters
+    ----------
+    name : str
+    classes : bool
+        Whether the target is a class.
+    """
+    if classes and name == "target_loss":
+        return _CLASSES
     known = _PAIRS.get(name) or _SINGLES.get(name)
     if known is not None:
         return known

@@ -169,6 +169,8 @@ def _read_summary(path: Path) -> dict:
     _check_kinds(summary, _SUMMARY_KINDS)
     _check_kinds(summary.get("model") or {}, {"description": list, "parameters": int})
     _check_kinds(summary.get("target") or {}, _TARGET_KINDS)
+    counts = (summary.get("target") or {}).get("training_counts") or {}
+    _check_kinds(counts, dict.fromkeys(counts, int))
     for item in summary.get("data") or []:
         if not isinstance(item, dict) or not {"what", "count"} <= set(item):
             raise _damaged(f"{SUMMARY} has an entry of 'data' without 'what' and 'count'")

@@ -11,12 +11,13 @@ from accelerate import Accelerator
 from ..config import ModelConfig, RegressionTarget, TrainingConfig
 from ..conformal import kept_scores, nonconformity
 from ..data.study import Studies
-from ..inference import all_states, predict_answers
+from ..inference import all_states
 from ..model.network import Network
 from .loop import Trainer
 from .objectives import objective_of
 from .progress import Progress
 from .ridge import solve_ridge_reader
+from .shown_predictions import ShownPredictions, predict_shown
 from .steps import Task, weights_of
 
 
@@ -76,7 +77,7 @@ def fit(
     config: TrainingConfig,
     accelerator: Accelerator,
     journal,
-) -> tuple[Progress, str]:
+) -> tuple[Progress, str, ShownPredictions]:
     """Train a network that has a target head.
 
     Parameters
@@ -95,10 +96,13 @@ def fit(
     progress : Progress
     reason : str
         Why training stopped.
+    shown : ShownPredictions
+        What the kept model says of the validation samples.
     """
     task = fitting_task(network, studies, labels, config)
     progress, reason = Trainer(network, task, config, accelerator, journal).run()
-    target = with_residuals(network, studies, labels)
+    shown = predict_shown(network, task)  # before the ridge reader reads these samples too
+    target = with_residuals(shown, labels)
     everything = np.sort(np.concatenate([labels.training, labels.validation]))
     solve_ridge_reader(network, task, everything, config.random_seed)
     network.config = dataclasses.replace(
@@ -106,7 +110,7 @@ def fit(
         distance_state=distance_state_after(network.config, task, config.freeze_encoder),
         target=target,
     )
-    return progress, reason
+    return progress, reason, shown
 
 
 def fitting_task(
@@ -149,12 +153,10 @@ def start_readers(network: Network, task: Task, seed: int) -> None:
     solve_ridge_reader(network, task, samples, seed)
 
 
-def with_residuals(network: Network, studies: Studies, labels: Labels):
+def with_residuals(shown: ShownPredictions, labels: Labels):
     """Add to a target how far off the model is on samples that did not train the weights."""
-    target = network.config.target
+    target = shown.target
     if not isinstance(target, RegressionTarget) or not len(labels.validation):
         return target
-    state = all_states(network, studies, 0, labels.validation)
-    answers = predict_answers(network, state)
-    residuals = nonconformity(answers, labels.targets[labels.validation])
+    residuals = nonconformity(shown.answers, labels.targets[labels.validation])
     return dataclasses.replace(target, residuals=kept_scores(residuals))

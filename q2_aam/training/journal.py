@@ -22,8 +22,9 @@ from ..storage.training_log import Setting, TrainingLog
 from .progress import Progress
 from .steps import Task
 
+# of each epoch, as training and validation scored them
 SHOWN = ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss")
-SHOWN += ("mean_absolute_error",)
+SHOWN += ("mean_absolute_error", "accuracy")
 
 
 class Journal:

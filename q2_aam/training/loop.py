@@ -19,8 +19,10 @@ from ..inference import embed_asvs
 from ..model.network import Network
 from .batch_size import settle_batch_size
 from .checkpoint import load_checkpoint, save_checkpoint
+from .epoch_predictions import EpochPredictions
 from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
+from .objectives import objective_of
 from .optimiser import build_optimiser
 from .out_of_memory import EpochStart, is_out_of_memory, smaller_pieces, what_to_lower
 from .progress import Progress
@@ -66,6 +68,7 @@ class Trainer:
         self.journal = journal
         self.embedded: Tensor | None = None
         self.automatic = config.batch_size == AUTO
+        self.seen: EpochPredictions | None = None
         network.set_dropout(config.dropout)
         network.set_checkpointing(config.gradient_checkpointing)
         if config.compile:
@@ -209,6 +212,7 @@ class Trainer:
     ) -> dict[str, float]:
         """Take one step for each batch; return the epoch's means, weighted by samples."""
         self.network.train()
+        self.seen = EpochPredictions()
         watched: list[tuple[int, np.ndarray, Tensor]] = []
         sums: dict[str, Tensor] = {}
         skipped: list[int] = []
@@ -233,7 +237,10 @@ class Trainer:
         row = {"epoch": epoch + 1, "learning_rate": rate, "gradient_norm": norm}
         if self.accelerator.scaler is not None:
             row["skipped_steps"] = len(skipped)
-        return row | {f"train_{name}": float(value) / number for name, value in sums.items()}
+        means = {name: float(value) / number for name, value in sums.items()}
+        target = self.network.config.target
+        means |= self.seen.scores(target and objective_of(target))
+        return row | {f"train_{name}": value for name, value in means.items()}
 
     def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
         """Update the weights once; return the losses and the norm of the gradient."""
@@ -241,7 +248,9 @@ class Trainer:
             group["lr"] = rate
         pieces = self.config.gradient_accumulation
         with self.accelerator.autocast():
-            found = batch_losses(self.network, self.task, study, samples, self.embedded, pieces)
+            found = batch_losses(
+                self.network, self.task, study, samples, self.embedded, pieces, self.seen
+            )
         self.accelerator.backward(found["loss"])
         norm = self.accelerator.clip_grad_norm_(self._weights(), self.config.gradient_clipping)
         self.optimiser.step()

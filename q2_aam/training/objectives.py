@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -48,8 +50,13 @@ class RegressionObjective:
 
     def scores(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Score answers, (samples, O), in the target's units."""
-        error = to_units(self.target, middle(answers)) - to_units(self.target, targets)
-        return {"mean_absolute_error": float(np.abs(error).mean())}
+        predicted, actual = self.in_units(answers, targets)
+        return {"mean_absolute_error": float(np.abs(predicted - actual).mean())}
+
+    def in_units(self, answers: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return predicted and true values, (samples,), in the target's units."""
+        truth = dataclasses.replace(self.target, bounded=False)  # only predictions are bounded
+        return to_units(self.target, middle(answers)), to_units(truth, targets)
 
     def loss_of_answers(
         self, answers: np.ndarray, targets: np.ndarray, weights: np.ndarray

@@ -14,6 +14,7 @@ from ..errors import AAMError
 from ..model.network import Network
 from .loop import Trainer
 from .progress import Progress
+from .shown_predictions import ShownPredictions, predict_shown
 from .steps import Task, weights_of
 
 
@@ -23,7 +24,7 @@ def pretrain(
     config: TrainingConfig,
     accelerator: Accelerator,
     journal,
-) -> tuple[Progress, str]:
+) -> tuple[Progress, str, ShownPredictions]:
     """Train a network on several studies without labels.
 
     A share of each study's samples is held out; UniFrac among them decides the epoch to keep.
@@ -33,12 +34,14 @@ def pretrain(
     progress : Progress
     reason : str
         Why training stopped.
+    shown : ShownPredictions
+        What the kept model says of the validation samples, else of the training samples.
     """
     task = pretraining_task(studies, config)
     progress, reason = Trainer(network, task, config, accelerator, journal).run()
     if "unifrac" in task.weights:
         network.config = dataclasses.replace(network.config, distance_state="trained")
-    return progress, reason
+    return progress, reason, predict_shown(network, task)
 
 
 def pretraining_task(studies: Studies, config: TrainingConfig) -> Task:

@@ -14,6 +14,7 @@ from ..data.study import Studies
 from ..inference import device_of
 from ..model import losses
 from ..model.network import Network
+from .epoch_predictions import EpochPredictions
 from .objectives import objective_of
 from .pieces import embed_distinct, embed_samples
 
@@ -69,6 +70,7 @@ def batch_losses(
     samples: np.ndarray,
     embedded: Tensor | None = None,
     pieces: int = 1,
+    seen: EpochPredictions | None = None,
 ) -> dict[str, Tensor]:
     """Compute the losses of a batch, each under its name (``unifrac_loss``…), and their sum.
 
@@ -83,6 +85,8 @@ def batch_losses(
         Embeddings of all ASVs, if the encoder is frozen.
     pieces : int
         In how many pieces to embed; the losses are those of the whole batch.
+    seen : EpochPredictions, optional
+        Collects what is predicted of the batch.
 
     Returns
     -------
@@ -102,7 +106,10 @@ def batch_losses(
     found = {}
     if "unifrac" in task.weights and batch.distances is not None:
         actual = torch.from_numpy(batch.distances).to(device)
-        found["unifrac"] = losses.unifrac_loss(network.distances(state), actual)
+        distances = network.distances(state)
+        found["unifrac"] = losses.unifrac_loss(distances, actual)
+        if seen is not None:
+            seen.add_distances(distances, batch.distances)
     if "nucleotide" in task.weights:
         found["nucleotide"] = masked_nucleotide_loss(network, task.studies, batch)
     if hidden is not None:
@@ -113,7 +120,10 @@ def batch_losses(
             for part in (task.targets, task.sample_weights)
         )
         objective = objective_of(network.config.target)
-        found["target"] = objective.loss(network.learned_target(state), actual, counts)
+        learned = network.learned_target(state)
+        found["target"] = objective.loss(learned, actual, counts)
+        if seen is not None:
+            seen.add_answers(network.target_head.answer(learned.detach()), task.targets[samples])
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
 

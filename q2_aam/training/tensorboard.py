@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from torch.utils.tensorboard import SummaryWriter
 
@@ -13,7 +15,28 @@ from ..storage.training_log import TENSORBOARD_EVENTS
 PARTS = ("train", "validation")
 
 
-def write_events(folder: str | Path, history: pd.DataFrame) -> None:
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of what a model predicts.
+
+    Attributes
+    ----------
+    part : str
+        Of `PARTS`: which samples they show.
+    epoch : int
+        Whose weights predicted.
+    images : dict of str to ndarray of uint8, (height, width, 3)
+        By name.
+    """
+
+    part: str
+    epoch: int
+    images: dict[str, np.ndarray]
+
+
+def write_events(
+    folder: str | Path, history: pd.DataFrame, pictures: Pictures | None = None
+) -> None:
     """Write a history as TensorBoard events.
 
     A loss or metric stands under one name in both runs, ``train`` and ``validation``, so that
@@ -25,6 +48,7 @@ def write_events(folder: str | Path, history: pd.DataFrame) -> None:
         Of the training log.
     history : pd.DataFrame
         One row an epoch.
+    pictures : Pictures, optional
     """
     for part in PARTS:
         target = Path(folder) / TENSORBOARD_EVENTS[part]
@@ -33,6 +57,15 @@ def write_events(folder: str | Path, history: pd.DataFrame) -> None:
             with SummaryWriter(scratch) as writer:
                 for name in history:
                     _write_column(writer, part, name, history)
+                if pictures is not None and pictures.part == part:
+                    for name, image in pictures.images.items():
+                        writer.add_image(
+                            name,
+                            image,
+                            pictures.epoch,
+                            walltime=history["seconds"].sum(),
+                            dataformats="HWC",
+                        )
             (events,) = Path(scratch).iterdir()
             target.write_bytes(events.read_bytes())
 

@@ -11,6 +11,7 @@ from ..inference import SAMPLES_AT_ONCE, all_states, predict_answers, predict_di
 from ..model.network import Network
 from .objectives import objective_of
 from .randomness import seed_validation
+from .scores import pearson_r
 from .steps import Task, batch_losses
 
 MASKED = ("nucleotide", "abundance")  # losses that predict what was hidden
@@ -71,7 +72,30 @@ def _masked_losses(network, task: Task, seed: int, embedded) -> dict[str, float]
 
 
 def _unifrac_scores(network, task: Task, states) -> dict[str, float]:
-    squared, pairs, predicted, actual = 0.0, 0, [], []
+    pairs = unifrac_pairs(network, task, states)
+    if pairs is None:
+        return {}
+    predicted, actual = pairs
+    loss = float(np.square(predicted - actual).mean())
+    return {"unifrac_loss": loss, "unifrac_r": pearson_r(predicted, actual)}
+
+
+def unifrac_pairs(network: Network, task: Task, states) -> tuple[np.ndarray, np.ndarray] | None:
+    """Predict UniFrac of all pairs of samples of a study.
+
+    Parameters
+    ----------
+    network : Network
+    task : Task
+    states : list of tuples
+        Study, positions of samples in it, and what is known of these samples.
+
+    Returns
+    -------
+    predicted, actual : ndarray of float64, (pairs,)
+        None instead of both if there is no pair.
+    """
+    predicted, actual = [], []
     for study, samples, state in states:
         distances = task.studies.studies[study].distances
         if distances is None or len(samples) < 2:
@@ -79,14 +103,7 @@ def _unifrac_scores(network, task: Task, states) -> dict[str, float]:
         upper = np.triu_indices(len(samples), 1)
         predicted.append(predict_distances(network, state)[upper].astype(np.float64))
         actual.append(distances.block(samples)[upper].astype(np.float64))
-        squared += float(np.square(predicted[-1] - actual[-1]).sum())
-        pairs += len(predicted[-1])
-    if not pairs:
-        return {}
-    left, right = np.concatenate(predicted), np.concatenate(actual)
-    spread = left.std() * right.std()
-    r = float(np.mean((left - left.mean()) * (right - right.mean())) / spread) if spread else 0.0
-    return {"unifrac_loss": squared / pairs, "unifrac_r": r}
+    return (np.concatenate(predicted), np.concatenate(actual)) if predicted else None
 
 
 def _target_scores(network, task: Task, states) -> dict[str, float]:

@@ -80,6 +80,7 @@ def test_a_missing_file_is_named(folder, name):
         (SUMMARY, '{"model": "large"}', "under 'model'"),
         (SUMMARY, '{"kept_epoch": "last"}', "under 'kept_epoch'"),
         (SUMMARY, '{"target": {"training_mean": "high"}}', "under 'training_mean'"),
+        (SUMMARY, '{"target": {"training_counts": {"a": "many"}}}', "under 'a'"),
         (SUMMARY, "[" * 100_000, "not valid JSON"),
     ],
 )

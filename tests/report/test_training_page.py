@@ -10,9 +10,12 @@ from page_reading import (
     make_log_folder,
 )
 
+from q2_aam.config import CLASS_WEIGHTS, FUSIONS, SCALINGS, TARGET_LOSSES
+from q2_aam.report.setting_words import describe_target_settings
 from q2_aam.report.training_charts import chart_pair, chart_single, paired_names
-from q2_aam.report.training_words import single_names, write_headline, write_warnings
-from q2_aam.storage.training_log import TENSORBOARD_EVENTS
+from q2_aam.report.training_summary import write_training_page
+from q2_aam.report.training_words import single_names, words_for, write_headline, write_warnings
+from q2_aam.storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
 
 
 def test_hostile_names_are_text(training_page):
@@ -95,3 +98,72 @@ def test_the_action_writes_the_page(tmp_path):
     (tmp_path / "page").mkdir()
     summarize_training(str(tmp_path / "page"), folder)
     assert "22 epochs" in Page(tmp_path / "page").text
+
+
+@pytest.fixture
+def classifier_log(tmp_path):
+    """Return the log of a classifier, with hostile names, and where it lies."""
+    folder, log = make_log_folder(tmp_path / "log")
+    history = log.history.drop(columns="validation_unifrac_r")
+    for part in ("train", "validation"):
+        for name, value in (("target_loss", 0.5), ("accuracy", 0.8), ("balanced_accuracy", 0.7)):
+            history[f"{part}_{name}"] = value
+    counts = {HOSTILE[4]: 12, HOSTILE[2]: 30} | {f"class {number:02d}": 1 for number in range(30)}
+    summary = log.summary | {"target": {"name": HOSTILE[0], "training_counts": counts}}
+    settings = [
+        Setting("class_weights", "balanced", "user"),
+        Setting("covariate_columns", [HOSTILE[1], "sex"], "user"),
+        Setting("covariate_fusion", "gate", "user"),
+    ]
+    return folder, TrainingLog(history, settings, summary)
+
+
+def test_a_classifiers_log_is_told_in_words(tmp_path, classifier_log):
+    folder, log = classifier_log
+    (tmp_path / "page").mkdir()
+    write_training_page(tmp_path / "page", log, folder)
+    page = Page(tmp_path / "page")
+    text = " ".join(HOSTILE[4].split())
+    for words in (
+        f"were of the classes {HOSTILE[2]} (30), {text} (12), class 00 (1)",
+        "and 12 more",
+        "Every class counts alike in training",
+        f"The columns {HOSTILE[1]}, sex are read beside the microbes; they strengthen or weaken",
+        "Mean share predicted right, by class",
+        "Cross-entropy of the classes",
+        "accuracy, validation 0.8",
+    ):
+        assert words in page.text or words in page.source, words
+    assert "with a mean of" not in page.text
+    assert "<script>document.title" not in page.source
+    assert_only_our_scripts(page)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["loss", "unifrac_loss", "unifrac_r", "target_loss", "mean_absolute_error", "accuracy",
+     "balanced_accuracy", "nucleotide_loss", "abundance_loss"],
+)  # fmt: skip
+def test_every_curve_of_ours_has_words_of_its_own(name):
+    assert words_for(name).caption != words_for("something else").caption
+    assert words_for("target_loss", classes=True) != words_for("target_loss")
+
+
+def test_every_choice_of_a_target_has_a_sentence():
+    for name, choices in (
+        ("target_loss", TARGET_LOSSES),
+        ("target_scaling", SCALINGS),
+        ("class_weights", CLASS_WEIGHTS),
+    ):
+        said = {tuple(describe_target_settings([Setting(name, one, "user")])) for one in choices}
+        assert len(said) == len(choices)
+        assert all(len(sentences) == 1 for sentences in said)
+    for fusion in FUSIONS:
+        settings = [
+            Setting("covariate_columns", ["sex"], "user"),
+            Setting("covariate_fusion", fusion, "default"),
+        ]
+        (sentence,) = describe_target_settings(settings)
+        assert "sex are read beside" in sentence
+        assert len(sentence.split(";")[1]) > 10
+    assert describe_target_settings([Setting("epochs", 3, "user")]) == []
