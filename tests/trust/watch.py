@@ -25,9 +25,7 @@ def _outside(path) -> bool:
 def _hook(event: str, arguments: tuple) -> None:
     if _seen is None:
         return
-    if event in _STARTS:
-        _seen.append((event, str(arguments)[:200]))
-    elif event in _APPEARS and _outside(arguments[_APPEARS[event]]):
+    if event in _STARTS or event in _APPEARS and _outside(arguments[_APPEARS[event]]):
         _seen.append((event, str(arguments)[:200]))
     elif event == "open":
         path, mode, flags = arguments
