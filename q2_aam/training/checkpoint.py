@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def save_checkpoint(
     progress : Progress
     reason : str
         Why training stopped, or nothing if it goes on.
+
+    Raises
+    ------
+    OSError
+        If there is no space, for example.
     """
     tensors = {_NETWORK + name: tensor for name, tensor in network.state_dict().items()}
     tensors |= {_BEST + name: tensor for name, tensor in progress.best.items()}
@@ -45,7 +51,10 @@ def save_checkpoint(
         "reason": reason,
     }
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    save_file(tensors, str(path), metadata={"progress": json.dumps(notes)})
+    try:
+        save_file(tensors, str(path), metadata={"progress": json.dumps(notes)})
+    except SafetensorError as error:
+        raise OSError(errno.EIO, str(error)) from error
 
 
 def load_checkpoint(path: Path, network: Network, optimiser, scaler) -> tuple[Progress, str] | None:
@@ -63,16 +72,25 @@ def load_checkpoint(path: Path, network: Network, optimiser, scaler) -> tuple[Pr
         with safe_open(str(path), framework="pt") as file:
             notes = json.loads(file.metadata()["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError):
+        weights, best = _part(tensors, _NETWORK), _part(tensors, _BEST)
+        progress = Progress(notes["history"], best, notes["best_epoch"], notes["best_score"])
+        of_scaler, reason = notes["scaler"], notes["reason"]
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError):
+        return None
+    own = network.state_dict()
+    if not _fits(weights, own) or (best and not _fits(best, own)):
         return None
     _restore_optimiser(optimiser, tensors)
-    network.load_state_dict(_part(tensors, _NETWORK))
-    if scaler is not None and notes["scaler"]:
-        scaler.load_state_dict(notes["scaler"])
-    progress = Progress(
-        notes["history"], _part(tensors, _BEST), notes["best_epoch"], notes["best_score"]
-    )
-    return progress, notes["reason"]
+    network.load_state_dict(weights)
+    if scaler is not None and of_scaler:
+        scaler.load_state_dict(of_scaler)
+    return progress, reason
+
+
+def _fits(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
+    return {name: tensor.shape for name, tensor in tensors.items()} == {
+        name: tensor.shape for name, tensor in wanted.items()
+    }
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import __version__
 
-STATE, LOCK, FINISHED = "state.safetensors", "lock", "finished"
+STATE, LOCK, FINISHED, EVENTS = "state.safetensors", "lock", "finished", "tensorboard"
 _DAY = 24 * 3600
 KEPT_DAYS = {"finished": 7, "unfinished": 30}
 
@@ -57,9 +57,12 @@ class RunFolder:
 
         def work() -> None:
             temporary = self.path / f"{STATE}.tmp"
-            write(temporary)
-            _sync(temporary)
-            temporary.replace(self.state)
+            try:
+                write(temporary)
+                _sync(temporary)
+                temporary.replace(self.state)
+            finally:
+                temporary.unlink(missing_ok=True)
             _sync(self.path)
 
         self._tolerating(work)
@@ -79,8 +82,9 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         clean_old_runs(self.path.parent, self.path)
         self._acquire()
-        for leftover in self.path.glob("*.tmp"):
-            leftover.unlink()
+        for leftover in self.path.iterdir():  # of a writer that was killed, whatever its names
+            if leftover.name not in (STATE, LOCK, FINISHED, EVENTS):
+                _delete(leftover)
 
     def _acquire(self) -> None:
         self._lock = (self.path / LOCK).open("a")
@@ -89,6 +93,10 @@ class RunFolder:
         except BlockingIOError:
             self.say("The same command is running already: waiting for it, to use its result.")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+        if not _is_at(self._lock, self.path / LOCK):  # another run has just cleaned up here
+            self._lock.close()
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._acquire()
 
     def _tolerating(self, work: Callable[[], None]) -> None:
         if not self._usable:
@@ -101,6 +109,17 @@ class RunFolder:
                 f"The state of the run cannot be saved ({error.strerror}): training goes on, but a "
                 "killed run will start again. Set Q2_AAM_RUN_DIR to a folder with space to write."
             )
+
+
+def _is_at(file, path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Make the golden artifacts of the present format version, with what they predict now.
+
+Run once for each format version, just before its release, from the repository's root:
+
+    python tests/golden/make.py
+
+It writes ``tests/golden/version-N``. While the format still changes before its release, run it
+again; once released, a folder must never change: every later q2-aam must read it and predict the
+same.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import qiime2
+import skbio
+from qiime2.plugins import aam
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from golden_models import INPUTS, MODELS, predict, read_inputs  # noqa: E402
+from simulated_study import simulate_study  # noqa: E402
+
+from q2_aam.config import FORMAT_VERSION  # noqa: E402
+
+SETTINGS = {
+    "hidden_size": 8, "heads": 2, "branches": 16, "epochs": 8, "batch_size": 4,
+    "learning_rate": 0.01, "threads": 1, "device": "cpu", "precision": "fp32", "random_seed": 1,
+}  # fmt: skip
+
+
+def write_inputs(folder: Path) -> None:
+    """Write counts by DNA, and metadata, as plain text that does not depend on any library."""
+    study = simulate_study(16, 24, 5, (30, 40), ids_are_dna=True)
+    study.counts.astype(int).to_csv(folder / INPUTS[0], sep="\t")
+    random = np.random.default_rng(5)
+    metadata = pd.DataFrame({"age": study.ages})
+    metadata["stage"] = pd.qcut(study.ages, 3, labels=["early", "mid", "late"]).astype(str)
+    metadata["sex"] = random.choice(["f", "m"], len(metadata))
+    metadata["bmi"] = random.uniform(15, 30, len(metadata)).round(1)
+    metadata.to_csv(folder / INPUTS[1], sep="\t")
+    study.unifrac.to_data_frame().to_csv(folder / "unifrac.tsv", sep="\t")
+
+
+def train(folder: Path) -> dict[str, qiime2.Artifact]:
+    """Train the smallest models that have every kind of tensor."""
+    table, metadata = read_inputs(folder)
+    unifrac = pd.read_csv(folder / "unifrac.tsv", sep="\t", index_col=0)
+    matrix = qiime2.Artifact.import_data(
+        "DistanceMatrix", skbio.DistanceMatrix(unifrac.to_numpy(), list(unifrac.index))
+    )
+    act, fit = aam.actions, {"covariates": metadata, "covariate_columns": ["sex", "bmi"]}
+    encoder, _ = act.pretrain([table], [matrix], **SETTINGS)
+    regressor, _ = act.fit_regressor(table, metadata.get_column("age"), **SETTINGS)
+    of_quantiles, log = act.fit_regressor(
+        table, metadata.get_column("age"), target_loss="quantile", distance_matrix=matrix,
+        covariate_fusion="gate", **fit, **SETTINGS,
+    )  # fmt: skip
+    classifier, _ = act.fit_classifier(table, metadata.get_column("stage"), **fit, **SETTINGS)
+    made = (encoder, regressor, of_quantiles, classifier)
+    return dict(zip(MODELS, made, strict=True)) | {"training-log": log}
+
+
+def main() -> None:
+    """Write the folder of the present version anew."""
+    warnings.simplefilter("ignore")
+    folder = HERE / f"version-{FORMAT_VERSION}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    write_inputs(folder)
+    for name, artifact in train(folder).items():
+        artifact.save(str(folder / f"{name}.qza"))
+        if name in MODELS:
+            predict(folder, name).to_csv(folder / f"{name}.tsv", sep="\t")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as runs:
+        os.environ["Q2_AAM_RUN_DIR"] = runs
+        main()

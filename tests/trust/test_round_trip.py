@@ -1,0 +1,157 @@
+"""Row 8: a model that is saved and loaded again is the same, and predicts the same bits."""
+
+import dataclasses
+
+import numpy as np
+import qiime2
+import torch
+from archives import Archive
+from simulated_study import model_of
+from trials import repeat
+
+from q2_aam.config import (
+    DISTANCE_FORMS,
+    DISTANCE_STATES,
+    FUSIONS,
+    SCALINGS,
+    TARGET_LOSSES,
+    ClassificationTarget,
+    Covariate,
+    ModelConfig,
+    RegressionTarget,
+)
+from q2_aam.data.batches import Batch
+from q2_aam.inference import arrays_of, load_network, predict_distances, to_tensors
+from q2_aam.model.network import Network
+from q2_aam.storage.model import write_model
+from q2_aam.types import AAMModelDirectoryFormat
+
+NAMES = ["age", "", "день", "a b", "NA", "nan", "0001", "x" * 300, '"', "\\", "a\tb\nc", "🦠"]
+SAMPLES, ASVS = 5, 9
+
+
+def pick(random, choices):
+    return choices[int(random.integers(len(choices)))]
+
+
+def number(random) -> float:
+    """Draw a number of any size that is finite in the model's type."""
+    return float(random.normal() * 10.0 ** random.integers(-30, 30))
+
+
+def random_covariates(random) -> tuple[Covariate, ...]:
+    names = random.permutation(NAMES)[: random.integers(1, 5)]
+    covariates = []
+    for name in names:
+        if random.random() < 0.5:
+            levels = random.permutation(NAMES)[: random.integers(1, 6)]
+            covariates.append(Covariate(str(name), tuple(map(str, levels))))
+        else:
+            covariates.append(Covariate(str(name), (), number(random), abs(number(random))))
+    return tuple(covariates)
+
+
+def random_target(random):
+    shared = {
+        "name": pick(random, NAMES),
+        "known_asvs": int(random.integers(1, 20)),
+        "covariates": random_covariates(random) if random.random() < 0.5 else (),
+        "covariate_fusion": pick(random, FUSIONS),
+    }
+    if random.random() < 0.4:
+        classes = tuple(sorted(map(str, random.permutation(NAMES)[: random.integers(2, 6)])))
+        counts = tuple(random.integers(0, 100, len(classes)).tolist())
+        return ClassificationTarget(**shared, classes=classes, counts=counts)
+    residuals = sorted(abs(number(random)) for _ in range(random.integers(0, 20)))
+    return RegressionTarget(
+        **shared,
+        scaling=pick(random, SCALINGS),
+        location=number(random),
+        scale=abs(number(random)),
+        minimum=number(random),
+        maximum=number(random),
+        mean=number(random),
+        bounded=bool(random.integers(2)),
+        loss=pick(random, TARGET_LOSSES),
+        quantile_range=float(random.uniform(0.1, 0.99)),
+        residuals=tuple(residuals),
+    )
+
+
+def random_config(random) -> ModelConfig:
+    heads = int(random.integers(1, 5))
+    return ModelConfig(
+        hidden_size=heads * 2 * int(random.integers(2, 5)),
+        heads=heads,
+        asv_layers=int(random.integers(3)),
+        sample_layers=int(random.integers(3)),
+        nucleotides_per_token=int(random.integers(1, 17)),
+        max_sequence_length=int(random.integers(1, 60)),
+        max_asvs=int(random.integers(ASVS, 65537)),
+        branches=int(random.integers(1, 40)),
+        distance_form=pick(random, DISTANCE_FORMS),
+        distance_state=pick(random, DISTANCE_STATES),
+        rarefaction_depth=pick(random, [None, 1, 900, 10**9]),
+        target=random_target(random) if random.random() < 0.8 else None,
+    )
+
+
+def random_network(config: ModelConfig, random) -> Network:
+    torch.manual_seed(int(random.integers(2**31)))
+    network = Network(config)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.add_(torch.rand_like(tensor), alpha=0.3)
+            else:
+                tensor.copy_(torch.randint(0, 8, tensor.shape))
+    return network.eval()
+
+
+def answers(network: Network, seed: int) -> list[np.ndarray]:
+    """Read random samples, and return all that the network says of them."""
+    random, config = np.random.default_rng(seed), network.config
+    tokens = torch.from_numpy(random.integers(1, 5, (ASVS, 1 + config.max_sequence_length)))
+    index = np.stack([random.permutation(ASVS)[:4] for _ in range(SAMPLES)])
+    abundances = random.dirichlet(np.ones(4), SAMPLES).astype(np.float32)
+    known = covariates = None
+    if config.target is not None:
+        known = random.integers(0, config.target.known_asvs, ASVS)
+        if config.target.covariates:
+            inputs = config.target.covariate_inputs
+            covariates = random.random((SAMPLES, inputs)).astype(np.float32)
+    batch = dataclasses.replace(
+        Batch(*[None] * len(dataclasses.fields(Batch))),
+        index=index, abundances=abundances, known=known, covariates=covariates,
+    )  # fmt: skip
+    with torch.no_grad():
+        embedded = network.embed_asvs(tokens.to(torch.uint8), padded=False)
+        state = network.embed_samples(embedded, to_tensors(batch, embedded.device), attend=True)
+        found = [state.pooled.numpy(), predict_distances(network, state)]
+        if config.target is not None:
+            found.append(network.predict_target(state).numpy())
+    return found
+
+
+def kind_of(config: ModelConfig) -> str:
+    if config.target is None:
+        return "AAMEncoder"
+    return "AAMRegressor" if isinstance(config.target, RegressionTarget) else "AAMClassifier"
+
+
+def test_row_8_saving_and_loading_changes_nothing(tmp_path):
+    def check(random, trial):
+        config = random_config(random)
+        network = random_network(config, random)
+        before = answers(network, trial)
+        view = AAMModelDirectoryFormat()
+        write_model(str(view), config, arrays_of(network))
+        artifact = qiime2.Artifact.import_data(kind_of(config), view)
+        path = Archive.of(artifact, tmp_path).rebuilt(tmp_path, {})  # not known to the cache
+        found, arrays = model_of(qiime2.Artifact.load(str(path)))
+        assert found == config
+        after = answers(load_network(found, arrays), trial)
+        for one, other in zip(before, after, strict=True):
+            assert one.tobytes() == other.tobytes()
+
+    repeat(check, 20, 300, seed=8)
