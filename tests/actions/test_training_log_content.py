@@ -5,6 +5,7 @@ import os
 import re
 import socket
 
+import pandas as pd
 import pytest
 import qiime2
 from simulated_study import TINY
@@ -81,6 +82,18 @@ def test_an_encoders_architecture_is_said_to_be_the_encoders(aam, study, pretrai
     log = read_training_log(str(found.training_log.view(AAMTrainingLogDirectoryFormat)))
     chosen = {setting.name: setting.chosen_by for setting in log.settings}
     assert {chosen[name] for name in ARCHITECTURE} == {"encoder"}
+
+
+def test_covariates_are_among_the_settings(aam, study):
+    sexes = pd.Series(["f", "m"] * 10, index=study.ages.index, name="sex")
+    fitted = aam.fit_regressor(
+        study.table, study.age_column, sequences=study.sequences,
+        covariates=qiime2.Metadata(sexes.to_frame()), covariate_columns=["sex"], **TINY,
+    )  # fmt: skip
+    log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
+    settings = {setting.name: (setting.value, setting.chosen_by) for setting in log.settings}
+    assert settings["covariate_columns"] == (["sex"], "user")
+    assert settings["covariate_fusion"] == ("concatenate", "default")
 
 
 def test_no_file_names_the_host_the_user_or_a_path(folder, tmp_path_factory):
