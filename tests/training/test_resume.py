@@ -11,7 +11,7 @@ import pytest
 PROGRAM = """
 import sys
 from qiime2.plugins import aam
-from q2_aam import examples
+from q2_aam.examples import models as examples
 from q2_aam.types import AAMModelDirectoryFormat
 
 encoder, _ = aam.actions.pretrain(

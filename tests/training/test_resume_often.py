@@ -21,7 +21,7 @@ WAIT = 240  # seconds for a line, on a busy machine
 PROGRAM = """
 import os, sys, time
 from qiime2.plugins import aam
-from q2_aam import examples
+from q2_aam.examples import models as examples
 from q2_aam.training import journal, pretraining, start
 
 tables, matrices = [examples._table()], [examples._distances()]
