@@ -47,12 +47,14 @@ class TrainingConfig:
     attention: str = "sdpa"
     precision: str = "fp32"
     device: str = "cpu"
+    workers: int = 1
     random_seed: int = 0
 
     def __post_init__(self):
         names = ("epochs", "gradient_accumulation")
         for name in names if self.batch_size == AUTO else (*names, "batch_size"):
             check_whole(name, getattr(self, name), 1, 10**9)
+        check_whole("workers", self.workers, 0, 64)
         check_whole("patience", self.patience, 1, 10**9)
         check_choice("optimiser", self.optimiser, OPTIMISERS)
         check_choice("schedule", self.schedule, SCHEDULES)

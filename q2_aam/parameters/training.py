@@ -106,6 +106,12 @@ TRAINING_PARAMETERS = {
     "random_seed": Parameter(
         Int % Range(0, None), 0, "Decides everything random; the same seed gives the same result."
     ),
+    "workers": Parameter(
+        Int % Range(0, 64, inclusive_end=True),
+        _TRAINING.workers,
+        "Threads that prepare batches while the model computes; 0 prepares each batch when it is "
+        "needed. Raise it if a GPU waits for data. Results are the same.",
+    ),
     "compile": Parameter(
         Bool,
         False,

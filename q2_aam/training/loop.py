@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ..config import AUTO, TrainingConfig
-from ..data.batches import epoch_order
+from ..data.batches import Batch, epoch_order
 from ..data.study import held_asvs
 from ..errors import AAMError, examples
 from ..inference import embed_asvs
@@ -25,6 +25,7 @@ from .hardware import attention_kernel, compile_encoder
 from .objectives import objective_of
 from .optimiser import build_optimiser
 from .out_of_memory import EpochStart, is_out_of_memory, smaller_pieces, what_to_lower
+from .prefetch import prepared_batches
 from .progress import Progress
 from .randomness import seed_step
 from .ridge import solve_ridge_reader, weigh_readers
@@ -216,11 +217,12 @@ class Trainer:
         watched: list[tuple[int, np.ndarray, Tensor]] = []
         sums: dict[str, Tensor] = {}
         skipped: list[int] = []
-        for step, (study, samples) in enumerate(order):
+        batches = prepared_batches(self.task.studies, order, self.config.workers)
+        for step, ((study, samples), batch) in enumerate(zip(order, batches, strict=True)):
             seed_step(self.config.random_seed, epoch, step)
             position = epoch * len(order) + step
             rate = learning_rate_at(position, len(order), self.config, scores)
-            found = self._step(study, samples, rate)
+            found = self._step(study, samples, rate, batch)
             if self.optimiser.step_was_skipped:  # normal in fp16, which lowers its loss scale then
                 found["gradient_norm"] = torch.zeros_like(found["gradient_norm"])
                 skipped.append(len(samples))
@@ -242,14 +244,16 @@ class Trainer:
         means |= self.seen.scores(target and objective_of(target))
         return row | {f"train_{name}": value for name, value in means.items()}
 
-    def _step(self, study: int, samples: np.ndarray, rate: float) -> dict[str, Tensor]:
+    def _step(
+        self, study: int, samples: np.ndarray, rate: float, batch: Batch | None = None
+    ) -> dict[str, Tensor]:
         """Update the weights once; return the losses and the norm of the gradient."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         pieces = self.config.gradient_accumulation
         with self.accelerator.autocast():
             found = batch_losses(
-                self.network, self.task, study, samples, self.embedded, pieces, self.seen
+                self.network, self.task, study, samples, self.embedded, pieces, self.seen, batch
             )
         self.accelerator.backward(found["loss"])
         norm = self.accelerator.clip_grad_norm_(self._weights(), self.config.gradient_clipping)

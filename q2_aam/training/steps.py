@@ -71,6 +71,7 @@ def batch_losses(
     embedded: Tensor | None = None,
     pieces: int = 1,
     seen: EpochPredictions | None = None,
+    batch: Batch | None = None,
 ) -> dict[str, Tensor]:
     """Compute the losses of a batch, each under its name (``unifrac_loss``…), and their sum.
 
@@ -87,13 +88,16 @@ def batch_losses(
         In how many pieces to embed; the losses are those of the whole batch.
     seen : EpochPredictions, optional
         Collects what is predicted of the batch.
+    batch : Batch, optional
+        Of these samples, if it is there already.
 
     Returns
     -------
     dict of str to Tensor
         Scalars; ``loss`` is the weighted sum.
     """
-    batch = build_batch(task.studies, study, samples, tokens=False)
+    if batch is None:
+        batch = build_batch(task.studies, study, samples, tokens=False)
     device = device_of(network)
     if embedded is None:
         asvs = embed_distinct(network, task.studies, batch, pieces)

@@ -41,11 +41,11 @@ def break_step(monkeypatch, error, breaks):
     """Raise the error in the steps for which `breaks` (number of the call, pieces) is true."""
     calls = []
 
-    def take_step(network, task, study, samples, embedded=None, pieces=1, seen=None):
+    def take_step(network, task, study, samples, embedded=None, pieces=1, seen=None, batch=None):
         calls.append(pieces)
         if breaks(len(calls), pieces):
             raise error
-        return batch_losses(network, task, study, samples, embedded, pieces, seen)
+        return batch_losses(network, task, study, samples, embedded, pieces, seen, batch)
 
     monkeypatch.setattr(loop, "batch_losses", take_step)
     return calls
