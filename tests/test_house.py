@@ -129,6 +129,11 @@ def test_functions_are_short():
     assert not problems(long)
 
 
+def test_no_two_test_files_share_a_name():
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert not {name for name in names if names.count(name) > 1}  # pytest would refuse all
+
+
 def test_no_file_is_called_utils():
     assert not [path for path in FILES if path.stem in ("utils", "util", "helpers", "misc")]
 
