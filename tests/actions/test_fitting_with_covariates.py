@@ -191,23 +191,6 @@ def test_distances_need_no_covariates(fit, aam, parts):
     assert aam.predict_distances(study.table, fitted.regressor, sequences=study.sequences)
 
 
-def test_a_run_with_other_covariates_is_another_run(aam, parts, columns, monkeypatch, tmp_path):
-    """A finished run answers for the same command only."""
-    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "one folder"))
-    study = parts[1]
-    frame = columns.loc[study.counts.index]
-    held = frame.assign(bmi=frame["bmi"].to_numpy()[::-1])
-    found = []
-    for one in (frame, held):
-        fitted = aam.fit_regressor(
-            study.table, qiime2.NumericMetadataColumn(frame["of bmi"]), sequences=study.sequences,
-            covariates=qiime2.Metadata(one), covariate_columns=["bmi"], target_loss="quantile",
-            **TINY,
-        )  # fmt: skip
-        found.append(model_of(fitted.regressor)[1]["target_head.linear.covariates.weight"])
-    assert not np.array_equal(*found)
-
-
 # 11.7: metadata as people write it
 
 
