@@ -45,6 +45,7 @@ setup(
     extras_require={
         "test": ["pytest", "pytest-timeout", "hypothesis"],
         "dev": ["ruff"],
+        "fuzz": ["atheris"],
     },
     entry_points={"qiime2.plugins": ["q2-aam=q2_aam.plugin_setup:plugin"]},
     zip_safe=False,

@@ -1,0 +1,257 @@
+"""Break one guard after another and see a test turn red; a guard that can go unnoticed is none.
+
+    python tests/mutations.py            all of them (about ten seconds each)
+    python tests/mutations.py 6 15       those of rows 6 and 15 only
+    python tests/mutations.py --list     what there is
+
+Rows are those that tests are named by (``test_row_6_…``). Works in a copy of the tree; ends with an
+error if a mutation survives, or does not fit the source any more.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LONGEST = 600  # seconds of one test
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A guard to break: in which file, which text becomes what, and the test that must notice."""
+
+    row: int
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+def _of(row: int, test: str, *changes: tuple[str, str, str]) -> list[Mutation]:
+    return [Mutation(row, f"q2_aam/{file}", old, new, test) for file, old, new in changes]
+
+
+def _of_headers(kind: str, *changes: tuple[str, str]) -> list[Mutation]:
+    test = f"{_FILES}::test_row_2_headers_made_by_hand[{kind}]"
+    return _of(2, test, *(("storage/weights.py", old, new) for old, new in changes))
+
+
+_DAMAGE, _FILES = "tests/trust/test_damage.py", "tests/trust/test_hostile_files.py"
+_CANARIES, _RUNS = "tests/trust/test_canaries.py", "tests/trust/test_run_folder.py"
+_NOT_FINITE = "tests/trust/test_not_finite.py"
+_CONFIGS = f"{_FILES}::test_row_12_configs_that_ask_for_too_much"
+_MANIFEST, _RUN_FOLDER = "storage/manifest.py", "training/run_folder.py"
+_CHECKPOINT, _LOG = "training/checkpoint.py", "storage/training_log.py"
+
+MUTATIONS = [
+    *_of(
+        1, f"{_DAMAGE}::test_row_1_no_damage_changes_the_weights",
+        (_MANIFEST, "if manifest[name] != _describe(folder / name):", "if False:"),
+        (_MANIFEST, "or described.get(\"bytes\") != size:", "or False:"),
+        ("storage/model.py", "    check_sum(folder, WEIGHTS, manifest)\n", ""),
+    ),
+    *_of(
+        1, f"{_DAMAGE}::test_row_1_a_damaged_training_log_is_refused_by_name_or_read",
+        (_LOG, "except (ValueError, KeyError) as error:", "except KeyError as error:"),
+        (_LOG, "except (ValueError, RecursionError) as error:", "except RecursionError as error:"),
+    ),
+    *_of_headers("absurd_length", ("if length > _LARGEST_HEADER:", "if False:")),
+    *_of_headers("header_over_the_limit", ("_LARGEST_HEADER = 2**20", "_LARGEST_HEADER = 2**40")),
+    *_of_headers("cut_header", ("if len(content) < length:", "if False:")),
+    *_of_headers("overlap", ("if begin != position or end - begin != size:", "if False:")),
+    *_of_headers("hole", ("if begin != position or", "if begin < position or")),
+    *_of_headers("trailing_bytes", ("if path.stat().st_size != start + position:", "if False:")),
+    *_of_headers("duplicate_key", (", object_pairs_hook=once", "")),
+    *_of_headers("wrong_dtype", ('if entry["dtype"] != dtype:', "if False:")),
+    *_of_headers("missing_tensor", ("    if missing:", "    if False:")),
+    *_of_headers("extra_tensor", ("    if extra:", "    if False:")),
+    *_of_headers(
+        "wrong_shape", ("if not whole or found != list(shape):", "if math.prod(found or [1]) < 0:")
+    ),
+    *_of_headers("shape_overflow", ("if not whole or found != list(shape):", "if not whole:")),
+    *_of_headers("not_utf8", ('content.decode("utf-8")', 'content.decode("latin-1")')),
+    *_of_headers("deep_nesting", ("(ValueError, RecursionError)", "ValueError")),
+    *_of_headers(
+        "values_that_are_not_finite",
+        ('if not np.isfinite(np.frombuffer(chunk, dtype="<f4")).all():', "if False:"),
+    ),
+    *_of(
+        3, f"{_CANARIES}::test_row_3_nothing_runs_and_nothing_appears",
+        (
+            _MANIFEST, '        text = path.read_bytes().decode("utf-8")\n',
+            '        if path.read_bytes()[:1] not in b"{[ \\n":\n'
+            '            __import__("pickle").loads(path.read_bytes())\n'
+            '        text = path.read_bytes().decode("utf-8")\n',
+        ),
+        (
+            "storage/training_log.py", "    content = _read_json(path)\n",
+            "    content = _read_json(path)\n"
+            '    for item in content:\n        Path(f"{path.parents[4]}/x").touch()\n',
+        ),
+    ),
+    *_of(
+        3, f"{_CANARIES}::test_row_3_links_in_a_folder_are_refused",
+        (_MANIFEST, "if path.is_symlink() or not path.is_file():", "if not path.is_file():"),
+        (_LOG, "if (folder / name).is_symlink():", "if False:"),
+    ),
+    *_of(
+        4, "tests/test_house.py::test_row_4_nothing_can_run_code_from_a_file",
+        ("config/checks.py", "import math\n", "import math\nfrom pickle import loads as read\n"),
+        ("inference.py", "import torch\n", 'import torch as t\nt.load("x")\nimport torch\n'),
+    ),
+    *_of(
+        5, "tests/training/test_resume.py",
+        (_CHECKPOINT, "    _restore_optimiser(optimiser, tensors)\n", ""),
+        (_CHECKPOINT, "    network.load_state_dict(weights)\n", ""),
+    ),
+    *_of(
+        6, f"{_RUNS}::test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state",
+        (_RUN_FOLDER, 'temporary = self.path / f"{STATE}.tmp"', "temporary = self.state"),
+        (_RUN_FOLDER, "if leftover.name not in (STATE, LOCK, FINISHED, EVENTS):", "if False:"),
+        (_RUN_FOLDER, "not in (STATE, LOCK, FINISHED, EVENTS):", '== f"{STATE}.tmp":'),
+        (_RUN_FOLDER, "temporary.unlink(missing_ok=True)", "pass"),
+        (_CHECKPOINT, "except SafetensorError as error:", "except KeyError as error:"),
+    ),
+    *_of(
+        6, f"{_RUNS}::test_row_6_a_state_that_is_none_means_a_fresh_start",
+        (_CHECKPOINT, "except (SafetensorError, KeyError,", "except (KeyError,"),
+        (_CHECKPOINT, "except (SafetensorError, KeyError,", "except (SafetensorError,"),
+    ),
+    *_of(
+        6, f"{_RUNS}::test_row_6_a_state_of_another_network_means_a_fresh_start",
+        (_CHECKPOINT, "if not _fits(weights, own)", "if False"),
+    ),
+    *_of(
+        7, "tests/actions/test_same_seed.py",
+        ("training/randomness.py", "SeedSequence([seed, purpose, epoch, step])", "SeedSequence()"),
+        (
+            "data/table.py", 'np.argsort(np.asarray(sample_ids, dtype=object), kind="stable")',
+            "np.arange(len(sample_ids))",
+        ),
+    ),
+    *_of(
+        8, "tests/trust/test_round_trip.py",
+        (
+            "storage/weights.py", "save_file(arrays, str(path))",
+            "save_file({n: a if a.dtype == 'u1' else a.round(6) for n, a in arrays.items()}, "
+            "str(path))",
+        ),
+        (
+            "config/target.py", 'checked_list("covariate levels", content["levels"], MOST_LEVELS)',
+            'checked_list("covariate levels", sorted(content["levels"]), MOST_LEVELS)',
+        ),
+    ),
+    *_of(
+        9, "tests/trust/test_any_company.py",
+        ("inference.py", "padded=bool(lengths.min() != lengths.max())", "padded=False"),
+        ("inference.py", "cat(parts).index_select(0, back)", "cat(parts)"),
+    ),
+    *_of(
+        10, f"{_NOT_FINITE}::test_row_10_not_finite_weights_and_losses_stop_training",
+        ("training/loop.py", "if bool(sound) and bool(finite.all()):", "if bool(finite.all()):"),
+        ("training/loop.py", "if bool(sound) and bool(finite.all()):", "if bool(sound):"),
+    ),
+    *_of(
+        10, "tests/storage/test_model_files.py",
+        (
+            "storage/model.py", "        write_weights(folder / WEIGHTS, arrays)\n",
+            "        write_weights(folder / WEIGHTS, "
+            "{n: np.nan_to_num(a) for n, a in arrays.items()})\n",
+        ),
+    ),
+    *_of(
+        11, "tests/actions/test_bad_input.py",
+        ("errors.py", "EXAMPLES = 5", "EXAMPLES = 50"),
+        ("data/table.py", "    if len(empty):", "    if False:"),
+    ),
+    *_of(
+        12, _CONFIGS,
+        ("config/model.py", '"hidden_size": (4, 4096)', '"hidden_size": (4, 10**10)'),
+        ("config/model.py", '"asv_layers": (0, 48)', '"asv_layers": (0, 10**7)'),
+        ("config/checks.py", "if len(content) > most:", "if False:"),
+        (_MANIFEST, 'if text.count("[") + text.count("{") > _MOST_TABLES:', "if False:"),
+    ),
+    *_of(
+        13, "tests/golden",
+        ("model/network.py", "torch.log1p(1e4 * fraction)", "torch.log1p(9.9e3 * fraction)"),
+        ("config/versions.py", "FORMAT_VERSION = 1", "FORMAT_VERSION = 2"),
+    ),
+    *_of(
+        13, "tests/test_config.py",
+        ("config/versions.py", "if version > FORMAT_VERSION:", "if False:"),
+        ("config/versions.py", "TO_NEXT_VERSION[older](content)", "content"),
+    ),
+    *_of(
+        15, f"{_RUNS}::test_row_15_two_at_once_or_nowhere_to_write",
+        (_RUN_FOLDER, "            fcntl.flock(self._lock, fcntl.LOCK_EX)\n", ""),
+        (_RUN_FOLDER, "        except OSError as error:\n", "        except KeyError as error:\n"),
+        (_RUN_FOLDER, "            self._usable = False\n", ""),
+    ),
+    *_of(
+        15, f"{_RUNS}::test_row_15_a_folder_cleaned_up_while_waiting_is_made_anew",
+        (_RUN_FOLDER, "if not _is_at(self._lock, self.path / LOCK):", "if False:"),
+    ),
+]  # fmt: skip
+
+
+def run_test(tree: Path, test: str) -> int:
+    """Run a test in a tree; return pytest's exit code."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
+    return subprocess.run(
+        command, cwd=tree, env=environment, check=False, timeout=LONGEST,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ).returncode  # fmt: skip
+
+
+def judge(mutation: Mutation, tree: Path) -> str:
+    """Say what came of a mutation: caught, or what is wrong."""
+    path = tree / mutation.file
+    sound = path.read_text(encoding="utf-8")
+    if mutation.old not in sound:
+        return "DOES NOT FIT the source"
+    path.write_text(sound.replace(mutation.old, mutation.new, 1), encoding="utf-8")
+    try:
+        code = run_test(tree, mutation.test)
+    finally:
+        path.write_text(sound, encoding="utf-8")
+    return {0: "SURVIVED", 1: "caught"}.get(code, f"NOT RUN (pytest ended with {code})")
+
+
+def main() -> int:
+    """Judge the mutations asked for; return how many were not caught."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rows", nargs="*", type=int)
+    parser.add_argument("--list", action="store_true", help="list the mutations and end")
+    asked = parser.parse_args()
+    chosen = [one for one in MUTATIONS if not asked.rows or one.row in asked.rows]
+    failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch) / "tree"
+        if not asked.list:
+            ignored = shutil.ignore_patterns(
+                ".git", ".venv*", "__pycache__", "demo-output", "build"
+            )
+            shutil.copytree(ROOT, tree, ignore=ignored)
+            for test in sorted({one.test for one in chosen}):
+                if code := run_test(tree, test):
+                    print(f"{test} is not green before any mutation (pytest ended with {code})")
+                    return 1
+        for one in chosen:
+            found = "" if asked.list else judge(one, tree)
+            failed += found not in ("", "caught")
+            line = one.old.strip().splitlines()[0]
+            print(f"row {one.row:2}  {found:8}  {one.file}: {line}", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

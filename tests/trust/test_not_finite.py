@@ -1,0 +1,169 @@
+"""Row 10: what is not finite stops training soon, with step and remedy, and is never stored."""
+
+import re
+from pathlib import Path
+from unittest import mock
+
+import biom
+import numpy as np
+import pytest
+import qiime2
+import torch
+from golden_models import read_inputs
+from safetensors.torch import load_file
+from simulated_study import TINY, model_of
+from trials import repeat
+
+from q2_aam.errors import AAMError
+from q2_aam.training import loop
+
+SETTINGS = TINY | {
+    "hidden_size": 8, "branches": 16, "epochs": 3, "batch_size": 1, "validation_size": 0.2,
+}  # fmt: skip
+NOT_FINITE = [np.nan, np.inf, -np.inf]
+
+
+def pick(random, choices):
+    return choices[int(random.integers(len(choices)))]
+
+
+@pytest.fixture(scope="module")
+def inputs(golden):
+    table, metadata = read_inputs(golden)
+    return table.view(biom.Table), metadata.get_column("age").to_series()
+
+
+class Poison:
+    """Lets training run, and spoils something after a step."""
+
+    def __init__(self, at: int, spoil):
+        self.at, self.spoil, self.steps = at, spoil, 0
+        self.step = loop.Trainer._step
+
+    def spoiling(self):
+        """Replace the method that takes a step."""
+
+        def step(trainer, *arguments):
+            found = self.step(trainer, *arguments)
+            self.steps += 1
+            if self.steps == self.at:
+                self.spoil(trainer, found)
+            return found
+
+        return mock.patch.object(loop.Trainer, "_step", step)
+
+
+def spoiled_weight(random):
+    def spoil(trainer, found):
+        weight = pick(random, trainer._weights())
+        with torch.no_grad():
+            weight.view(-1)[int(random.integers(weight.numel()))] = pick(random, NOT_FINITE)
+
+    return spoil
+
+
+def spoiled_loss(random):
+    def spoil(trainer, found):
+        found[pick(random, ["loss", "gradient_norm"])].fill_(pick(random, NOT_FINITE))
+
+    return spoil
+
+
+def spoiled_reader(random):
+    """Spoil a weight that is solved for, not trained, which only predictions show."""
+
+    def spoil(trainer, found):
+        trainer.network.target_head.ridge.intercept.fill_(np.nan)
+
+    return spoil
+
+
+def fit(aam, inputs, **settings):
+    counts, ages = inputs
+    table = qiime2.Artifact.import_data("FeatureTable[Frequency]", counts)
+    return aam.fit_regressor(table, qiime2.NumericMetadataColumn(ages), **SETTINGS | settings)
+
+
+def test_row_10_not_finite_weights_and_losses_stop_training(aam, inputs, tmp_path, monkeypatch):
+    kinds = [spoiled_weight, spoiled_loss]
+
+    def check(random, number):
+        runs = tmp_path / f"runs {number}"
+        monkeypatch.setenv("Q2_AAM_RUN_DIR", str(runs))
+        poison = Poison(int(random.integers(1, 30)), kinds[number % 2](random))
+        with poison.spoiling(), pytest.raises(AAMError) as caught:
+            fit(aam, inputs)
+        message = str(caught.value)
+        assert poison.steps - poison.at < loop.CHECK_EVERY, message
+        epoch, at = map(int, re.search(r"epoch (\d+), step (\d+)", message).groups())
+        said = (epoch - 1) * 13 + at
+        assert abs(said - poison.at) < loop.CHECK_EVERY, message
+        assert "'learning_rate'" in message
+        assert len(message.splitlines()) <= 10
+        check_states(runs)
+
+    repeat(check, 4, 30, seed=10)
+
+
+def check_states(runs: Path) -> None:
+    """Hold every saved state to be finite."""
+    for path in runs.glob("*/state.safetensors"):
+        for name, tensor in load_file(path).items():
+            assert not tensor.is_floating_point() or tensor.isfinite().all(), name
+
+
+def spoil_counts(counts, ages, random):
+    values = counts.matrix_data.toarray()
+    places = random.integers(values.size, size=random.integers(1, 4))
+    values.flat[places] = pick(random, [*NOT_FINITE, -1, 1e308, 1e300, 1e39])
+    ids = counts.ids("observation"), counts.ids()
+    return biom.Table(values, *ids), ages, {}
+
+
+def spoil_targets(counts, ages, random):
+    ages = ages.copy()
+    value = pick(random, [*NOT_FINITE, 1e308, -1e308, 1e39, 1e-320])
+    ages.iloc[random.integers(len(ages), size=random.integers(1, 4))] = value
+    scaling = pick(random, ["none", "min-max", "z-score", "log-min-max"])
+    return counts, ages, {"target_scaling": scaling}
+
+
+def spoil_learning_rate(counts, ages, random):
+    settings = {
+        "learning_rate": 1.0, "gradient_clipping": 1e6, "optimiser": "sgd", "epochs": 20,
+        "target_scaling": "none", "target_loss": "mse",
+    }  # fmt: skip
+    return counts, ages * 10.0 ** random.integers(2, 30), settings
+
+
+def spoil_reader(counts, ages, random):
+    return counts, ages, {}
+
+
+def test_row_10_not_finite_inputs_never_reach_a_model(aam, inputs, tmp_path, monkeypatch):
+    kinds = [spoil_counts, spoil_targets, spoil_learning_rate, spoil_reader]
+    refused = []
+
+    def check(random, number):
+        runs = tmp_path / f"runs {number}"
+        monkeypatch.setenv("Q2_AAM_RUN_DIR", str(runs))
+        kind = kinds[number % 4]
+        counts, ages, settings = kind(*inputs, random)
+        at = 9 if kind is spoil_reader else 0  # in the last epoch
+        refusal = None
+        try:
+            with Poison(at, spoiled_reader(random)).spoiling():
+                found = fit(aam, (counts, ages), **settings | {"batch_size": 4})
+        except (AAMError, ValueError) as error:
+            refusal = str(error)
+            framework = kind is spoil_targets and "infinity" in refusal
+            assert isinstance(error, AAMError) or framework, repr(error)
+            assert len(refusal.splitlines()) <= 10
+        else:
+            arrays = model_of(found.regressor)[1]
+            assert all(np.isfinite(array).all() for array in arrays.values())
+        refused.append(refusal is not None)
+        check_states(runs)
+
+    repeat(check, 4, 50, seed=11)
+    assert any(refused)
