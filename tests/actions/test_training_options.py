@@ -156,6 +156,15 @@ def test_8_2_the_best_epoch_is_kept_but_none_while_training_settles(aam, study):
     assert f"kept epoch {best}:" in printed
 
 
+def test_8_2_without_validation_samples_the_best_epoch_on_the_training_samples_is_kept(aam, study):
+    options = {"epochs": 6, "validation_size": 0.0, "learning_rate": 0.3, "schedule": "constant"}
+    weights, history, printed = pretrain(aam, study, **options)
+    assert not [name for name in history if name.startswith("validation_")]
+    best = history["train_unifrac_loss"].argmin() + 1
+    assert f"kept epoch {best}:" in printed
+    assert all(np.isfinite(values).all() for values in weights.values())
+
+
 def test_8_2_no_epoch_is_kept_while_training_settles(aam, study):
     options = {"epochs": 8, "patience": 8, "validation_size": 0.3, "schedule": "constant"}
     _, history, printed = pretrain(aam, study, settling=0.75, learning_rate=0.3, **options)
