@@ -6,7 +6,12 @@ import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
 from ..data.alignment import require_variation
-from ..data.target_scaling import describe_target, refuse_negative_logarithms, to_scaled
+from ..data.target_scaling import (
+    describe_target,
+    refuse_far_values,
+    refuse_negative_logarithms,
+    to_scaled,
+)
 from ..errors import AAMError
 from ..parameters import FITTING_DEFAULT, REGRESSION_PARAMETERS, REGRESSION_SETTINGS
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
@@ -50,7 +55,9 @@ def fit_regressor(
             loss=loss,
             quantile_range=quantile_range,
         )
-        return target, to_scaled(target, values)
+        scaled = to_scaled(target, values)
+        refuse_far_values(labelled.values, scaled, metadata.name)
+        return target, scaled
 
     of_target = {name: settings[name] for name in REGRESSION_PARAMETERS}
     return fit_model(
