@@ -8,7 +8,12 @@ import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
 from ..data.alignment import require_variation
-from ..data.target_scaling import describe_target, refuse_negative_logarithms, to_scaled
+from ..data.target_scaling import (
+    describe_target,
+    refuse_far_values,
+    refuse_negative_logarithms,
+    to_scaled,
+)
 from ..errors import AAMError
 from ..parameters import FITTING_DEFAULT, REGRESSION_PARAMETERS, REGRESSION_SETTINGS
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
@@ -75,6 +80,8 @@ def number_describer(name: str, settings: dict) -> Callable:
             loss=loss,
             quantile_range=quantile_range,
         )
-        return target, to_scaled(target, values)
+        scaled = to_scaled(target, values)
+        refuse_far_values(labelled.values, scaled, name)
+        return target, scaled
 
     return describe

@@ -26,6 +26,7 @@ _ID_HEADERS = {
     "#SampleID", "#Sample ID", "#OTUID", "#OTU ID", "sample_name",
 }  # fmt: skip
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
+LARGEST_NUMBER = 1e30  # of a target: statistics of larger ones are not finite
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,16 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
     Raises
     ------
     AAMError
-        If a value is infinite, fewer than 10 are left, or all are equal.
+        If a value is infinite or all but infinite, fewer than 10 are left, or all are equal.
     """
     labels = _present(table, column, missing_samples)
     values = labels.values.astype(np.float64)
-    infinite = values.index[np.isinf(values)]
+    infinite = values.index[np.abs(values) > LARGEST_NUMBER]
     if len(infinite):
         raise AAMError(
-            f"{counted(len(infinite), 'sample')} have an infinite '{column.name}': "
-            f"{examples(infinite)}. Correct the metadata, or leave the cells blank."
+            f"{counted(len(infinite), 'sample')} have an infinite '{column.name}', or one beyond "
+            f"{LARGEST_NUMBER:g}: {examples(infinite)}. Correct the metadata, or leave the cells "
+            "blank."
         )
     require_enough(len(values), f"learning '{column.name}'")
     require_variation(values.to_numpy(), column.name)

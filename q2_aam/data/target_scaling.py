@@ -7,6 +7,7 @@ import numpy as np
 from ..config import Covariate, RegressionTarget
 from ..errors import AAMError, counted, examples
 
+LARGEST_SCALED = 1e12  # its square is a finite number for the model
 _LARGEST_EXPONENT = 700.0  # e^700 is still a finite number
 
 
@@ -73,6 +74,26 @@ def refuse_negative_logarithms(values, scaling: str, name: str) -> None:
             f"{counted(len(negative), 'sample')} of {len(values):,} have a negative '{name}' "
             f"({examples(negative)}), which the scaling '{scaling}' cannot take. Set "
             "'target_scaling' to 'min-max' or 'z-score'."
+        )
+
+
+def refuse_far_values(values, scaled: np.ndarray, name: str) -> None:
+    """Refuse values that lie too far off, once scaled, for a model to compute with.
+
+    Parameters
+    ----------
+    values : pd.Series of float64
+        By sample id.
+    scaled : ndarray of float64, (samples,)
+    name : str
+    """
+    far = values[~(np.abs(scaled) <= LARGEST_SCALED)]
+    if len(far):
+        shown = examples(f"{sample}: {value:g}" for sample, value in far.items())
+        raise AAMError(
+            f"{counted(len(far), 'sample')} of {len(values):,} have a '{name}' too far from the "
+            f"training samples' values to be learned: {shown}.\nCorrect or blank these cells, or "
+            "set 'target_scaling' to 'log-min-max' if the values span many powers of ten."
         )
 
 

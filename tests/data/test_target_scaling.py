@@ -5,6 +5,7 @@ import pytest
 from q2_aam.config import SCALINGS
 from q2_aam.data.target_scaling import (
     describe_target,
+    refuse_far_values,
     refuse_negative_logarithms,
     to_scaled,
     to_units,
@@ -55,3 +56,13 @@ def test_11_9_negative_values_have_no_logarithm(refused):
         "1 sample of 3", "'depth'", "'b'", "'z-score'",
     )  # fmt: skip
     refuse_negative_logarithms(values, "z-score", "depth")
+
+
+@pytest.mark.parametrize("far", [1e13, -1e20, np.nan, np.inf])
+def test_row_10_values_too_far_for_a_model_are_named(refused, far):
+    values = pd.Series([1.0, far, 3.0], index=["a", "b", "c"])
+    refused(
+        lambda: refuse_far_values(values, values.to_numpy(), "age"),
+        "1 sample of 3", "'age'", f"'b: {far:g}'", "'target_scaling'",
+    )  # fmt: skip
+    refuse_far_values(values[["a", "c"]], np.array([1e12, -3.0]), "age")

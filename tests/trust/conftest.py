@@ -40,7 +40,7 @@ def log_archive(golden, tmp_path_factory):
     return Archive.of(log, tmp_path_factory.mktemp("log"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def own_artifact_cache(tmp_path, regressor):
     """Keep artifacts out of the cache that all processes share: it answers for known UUIDs."""
     with qiime2.Cache(str(tmp_path / "artifact-cache")):

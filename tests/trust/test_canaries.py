@@ -20,6 +20,7 @@ from watch import watched
 from q2_aam.errors import AAMError
 from q2_aam.types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 
+pytestmark = pytest.mark.usefixtures("own_artifact_cache")
 EVENTS = [f"tensorboard/{part}/events.out.tfevents.aam" for part in ("train", "validation")]
 MODEL_SLOTS = ["config.json", "weights.safetensors", "manifest.json"]
 LOG_SLOTS = ["history.tsv", "settings.json", "summary.json", *EVENTS]

@@ -14,6 +14,7 @@ from q2_aam.errors import AAMError
 from q2_aam.storage.training_log import read_training_log
 from q2_aam.types import AAMTrainingLogDirectoryFormat
 
+pytestmark = pytest.mark.usefixtures("own_artifact_cache")
 LONGEST = 5.0  # seconds
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import qiime2
 import torch
 from archives import Archive
@@ -26,6 +27,7 @@ from q2_aam.model.network import Network
 from q2_aam.storage.model import write_model
 from q2_aam.types import AAMModelDirectoryFormat
 
+pytestmark = pytest.mark.usefixtures("own_artifact_cache")
 NAMES = ["age", "", "день", "a b", "NA", "nan", "0001", "x" * 300, '"', "\\", "a\tb\nc", "🦠"]
 SAMPLES, ASVS = 5, 9
 
