@@ -1,7 +1,7 @@
 """Scores of predictions, and how sure their differences are."""
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score
 
 BOOTSTRAPS = 2000
 
@@ -16,6 +16,17 @@ def regression_scores(predicted: np.ndarray, actual: np.ndarray) -> dict[str, fl
     }
 
 
+def auc(predicted: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> float:
+    """Return the share of pairs of a positive and a negative sample that are ranked rightly.
+
+    As scikit-learn's `roc_auc_score`, without its checks: a bootstrap calls it often.
+    """
+    high, low = predicted[positive][:, None], predicted[~positive]
+    right = (high > low) + 0.5 * (high == low)
+    of_high, of_low = weights[positive], weights[~positive]
+    return float(of_high @ right @ of_low / (of_high.sum() * of_low.sum()))
+
+
 def mean_auc(predicted, actual, fold, weights=None) -> float:
     """Average the AUC over folds; those in which all samples are of one class have none.
 
@@ -27,8 +38,7 @@ def mean_auc(predicted, actual, fold, weights=None) -> float:
     for one in np.unique(fold):
         rows = (fold == one) & (weights > 0)
         if len(np.unique(actual[rows])) == 2:
-            of_fold = roc_auc_score(actual[rows], predicted[rows], sample_weight=weights[rows])
-            found.append(of_fold)
+            found.append(auc(predicted[rows], actual[rows] == 1, weights[rows]))
     return float(np.mean(found)) if found else float("nan")
 
 
