@@ -40,7 +40,7 @@ def fitted_predictions(
     predicted : ndarray, (tested samples,)
         Numbers, or probabilities of the positive class.
     details : dict
-        Seconds, those of the processor, and for numbers the share of intervals that hold the true value.
+        Seconds, those of the processor; for numbers the share of intervals that hold the truth.
     """
     study, task = problem.study, problem.task
     train_ids, test_ids = problem.names(training), problem.names(test)
