@@ -21,12 +21,16 @@ class Task:
     column: str
     groups: str | None
     only: tuple[str, str] | None = None
+    categorical: bool = False
 
 
+INFANTS = ("mom_child", "C")
 TASKS = {
-    "ecam-month": Task("ecam", "month", "host_subject_id", ("mom_child", "C")),
+    "ecam-month": Task("ecam", "month", "host_subject_id", INFANTS),
+    "ecam-delivery": Task("ecam", "delivery", "host_subject_id", INFANTS, categorical=True),
     "soils-ph": Task("soils88-ph", "ph", None),
     "sleep-age": Task("sleep-apnea-mouse", "age", "mouse_number"),
+    "sleep-exposure": Task("sleep-apnea-mouse", "exposure_type", "mouse_number", categorical=True),
 }
 
 

@@ -1,0 +1,96 @@
+"""q2-aam's own predictions in the accuracy benchmarks, through its actions with their defaults."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import qiime2
+import skbio
+from accuracy_scores import regression_scores
+from cross_validation import Problem
+from encoders import Encoder
+from qiime2.plugins import aam
+
+
+def fitted_predictions(
+    problem: Problem,
+    values: np.ndarray,
+    training: np.ndarray,
+    test: np.ndarray,
+    encoder: Encoder | None,
+    seed: int,
+    **settings,
+) -> tuple[np.ndarray, dict]:
+    """Fit on some samples and predict others.
+
+    Parameters
+    ----------
+    problem : Problem
+    values : ndarray, (samples,)
+        The problem's own, or permuted.
+    training, test : ndarray of int
+        Positions.
+    encoder : Encoder, optional
+    seed : int
+    **settings
+        Of the fitting action, where not its defaults.
+
+    Returns
+    -------
+    predicted : ndarray, (tested samples,)
+        Numbers, or probabilities of the positive class.
+    details : dict
+        Seconds, those of the processor; for numbers the share of intervals that hold the truth.
+    """
+    study, task = problem.study, problem.task
+    train_ids, test_ids = problem.names(training), problem.names(test)
+    inputs = settings | {"table": study.table_of(train_ids), "sequences": study.sequences}
+    if encoder is not None:
+        inputs["encoder"] = encoder.artifact
+    if task.groups is not None:
+        inputs["groups"] = study.column(task.groups, train_ids, numeric=False)
+    fit = aam.actions.fit_classifier if problem.classes else aam.actions.fit_regressor
+    target = target_column(problem, values[training], train_ids)
+    started, computed = time.time(), time.process_time()
+    model = fit(metadata=target, random_seed=seed, **inputs)[0]
+    details = {
+        "fit_seconds": round(time.time() - started, 1),
+        "fit_processor_seconds": round(time.process_time() - computed, 1),
+    }
+    test_table = study.table_of(test_ids)
+    if problem.classes:
+        found = aam.actions.predict_classification(
+            table=test_table, sequences=study.sequences, classifier=model
+        )
+        probabilities = found.probabilities.view(pd.DataFrame).loc[test_ids]
+        return probabilities[problem.classes[1]].to_numpy(), details
+    found = aam.actions.predict_regression(
+        table=test_table, sequences=study.sequences, regressor=model
+    )
+    bounds = found.intervals.view(pd.DataFrame).loc[test_ids]
+    inside = (bounds["lower"] <= values[test]) & (values[test] <= bounds["upper"])
+    details["coverage"] = float(inside.mean())
+    return found.predictions.view(pd.Series)[test_ids].to_numpy(), details
+
+
+def target_column(problem: Problem, values: np.ndarray, ids: list[str]):
+    """Write values as the metadata column that the action reads."""
+    index = pd.Index(ids, name="id")
+    name = problem.task.column
+    if not problem.classes:
+        return qiime2.NumericMetadataColumn(pd.Series(values, index, name=name))
+    named = np.array(problem.classes, dtype=object)[values.astype(int)]
+    return qiime2.CategoricalMetadataColumn(pd.Series(named, index, name=name))
+
+
+def unifrac_of_unseen(study, ids: list[str], encoder: Encoder) -> dict[str, float]:
+    """Compare predicted with computed UniFrac among some samples."""
+    predicted = aam.actions.predict_distances(
+        table=study.table_of(ids, rarefied=True), model=encoder.artifact
+    ).distance_matrix.view(skbio.DistanceMatrix)
+    computed = study.distances.filter(predicted.ids).condensed_form()
+    guessed = predicted.condensed_form()
+    return {
+        "unifrac_r": float(np.corrcoef(computed, guessed)[0, 1]),
+        "unifrac_r2": regression_scores(guessed, computed)["r2"],
+    }

@@ -1,0 +1,94 @@
+"""A task's labelled samples, and how they are divided: into folds, shares and permutations."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold
+from studies import TASKS, Study, Task, labelled_samples, load_study
+
+FOLDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What is to be predicted of which samples.
+
+    Attributes
+    ----------
+    name : str
+    task : Task
+    study : Study
+    ids : list of str
+    values : ndarray, (samples,)
+        Numbers; for classes 1 if a sample is of the positive class, else 0.
+    classes : tuple of str
+        The negative and the positive class; empty for numbers.
+    groups : ndarray, (samples,)
+        Samples of one group are never divided; each sample's own number if there are none.
+    """
+
+    name: str
+    task: Task
+    study: Study
+    ids: list[str]
+    values: np.ndarray
+    classes: tuple[str, ...]
+    groups: np.ndarray
+
+    def names(self, positions) -> list[str]:
+        """Return the ids at some positions."""
+        return [self.ids[position] for position in positions]
+
+
+def load_problem(name: str) -> Problem:
+    """Load a task's study and read what is to be predicted."""
+    task = TASKS[name]
+    study = load_study(task.study)
+    ids, values, groups = labelled_samples(study, task)
+    classes = ()
+    if task.categorical:
+        classes = tuple(np.unique(values).tolist())
+        if len(classes) != 2:
+            raise SystemExit(f"{name} has {len(classes)} classes; AUC needs two.")
+        values = values == classes[1]
+    if groups is None:
+        groups = np.arange(len(ids))
+    return Problem(name, task, study, ids, values.astype(float), classes, groups)
+
+
+def folds_of(problem: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Divide the samples into positions to train on and to test on, `FOLDS` times."""
+    if problem.task.groups is None:
+        splitter = KFold(FOLDS, shuffle=True, random_state=0)
+    else:
+        splitter = GroupKFold(FOLDS)
+    return list(splitter.split(problem.values, groups=problem.groups))
+
+
+def inner_fold(problem: Problem, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide training samples once more, 3 to 1, to choose settings on."""
+    splitter = GroupKFold(4)
+    kept, held_out = next(splitter.split(training, groups=problem.groups[training]))
+    return training[kept], training[held_out]
+
+
+def share_of(problem: Problem, training: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Keep a share of the groups, at least two; larger shares hold what smaller ones do."""
+    names = np.unique(problem.groups[training])
+    order = np.random.default_rng([seed, 0x1ABE1]).permutation(len(names))
+    kept = names[order[: max(2, round(share * len(names)))]]
+    return training[np.isin(problem.groups[training], kept)]
+
+
+def permuted(problem: Problem, seed: int) -> np.ndarray:
+    """Permute values between groups.
+
+    What is the same in all samples of a group goes from group to group; other values from sample
+    to sample, as whole groups that were sampled at the same times would keep what is to be broken.
+    """
+    random = np.random.default_rng([seed, 0x1EAC])
+    names, group = np.unique(problem.groups, return_inverse=True)
+    first = np.array([problem.values[group == one][0] for one in range(len(names))])
+    if (first[group] == problem.values).all():
+        return random.permutation(first)[group]
+    return random.permutation(problem.values)
