@@ -35,9 +35,11 @@ def actions_behind(artifact: qiime2.Artifact) -> set[str]:
 
 @pytest.fixture(scope="module")
 def cross_validated(aam, small, runs_of_models_made_once):
+    sexes = pd.DataFrame({"sex": ["f", "m"] * 12}, index=small.ages.index)
     return aam.regress_samples(
         small.table, small.age_column, sequences=small.sequences, groups=small.subject_column,
-        distance_matrix=small.distances, folds=3, interval=0.5, pretraining_epochs=1, **QUICK,
+        distance_matrix=small.distances, folds=3, interval=0.5, pretraining_epochs=1,
+        covariates=qiime2.Metadata(sexes), covariate_columns=["sex"], **QUICK,
     )  # fmt: skip
 
 
@@ -77,6 +79,11 @@ def test_folds_predict_every_sample_once(small, cross_validated):
 
 def test_a_distance_matrix_pretrains_an_encoder(cross_validated):
     assert model_of(cross_validated.regressor)[0].distance_state == "trained"
+
+
+def test_covariates_reach_every_model(cross_validated):
+    (covariate,) = model_of(cross_validated.regressor)[0].target.covariates
+    assert covariate.levels == ("f", "m")
 
 
 def test_provenance_shows_the_steps(cross_validated):
