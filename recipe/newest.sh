@@ -5,7 +5,7 @@ SID_PLUGINS=(q2-types q2cli q2templates q2-sample-classifier q2-feature-table)
 # What the pages of q2templates link to.
 SID_FILES=(libjs-bootstrap libjs-jquery node-normalize.css fonts-glyphicons-halflings)
 # Imported by the plugins above.
-PLUGIN_REQUIREMENTS=(rachis scikit-bio biom-format h5py scikit-learn seaborn ijson ipywidgets
+PLUGIN_REQUIREMENTS=(rachis scikit-bio biom-format h5py scikit-learn matplotlib seaborn ijson ipywidgets
     Jinja2 setuptools)
 
 prepare_newest() {

@@ -25,7 +25,8 @@ DISTRIBUTIONS = {
 CONDA_NAMES = {"torch": "pytorch"}
 # Package of a module, where the two differ
 PACKAGES = {
-    "biom": "biom-format", "q2_sample_classifier": "q2-sample-classifier", "q2_types": "q2-types",
+    "PIL": "pillow", "biom": "biom-format", "matplotlib": "matplotlib-base",
+    "q2_sample_classifier": "q2-sample-classifier", "q2_types": "q2-types",
     "skbio": "scikit-bio", "sklearn": "scikit-learn", "torch": "pytorch",
     "vl_convert": "vl-convert-python",
 }  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import qiime2
+from qiime2.core.type.util import is_metadata_type
 from simulated_study import simulate_study
 
 from q2_aam.parameters import PARAMETERS
@@ -75,8 +76,8 @@ def test_help_tells_every_parameter_and_an_example(action):
         ("p", registered.signature.parameters),
         ("o", registered.signature.outputs),
     ):
-        for name in names:
-            flag = "m" if name in ("metadata", "groups", "truth", "colour_by") else kind
+        for name, spec in names.items():
+            flag = "m" if is_metadata_type(spec.qiime_type) else kind
             assert f"--{flag}-{name.replace('_', '-')}" in found.stdout, name
     words = set(re.findall(r"\w+", found.stdout))
     for name in registered.signature.parameters:
