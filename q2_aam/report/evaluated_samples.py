@@ -12,6 +12,8 @@ from .point_colours import PointColours
 from .sample_counts import SampleCount, choose_evaluated_ids, count_evaluated, count_ids
 from .sample_groups import NO_GROUP, code_groups, count_groups, name_groups
 
+LARGEST_NUMBER = 1e100  # its square is finite
+
 
 @dataclass(frozen=True)
 class EvaluatedSamples:
@@ -99,6 +101,7 @@ def join_evaluated_samples(
     frame["error"] = frame["predicted"] - frame["actual"]
     frame[["lower", "upper"]] = _interval_columns(intervals, shown)
     frame["baseline"] = _baseline_column(baseline_predictions, shown)
+    _refuse_far_values(frame[["actual", "predicted", "baseline"]])
     frame["group"] = None if groups is None else name_groups(groups, shown)
     colours = None if colour_by is None else PointColours.of(colour_by, shown)
     counts = count_evaluated(predictions, truth, shown)
@@ -108,6 +111,16 @@ def join_evaluated_samples(
         frame["colour_by"] = colours.values.to_numpy()
     group_name = None if groups is None else str(groups.name)
     return EvaluatedSamples(frame, str(truth.name), group_name, counts, colours)
+
+
+def _refuse_far_values(frame: pd.DataFrame) -> None:
+    """Refuse values whose squares are not finite: no score could be computed."""
+    far = frame.index[frame.abs().max(axis=1) > LARGEST_NUMBER]
+    if len(far):
+        raise AAMError(
+            f"{counted(len(far), 'sample')} of {len(frame):,} have a value beyond "
+            f"{LARGEST_NUMBER:g}: {examples(far)}. Correct these values, or blank their cells."
+        )
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:
