@@ -10,7 +10,7 @@ SAMPLE_PARAMETERS = {
     "folds": Parameter(
         Int % Range(0, 100, inclusive_end=True),
         0,
-        "0 holds out one share of the samples, of the test size. A number k divides them into k parts "
+        "0 holds out one share, of the test size. A number k divides the samples into k parts "
         "and predicts each by a model fitted on the others, so that every sample is predicted "
         "once: better for few samples, and k times as slow. Whole groups stay together.",
     ),
