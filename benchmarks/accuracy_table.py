@@ -1,0 +1,70 @@
+"""Print the kept results of the accuracy benchmark as the table of the README.
+
+    python accuracy_table.py
+
+Each cell is the score over all folds, the mean over seeds, ± the standard deviation over folds.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from studies import TASKS
+
+RESULTS = Path(__file__).parent / "results"
+MODELS = ("aam", "forest", "ridge", "constant")
+COLUMNS = (
+    "task",
+    "samples (groups)",
+    "seeds",
+    "score",
+    "ours",
+    *MODELS[1:],
+    "ours − forest (95 %)",
+)
+
+
+def load_results(task: str) -> list[dict]:
+    """Read a task's results, one for each seed."""
+    return [
+        json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"accuracy-{task}-*.json"))
+    ]
+
+
+def cell(results: list[dict], model: str, score: str) -> str:
+    """Write a model's score: mean over seeds ± spread over folds."""
+    overall = np.mean([one["scores"][model][score] for one in results])
+    if model == "constant":
+        return f"{overall:.2f}"
+    of_folds = [[fold[model][score] for fold in one["folds"]] for one in results]
+    return f"{overall:.2f} ± {np.nanstd(of_folds, axis=1, ddof=1).mean():.2f}"
+
+
+def rows_of(task: str, results: list[dict]) -> list[list[str]]:
+    """Write a task's two rows."""
+    first = results[0]
+    seeds = ", ".join(str(one["seed"]) for one in results)
+    names = ("auc", "balanced_accuracy") if TASKS[task].categorical else ("mae", "r2")
+    rows = []
+    for score in names:
+        interval = ""
+        if score == first["score_compared"]:
+            bounds = [one["difference_95"]["forest"] for one in results]
+            interval = "; ".join(f"{low:+.2f} to {high:+.2f}" for low, high in bounds)
+        row = [task, f"{first['samples']} ({first['groups']})", seeds, score.replace("_", " ")]
+        rows.append([*row, *(cell(results, model, score) for model in MODELS), interval])
+    return rows
+
+
+def main() -> None:
+    """Print the table in Markdown."""
+    lines = [list(COLUMNS), ["---"] * len(COLUMNS)]
+    for task in TASKS:
+        results = load_results(task)
+        if results:
+            lines += rows_of(task, results)
+    print("\n".join("| " + " | ".join(line) + " |" for line in lines))
+
+
+if __name__ == "__main__":
+    main()
