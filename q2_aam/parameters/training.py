@@ -10,16 +10,18 @@ _TRAINING = TrainingConfig()
 TRAINING_PARAMETERS = {
     "epochs": count(
         _TRAINING.epochs,
-        "Most passes over the samples. Training stops sooner when it no longer improves.",
+        "Most passes over the samples. More take longer and can learn more; training stops sooner "
+        "when it no longer improves.",
     ),
     "patience": count(
         _TRAINING.patience,
-        "Epochs without improvement on the validation samples after which training stops.",
+        "Epochs without improvement on the validation samples after which training stops. Raise it "
+        "if the curve wavers, lower it to save time.",
     ),
     "settling": share(
         _TRAINING.settling,
         "Share of 'epochs' at the start of which no epoch is kept. While the learning rate is "
-        "high, an epoch can be best on few validation samples by luck.",
+        "high, an epoch can be best on few validation samples by luck: raise it for few samples.",
     ),
     "batch_size": Parameter(
         Int % Range(1, None) | Str % Choices(AUTO),
@@ -53,25 +55,36 @@ TRAINING_PARAMETERS = {
         "stops improving, 'one-cycle' rises over a tenth of the run and falls, 'constant' stays.",
     ),
     "warmup": share(
-        _TRAINING.warmup, "Share of the run in which the learning rate rises to its value.", 0.1
+        _TRAINING.warmup,
+        "Share of the run in which the learning rate rises to its value. Raise "
+        "it if the loss jumps at the start.",
+        0.1,
     ),
     "minimum_rate": share(
-        _TRAINING.minimum_rate, "Lowest learning rate, as a share of the highest.", 1.0
+        _TRAINING.minimum_rate,
+        "Lowest learning rate, as a share of the highest. Raise it to go "
+        "on learning to the end, lower it to settle.",
+        1.0,
     ),
     "restart_epochs": count(
-        _TRAINING.restart_epochs, "Epochs to the first restart of 'cosine-restarts'."
+        _TRAINING.restart_epochs,
+        "Epochs to the first restart of 'cosine-restarts'. Fewer restart more often.",
     ),
     "restart_multiplier": Parameter(
         Float % Range(1.0, 10.0, inclusive_end=True),
         _TRAINING.restart_multiplier,
-        "By how much each period of 'cosine-restarts' is longer than the one before.",
+        "By how much each period of 'cosine-restarts' is longer than the one before. At 1 all are "
+        "alike.",
     ),
     "plateau_factor": share(
-        _TRAINING.plateau_factor, "By what 'plateau' multiplies the learning rate.", 1.0
+        _TRAINING.plateau_factor,
+        "By what 'plateau' multiplies the learning rate. Lower values settle sooner.",
+        1.0,
     ),
     "plateau_patience": count(
         _TRAINING.plateau_patience,
-        "Epochs without improvement after which 'plateau' lowers the learning rate.",
+        "Epochs without improvement after which 'plateau' lowers the learning rate. Raise it if "
+        "the curve wavers.",
     ),
     "gradient_clipping": Parameter(
         Float % Range(1e-6, 1e6, inclusive_end=True),
@@ -87,7 +100,9 @@ TRAINING_PARAMETERS = {
         "the learning of distances.",
     ),
     "unifrac_weight": weight(
-        _TRAINING.unifrac_weight, "Weight of the loss on UniFrac, where a matrix is given."
+        _TRAINING.unifrac_weight,
+        "Weight of the loss on UniFrac, where a matrix is given. Raise "
+        "it for better distances; 0 does without.",
     ),
     "nucleotide_weight": weight(
         _TRAINING.nucleotide_weight,
