@@ -123,7 +123,7 @@ MUTATIONS = [
     ),
     *_of(
         6, f"{_RUNS}::test_row_6_a_state_of_another_network_means_a_fresh_start",
-        (_CHECKPOINT, "if not _fits(weights, own)", "if False"),
+        (_CHECKPOINT, "if not _fits(weights, own) or (best and not _fits", "if (False"),
     ),
     *_of(
         7, "tests/actions/test_same_seed.py",
@@ -167,6 +167,10 @@ MUTATIONS = [
         11, "tests/actions/test_bad_input.py",
         ("errors.py", "EXAMPLES = 5", "EXAMPLES = 50"),
         ("data/table.py", "    if len(empty):", "    if False:"),
+    ),
+    *_of(
+        11, "tests/report/test_error_bins.py",
+        ("report/regression_charts.py", "max(narrow, span / 40)", "narrow"),
     ),
     *_of(
         12, _CONFIGS,

@@ -11,6 +11,7 @@ from ..errors import AAMError, counted, examples, no_shared_ids
 
 NO_GROUP = "(no group)"
 EXAMPLES_SHOWN = 5
+LARGEST_NUMBER = 1e100  # its square is finite
 FEWEST_GROUPS_TO_DRAW = 8  # resampling two or three groups gives absurdly narrow intervals
 
 
@@ -118,12 +119,23 @@ def join_evaluated_samples(
     frame["error"] = frame["predicted"] - frame["actual"]
     frame[["lower", "upper"]] = _interval_columns(intervals, shown)
     frame["baseline"] = _baseline_column(baseline_predictions, shown)
+    _refuse_far_values(frame[["actual", "predicted", "baseline"]])
     frame["group"] = None if groups is None else _group_names(groups, shown)
     counts = _count_samples(predictions, truth, frame)
     counts += _count_missing(frame, intervals, baseline_predictions, groups)
     return EvaluatedSamples(
         frame, str(truth.name), None if groups is None else str(groups.name), counts
     )
+
+
+def _refuse_far_values(frame: pd.DataFrame) -> None:
+    """Refuse values whose squares are not finite: no score could be computed."""
+    far = frame.index[frame.abs().max(axis=1) > LARGEST_NUMBER]
+    if len(far):
+        raise AAMError(
+            f"{counted(len(far), 'sample')} of {len(frame):,} have a value beyond "
+            f"{LARGEST_NUMBER:g}: {examples(far)}. Correct these values, or blank their cells."
+        )
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:

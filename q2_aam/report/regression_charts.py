@@ -113,7 +113,10 @@ def _error_bins(errors: pd.Series) -> np.ndarray:
     if span <= 1e-9 * max(abs(low), abs(high)):
         half = abs(low) / 20 or 0.5
         return np.array([low - half, low + half])
-    wanted = span / np.clip(len(np.histogram_bin_edges(errors, bins="fd")) - 1, 8, 40)
+    # Freedman and Diaconis' rule; numpy's own would build an edge for each bin up to an outlier
+    upper, lower = np.percentile(errors, [75, 25])
+    narrow = 2 * (upper - lower) / len(errors) ** (1 / 3)
+    wanted = min(max(narrow, span / 40), span / 8)
     power = 10.0 ** np.floor(np.log10(wanted))
     width = power * next(step for step in (1, 2, 2.5, 5, 10) if step * power >= 0.7 * wanted)
     return width * np.arange(np.floor(low / width), np.floor(high / width) + 2)

@@ -77,8 +77,7 @@ def load_checkpoint(path: Path, network: Network, optimiser, scaler) -> tuple[Pr
         of_scaler, reason = notes["scaler"], notes["reason"]
     except (SafetensorError, KeyError, TypeError, ValueError, OSError):
         return None
-    own = network.state_dict()
-    if not _fits(weights, own) or (best and not _fits(best, own)):
+    if not all(_fits(one, network.state_dict()) for one in (weights, best or weights)):
         return None
     _restore_optimiser(optimiser, tensors)
     network.load_state_dict(weights)

@@ -26,6 +26,12 @@ def test_samples_are_joined_by_id_and_the_rest_is_counted():
     assert not_predicted == (1, ("fitted",))
 
 
+@pytest.mark.parametrize("far", [1e101, -1e308])
+def test_row_11_values_too_large_to_score_are_named(far):
+    with pytest.raises(AAMError, match="1 sample of 3 have a value beyond 1e.100: 'b'"):
+        join_evaluated_samples(PREDICTED, TRUTH.replace(2.0, far))
+
+
 def test_predictions_without_any_truth_are_refused():
     with pytest.raises(AAMError, match="no ids in common"):
         join_evaluated_samples(PREDICTED.rename(lambda name: f"x{name}y"), TRUTH)
