@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 FULL = os.environ.get("Q2_AAM_TESTS") == "full"
+ALONE = os.environ.get("Q2_AAM_TRIAL")
 
 
 def count(small: int, full: int) -> int:
@@ -27,8 +28,7 @@ def repeat(check, small: int, full: int, seed: int = 0) -> None:
         Trials in ``make test`` and in ``make test-hard``.
     seed : int
     """
-    alone = os.environ.get("Q2_AAM_TRIAL")
-    for number in [int(alone)] if alone else range(count(small, full)):
+    for number in [int(ALONE)] if ALONE else range(count(small, full)):
         try:
             check(np.random.default_rng([seed, number]), number)
         except (Exception, pytest.fail.Exception) as error:

@@ -11,7 +11,7 @@ import qiime2
 import skbio
 from golden_models import read_inputs
 from simulated_study import TINY, distances_artifact, table_artifact
-from trials import repeat
+from trials import ALONE, repeat
 
 from q2_aam.errors import AAMError
 
@@ -171,4 +171,4 @@ def test_row_11_any_input_works_or_is_explained(aam, sound, tmp_path, monkeypatc
             assert not through_our_code(error), f"{name}: {error!r}"
 
     repeat(check, 18, 300, seed=11)
-    assert len(refused) >= 3
+    assert ALONE or len(refused) >= 3
