@@ -121,7 +121,7 @@ def prepare_fit(
         studies = with_covariates(studies, described, labelled.covariates)
     target, targets = describe(labelled, split, len(tokens), described)
     config = dataclasses.replace(config, target=target)
-    training = {name: settings[name] for name in TRAINING}
+    training = {name: settings[name] for name in (*TRAINING, "target_weight")}
     if encoder is not None:
         training["freeze_encoder"] = frozen
     if "class_weights" in settings:
@@ -185,6 +185,14 @@ def refuse_what_has_no_effect(settings: dict, frozen: bool, distance_matrix) -> 
         raise AAMError(
             "'unifrac_weight' was given without 'distance_matrix': there is no UniFrac to learn. "
             "Give the matrix, or leave 'unifrac_weight' out."
+        )
+    alone = distance_matrix is None and not (
+        settings["nucleotide_weight"] or settings["abundance_weight"]
+    )
+    if alone and settings["target_weight"] != FITTING_DEFAULT["target_weight"]:
+        raise AAMError(
+            "'target_weight' was given, but nothing else is learned beside the target. Give "
+            "'distance_matrix', 'nucleotide_weight' or 'abundance_weight', or leave it out."
         )
     fusion = settings["covariate_fusion"]
     if not settings["covariate_columns"] and fusion != FITTING_DEFAULT["covariate_fusion"]:

@@ -14,6 +14,12 @@ FITTING_PARAMETERS = {
         "If an encoder is given: keep what it learned of ASVs, and train the rest only. This is "
         "several times faster, mostly as accurate, and keeps its distances valid.",
     ),
+    "target_weight": Parameter(
+        Float % Range(0.001, 100.0, inclusive_end=True),
+        1.0,
+        "Weight of the loss on the target beside the others. Lower it to let the distances or what "
+        "is hidden count more in what the model learns.",
+    ),
     "covariate_columns": Parameter(
         List[Str],
         None,

@@ -268,3 +268,17 @@ def test_settings_without_effect(refused, fit, study):
         lambda: fit(study, study.ages, unifrac_weight=0.5),
         "'unifrac_weight' was given without 'distance_matrix'", "Give the matrix",
     )  # fmt: skip
+
+
+def test_the_target_weighs_as_much_as_is_asked_for(fit, study):
+    beside = {"epochs": 4, "distance_matrix": study.distances}
+    plain, light = (
+        model_of(fit(study, study.ages, target_weight=weight, **beside).regressor)[1]
+        for weight in (1.0, 0.01)
+    )
+    name = "branches.membership.weight"
+    assert not np.array_equal(plain[name], light[name])
+
+
+def test_a_weight_of_the_target_alone_is_refused(refused, fit, study):
+    refused(lambda: fit(study, study.ages, target_weight=0.5), "'target_weight'", "leave")
