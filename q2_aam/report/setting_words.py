@@ -48,7 +48,7 @@ def describe_target_settings(settings: Sequence[Setting]) -> list[str]:
     """
     value = {setting.name: setting.value for setting in settings}
     sentences = [
-        words.get(value.get(name), "")
+        _sentence(words, value.get(name))
         for name, words in (
             ("target_loss", _LOSSES),
             ("target_scaling", _SCALINGS),
@@ -57,9 +57,10 @@ def describe_target_settings(settings: Sequence[Setting]) -> list[str]:
     ]
     if value.get("bound_predictions") is True:
         sentences.append("Predictions are kept within the range of the training samples.")
-    if value.get("covariate_columns"):
-        columns = ", ".join(map(str, value["covariate_columns"]))
-        effect = _FUSIONS.get(value.get("covariate_fusion"), "")
+    columns = value.get("covariate_columns")
+    if columns and isinstance(columns, (list, tuple)):
+        columns = ", ".join(map(str, columns))
+        effect = _sentence(_FUSIONS, value.get("covariate_fusion"))
         sentences.append(f"The columns {columns} are read beside the microbes; {effect}")
     if value.get("freeze_encoder") is True:
         sentences.append("The encoder given was kept as it was; only the rest was trained.")
@@ -72,3 +73,7 @@ def describe_class_counts(counts: dict) -> str:
     named = ", ".join(f"{name} ({count:,})" for name, count in ordered[:_MOST_CLASSES])
     rest = len(ordered) - _MOST_CLASSES
     return f"{named} and {rest:,} more" if rest > 0 else named
+
+
+def _sentence(words: dict[str, str], value) -> str:
+    return words.get(value, "") if isinstance(value, str) else ""  # a log may hold any JSON

@@ -167,3 +167,11 @@ def test_every_choice_of_a_target_has_a_sentence():
         assert "sex are read beside" in sentence
         assert len(sentence.split(";")[1]) > 10
     assert describe_target_settings([Setting("epochs", 3, "user")]) == []
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["huber"], 3, True, None])
+def test_what_no_choice_is_called_has_no_sentence(value):
+    for name in ("target_loss", "target_scaling", "class_weights"):
+        assert describe_target_settings([Setting(name, value, "user")]) == []
+    if not isinstance(value, list):
+        assert describe_target_settings([Setting("covariate_columns", value, "user")]) == []
