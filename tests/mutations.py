@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LONGEST = 600  # seconds of one test
+LONGEST, TOO_LONG = 600, -1  # seconds of one test, and what stands for an exit code then
 
 
 @dataclass(frozen=True)
@@ -243,10 +243,13 @@ def run_test(tree: Path, test: str) -> int:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
-    return subprocess.run(
-        command, cwd=tree, env=environment, check=False, timeout=LONGEST,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ).returncode  # fmt: skip
+    try:
+        return subprocess.run(
+            command, cwd=tree, env=environment, check=False, timeout=LONGEST,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ).returncode  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return TOO_LONG
 
 
 def judge(mutation: Mutation, tree: Path, green: dict[str, bool]) -> str:

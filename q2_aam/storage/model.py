@@ -87,4 +87,4 @@ def _read_config(folder: Path, manifest: dict) -> ModelConfig:
     try:
         return ModelConfig.from_json(content)
     except AAMError as error:
-        raise damaged(CONFIG, f"is not valid: {error}") from error
+        raise damaged(CONFIG, f"is not valid: {error}".rstrip(".")) from error

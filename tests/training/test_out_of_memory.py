@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import io
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -191,12 +192,12 @@ def test_row_14_memory_that_really_runs_out(tmp_path):
     stopped = run("16", 350)
     assert stopped.returncode == 1
     assert (
-        "AAMError: Training ran out of memory: a step of 16 samples takes about 0."
+        "AAMError: Training ran out of memory: a step of 16 samples takes"
         in stopped.stderr
     )
     halved = run("auto", 260)
     assert halved.returncode == 0, halved.stderr[-2000:]
-    assert "batch_size: 4 (a step of more does not fit into 0." in halved.stdout
+    assert re.search(r"batch_size: [1-4] \(a step of more does not fit into 0\.", halved.stdout)
 
 
 def test_the_estimate_is_about_what_a_step_takes(study):
