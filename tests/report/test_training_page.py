@@ -167,3 +167,11 @@ def test_every_choice_of_a_target_has_a_sentence():
         assert "sex are read beside" in sentence
         assert len(sentence.split(";")[1]) > 10
     assert describe_target_settings([Setting("epochs", 3, "user")]) == []
+
+
+def test_skipped_steps_are_shown_where_there_are_any():
+    history = make_history(5)
+    assert "skipped_steps" not in single_names(history)
+    history["skipped_steps"] = [2, 1, 0, 0, 0]
+    assert "skipped_steps" in single_names(history)
+    assert "half precision" in words_for("skipped_steps").caption
