@@ -5,7 +5,7 @@ import dataclasses
 from ..config import AUTO, TrainingConfig
 from ..errors import AAMError
 from ..storage.model import write_model
-from ..storage.training_log import write_training_log
+from ..storage.training_log import seal_training_log, write_training_log
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 
 
@@ -96,4 +96,5 @@ def store_run(
     images = draw_predictions(shown, say)
     pictures = Pictures(shown.part, log.summary["kept_epoch"], images)
     write_events(str(training_log), log.history, pictures)
+    seal_training_log(str(training_log))
     return model, training_log

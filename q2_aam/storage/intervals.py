@@ -11,7 +11,9 @@ COLUMNS = ["lower", "upper"]
 
 
 def write_intervals(file, intervals: pd.DataFrame) -> None:
-    """Write intervals indexed by sample id."""
+    """Write intervals indexed by sample id; other columns than lower and upper are left out."""
+    if not set(COLUMNS) <= set(intervals):
+        raise _other_columns(intervals.columns)
     intervals[COLUMNS].to_csv(file, sep="\t", index_label="id")
 
 
@@ -31,9 +33,7 @@ def read_intervals(lines) -> pd.DataFrame:
     try:
         frame = pd.read_csv(lines, sep="\t", dtype={"id": str}, keep_default_na=False)
         if list(frame.columns) != ["id", *COLUMNS]:
-            raise AAMError(
-                f"The intervals have the columns {examples(frame.columns)}, not id, lower, upper."
-            )
+            raise _other_columns(frame.columns)
         frame = frame.set_index("id").astype(np.float64)
     except (ValueError, pd.errors.ParserError) as error:
         if isinstance(error, AAMError):
@@ -47,3 +47,7 @@ def read_intervals(lines) -> pd.DataFrame:
                 f"{counted(len(found), 'id')} {what} in the intervals: {examples(found)}."
             )
     return frame
+
+
+def _other_columns(columns) -> AAMError:
+    return AAMError(f"The intervals have the columns {examples(columns)}, not id, lower, upper.")

@@ -65,7 +65,7 @@ def write_json(path: Path, content) -> None:
 
 def write_manifest(folder: Path, names: tuple[str, ...]) -> None:
     """Write the manifest of the named files."""
-    write_json(folder / MANIFEST, {name: _describe(folder / name) for name in names})
+    write_json(folder / MANIFEST, {name: describe(folder / name) for name in names})
 
 
 def read_manifest(folder: Path, names: tuple[str, ...]) -> dict:
@@ -104,7 +104,7 @@ def read_manifest(folder: Path, names: tuple[str, ...]) -> dict:
 
 def check_sum(folder: Path, name: str, manifest: dict) -> None:
     """Refuse a file that differs from what the manifest says of it."""
-    if manifest[name] != _describe(folder / name):
+    if manifest[name] != describe(folder / name):
         raise _differs(name)
 
 
@@ -112,7 +112,8 @@ def _differs(name: str) -> AAMError:
     return damaged(name, "differs from what the manifest says of it")
 
 
-def _describe(path: Path) -> dict:
+def describe(path: Path) -> dict:
+    """Return what a manifest says of a file: its size and its sum."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""A training log on disk: history.tsv, settings.json and summary.json, all plain text."""
+"""A training log on disk: history.tsv, settings.json, summary.json, events and their sums."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AAMError, examples
-from .manifest import once
+from .manifest import MANIFEST, describe, once, write_manifest
 
 HISTORY, SETTINGS, SUMMARY = "history.tsv", "settings.json", "summary.json"
 TENSORBOARD_EVENTS = {
     part: f"tensorboard/{part}/events.out.tfevents.aam" for part in ("train", "validation")
 }
+FILES = (HISTORY, SETTINGS, SUMMARY, *TENSORBOARD_EVENTS.values())
 CHOSEN_BY = ("user", "default", "encoder", "automatic")
 SAMPLES_USED_FOR_TRAINING = "samples used for training"
 _SUMMARY_KINDS = {
@@ -88,6 +89,11 @@ def write_training_log(folder: str | Path, log: TrainingLog) -> None:
     _write_json(folder / SUMMARY, log.summary)
 
 
+def seal_training_log(folder: str | Path) -> None:
+    """Write the sums of a training log's files, when all of them are there."""
+    write_manifest(Path(folder), FILES)
+
+
 def read_training_log(folder: str | Path) -> TrainingLog:
     """Read a training log, refusing what `write_training_log` would not write.
 
@@ -102,24 +108,35 @@ def read_training_log(folder: str | Path) -> TrainingLog:
     Raises
     ------
     AAMError
-        If a file is missing, is not in its format, or holds a value of the wrong kind.
+        If a file is missing, is not in its format, holds a value of the wrong kind, or differs
+        from its sum.
     """
     folder = Path(folder)
-    needed = (HISTORY, SETTINGS, SUMMARY, *TENSORBOARD_EVENTS.values())
-    missing = [name for name in needed if not (folder / name).is_file()]
+    missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise _damaged(f"it lacks {examples(missing)}")
-    for name in needed:
+    for name in (*FILES, MANIFEST):
         if (folder / name).is_symlink():
             raise _damaged(f"{name} is a link, not a plain file")
-    for name in needed[:3]:
-        if (folder / name).stat().st_size > LARGEST_TEXT:
+    for name in (*FILES[:3], MANIFEST):
+        if (folder / name).exists() and (folder / name).stat().st_size > LARGEST_TEXT:
             raise _damaged(f"{name} is larger than {LARGEST_TEXT:,} bytes")
+    if (folder / MANIFEST).exists():  # q2-aam wrote none at first
+        _check_sums(folder)
     return TrainingLog(
         history=_read_history(folder / HISTORY),
         settings=_read_settings(folder / SETTINGS),
         summary=_read_summary(folder / SUMMARY),
     )
+
+
+def _check_sums(folder: Path) -> None:
+    manifest = _read_json(folder / MANIFEST)
+    if not isinstance(manifest, dict) or sorted(manifest) != sorted(FILES):
+        raise _damaged(f"{MANIFEST} does not list exactly {examples(sorted(FILES))}")
+    for name in FILES:
+        if manifest[name] != describe(folder / name):
+            raise _damaged(f"{name} differs from what the manifest says of it")
 
 
 def _read_history(path: Path) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import psutil
@@ -15,15 +16,22 @@ def free_memory(device: torch.device) -> int:
     """Return the bytes that a training step may take on a device, with a margin.
 
     On a CPU this is what the operating system can give without swapping, or what the limit of a
-    container or a cluster's job leaves, if that is less.
+    container, a cluster's job or a shell (``ulimit -v``) leaves, if that is less.
     """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         free = torch.cuda.mem_get_info(device)[0] + unused
     else:
-        limit = group_limit() - psutil.Process().memory_info().rss
-        free = min(psutil.virtual_memory().available, limit)
+        taken = psutil.Process().memory_info()
+        limits = (group_limit() - taken.rss, address_limit() - taken.vms)
+        free = min(psutil.virtual_memory().available, *limits)
     return max(0, int(_USED[device.type] * free))
+
+
+def address_limit() -> float:
+    """Return how many bytes of addresses this process may have."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return float("inf") if limit == resource.RLIM_INFINITY else limit
 
 
 def group_limit(

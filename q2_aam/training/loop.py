@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import time
 
@@ -24,13 +25,14 @@ from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
 from .objectives import objective_of
 from .optimiser import build_optimiser
-from .out_of_memory import EpochStart, is_out_of_memory, smaller_pieces, what_to_lower
+from .out_of_memory import EpochStart, smaller_pieces, what_to_lower
 from .prefetch import prepared_batches
 from .progress import Progress
 from .randomness import seed_step
 from .ridge import solve_ridge_reader, weigh_readers
 from .run_folder import RunFolder
 from .schedule import learning_rate_at
+from .step_memory import is_out_of_memory
 from .steps import Task, batch_losses
 from .tensorboard import write_live_events
 from .validation import validate
@@ -165,7 +167,9 @@ class Trainer:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-            # only here, when the failed step's tensors are no longer held by its traceback
+            # only here, when the failed step's tensors are no longer held by its traceback, but
+            # may be by cycles
+            gc.collect()
             if start is None or self.config.batch_size == 1:
                 autocast = self.accelerator.autocast
                 raise what_to_lower(self.network, self.task, self.config, autocast)

@@ -16,14 +16,6 @@ from .step_memory import MemoryExceededError, richest_samples, step_bytes
 from .steps import Task
 
 _MEASURED_SHARE = 8  # of the samples of a step, as the whole step does not fit
-_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether memory has run out, on a GPU, in PyTorch on a CPU, or anywhere else."""
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
 
 
 def smaller_pieces(config: TrainingConfig) -> TrainingConfig:

@@ -19,9 +19,18 @@ from ..model.network import Network
 from .optimiser import build_optimiser
 from .steps import Task, batch_losses
 
+_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+
 
 class MemoryExceededError(Exception):
     """A step takes more than the limit that it was given."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory has run out, on a GPU, in PyTorch on a CPU, or anywhere else."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
 
 
 class LiveTensors(TorchDispatchMode):
@@ -105,7 +114,7 @@ def step_bytes(
     Raises
     ------
     MemoryExceededError
-        If the step takes more than `limit`, or more than a GPU has.
+        If the step takes more than `limit`, or more than there is.
     """
 
     def take_step() -> None:
@@ -123,8 +132,13 @@ def step_bytes(
     device = device_of(network)
     if device.type == "cuda":
         return _measured_on_gpu(take_step, device, limit)
-    with torch.random.fork_rng(devices=()), LiveTensors(limit) as live:
-        take_step()
+    try:
+        with torch.random.fork_rng(devices=()), LiveTensors(limit) as live:
+            take_step()
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryExceededError from error
+        raise
     return live.peak
 
 

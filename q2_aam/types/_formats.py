@@ -39,7 +39,7 @@ class TrainingLogFileFormat(model.BinaryFileFormat):
 
 
 class AAMTrainingLogDirectoryFormat(model.DirectoryFormat):
-    """What happened while a model was trained, with TensorBoard events."""
+    """What happened while a model was trained, with TensorBoard events, and the sums of all."""
 
     history = model.File("history.tsv", format=TrainingLogFileFormat)
     settings = model.File("settings.json", format=TrainingLogFileFormat)
@@ -50,6 +50,8 @@ class AAMTrainingLogDirectoryFormat(model.DirectoryFormat):
     validation_events = model.File(
         "tensorboard/validation/events.out.tfevents.aam", format=TrainingLogFileFormat
     )
+    # artifacts of before there were sums have none
+    manifest = model.File("manifest.json", format=TrainingLogFileFormat, optional=True)
 
     def _validate_(self, level):
         try:

@@ -6,7 +6,9 @@ import pytest
 import qiime2
 
 from q2_aam.errors import AAMError
+from q2_aam.storage.manifest import read_json
 from q2_aam.storage.training_log import (
+    FILES,
     HISTORY,
     SETTINGS,
     SUMMARY,
@@ -14,8 +16,10 @@ from q2_aam.storage.training_log import (
     Setting,
     TrainingLog,
     read_training_log,
+    seal_training_log,
     write_training_log,
 )
+from q2_aam.types import AAMTrainingLogDirectoryFormat
 
 
 @pytest.fixture
@@ -38,6 +42,25 @@ def test_a_log_reads_back_as_it_was_written(folder):
     assert log.history["gradient_norm"].isna().all()
     assert log.settings == [Setting("epochs", 2, "user", "because")]
     assert log.summary == {"kept_epoch": 2}
+
+
+def test_sums_that_fit_are_read_and_others_are_refused(folder):
+    seal_training_log(folder)
+    assert read_training_log(folder).summary == {"kept_epoch": 2}
+    for name in FILES:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content.replace(b"2", b"3") + b" ")
+        with pytest.raises(AAMError, match=f"{name} differs from what the manifest says"):
+            read_training_log(folder)
+        (folder / name).write_bytes(content)
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(AAMError, match="does not list exactly"):
+        read_training_log(folder)
+
+
+def test_a_log_that_was_trained_has_sums(fitted):
+    view = fitted.training_log.view(AAMTrainingLogDirectoryFormat)
+    assert sorted(read_json(view.path / "manifest.json")) == sorted(FILES)
 
 
 def test_the_history_is_qiime2_metadata(folder):

@@ -1,15 +1,22 @@
 """Running out of memory: a message for people, or smaller pieces of the same steps."""
 
 import contextlib
+import dataclasses
+import gc
 import io
+import os
+import subprocess
+import sys
+import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 import qiime2
 import torch
-from simulated_study import TINY, model_of, simulate_study
+from simulated_study import TINY, SimulatedStudy, model_of, simulate_study
 
-from q2_aam.training import loop, out_of_memory
+from q2_aam.training import loop, out_of_memory, step_memory
 from q2_aam.training.steps import batch_losses
 
 ERRORS = [
@@ -52,7 +59,7 @@ def break_step(monkeypatch, error, breaks):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: str(error)[:15])
-def test_the_message_says_what_a_step_takes_and_what_to_lower(
+def test_row_14_the_message_says_what_a_step_takes_and_what_to_lower(
     aam, study, refused, monkeypatch, error
 ):
     break_step(monkeypatch, error, lambda call, pieces: call == 2)
@@ -70,7 +77,7 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(aam, study, monkeypatch
         pretrain(aam, study, batch_size="auto")
 
 
-def test_an_automatic_batch_is_halved_and_the_steps_stay_the_same(
+def test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same(
     aam, study, monkeypatch, tmp_path
 ):
     unbroken, history, _ = pretrain(aam, study, batch_size="auto")
@@ -89,17 +96,108 @@ def test_an_automatic_batch_is_halved_and_the_steps_stay_the_same(
     assert np.allclose(history[losses], other[losses], rtol=1e-4)
 
 
-def test_an_automatic_batch_is_halved_until_it_fits(aam, study, monkeypatch):
+def test_row_14_what_the_failed_step_held_is_freed_before_the_next(aam, study, monkeypatch):
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+    held = []
+
+    def breaks(call, pieces):
+        if call == 2:
+            held.append(weakref.ref(Cycle()))
+            assert held[0]() is not None
+        elif call == 3:
+            held.append(held[0]())
+        return call == 2
+
+    break_step(monkeypatch, ERRORS[0], breaks)
+    gc.disable()
+    try:
+        pretrain(aam, study, batch_size="auto", epochs=1)
+    finally:
+        gc.enable()
+    assert held[1] is None
+
+
+def test_row_14_an_automatic_batch_is_halved_until_it_fits(aam, study, monkeypatch):
     calls = break_step(monkeypatch, ERRORS[1], lambda call, pieces: pieces < 8)
     _, _, printed = pretrain(aam, study, batch_size="auto", epochs=1)
     assert calls == [1, 2, 4, 8, 8, 8]
     assert printed.count("Memory ran out") == 3
 
 
-def test_where_one_sample_is_too_much_training_stops(aam, study, refused, monkeypatch):
+def test_row_14_where_one_sample_is_too_much_training_stops(aam, study, refused, monkeypatch):
     calls = break_step(monkeypatch, ERRORS[3], lambda *_: True)
     refused(lambda: pretrain(aam, study, batch_size="auto"), "Training ran out of memory")
     assert calls == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: str(error)[:15])
+def test_row_14_memory_that_runs_out_while_it_is_measured_means_smaller_batches(
+    aam, study, monkeypatch, error
+):
+    def take_step(network, task, study, samples, *rest, **more):
+        if len(samples) > 2:
+            raise error
+        return batch_losses(network, task, study, samples, *rest, **more)
+
+    monkeypatch.setattr(step_memory, "batch_losses", take_step)
+    _, _, printed = pretrain(aam, study, batch_size="auto", epochs=1)
+    assert "batch_size: 2 (a step of more does not fit into" in printed
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+import numpy as np, psutil
+from qiime2.plugins import aam
+import test_out_of_memory as test
+from q2_aam.training import learning_rate_range, loop, pretraining, run_folder, step_memory
+
+study, (size, megabytes) = test.study_without_shared_asvs(), sys.argv[1:]
+np.linalg.inv(np.ones((2, 2)) + np.eye(2))  # OpenBLAS waits for ever if it cannot have its buffers
+taken = psutil.Process().memory_info().vms
+resource.setrlimit(resource.RLIMIT_AS, (taken + int(megabytes) * 10**6,) * 2)
+_, history, printed = test.pretrain(
+    aam.actions, study, batch_size=size if size == "auto" else int(size), hidden_size=128, heads=2,
+    nucleotides_per_token=1, epochs=1, workers=0,
+)
+print(printed)
+"""
+
+
+def study_without_shared_asvs() -> SimulatedStudy:
+    """Make a study of which half of the samples take half of the memory."""
+    study = simulate_study(16, 640, 3)
+    place = np.arange(640) // 40
+    counts = study.counts * 0 + (place == np.arange(16)[:, None])
+    return dataclasses.replace(study, counts=counts)
+
+
+@pytest.mark.hard
+def test_row_14_memory_that_really_runs_out(tmp_path):
+    """The limit is that of a cluster's job: more is refused by the operating system."""
+
+    def run(size: str, megabytes: int) -> subprocess.CompletedProcess:
+        own = Path(__file__).parent
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(own), str(own.parent), *sys.path]),
+            "Q2_AAM_RUN_DIR": str(tmp_path / size),
+        }
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", SHORT_OF_MEMORY, size, str(megabytes)],
+            check=False, capture_output=True, text=True, env=environment, cwd=tmp_path,
+        )  # fmt: skip
+
+    stopped = run("16", 350)
+    assert stopped.returncode == 1
+    assert (
+        "AAMError: Training ran out of memory: a step of 16 samples takes about 0."
+        in stopped.stderr
+    )
+    halved = run("auto", 260)
+    assert halved.returncode == 0, halved.stderr[-2000:]
+    assert "batch_size: 4 (a step of more does not fit into 0." in halved.stdout
 
 
 def test_the_estimate_is_about_what_a_step_takes(study):

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import qiime2
-from archives import Archive
+from archives import Archive, fitting_manifest
 from qiime2.plugin import ValidationError
 from simulated_study import model_of
 from trials import repeat
@@ -94,22 +94,48 @@ def test_row_1_actions_refuse_damage_too(aam, golden_table, model_archive, tmp_p
         check_refusal(str(caught.value), name)
 
 
-def test_row_1_a_damaged_training_log_is_refused_by_name_or_read(log_archive: Archive, tmp_path):
-    """It has no sums: a changed digit is another number, but nothing else comes out of it."""
-    names = sorted(log_archive.payload)
+def check_log(archive: Archive, accepted, tmp_path) -> None:
+    """Damage a training log again and again; hold what is read to `accepted`."""
+    names = sorted(archive.payload)
 
     def read(artifact):
         return read_training_log(str(artifact.view(AAMTrainingLogDirectoryFormat)))
 
     def check(random, number):
         name = names[number % len(names)]
-        changes = {name: damage(log_archive.payload[name], random)}
-        found, refusal = read_within_limit(read, log_archive.rebuilt(tmp_path, changes))
+        changes = {name: damage(archive.payload[name], random)}
+        found, refusal = read_within_limit(read, archive.rebuilt(tmp_path, changes))
         if refusal is None:
-            values = found.history.to_numpy()
-            assert not np.isinf(values).any()
-            assert found.history.index.is_unique
+            accepted(found)
         else:
             check_refusal(refusal, name)
 
     repeat(check, 30, 1000, seed=1)
+
+
+def test_row_1_no_damage_changes_a_training_log(log_archive: Archive, tmp_path):
+    manifest = fitting_manifest(log_archive.payload)
+    archive = Archive(log_archive.identity, log_archive.files | {"data/manifest.json": manifest})
+    for name, content in archive.payload.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    sound = read_training_log(tmp_path)
+
+    def accepted(found):
+        assert found.history.equals(sound.history)
+        assert (found.settings, found.summary) == (sound.settings, sound.summary)
+
+    check_log(archive, accepted, tmp_path)
+
+
+def test_row_1_a_damaged_training_log_without_sums_is_refused_by_name_or_read(
+    log_archive: Archive, tmp_path
+):
+    """As first versions wrote it: a changed digit is another number, but nothing else comes out."""
+
+    def accepted(found):
+        assert not np.isinf(found.history.to_numpy()).any()
+        assert found.history.index.is_unique
+
+    unsealed = {k: v for k, v in log_archive.files.items() if k != "data/manifest.json"}
+    check_log(Archive(log_archive.identity, unsealed), accepted, tmp_path)
