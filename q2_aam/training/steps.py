@@ -40,6 +40,8 @@ class Task:
         Group of each sample of the only study, by position.
     sample_weights : ndarray of float32, optional
         How much each sample's target counts, by position.
+    embedded : Tensor, (asvs, D), optional
+        Embeddings of all ASVs, if they never change.
     """
 
     studies: Studies
@@ -50,6 +52,7 @@ class Task:
     monitored: str
     groups: np.ndarray | None = None
     sample_weights: np.ndarray | None = None
+    embedded: Tensor | None = None
 
 
 def weights_of(config: TrainingConfig, distances: bool, target: bool) -> dict[str, float]:
@@ -106,9 +109,13 @@ def batch_losses(
     abundances, hidden = torch.from_numpy(batch.abundances).to(device), None
     if "abundance" in task.weights:
         hidden = losses.hide_abundances(abundances, torch.rand(abundances.shape).to(device))
-    state, predicted = embed_samples(network, task.studies, study, batch, asvs, hidden, pieces)
+    compared = "unifrac" in task.weights and batch.distances is not None
+    state, predicted = embed_samples(
+        network, task.studies, study, batch, asvs, hidden, pieces,
+        network.parts_for(compared, "target" in task.weights),
+    )  # fmt: skip
     found = {}
-    if "unifrac" in task.weights and batch.distances is not None:
+    if compared:
         actual = torch.from_numpy(batch.distances).to(device)
         distances = network.distances(state)
         found["unifrac"] = losses.unifrac_loss(distances, actual)
