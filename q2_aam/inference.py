@@ -47,13 +47,18 @@ def arrays_of(network: Network) -> dict[str, np.ndarray]:
     }
 
 
+def to_device(array: np.ndarray, device: torch.device) -> Tensor:
+    """Send an array to a device; the host does not wait for what the device still computes."""
+    return torch.from_numpy(array).to(device, non_blocking=True)
+
+
 def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
-    """Move a batch's samples to a device."""
+    """Send a batch's samples to a device."""
     return SampleBatch(
-        torch.from_numpy(batch.index).to(device, non_blocking=True),
-        torch.from_numpy(batch.abundances).to(device, non_blocking=True),
-        None if batch.known is None else torch.from_numpy(batch.known).to(device),
-        None if batch.covariates is None else torch.from_numpy(batch.covariates).to(device),
+        to_device(batch.index, device),
+        to_device(batch.abundances, device),
+        None if batch.known is None else to_device(batch.known, device),
+        None if batch.covariates is None else to_device(batch.covariates, device),
     )
 
 
@@ -77,10 +82,10 @@ def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
     parts, at_once = [], ASVS_AT_ONCE.get(device.type, 1024)
     for start in range(0, len(chosen), at_once):
         part = chosen[by_length[start : start + at_once]]
-        tokens = torch.from_numpy(asv_tokens(asvs, part)).to(device)
+        tokens = to_device(asv_tokens(asvs, part), device)
         lengths = asvs.lengths[part]
         parts.append(network.embed_asvs(tokens, padded=bool(lengths.min() != lengths.max())))
-    back = torch.from_numpy(np.argsort(by_length)).to(device)
+    back = to_device(np.argsort(by_length), device)
     return torch.cat(parts).index_select(0, back)
 
 
@@ -88,7 +93,7 @@ def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
 def embed_held(network: Network, asvs: Asvs, held: np.ndarray) -> Tensor:
     """Embed the ASVs at some positions: (asvs, D), with zeros for the others."""
     found = embed_asvs(network, asvs, held)
-    rows = torch.from_numpy(held).to(found.device)
+    rows = to_device(held, found.device)
     return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
 
 
@@ -130,7 +135,7 @@ def sample_states(
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         part = samples[start : start + SAMPLES_AT_ONCE]
         batch = build_batch(studies, study, part, tokens=False)
-        rows = torch.from_numpy(np.searchsorted(held, batch.asvs)).to(embedded.device)
+        rows = to_device(np.searchsorted(held, batch.asvs), embedded.device)
         yield network.embed_samples(
             embedded.index_select(0, rows),
             to_tensors(batch, embedded.device),

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from ..config import ModelConfig
 from ..data.batches import Batch, asv_tokens, build_batch
 from ..data.study import Studies
-from ..inference import ASVS_AT_ONCE, device_of, to_tensors
+from ..inference import ASVS_AT_ONCE, device_of, to_device, to_tensors
 from ..model.network import Network, Parts, SampleBatch, SampleState
 
 KEPT_ON_CPU = 5 * 2**28  # bytes of activations that are not computed again
@@ -59,11 +59,11 @@ def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int
     for number, start in enumerate(starts):
         chosen = batch.asvs[by_length[start : start + at_once]]
         lengths = asvs.lengths[chosen]
-        tokens = torch.from_numpy(asv_tokens(asvs, chosen)).to(device, non_blocking=True)
+        tokens = to_device(asv_tokens(asvs, chosen), device)
         padded = bool(lengths.min() != lengths.max())
         again = number < len(starts) - kept  # the last are the first of the backward pass
         parts.append(_run(network.embed_asvs, again, tokens, padded))
-    back = torch.from_numpy(np.argsort(by_length)).to(device)
+    back = to_device(np.argsort(by_length), device)
     return torch.cat(parts).index_select(0, back)
 
 
@@ -107,7 +107,7 @@ def embed_samples(
     states, predictions = [], []
     for rows in np.array_split(np.arange(len(batch.samples)), min(pieces, len(batch.samples))):
         piece = build_batch(studies, study, batch.samples[rows], tokens=False)
-        own = torch.from_numpy(np.searchsorted(batch.asvs, piece.asvs)).to(device)
+        own = to_device(np.searchsorted(batch.asvs, piece.asvs), device)
         slots = piece.index.shape[1]
         of_piece = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]
         inputs = (asvs.index_select(0, own), to_tensors(piece, device), of_piece, parts)

@@ -50,7 +50,9 @@ def see_samples(
     embedded : Tensor, (asvs, D), optional
         Embeddings of all ASVs that they hold, if these are known.
     """
-    distances, target = ("unifrac" in task.weights, "target" in task.weights)
+    distances, target = "unifrac" in task.weights, "target" in task.weights
+    if not (distances or target):
+        return []
     parts = network.parts_for(distances, target)
     compared = network.parts_for(distances, target=False)
     seen = []

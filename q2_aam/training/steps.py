@@ -11,7 +11,7 @@ from torch import Tensor
 from ..config import TrainingConfig
 from ..data.batches import Batch, asv_tokens, build_batch
 from ..data.study import Studies
-from ..inference import device_of
+from ..inference import device_of, to_device
 from ..model import losses
 from ..model.network import Network
 from .epoch_predictions import EpochPredictions
@@ -105,10 +105,12 @@ def batch_losses(
     if embedded is None:
         asvs = embed_distinct(network, task.studies, batch, pieces)
     else:
-        asvs = embedded.index_select(0, torch.from_numpy(batch.asvs).to(device))
-    abundances, hidden = torch.from_numpy(batch.abundances).to(device), None
+        asvs = embedded.index_select(0, to_device(batch.asvs, device))
+    hidden = None
     if "abundance" in task.weights:
-        hidden = losses.hide_abundances(abundances, torch.rand(abundances.shape).to(device))
+        abundances = to_device(batch.abundances, device)
+        draw = torch.rand(abundances.shape).to(device, non_blocking=True)
+        hidden = losses.hide_abundances(abundances, draw)
     compared = "unifrac" in task.weights and batch.distances is not None
     state, predicted = embed_samples(
         network, task.studies, study, batch, asvs, hidden, pieces,
@@ -116,7 +118,7 @@ def batch_losses(
     )  # fmt: skip
     found = {}
     if compared:
-        actual = torch.from_numpy(batch.distances).to(device)
+        actual = to_device(batch.distances, device)
         distances = network.distances(state)
         found["unifrac"] = losses.unifrac_loss(distances, actual)
         if seen is not None:
@@ -127,8 +129,7 @@ def batch_losses(
         found["abundance"] = losses.abundance_loss(predicted, abundances, hidden)
     if "target" in task.weights:
         actual, counts = (
-            torch.from_numpy(part[samples]).to(device)
-            for part in (task.targets, task.sample_weights)
+            to_device(part[samples], device) for part in (task.targets, task.sample_weights)
         )
         objective = objective_of(network.config.target)
         learned = network.learned_target(state)
@@ -148,5 +149,7 @@ def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> 
     masked, hidden = losses.hide_nucleotides(tokens, torch.rand(tokens.shape))
     device = device_of(network)
     padded = bool(lengths.min() != lengths.max())
-    logits = network.predict_nucleotides(masked.to(device), padded)
-    return losses.nucleotide_loss(logits, tokens.to(device), hidden.to(device))
+    masked, tokens, hidden = (
+        part.to(device, non_blocking=True) for part in (masked, tokens, hidden)
+    )
+    return losses.nucleotide_loss(network.predict_nucleotides(masked, padded), tokens, hidden)
