@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 
@@ -59,13 +60,13 @@ def estimated_bytes(network: Network, task: Task, config: TrainingConfig, autoca
     """Estimate the memory of the largest step from a small part of its samples; 0 if unknown."""
     step = config.batch_size * config.gradient_accumulation
     study, samples = richest_samples(task, step)
-    part = richest_samples(task, max(1, len(samples) // _MEASURED_SHARE))[1]
     held = task.studies.studies[study].abundances
-    share = len(set(held[samples].indices)) / len(set(held[part].indices))
-    try:
-        return int(share * step_bytes(network, task, config, study, part, autocast=autocast))
-    except (MemoryExceededError, MemoryError, RuntimeError):
-        return 0
+    for number in (max(1, len(samples) // _MEASURED_SHARE), 1):
+        part = richest_samples(task, number)[1]
+        share = len(set(held[samples].indices)) / len(set(held[part].indices))
+        with contextlib.suppress(MemoryExceededError, MemoryError, RuntimeError):
+            return int(share * step_bytes(network, task, config, study, part, autocast=autocast))
+    return 0
 
 
 class EpochStart:

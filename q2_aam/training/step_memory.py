@@ -20,6 +20,8 @@ from .optimiser import build_optimiser
 from .steps import Task, batch_losses
 
 _WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+# of oneDNN, and of Python where a thread's stack does not fit; longer messages mean something else
+_WHOLE_MESSAGES = ("could not create a primitive", "can't start new thread")
 
 
 class MemoryExceededError(Exception):
@@ -30,7 +32,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether memory has run out, on a GPU, in PyTorch on a CPU, or anywhere else."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
+    message = str(error).strip()
+    said = message in _WHOLE_MESSAGES or any(word in message for word in _WORDS)
+    return isinstance(error, RuntimeError) and said
 
 
 class LiveTensors(TorchDispatchMode):

@@ -17,9 +17,11 @@ KILLS = 100
 EPOCHS = 12
 WAIT = 240  # seconds for a line, on a busy machine
 
-# Imports once and forks for every attempt: a kill hits the attempt only.
+# Imports once and forks for every attempt: a kill hits the attempt only. An optimiser imports
+# torch._dynamo, which takes three times as long as the attempt.
 PROGRAM = """
 import os, sys, time
+import torch._dynamo
 from qiime2.plugins import aam
 from q2_aam.examples import models as examples
 from q2_aam.training import journal, pretraining, start

@@ -181,9 +181,11 @@ class Inputs:
 
     def covariates(self) -> dict:
         """The covariates of a fit, if any, and which columns to take."""
-        names = list(self.random.permutation(["sex", "bmi", "stage", "nothing"]))
-        given = {"covariates": self.metadata(), "covariate_columns": names[:2]}
-        return pick(self.random, [{}, {}, given, {"covariates": self.metadata()}])
+        if self.random.random() < 0.6:
+            return {}
+        names = self.drawn(["bmi", "sex"], lambda *_: ["stage", "sex", "nothing"])
+        columns = pick(self.random, [*[names[:1], names, names[:2]] * 3, None])
+        return {"covariates": self.metadata(), "covariate_columns": columns}
 
     def distances(self) -> qiime2.Artifact:
         """A distance matrix, whose values may be none of UniFrac."""

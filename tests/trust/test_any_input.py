@@ -40,11 +40,11 @@ def learning_calls(aam, given: Inputs, models: dict, random) -> dict:
     if fitting["encoder"] is not None:
         fitting["hidden_size"] = pick(random, [8, 8, 16])
     splitting = {
-        "folds": pick(random, [0, 0, 1, 2, 40]),
-        "test_size": float(random.uniform(0, 0.9)),
+        "folds": pick(random, [0, 0, 0, 1, 4, 40]),
+        "test_size": float(pick(random, [0.1, 0.2, 0.3, random.uniform(0, 0.9)])),
         "pretraining_epochs": 1,
     }
-    steps = {"steps": 20, "lowest_rate": 10.0 ** random.integers(-6, 1)}
+    steps = {"steps": 20, "lowest_rate": 10.0 ** random.integers(-6, 2) / 10}
     tests = {name: value for name, value in common.items() if name != "epochs"}
 
     def optional() -> dict:
@@ -74,7 +74,7 @@ def learning_calls(aam, given: Inputs, models: dict, random) -> dict:
             given.table(), given.words(), **of_fit() | splitting
         ),
         "find_learning_rate": lambda: aam.find_learning_rate(
-            given.table(), metadata=given.maybe(given.column),
+            given.table(), metadata=given.maybe(given.column, 0.8),
             **tests | fitting | steps | optional(),
         ),
     }  # fmt: skip
@@ -101,7 +101,7 @@ def reading_calls(aam, given: Inputs, models: dict, random) -> dict:
             classifier=model("classifier"), **table(), **covariates()
         ),
         "predict_distances": lambda: aam.predict_distances(
-            model=model("encoder", *fitted), **table()
+            model=model("encoder", "encoder", *fitted), **table()
         ),
         "embed_samples": lambda: aam.embed_samples(
             model=model("encoder", *fitted), **table(),
@@ -213,4 +213,4 @@ def test_row_11_any_input_works_or_is_explained(aam, sound, tmp_path, monkeypatc
 
     repeat(check, 36, 360, seed=11)
     assert ALONE or len(refused) >= count(6, 15), refused
-    assert ALONE or len(done) >= count(6, 18), done
+    assert ALONE or len(done) >= count(6, 15), done
