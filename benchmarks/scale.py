@@ -1,7 +1,7 @@
 """Time and memory of loading, batching, frozen fitting and prediction as studies grow.
 
     python benchmarks/scale.py --threads 1
-    python benchmarks/scale.py --sizes 1000 4000 --stages load epoch
+    python benchmarks/scale.py --sizes 1000 4000 --stages load epoch    # the others stay known
 
 Needs the training core only, no QIIME 2. Every stage of every size runs in a process of its own,
 so that its peak is its own; models have their default sizes. Processor seconds stand beside wall
@@ -125,6 +125,14 @@ def measure_size(samples: int, options: argparse.Namespace) -> list[dict]:
     return results
 
 
+def with_earlier(results: list[dict], path: Path) -> list[dict]:
+    """Add what was measured before of other sizes and stages, and put all in order."""
+    earlier = json.loads(path.read_text())["results"] if path.exists() else []
+    known = {(result["samples"], result["stage"]): result for result in (*earlier, *results)}
+    stages = list(STAGES)
+    return sorted(known.values(), key=lambda one: (stages.index(one["stage"]), one["samples"]))
+
+
 def table_of(results: list[dict]) -> str:
     """Write results as a table in Markdown, each stage beside its smallest size."""
     lines = [COLUMNS, ["---"] * len(COLUMNS)]
@@ -187,6 +195,7 @@ def main() -> None:
         print(json.dumps(measure(json.loads(options.job))))
         return
     results = [found for samples in options.sizes for found in measure_size(samples, options)]
+    results = with_earlier(results, options.output)
     print(table_of(results))
     print(slopes(results))
     content = {"cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "results": results}

@@ -75,7 +75,9 @@ def main() -> None:
         print(f"| {name} | {medians[name]['seconds']:.2f} "
               f"| {medians[name]['processor_seconds']:.2f} | {heavy} |")  # fmt: skip
     added = {kind: medians["both"][kind] - medians["q2-sample-classifier"][kind] for kind in kinds}
-    verdict = "as allowed" if added["seconds"] <= ALLOWED else f"more than {ALLOWED} s"
+    # an import is one thread's work: on a busy machine its processor seconds say what it takes
+    allowed = added["processor_seconds"] <= ALLOWED
+    verdict = f"{'at most' if allowed else 'more than'} the {ALLOWED} s allowed"
     print(f"q2-aam adds {added['seconds']:.2f} s ({added['processor_seconds']:.2f} of a "
           f"processor): {verdict}.")  # fmt: skip
     for own, name in slowest_modules(options.slowest) if options.slowest else ():
