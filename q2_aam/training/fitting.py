@@ -16,6 +16,7 @@ from ..model.network import Network, Parts
 from .loop import Trainer
 from .objectives import objective_of
 from .progress import Progress
+from .reader_choice import choose_readers
 from .ridge import solve_ridge_reader
 from .shown_predictions import ShownPredictions, predict_shown
 from .steps import Task, weights_of
@@ -103,6 +104,7 @@ def fit(
     progress, reason = Trainer(network, task, config, accelerator, journal).run()
     everything = np.sort(np.concatenate([labels.training, labels.validation]))
     embedded = _embeddings(network, task, everything)
+    choose_readers(network, task, embedded)
     shown = predict_shown(network, task, embedded)  # before the ridge reader reads them too
     target = with_residuals(shown, labels)
     solve_ridge_reader(network, task, everything, config.random_seed, embedded)
