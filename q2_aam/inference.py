@@ -177,8 +177,7 @@ def predict_samples(
     network: Network, studies: Studies, study: int, samples: np.ndarray
 ) -> np.ndarray:
     """Answer for samples (see `predict_answers`); of all of them no more than that is held."""
-    parts = network.parts_for(distances=False, target=True)
-    states = sample_states(network, studies, study, samples, None, parts)
+    states = sample_states(network, studies, study, samples, None, network.parts_to_answer())
     return np.concatenate([predict_answers(network, state) for state in states])
 
 

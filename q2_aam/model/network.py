@@ -121,6 +121,10 @@ class Network(nn.Module):
         branches = self.config.distance_form == "branches"
         return Parts(target or (distances and not branches), distances and branches, target)
 
+    def parts_to_answer(self) -> Parts:
+        """Name the parts that answers are read from: the transformer's only where it counts."""
+        return Parts(self.target_head.attends, detect=False, quantify=True)
+
     def set_dropout(self, dropout: float) -> None:
         """Set the dropout of every block; it acts in training only."""
         for module in self.modules():
@@ -221,8 +225,8 @@ class Network(nn.Module):
             return self.distance_head(left, right).clamp(0, 1)
 
     def predict_target(self, state: SampleState) -> Tensor:
-        """Answer for samples, (B, O): see `TargetHead`."""
-        with torch.autocast(state.pooled.device.type, enabled=False):
+        """Answer for samples, (B, O), from `parts_to_answer`: see `TargetHead`."""
+        with torch.autocast(state.abundance.device.type, enabled=False):
             return self.target_head(state.pooled, state.features)
 
     def read_target(self, state: SampleState) -> ReaderAnswers:

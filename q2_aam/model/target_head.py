@@ -184,8 +184,15 @@ class TargetHead(nn.Module):
         of_attention, of_ridge = error(said.attention), error(said.ridge)
         self.attention_share.copy_(of_ridge / (of_ridge + of_attention).clamp_min(1e-12))
 
-    def forward(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
-        """Answer for each sample: (B, O)."""
+    @property
+    def attends(self) -> bool:
+        """Whether the attention reader counts."""
+        return self.one_reader or float(self.attention_share) != 0
+
+    def forward(self, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
+        """Answer for each sample, (B, O); without `pooled` by the ridge reader alone."""
+        if pooled is None:
+            return self.answer_of_ridge(self.ridge(self.scaled(features)))
         return self.combine(self.read(pooled, features))
 
     def combine(self, said: ReaderAnswers) -> Tensor:

@@ -202,4 +202,6 @@ def test_a_reader_that_does_not_surely_help_is_left_out(aam, study, monkeypatch,
         assert "attention reader's answers count" in said
     else:
         assert share == 0
+        monkeypatch.delattr("q2_aam.model.sample_encoder.SampleEncoder.forward")
+        aam.predict_regression(study.table, fitted.regressor, sequences=study.sequences)
         assert "did not lower its error beyond chance" in said

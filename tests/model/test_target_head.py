@@ -29,6 +29,17 @@ def test_readers_weigh_by_the_inverse_of_their_squared_errors(head):
 
 
 @torch.no_grad()
+def test_a_reader_that_does_not_count_is_not_needed(head):
+    pooled, features = draw(10)
+    head.pooled.bias.fill_(3.0)
+    head.ridge.known.copy_(torch.rand(1, 6))
+    assert head.attends
+    head.attention_share.zero_()
+    assert not head.attends
+    assert torch.equal(head(None, features), head(pooled, features))
+
+
+@torch.no_grad()
 def test_blocks_are_centred_and_have_variance_one_together(head):
     _, features = draw(50)
     parts = zip(features.known.split(20), features.branches.split(20), strict=True)
