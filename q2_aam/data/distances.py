@@ -13,7 +13,7 @@ import pandas as pd
 from ..errors import EXAMPLES, AAMError, counted, examples
 
 TOLERANCE = 1e-5  # text files round; a larger difference is a real asymmetry
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,9 @@ def solve(
     intercept = np.average(values, axis=0, weights=sample_weights)
     root = np.sqrt(sample_weights)[:, None]
     wanted = root * (values - intercept)
-    # both give the same weights; few samples take less time and memory by their own products
-    by_samples = len(values) <= columns // 2
+    # both give the same weights; few samples take less time, and little more memory, by their own
+    # products
+    by_samples = len(values) <= 3 * columns // 4
     solve_by = _solve_by_samples if by_samples else _solve_by_columns
     weights, mean = solve_by(blocks, columns, wanted, root, penalty * len(values))
     return weights, intercept - mean @ weights
@@ -58,7 +59,9 @@ def _solve_by_samples(
     features *= root
     products = features @ features.T
     products[np.diag_indices_from(products)] += penalty
-    return features.T @ scipy.linalg.solve(products, wanted, assume_a="pos"), mean
+    # symmetric, and its transpose lies in memory as LAPACK needs it to work in place
+    factor = scipy.linalg.cho_factor(products.T, lower=True, overwrite_a=True, check_finite=False)
+    return features.T @ scipy.linalg.cho_solve(factor, wanted), mean
 
 
 def _solve_by_columns(
