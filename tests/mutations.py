@@ -134,9 +134,10 @@ MUTATIONS = [
     *_of(
         7, "tests/actions/test_same_seed.py",
         ("training/randomness.py", "SeedSequence([seed, purpose, epoch, step])", "SeedSequence()"),
-        (
-            "data/table.py", 'np.argsort(np.asarray(sample_ids, dtype=object), kind="stable")',
-            "np.arange(len(sample_ids))",
+        (  # samples are sorted twice: either alone is enough
+            "data/tokens.py", "return_inverse=True)\n",
+            "return_inverse=True)\n    rank = np.argsort(first)\n"
+            "    distinct, index = distinct[rank], np.argsort(rank)[index]\n",
         ),
         ("training/prefetch.py", "waiting.popleft()", "waiting.pop()"),
     ),

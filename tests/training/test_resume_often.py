@@ -18,9 +18,11 @@ EPOCHS = 12
 WAIT = 240  # seconds for a line, on a busy machine
 
 # Imports once and forks for every attempt: a kill hits the attempt only. An optimiser imports
-# torch._dynamo, which takes three times as long as the attempt.
+# torch._dynamo, which takes three times as long as the attempt. Each has QIIME 2's cache to itself:
+# whoever is killed while holding the lock of the shared one stops all others for ten minutes.
 PROGRAM = """
 import os, sys, time
+import qiime2
 import torch._dynamo
 from qiime2.plugins import aam
 from q2_aam.examples import models as examples
@@ -33,15 +35,17 @@ for line in sys.stdin:
     child = os.fork()
     if not child:
         os.environ["Q2_AAM_RUN_DIR"] = runs
-        encoder, _ = aam.actions.pretrain(
-            tables=tables, distance_matrices=matrices, sequences=sequences, epochs=int(sys.argv[1]),
-            batch_size=4, dropout=0.1, hidden_size=16, heads=2, branches=16, patience=99,
-            threads=int(threads), nucleotide_weight=0.1, abundance_weight=0.1,
-        )
-        print("finished training", flush=True)
-        while not os.path.exists(folder + ".save"):
-            time.sleep(0.01)
-        encoder.export_data(folder)
+        with qiime2.Cache(f"{folder}-cache-{os.getpid()}"):
+            encoder, _ = aam.actions.pretrain(
+                tables=tables, distance_matrices=matrices, sequences=sequences,
+                epochs=int(sys.argv[1]), batch_size=4, dropout=0.1, hidden_size=16, heads=2,
+                branches=16, patience=99, threads=int(threads), nucleotide_weight=0.1,
+                abundance_weight=0.1,
+            )
+            print("finished training", flush=True)
+            while not os.path.exists(folder + ".save"):
+                time.sleep(0.01)
+            encoder.export_data(folder)
         print("saved", flush=True)
         os._exit(0)
     print("child", child, flush=True)
