@@ -78,8 +78,8 @@ class TargetHead(nn.Module):
     in random features of them all; training solves for its weights. The *attention reader* adds
     the pooled embedding of the sample transformer; training descends to its weights, from zero, so
     that it starts from what is right on average. Each weighs by the inverse of its squared error
-    on the validation samples; after training the attention reader counts only where it surely lowers
-    the error (see `q2_aam.training.reader_choice`).
+    on the validation samples; after training the attention reader counts only where it surely
+    lowers the error (see `q2_aam.training.reader_choice`).
 
     Both readers' outputs become answers of one kind, O numbers a sample: a scaled number; a
     scaled lower bound, median and upper bound; or the probability of each class. Medians are read
