@@ -44,7 +44,8 @@ def fitted_predictions(
     """
     study, task = problem.study, problem.task
     train_ids, test_ids = problem.names(training), problem.names(test)
-    inputs = settings | {"table": study.table_of(train_ids), "sequences": study.sequences}
+    inputs = {"random_seed": seed} | settings
+    inputs |= {"table": study.table_of(train_ids), "sequences": study.sequences}
     if encoder is not None:
         inputs["encoder"] = encoder.artifact
     if task.groups is not None:
@@ -52,7 +53,7 @@ def fitted_predictions(
     fit = aam.actions.fit_classifier if problem.classes else aam.actions.fit_regressor
     target = target_column(problem, values[training], train_ids)
     started, computed = time.time(), time.process_time()
-    model = fit(metadata=target, random_seed=seed, **inputs)[0]
+    model = fit(metadata=target, **inputs)[0]
     details = {
         "fit_seconds": round(time.time() - started, 1),
         "fit_processor_seconds": round(time.process_time() - computed, 1),

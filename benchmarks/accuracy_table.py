@@ -21,6 +21,7 @@ COLUMNS = (
     "ours",
     *MODELS[1:],
     "ours − forest (95 %)",
+    "UniFrac r, R² by fold",
 )
 
 
@@ -40,6 +41,15 @@ def cell(results: list[dict], model: str, score: str) -> str:
     return f"{overall:.2f} ± {np.nanstd(of_folds, axis=1, ddof=1).mean():.2f}"
 
 
+def unifrac(results: list[dict]) -> str:
+    """Write the lowest and the highest r and R² of predicted UniFrac among samples never seen."""
+    spans = []
+    for score in ("unifrac_r", "unifrac_r2"):
+        of_folds = [fold[score] for one in results for fold in one["folds"]]
+        spans.append(f"{min(of_folds):.2f} to {max(of_folds):.2f}")
+    return ", ".join(spans)
+
+
 def rows_of(task: str, results: list[dict]) -> list[list[str]]:
     """Write a task's two rows."""
     first = results[0]
@@ -47,12 +57,14 @@ def rows_of(task: str, results: list[dict]) -> list[list[str]]:
     names = ("auc", "balanced_accuracy") if TASKS[task].categorical else ("mae", "r2")
     rows = []
     for score in names:
-        interval = ""
+        interval = of_distances = ""
         if score == first["score_compared"]:
             bounds = [one["difference_95"]["forest"] for one in results]
             interval = "; ".join(f"{low:+.2f} to {high:+.2f}" for low, high in bounds)
+            of_distances = unifrac(results)
         row = [task, f"{first['samples']} ({first['groups']})", seeds, score.replace("_", " ")]
-        rows.append([*row, *(cell(results, model, score) for model in MODELS), interval])
+        cells = [cell(results, model, score) for model in MODELS]
+        rows.append([*row, *cells, interval, of_distances])
     return rows
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.target_scaling import describe_target
-from q2_aam.inference import all_states, embed_asvs, predict_answers
+from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
 from q2_aam.training.fitting import freeze_encoder, remember_asvs
 from q2_aam.training.ridge import solve_ridge_reader
@@ -135,8 +135,7 @@ class Ours:
 
     def predict(self, samples: np.ndarray) -> np.ndarray:
         """Predict the target of samples."""
-        state = all_states(self.network, self.study.studies, 0, samples)
-        return predict_answers(self.network, state)
+        return predict_samples(self.network, self.study.studies, 0, samples)
 
 
 class Reference:

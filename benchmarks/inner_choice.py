@@ -3,8 +3,11 @@
 import numpy as np
 from aam_predictions import fitted_predictions
 from accuracy_scores import scores
+from classical_models import classical_predictions
 from cross_validation import Problem, folds_of, inner_fold
 from encoders import encoder_of_fold
+
+MEAN = "mean of the predictions"
 
 
 def run(problem: Problem, seed: int, setting: list[str], options) -> dict:
@@ -21,29 +24,35 @@ def run(problem: Problem, seed: int, setting: list[str], options) -> dict:
 
     Notes
     -----
-    The encoder is the fold's: it saw the samples that are predicted here, without labels.
+    The encoder is the fold's: it saw the samples that are predicted here, without labels. The mean
+    of the predictions with all values tells what averaging models would bring: with `random_seed`,
+    an ensemble of networks that were each validated on other samples.
     """
     name, *values = setting
     found = []
     for fold, (training, _) in enumerate(folds_of(problem)[: options.folds]):
         encoder = encoder_of_fold(problem, training, seed, options.cache)
         kept, held_out = inner_fold(problem, training)
-        row: dict = {"fold": fold}
+        predicted = classical_predictions(problem, problem.values, kept, held_out, seed)
+        ours = {}
         for value in values:
-            predicted, _ = fitted_predictions(
+            ours[f"{name} {value}"], _ = fitted_predictions(
                 problem, problem.values, kept, held_out, encoder, seed, **{name: typed(value)}
             )
-            of_fold = np.full(len(held_out), fold)
-            actual = problem.values[held_out]
-            row[value] = scores(predicted, actual, of_fold, bool(problem.classes))
+        predicted |= ours | {MEAN: np.mean(list(ours.values()), axis=0)}
+        of_fold, actual = np.full(len(held_out), fold), problem.values[held_out]
+        row: dict = {"fold": fold}
+        for model, part in predicted.items():
+            row[model] = scores(part, actual, of_fold, bool(problem.classes))
         print(problem.name, "inner fold", row, flush=True)
         found.append(row)
     means = {
-        value: {
-            score: float(np.nanmean([row[value][score] for row in found]))
-            for score in found[0][value]
+        model: {
+            score: float(np.nanmean([row[model][score] for row in found]))
+            for score in found[0][model]
         }
-        for value in values
+        for model in found[0]
+        if model != "fold"
     }
     return {"task": problem.name, "seed": seed, "setting": name, "means": means, "folds": found}
 

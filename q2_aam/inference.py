@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from .config import ModelConfig
 from .data.batches import Batch, asv_tokens, build_batch
 from .data.study import Studies
 from .data.tokens import Asvs
-from .model.network import Network, SampleBatch, SampleState
+from .model.network import Network, Parts, SampleBatch, SampleState
 
 # a CPU is fastest while the activations of a part fit its cache
 ASVS_AT_ONCE = {"cpu": 64, "cuda": 1024}
@@ -47,13 +47,18 @@ def arrays_of(network: Network) -> dict[str, np.ndarray]:
     }
 
 
+def to_device(array: np.ndarray, device: torch.device) -> Tensor:
+    """Send an array to a device; the host does not wait for what the device still computes."""
+    return torch.from_numpy(array).to(device, non_blocking=True)
+
+
 def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
-    """Move a batch's samples to a device."""
+    """Send a batch's samples to a device."""
     return SampleBatch(
-        torch.from_numpy(batch.index).to(device, non_blocking=True),
-        torch.from_numpy(batch.abundances).to(device, non_blocking=True),
-        None if batch.known is None else torch.from_numpy(batch.known).to(device),
-        None if batch.covariates is None else torch.from_numpy(batch.covariates).to(device),
+        to_device(batch.index, device),
+        to_device(batch.abundances, device),
+        None if batch.known is None else to_device(batch.known, device),
+        None if batch.covariates is None else to_device(batch.covariates, device),
     )
 
 
@@ -77,11 +82,19 @@ def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
     parts, at_once = [], ASVS_AT_ONCE.get(device.type, 1024)
     for start in range(0, len(chosen), at_once):
         part = chosen[by_length[start : start + at_once]]
-        tokens = torch.from_numpy(asv_tokens(asvs, part)).to(device)
+        tokens = to_device(asv_tokens(asvs, part), device)
         lengths = asvs.lengths[part]
         parts.append(network.embed_asvs(tokens, padded=bool(lengths.min() != lengths.max())))
-    back = torch.from_numpy(np.argsort(by_length)).to(device)
+    back = to_device(np.argsort(by_length), device)
     return torch.cat(parts).index_select(0, back)
+
+
+@torch.no_grad()
+def embed_held(network: Network, asvs: Asvs, held: np.ndarray) -> Tensor:
+    """Embed the ASVs at some positions: (asvs, D), with zeros for the others."""
+    found = embed_asvs(network, asvs, held)
+    rows = to_device(held, found.device)
+    return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
 
 
 @torch.no_grad()
@@ -91,7 +104,7 @@ def sample_states(
     study: int,
     samples: np.ndarray,
     embedded: Tensor | None = None,
-    attend: bool | None = None,
+    parts: Parts | None = None,
 ) -> Iterator[SampleState]:
     """Embed samples a few at a time, after embedding their distinct ASVs once.
 
@@ -106,14 +119,15 @@ def sample_states(
         Positions in it.
     embedded : Tensor, (asvs, D), optional
         Embeddings of all ASVs, if they are known already.
-    attend : bool, optional
-        Whether the sample transformer's output is needed; by default if a head reads it.
+    parts : Parts, optional
+        What is needed of each sample; by default all that a head reads.
 
     Yields
     ------
     SampleState
         Of up to `SAMPLES_AT_ONCE` samples, in order.
     """
+    parts = parts or network.parts_for(True, network.config.target is not None)
     held = np.arange(len(studies.asvs))
     if embedded is None:
         held = np.unique(studies.studies[study].abundances[samples].indices)
@@ -121,20 +135,19 @@ def sample_states(
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
         part = samples[start : start + SAMPLES_AT_ONCE]
         batch = build_batch(studies, study, part, tokens=False)
-        rows = torch.from_numpy(np.searchsorted(held, batch.asvs)).to(embedded.device)
+        rows = to_device(np.searchsorted(held, batch.asvs), embedded.device)
         yield network.embed_samples(
             embedded.index_select(0, rows),
             to_tensors(batch, embedded.device),
-            attend=network.attends if attend is None else attend,
+            None,
+            *parts,
         )
 
 
-def _join(states: Iterator[SampleState], *names: str) -> SampleState:
-    """Join parts, keeping only what is asked for, as slots are large."""
-    kept = [[getattr(state, name) for name in names] for state in states]
-    columns = dict(zip(names, zip(*kept, strict=True), strict=True))
-    joined = {name: torch.cat(parts) for name, parts in columns.items() if parts[0] is not None}
-    return SampleState(**{name: joined.get(name) for name in SampleState._fields})
+def join_states(states: Iterable[SampleState]) -> SampleState:
+    """Join the states of samples, but for their slots, which are large."""
+    columns = zip(*(state._replace(slots=None) for state in states), strict=True)
+    return SampleState(*(None if parts[0] is None else torch.cat(parts) for parts in columns))
 
 
 def all_states(
@@ -143,10 +156,10 @@ def all_states(
     study: int,
     samples: np.ndarray,
     embedded: Tensor | None = None,
+    parts: Parts | None = None,
 ) -> SampleState:
-    """Embed samples and return what the heads read, of all of them (see `sample_states`)."""
-    states = sample_states(network, studies, study, samples, embedded)
-    return _join(states, "pooled", "presence", "abundance", "known", "covariates")
+    """Embed samples and return what is asked for, of all of them (see `sample_states`)."""
+    return join_states(sample_states(network, studies, study, samples, embedded, parts))
 
 
 def embed_samples(
@@ -154,10 +167,18 @@ def embed_samples(
 ) -> np.ndarray:
     """Return one of the fields of `SampleState` of samples: float32, (samples, columns).
 
-    No more than that is held of all samples.
+    No more than that is computed and held of all samples.
     """
-    states = sample_states(network, studies, study, samples, attend=content == "pooled")
-    return getattr(_join(states, content), content).cpu().numpy()
+    parts = Parts(content == "pooled", content == "presence", content == "abundance")
+    return getattr(all_states(network, studies, study, samples, None, parts), content).cpu().numpy()
+
+
+def predict_samples(
+    network: Network, studies: Studies, study: int, samples: np.ndarray
+) -> np.ndarray:
+    """Answer for samples (see `predict_answers`); of all of them no more than that is held."""
+    states = sample_states(network, studies, study, samples, None, network.parts_to_answer())
+    return np.concatenate([predict_answers(network, state) for state in states])
 
 
 @torch.no_grad()
@@ -175,13 +196,13 @@ def predict_distances(network: Network, state: SampleState) -> np.ndarray:
     ndarray of float32, (B, B)
         Symmetric, zero diagonal, in [0, 1].
     """
-    size = len(state.presence)
+    size = next(len(part) for part in state if part is not None)
     matrix = np.zeros((size, size), dtype=np.float32)
     for start in range(0, size, _DISTANCE_ROWS_AT_ONCE):
         stop = start + _DISTANCE_ROWS_AT_ONCE
         rows = SampleState(*(None if x is None else x[start:stop] for x in state))
         matrix[start:stop] = network.distances(rows, state).cpu().numpy()
-    upper = np.triu_indices(size, 1)
-    matrix.T[upper] = matrix[upper]
+    for row in range(size):  # indices of all pairs would take four times the memory
+        matrix[row + 1 :, row] = matrix[row, row + 1 :]
     np.fill_diagonal(matrix, 0)
     return matrix

@@ -139,6 +139,6 @@ def _answers_without(
             None if whole.covariates is None else whole.covariates.expand(number, -1),
         )
         with torch.no_grad():
-            state = network.embed_samples(own, changed, detect=False)
+            state = network.embed_samples(own, changed, None, *network.parts_to_answer())
         parts.append(predict_answers(network, state))
     return np.concatenate(parts)

@@ -1,11 +1,11 @@
 """classify-samples: fit, predict what was held out, compare with a forest, and report."""
 
-from ..parameters import CLASSIFICATION_SETTINGS, FITTING_DEFAULT, SPLITTING
+from ..parameters import CLASSIFICATION_SETTINGS, COMPARISON, FITTING_DEFAULT
 from .held_out_comparison import CLASSIFICATION, compare
 from .settings import with_settings
 
 
-@with_settings((*SPLITTING, *CLASSIFICATION_SETTINGS), FITTING_DEFAULT)
+@with_settings((*COMPARISON, *CLASSIFICATION_SETTINGS), FITTING_DEFAULT)
 def classify_samples(
     ctx,
     table,
@@ -13,6 +13,7 @@ def classify_samples(
     sequences=None,
     encoder=None,
     distance_matrix=None,
+    taxonomy=None,
     groups=None,
     covariates=None,
     **settings,
@@ -36,6 +37,9 @@ def classify_samples(
         truth=metadata,
         groups=groups,
         training_log=found.evaluated_log,
+        importance=found.importance,
+        sequences=sequences,
+        taxonomy=taxonomy,
     )
     return (
         found.model,
@@ -43,5 +47,6 @@ def classify_samples(
         found.predictions,
         found.details,
         *found.baseline,
+        found.importance,
         evaluation,
     )

@@ -1,10 +1,12 @@
 """evaluate-classification: how good predicted classes of a metadata column are."""
 
+import pandas as pd
 import qiime2
 from q2_sample_classifier import PredictionsDirectoryFormat, ProbabilitiesDirectoryFormat
 
 from ..storage.training_log import read_training_log
 from ..types import AAMTrainingLogDirectoryFormat
+from .important_features import read_importance
 
 # as q2-sample-classifier names them
 PREDICTIONS, PROBABILITIES = "predictions.tsv", "class_probabilities.tsv"
@@ -19,6 +21,9 @@ def evaluate_classification(
     baseline_probabilities: ProbabilitiesDirectoryFormat = None,
     groups: qiime2.MetadataColumn = None,
     training_log: AAMTrainingLogDirectoryFormat = None,
+    importance: pd.DataFrame = None,
+    sequences: pd.Series = None,
+    taxonomy: pd.DataFrame = None,
 ) -> None:
     """Write the evaluation of a classifier's predictions as a page.
 
@@ -38,6 +43,12 @@ def evaluate_classification(
         Samples that belong together: intervals of scores are drawn by group.
     training_log : AAMTrainingLogDirectoryFormat, optional
         Of the model that predicted.
+    importance : pd.DataFrame, optional
+        What the model rests on, see `join_important_features`.
+    sequences : pd.Series of skbio.DNA, optional
+        Of the features of the importance.
+    taxonomy : pd.DataFrame, optional
+        Column ``Taxon``; index: feature id.
 
     Raises
     ------
@@ -63,4 +74,5 @@ def evaluate_classification(
         groups=None if groups is None else groups.to_series(),
     )
     log = None if training_log is None else read_training_log(str(training_log))
-    write_classification_page(output_dir, samples, log)
+    important = read_importance(importance, sequences, taxonomy)
+    write_classification_page(output_dir, samples, log, important)

@@ -5,6 +5,7 @@ import qiime2
 
 from ..storage.training_log import read_training_log
 from ..types import AAMTrainingLogDirectoryFormat
+from .important_features import read_importance
 
 
 def evaluate_regression(
@@ -16,6 +17,9 @@ def evaluate_regression(
     groups: qiime2.MetadataColumn = None,
     colour_by: qiime2.MetadataColumn = None,
     training_log: AAMTrainingLogDirectoryFormat = None,
+    importance: pd.DataFrame = None,
+    sequences: pd.Series = None,
+    taxonomy: pd.DataFrame = None,
 ) -> None:
     """Write the evaluation of a regressor's predictions as a page.
 
@@ -37,6 +41,12 @@ def evaluate_regression(
         Colours the points of the charts.
     training_log : AAMTrainingLogDirectoryFormat, optional
         Of the model that predicted.
+    importance : pd.DataFrame, optional
+        What the model rests on, see `join_important_features`.
+    sequences : pd.Series of skbio.DNA, optional
+        Of the features of the importance.
+    taxonomy : pd.DataFrame, optional
+        Column ``Taxon``; index: feature id.
 
     Raises
     ------
@@ -55,4 +65,5 @@ def evaluate_regression(
         colour_by=None if colour_by is None else colour_by.to_series(),
     )
     log = None if training_log is None else read_training_log(str(training_log))
-    write_regression_page(output_dir, samples, log)
+    important = read_importance(importance, sequences, taxonomy)
+    write_regression_page(output_dir, samples, log, important)

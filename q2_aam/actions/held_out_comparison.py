@@ -5,11 +5,11 @@ import dataclasses
 import biom
 
 from ..errors import AAMError
-from ..parameters import ARCHITECTURE, MACHINE
+from ..parameters import ARCHITECTURE, COMPARISON, MACHINE
 from .cross_validation import as_metadata, divide
 from .splittable_samples import find_splittable
 
-_OF_PIPELINE = ("folds", "test_size", "pretraining_epochs", "interval")
+_OF_PIPELINE = (*COMPARISON, "interval")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Comparison:
         Held out; details are intervals or probabilities.
     baseline : tuple
         The forest's predictions and, of classes, probabilities.
+    importance
+        Of the features, to the model fitted on every sample.
     evaluated_log
         Training log of the model that predicted, if it was one.
     """
@@ -47,6 +49,7 @@ class Comparison:
     predictions: object
     details: object
     baseline: tuple
+    importance: object
     evaluated_log: object
 
 
@@ -71,18 +74,21 @@ def compare(ctx, kind: Kind, inputs: dict, settings: dict) -> Comparison:
     table = inputs.pop("table")
     of_model = {name: settings[name] for name in kind.of_model}
     found, forests, log = [], [], None
+    reading = {name: inputs[name] for name in ("sequences", "covariates") if name in inputs}
     for kept, held in parts:
         trained, tested = select_samples(ctx, table, kept), select_samples(ctx, table, held)
         model, log = ctx.get_action("aam", kind.fit)(table=trained, **inputs, **own)
-        reading = {name: inputs[name] for name in ("sequences", "covariates") if name in inputs}
         predict = ctx.get_action("aam", kind.predict)
         found.append(predict(table=tested, **{kind.model: model}, **reading, **of_model))
         forests.append(predict_by_forest(ctx, kind, trained, tested, inputs["metadata"], settings))
     predictions, details = merge(ctx, found)
     baseline = merge(ctx, forests)
     model, final_log = ctx.get_action("aam", kind.fit)(table=table, **inputs, **own)
+    (importance,) = ctx.get_action("aam", "feature_importance")(
+        table=table, model=model, samples_per_feature=settings["samples_per_feature"], **reading
+    )
     one_model = log if len(parts) == 1 else None
-    return Comparison(model, final_log, predictions, details, baseline, one_model)
+    return Comparison(model, final_log, predictions, details, baseline, importance, one_model)
 
 
 def pretrain_encoder(ctx, matrix, inputs: dict, settings: dict):

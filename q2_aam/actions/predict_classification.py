@@ -7,7 +7,7 @@ import qiime2
 
 from ..config import CLASSIFICATION
 from ..types import AAMModelDirectoryFormat
-from .prediction import embed_table, read_fitted
+from .prediction import predict_table, read_fitted
 
 
 def predict_classification(
@@ -17,12 +17,10 @@ def predict_classification(
     covariates: qiime2.Metadata = None,
 ) -> (pd.Series, pd.DataFrame):
     """Predict every sample of a table."""
-    from ..inference import predict_answers
-
     config, arrays = read_fitted(classifier, CLASSIFICATION)
-    network, sample_ids, state = embed_table(table, sequences, config, arrays, covariates)
+    sample_ids, answers = predict_table(table, sequences, config, arrays, covariates)
     index = pd.Index(sample_ids, name="id")
-    shares = predict_answers(network, state).clip(0, 1)
+    shares = answers.clip(0, 1)
     shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
     probabilities = pd.DataFrame(shares, index, config.target.classes)
     favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]

@@ -1,13 +1,15 @@
 """predict-distances: UniFrac between samples, without a tree."""
 
 import biom
+import numpy as np
 import pandas as pd
 import skbio
 
+from ..data.table import read_table
 from ..errors import AAMError
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
-from .prediction import embed_table
+from .prediction import read_studies
 
 _REMEDIES = {
     "untrained": (
@@ -26,10 +28,15 @@ def predict_distances(
     table: biom.Table, model: AAMModelDirectoryFormat, sequences: pd.Series = None
 ) -> skbio.DistanceMatrix:
     """Predict the distances between all samples of a table."""
-    from ..inference import predict_distances as predict
+    from .. import inference
 
     config, arrays = read_model(str(model))
     if config.distance_state != "trained":
         raise AAMError(_REMEDIES[config.distance_state])
-    network, sample_ids, state = embed_table(table, sequences, config, arrays, for_target=False)
-    return skbio.DistanceMatrix(predict(network, state).astype(float), sample_ids)
+    samples = read_table(table)
+    studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    network, everything = inference.load_network(config, arrays), np.arange(len(samples.sample_ids))
+    parts = network.parts_for(distances=True, target=False)
+    state = inference.all_states(network, studies, 0, everything, parts=parts)
+    matrix = inference.predict_distances(network, state).astype(float)
+    return skbio.DistanceMatrix(matrix, samples.sample_ids)

@@ -9,7 +9,7 @@ from ..conformal import prediction_intervals
 from ..data.target_scaling import middle, to_units
 from ..parameters import DEFAULT
 from ..types import AAMModelDirectoryFormat
-from .prediction import embed_table, read_fitted
+from .prediction import predict_table, read_fitted
 
 
 def predict_regression(
@@ -20,11 +20,8 @@ def predict_regression(
     interval: float = DEFAULT["interval"],
 ) -> (pd.Series, pd.DataFrame):
     """Predict every sample of a table, in the target's units."""
-    from ..inference import predict_answers
-
     config, arrays = read_fitted(regressor, REGRESSION)
-    network, sample_ids, state = embed_table(table, sequences, config, arrays, covariates)
-    answers = predict_answers(network, state)
+    sample_ids, answers = predict_table(table, sequences, config, arrays, covariates)
     index = pd.Index(sample_ids, name="id")
     predictions = pd.Series(to_units(config.target, middle(answers)), index, name="prediction")
     lower, upper = prediction_intervals(config.target, answers, interval)

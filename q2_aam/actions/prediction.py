@@ -41,23 +41,21 @@ def read_fitted(model, kind: str):
     return config, arrays
 
 
-def embed_table(table, sequences, config, arrays, covariates=None, for_target: bool = True):
-    """Embed every sample of a table, with covariates if the model's target is to be predicted.
+def predict_table(table, sequences, config, arrays, covariates=None):
+    """Predict the target of every sample of a table.
 
     Returns
     -------
-    network : Network
     sample_ids : tuple of str
-    state : SampleState
-        Of all samples, in the order of `sample_ids`.
+    answers : ndarray of float64, (samples, O)
+        See `q2_aam.inference.predict_answers`.
     """
-    from ..inference import all_states, load_network
+    from ..inference import load_network, predict_samples
 
     samples = read_table(table)
-    studies = read_studies(samples, sequences, config, arrays, covariates, for_target)
-    network = load_network(config, arrays)
-    number = len(samples.sample_ids)
-    return network, samples.sample_ids, all_states(network, studies, 0, np.arange(number))
+    studies = read_studies(samples, sequences, config, arrays, covariates)
+    network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
+    return samples.sample_ids, predict_samples(network, studies, 0, everything)
 
 
 def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):

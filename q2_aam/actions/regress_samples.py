@@ -1,11 +1,11 @@
 """regress-samples: fit, predict what was held out, compare with a forest, and report."""
 
-from ..parameters import FITTING_DEFAULT, REGRESSION_SETTINGS, SPLITTING
+from ..parameters import COMPARISON, FITTING_DEFAULT, REGRESSION_SETTINGS
 from .held_out_comparison import REGRESSION, compare
 from .settings import with_settings
 
 
-@with_settings((*SPLITTING, "interval", *REGRESSION_SETTINGS), FITTING_DEFAULT)
+@with_settings((*COMPARISON, "interval", *REGRESSION_SETTINGS), FITTING_DEFAULT)
 def regress_samples(
     ctx,
     table,
@@ -13,6 +13,7 @@ def regress_samples(
     sequences=None,
     encoder=None,
     distance_matrix=None,
+    taxonomy=None,
     groups=None,
     covariates=None,
     **settings,
@@ -35,6 +36,9 @@ def regress_samples(
         truth=metadata,
         groups=groups,
         training_log=found.evaluated_log,
+        importance=found.importance,
+        sequences=sequences,
+        taxonomy=taxonomy,
     )
     return (
         found.model,
@@ -42,5 +46,6 @@ def regress_samples(
         found.predictions,
         found.details,
         found.baseline[0],
+        found.importance,
         evaluation,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 from ..errors import EXAMPLES, AAMError, counted, examples
 
 TOLERANCE = 1e-5  # text files round; a larger difference is a real asymmetry
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -54,25 +56,47 @@ def parse_distances(lines) -> tuple[list[str], np.ndarray]:
         If the text is not a square matrix of numbers in [0, 1], symmetric and without NaN.
     """
     ids = _header(lines)
-    blanks = {column: ["nan", "NaN", ""] for column in range(1, len(ids) + 1)}
-    types = {0: str} | dict.fromkeys(range(1, len(ids) + 1), np.float32)
+    matrix, rows = np.empty((len(ids), len(ids)), dtype=np.float32), []
     try:
-        frame = pd.read_csv(
-            lines, sep="\t", header=None, dtype=types, quoting=3, comment=None,
-            keep_default_na=False, na_values=blanks,
-        )  # fmt: skip
+        for frame in _in_parts(lines, len(ids)):
+            first, stop = len(rows), len(rows) + len(frame)
+            rows.extend(frame[0].str.strip())
+            if stop <= len(ids):
+                matrix[first:stop] = frame.iloc[:, 1:]
+        if not rows:
+            raise ValueError("it has no rows")
     except ValueError as error:
         raise AAMError(f"The distance matrix is not a table of numbers: {error}") from error
-    rows = frame[0].str.strip().tolist()
-    if frame.shape != (len(ids), len(ids) + 1) or rows != ids:
+    if rows != ids:
         raise AAMError(
             f"The distance matrix has {counted(len(ids), 'column id')} and "
             f"{counted(len(rows), 'row id')}; both must be the same ids in the same order."
         )
-    matrix = frame.iloc[:, 1:].to_numpy(dtype=np.float32)
     check_distances(ids, matrix)
     matrix.setflags(write=False)
     return ids, matrix
+
+
+def _in_parts(lines, columns: int) -> Iterator[pd.DataFrame]:
+    """Read some rows at a time, so that the matrix is never held twice."""
+    blanks = {column: ["nan", "NaN", ""] for column in range(1, columns + 1)}
+    types = {0: str} | dict.fromkeys(range(1, columns + 1), np.float32)
+    rows = (_of_width(line, columns) for line in lines if line.strip())
+    while text := "".join(itertools.islice(rows, _ROWS_AT_ONCE)):
+        yield pd.read_csv(
+            io.StringIO(text), sep="\t", header=None, dtype=types, quoting=3, comment=None,
+            keep_default_na=False, na_values=blanks,
+        )  # fmt: skip
+
+
+def _of_width(line: str, columns: int) -> str:
+    """Fill a row that is too short with blanks, and refuse one that pandas would cut."""
+    line = line.rstrip("\r\n")
+    missing = columns - line.count("\t")
+    if missing < 0:
+        name = line.partition("\t")[0]
+        raise ValueError(f"the row of {name} has {columns - missing:,} numbers, not {columns:,}")
+    return line + "\t" * missing + "\n"
 
 
 def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:

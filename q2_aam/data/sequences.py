@@ -11,6 +11,11 @@ SHORTEST = 20  # shorter "DNA" is more likely a name such as CAT
 _DNA = re.compile(rf"[ACGTURYSWKMBDHVN]{{{SHORTEST},}}", re.IGNORECASE)
 
 
+def is_dna(text: str) -> bool:
+    """Whether a text is DNA or RNA, and long enough not to be a name."""
+    return _DNA.fullmatch(text) is not None
+
+
 def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None) -> list[str]:
     """Find the DNA of each feature: among the given sequences, or in the id itself.
 
@@ -35,7 +40,7 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
     feature_ids = list(feature_ids)
     if sequences is None:
         found = feature_ids
-        wrong = [name for name in feature_ids if not _DNA.fullmatch(name)]
+        wrong = [name for name in feature_ids if not is_dna(name)]
         if wrong:
             raise AAMError(
                 f"{counted(len(wrong), 'feature id')} of {len(feature_ids):,} in the table are not "
@@ -53,9 +58,7 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
                 "'qiime feature-table filter-features'."
             )
         found = [str(sequences[name]) for name in feature_ids]
-        wrong = [
-            name for name, dna in zip(feature_ids, found, strict=True) if not _DNA.fullmatch(dna)
-        ]
+        wrong = [name for name, dna in zip(feature_ids, found, strict=True) if not is_dna(dna)]
         if wrong:
             raise AAMError(
                 f"{counted(len(wrong), 'sequence')} in 'sequences' are not DNA of at least "

@@ -141,11 +141,16 @@ def relative(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
 
 def keep_most_abundant(abundances: scipy.sparse.csr_matrix, limit: int) -> scipy.sparse.csr_matrix:
     """Keep the `limit` largest entries of each row; ties go to the smaller column."""
-    rows = np.repeat(np.arange(abundances.shape[0]), np.diff(abundances.indptr))
-    order = np.lexsort((abundances.indices, -abundances.data, rows))
-    rank = np.arange(len(order)) - abundances.indptr[rows[order]]
-    kept = np.sort(order[rank < limit])
-    offsets = np.concatenate([[0], np.cumsum(np.minimum(np.diff(abundances.indptr), limit))])
+    sizes = np.diff(abundances.indptr)
+    long = np.flatnonzero(sizes > limit)
+    if not len(long):
+        return abundances
+    kept = np.ones(abundances.nnz, dtype=bool)
+    for row in long:  # few of a table: sorting all rows would take several times its memory
+        entries = slice(*abundances.indptr[row : row + 2])
+        order = np.lexsort((abundances.indices[entries], -abundances.data[entries]))
+        kept[entries.start + order[limit:]] = False
+    offsets = np.concatenate([[0], np.cumsum(np.minimum(sizes, limit))])
     return scipy.sparse.csr_matrix(
         (abundances.data[kept], abundances.indices[kept], offsets), shape=abundances.shape
     )

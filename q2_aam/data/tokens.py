@@ -76,9 +76,10 @@ def distinct_asvs(sequences: list[str], limit: int) -> tuple[Asvs, np.ndarray]:
     index : ndarray of int64, (len(sequences),)
         The ASV of each sequence. Sorting by sequence makes it independent of the input's order.
     """
-    cut = np.array([sequence[:limit] for sequence in sequences])
-    distinct, first, index = np.unique(cut, return_index=True, return_inverse=True)
-    tokens, lengths = tokenise(distinct.tolist())
+    # bytes, as a letter of text takes four
+    cut = np.array([sequence[:limit].encode("ascii") for sequence in sequences])
+    distinct, index = np.unique(cut, return_inverse=True)
+    tokens, lengths = tokenise([sequence.decode("ascii") for sequence in distinct.tolist()])
     unknown = int((tokens == UNKNOWN).sum())
     shortened = sum(len(sequence) > limit for sequence in sequences)
     for array in (tokens, lengths, index):

@@ -78,10 +78,16 @@ run qiime aam predict-distances \
     --i-table rarefied-test.qza --i-sequences rep-seqs.qza --i-model encoder.qza \
     --o-distance-matrix predicted-unifrac.qza
 
+explain "Which ASVs do these predictions rest on?"
+run qiime aam feature-importance \
+    --i-table test.qza --i-sequences rep-seqs.qza --i-model regressor.qza \
+    --o-importance importance.qza
+
 explain "Look at the results."
 run qiime aam evaluate-regression \
     --i-predictions predictions.qza --i-intervals intervals.qza \
     --i-baseline-predictions forest-predictions.qza \
+    --i-importance importance.qza --i-sequences rep-seqs.qza \
     --m-truth-file metadata.tsv --m-truth-column month --o-visualization evaluation.qzv
 run qiime aam summarize-training \
     --i-training-log pretraining-log.qza --o-visualization pretraining.qzv

@@ -41,6 +41,21 @@ def _constant_predictions() -> qiime2.Artifact:
     return qiime2.Artifact.import_data("SampleData[ClassifierPredictions]", predicted)
 
 
+def _importance() -> qiime2.Artifact:
+    columns = ["importance"]
+    columns += [f"{effect} {site}" for site in CLASSES for effect in ("raises", "lowers")]
+    values = [[0.3, 0.3, 0, 0, 0.2, 0, 0.1], [0.1, 0, 0.1, 0.1, 0, 0, 0]]
+    features = pd.DataFrame(values, pd.Index(["asv-1", "asv-2"], name="id"), columns)
+    return qiime2.Artifact.import_data("FeatureData[Importance]", features)
+
+
+def _taxonomy() -> qiime2.Artifact:
+    index = pd.Index(["asv-1", "asv-2"], name="Feature ID")
+    taxa = ["k__Bacteria; g__Bacteroides", "k__Bacteria; g__Rothia"]
+    named = pd.DataFrame({"Taxon": taxa, "Confidence": ["1", "1"]}, index)
+    return qiime2.Artifact.import_data("FeatureData[Taxonomy]", named)
+
+
 def evaluate_classification(use):
     """Compare predicted and true body sites, beside a baseline that always says gut."""
     metadata = use.init_metadata("metadata", _site_metadata)
@@ -50,6 +65,8 @@ def evaluate_classification(use):
             predictions=use.init_artifact("predictions", _site_predictions),
             probabilities=use.init_artifact("probabilities", _site_probabilities),
             baseline_predictions=use.init_artifact("constant", _constant_predictions),
+            importance=use.init_artifact("importance", _importance),
+            taxonomy=use.init_artifact("taxonomy", _taxonomy),
             truth=use.get_metadata_column("body_site", "body_site", metadata),
             groups=use.get_metadata_column("subject", "subject", metadata),
         ),
@@ -61,6 +78,9 @@ def evaluate_classification(use):
     )
     visualization.assert_has_line_matching(
         path="downloads/confusion.tsv", expression="^baseline: skin as gut\tbaseline\tskin\tgut\t12"
+    )
+    visualization.assert_has_line_matching(
+        path="downloads/importance.tsv", expression="^asv-1\t1\t0.3\t0.75\tgut\tk__Bacteria"
     )
 
 

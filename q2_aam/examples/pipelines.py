@@ -60,6 +60,7 @@ def regress_samples(use):
             test_size=0.4,
             epochs=2,
             interval=0.5,
+            samples_per_feature=3,
         ),
         use.UsageOutputNames(
             regressor="regressor",
@@ -67,6 +68,7 @@ def regress_samples(use):
             predictions="predictions",
             intervals="intervals",
             baseline_predictions="baseline_predictions",
+            importance="importance",
             evaluation="evaluation",
         ),
     )
@@ -79,6 +81,7 @@ def regress_samples(use):
     results.baseline_predictions.assert_output_type(
         semantic_type="SampleData[RegressorPredictions]"
     )
+    results.importance.assert_output_type(semantic_type="FeatureData[Importance]")
     results.evaluation.assert_output_type(semantic_type="Visualization")
 
 
@@ -89,7 +92,12 @@ def classify_samples(use):
     results = use.action(
         use.UsageAction("aam", "classify_samples"),
         use.UsageInputs(
-            table=table, sequences=sequences, metadata=delivery, test_size=0.4, epochs=2
+            table=table,
+            sequences=sequences,
+            metadata=delivery,
+            test_size=0.4,
+            epochs=2,
+            samples_per_feature=3,
         ),
         use.UsageOutputNames(
             classifier="classifier",
@@ -98,6 +106,7 @@ def classify_samples(use):
             probabilities="probabilities",
             baseline_predictions="baseline_predictions",
             baseline_probabilities="baseline_probabilities",
+            importance="importance",
             evaluation="evaluation",
         ),
     )
@@ -111,4 +120,5 @@ def classify_samples(use):
         semantic_type="SampleData[ClassifierPredictions]"
     )
     results.baseline_probabilities.assert_output_type(semantic_type="SampleData[Probabilities]")
+    results.importance.assert_output_type(semantic_type="FeatureData[Importance]")
     results.evaluation.assert_output_type(semantic_type="Visualization")

@@ -12,7 +12,7 @@ from .asv_encoder import AsvEncoder
 from .branches import BranchDistance, Branches, detected_presence, presence
 from .heads import AbundanceHead, EuclideanDistance, NucleotideHead
 from .sample_encoder import SampleEncoder
-from .target_head import TargetFeatures, TargetHead
+from .target_head import ReaderAnswers, TargetFeatures, TargetHead
 from .transformer import TransformerBlock
 
 _LARGEST_LOG_ABUNDANCE = 9.210440366976517  # log(1 + 1e4), a sample of one branch
@@ -47,7 +47,7 @@ class SampleState(NamedTuple):
     slots : Tensor, (B, S, D), or None
     presence : Tensor, (B, K), or None
         Probability that the sample holds each branch.
-    abundance : Tensor, (B, K)
+    abundance : Tensor, (B, K), or None
         Log abundance of each branch, in [0, 1].
     known : Tensor, (B, N), or None
         Log abundance of each known ASV, in [0, 1].
@@ -57,7 +57,7 @@ class SampleState(NamedTuple):
     pooled: Tensor | None
     slots: Tensor | None
     presence: Tensor | None
-    abundance: Tensor
+    abundance: Tensor | None
     known: Tensor | None = None
     covariates: Tensor | None = None
 
@@ -65,6 +65,24 @@ class SampleState(NamedTuple):
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
         return TargetFeatures(self.known, self.abundance, self.covariates)
+
+
+class Parts(NamedTuple):
+    """Which parts of a `SampleState` are asked for; the others are not computed.
+
+    Attributes
+    ----------
+    attend : bool
+        The transformer's output: pooled and slots.
+    detect : bool
+        The presence of branches.
+    quantify : bool
+        The log abundances of branches and of known ASVs.
+    """
+
+    attend: bool = True
+    detect: bool = True
+    quantify: bool = True
 
 
 class Network(nn.Module):
@@ -98,10 +116,14 @@ class Network(nn.Module):
         self.register_buffer("asv_mean", torch.zeros(size))
         self.register_buffer("asv_scale", torch.ones(size))
 
-    @property
-    def attends(self) -> bool:
-        """Whether a head that is in use reads what the sample transformer pools."""
-        return self.config.target is not None or self.config.distance_form == "euclidean"
+    def parts_for(self, distances: bool, target: bool) -> Parts:
+        """Name the parts of samples that distances, or the target's readers, are read from."""
+        branches = self.config.distance_form == "branches"
+        return Parts(target or (distances and not branches), distances and branches, target)
+
+    def parts_to_answer(self) -> Parts:
+        """Name the parts that answers are read from: the transformer's only where it counts."""
+        return Parts(self.target_head.attends, detect=False, quantify=True)
 
     def set_dropout(self, dropout: float) -> None:
         """Set the dropout of every block; it acts in training only."""
@@ -141,6 +163,7 @@ class Network(nn.Module):
         hidden: Tensor | None = None,
         attend: bool = True,
         detect: bool = True,
+        quantify: bool = True,
     ) -> SampleState:
         """Embed samples from the embeddings of distinct ASVs.
 
@@ -151,39 +174,40 @@ class Network(nn.Module):
             Of B samples with up to S ASVs.
         hidden : Tensor of bool, (B, S), optional
             Abundances that the transformer must not see.
-        attend : bool
-            Whether the transformer is needed; without it nothing is pooled.
-        detect : bool
-            Whether the presence of branches is needed, as it is for distances.
+        attend, detect, quantify : bool
+            See `Parts`.
 
         Returns
         -------
         SampleState
         """
-        pooled = slots = None
+        pooled = slots = present = abundance = known = None
         if attend:
             # embedding, not asvs[index]: the latter's gradient is not deterministic on threads
             of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
             pooled, slots = self.sample_encoder(of_slots, samples.abundances, hidden)
             pooled, slots = pooled.float(), slots.float()
-        present, abundance = self.read_branches(asvs, samples, detect)
-        known = None if samples.known is None else self.read_known(samples, len(asvs))
+        if detect or quantify:
+            present, abundance = self.read_branches(asvs, samples, detect, quantify)
+        if quantify and samples.known is not None:
+            known = self.read_known(samples, len(asvs))
         return SampleState(pooled, slots, present, abundance, known, samples.covariates)
 
     def read_branches(
-        self, asvs: Tensor, samples: SampleBatch, detect: bool = True
-    ) -> tuple[Tensor | None, Tensor]:
+        self, asvs: Tensor, samples: SampleBatch, detect: bool = True, quantify: bool = True
+    ) -> tuple[Tensor | None, Tensor | None]:
         """Return presence and log abundance of every branch, both (B, K) in [0, 1]."""
         with torch.autocast(asvs.device.type, enabled=False):
             log_odds = self.branches(asvs)  # (U, K)
             dense = dense_abundances(samples, len(asvs))  # (B, U)
-            present = None
+            present = abundance = None
             if detect and self.config.rarefaction_depth is None:
                 present = presence(log_odds, (dense > 0).float())
             elif detect:
                 present = detected_presence(log_odds, dense, self.config.rarefaction_depth)
-            under = dense @ torch.sigmoid(log_odds)  # (B, K) share of reads under each branch
-            return present, log_abundance(under)
+            if quantify:  # by the share of reads under each branch, (B, K)
+                abundance = log_abundance(dense @ torch.sigmoid(log_odds))
+            return present, abundance
 
     def read_known(self, samples: SampleBatch, distinct: int) -> Tensor:
         """Return the log abundance of every ASV known by identity, (B, N) in [0, 1]."""
@@ -201,9 +225,14 @@ class Network(nn.Module):
             return self.distance_head(left, right).clamp(0, 1)
 
     def predict_target(self, state: SampleState) -> Tensor:
-        """Answer for samples, (B, O): see `TargetHead`."""
-        with torch.autocast(state.pooled.device.type, enabled=False):
+        """Answer for samples, (B, O), from `parts_to_answer`: see `TargetHead`."""
+        with torch.autocast(state.abundance.device.type, enabled=False):
             return self.target_head(state.pooled, state.features)
+
+    def read_target(self, state: SampleState) -> ReaderAnswers:
+        """Let each of the target's readers answer for each sample."""
+        with torch.autocast(state.pooled.device.type, enabled=False):
+            return self.target_head.read(state.pooled, state.features)
 
     def learned_target(self, state: SampleState) -> Tensor:
         """Read samples by the reader that learns by descent, before its answer: (B, O)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -33,6 +34,20 @@ class TargetFeatures(NamedTuple):
     covariates: Tensor | None = None
 
 
+class ReaderAnswers(NamedTuple):
+    """What each reader answers for samples.
+
+    Attributes
+    ----------
+    attention : Tensor, (B, O)
+    ridge : Tensor, (B, O), or None
+        None where medians are asked for, which it cannot give.
+    """
+
+    attention: Tensor
+    ridge: Tensor | None
+
+
 class BlockScaling(nn.Module):
     """Centre features and divide them by one number, so that a block of them has variance 1.
 
@@ -44,10 +59,12 @@ class BlockScaling(nn.Module):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("scale", torch.ones(1))
 
-    def fit(self, block: Tensor) -> None:
-        """Take the statistics of training samples, (B, features)."""
-        self.mean.copy_(block.mean(dim=0))
-        self.scale.copy_(block.var(dim=0, correction=0).sum().sqrt().clamp_min(1e-6))
+    def fit(self, sums: Tensor, squares: Tensor, samples: int) -> None:
+        """Take sums (features,) and the sum of all squares of training samples, in float64."""
+        mean = sums / samples
+        variance = (squares / samples - mean.square().sum()).clamp_min(0)
+        self.mean.copy_(mean)
+        self.scale.copy_(variance.sqrt().clamp_min(1e-6))
 
     def forward(self, block: Tensor) -> Tensor:
         """Scale (B, features)."""
@@ -61,7 +78,8 @@ class TargetHead(nn.Module):
     in random features of them all; training solves for its weights. The *attention reader* adds
     the pooled embedding of the sample transformer; training descends to its weights, from zero, so
     that it starts from what is right on average. Each weighs by the inverse of its squared error
-    on the validation samples.
+    on the validation samples; after training the attention reader counts only where it surely
+    lowers the error (see `q2_aam.training.reader_choice`).
 
     Both readers' outputs become answers of one kind, O numbers a sample: a scaled number; a
     scaled lower bound, median and upper bound; or the probability of each class. Medians are read
@@ -108,10 +126,19 @@ class TargetHead(nn.Module):
             probabilities if of_classes else ordered_quantiles if self.one_reader else numbers
         )
 
-    def fit_scaling(self, features: TargetFeatures) -> None:
-        """Take the statistics of every block from training samples."""
+    def fit_scaling(self, parts: Iterable[TargetFeatures]) -> None:
+        """Take the statistics of every block from training samples, some at a time."""
+        samples = 0
+        sums = {name: one.mean.double().zero_() for name, one in self.scaling.items()}
+        squares = {name: one.scale.double().zero_() for name, one in self.scaling.items()}
+        for features in parts:
+            samples += len(features.branches)
+            for name in self.scaling:
+                block = getattr(features, name).double()
+                sums[name] += block.sum(dim=0)
+                squares[name] += block.square().sum()
         for name, scaling in self.scaling.items():
-            scaling.fit(getattr(features, name))
+            scaling.fit(sums[name], squares[name], samples)
 
     def scaled(self, features: TargetFeatures) -> Tensor:
         """Scale all blocks and put them side by side: (B, F)."""
@@ -128,17 +155,22 @@ class TargetHead(nn.Module):
             raw = raw + linear(self.scaling[name](getattr(features, name)))
         return raw
 
-    def weigh(
-        self, pooled: Tensor, features: TargetFeatures, actual: Tensor, weights: Tensor
-    ) -> None:
+    def read(self, pooled: Tensor, features: TargetFeatures) -> ReaderAnswers:
+        """Let each reader answer for each sample."""
+        by_attention = self.answer(self.attention_reader(pooled, features))
+        if self.one_reader:
+            return ReaderAnswers(by_attention, None)
+        return ReaderAnswers(by_attention, self.answer_of_ridge(self.ridge(self.scaled(features))))
+
+    def weigh(self, said: ReaderAnswers, actual: Tensor, weights: Tensor) -> None:
         """Weigh the readers by their squared errors on samples that neither was trained on.
 
         Inverse variances are the best weights of two unbiased readers with independent errors.
 
         Parameters
         ----------
-        pooled, features
-            Of B samples.
+        said : ReaderAnswers
+            For B samples.
         actual : Tensor, (B, O)
             The right answers.
         weights : Tensor, (B,)
@@ -150,14 +182,22 @@ class TargetHead(nn.Module):
         def error(answer: Tensor) -> Tensor:
             return (weights * (answer - actual).square().sum(dim=1)).sum() / weights.sum()
 
-        of_attention = error(self.answer(self.attention_reader(pooled, features)))
-        of_ridge = error(self.answer_of_ridge(self.ridge(self.scaled(features))))
+        of_attention, of_ridge = error(said.attention), error(said.ridge)
         self.attention_share.copy_(of_ridge / (of_ridge + of_attention).clamp_min(1e-12))
 
-    def forward(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
-        """Answer for each sample: (B, O)."""
-        by_attention = self.answer(self.attention_reader(pooled, features))
+    @property
+    def attends(self) -> bool:
+        """Whether the attention reader counts."""
+        return self.one_reader or float(self.attention_share) != 0
+
+    def forward(self, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
+        """Answer for each sample, (B, O); without `pooled` by the ridge reader alone."""
+        if pooled is None:
+            return self.answer_of_ridge(self.ridge(self.scaled(features)))
+        return self.combine(self.read(pooled, features))
+
+    def combine(self, said: ReaderAnswers) -> Tensor:
+        """Return the weighted mean of the readers' answers: (B, O)."""
         if self.one_reader:
-            return by_attention
-        by_ridge = self.answer_of_ridge(self.ridge(self.scaled(features)))
-        return by_ridge + self.attention_share * (by_attention - by_ridge)
+            return said.attention
+        return said.ridge + self.attention_share * (said.attention - said.ridge)

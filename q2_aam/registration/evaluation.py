@@ -1,7 +1,13 @@
 """Registration of the pages that one looks at."""
 
-from q2_sample_classifier import ClassifierPredictions, Probabilities, RegressorPredictions
+from q2_sample_classifier import (
+    ClassifierPredictions,
+    Importance,
+    Probabilities,
+    RegressorPredictions,
+)
 from q2_types.distance_matrix import DistanceMatrix
+from q2_types.feature_data import FeatureData, Sequence, Taxonomy
 from q2_types.sample_data import SampleData
 from qiime2.plugin import Categorical, MetadataColumn, Numeric
 
@@ -13,6 +19,23 @@ from ..actions.summarize_training import summarize_training
 from ..parameters import help_of, types_of
 
 _LOG = "Of the model that predicted: how many samples it used and dropped."
+
+_FEATURES = {
+    "importance": FeatureData[Importance],
+    "sequences": FeatureData[Sequence],
+    "taxonomy": FeatureData[Taxonomy],
+}
+_FEATURE_HELP = {
+    "importance": (
+        "Of the features, from feature-importance: the page then shows which ones the predictions "
+        "rest on."
+    ),
+    "sequences": (
+        "The DNA of the features of the importance, to be copied from the page. Not needed if "
+        "feature ids are DNA."
+    ),
+    "taxonomy": "Names the features of the importance by their taxa.",
+}
 
 
 def register(plugin, citations) -> None:
@@ -31,6 +54,7 @@ def _register_regression(plugin) -> None:
             "intervals": SampleData[types.PredictionIntervals],
             "baseline_predictions": SampleData[RegressorPredictions],
             "training_log": types.AAMTrainingLog,
+            **_FEATURES,
         },
         parameters={
             "truth": MetadataColumn[Numeric],
@@ -44,6 +68,7 @@ def _register_regression(plugin) -> None:
                 "Another model's predictions of the same samples, to compare with."
             ),
             "training_log": _LOG,
+            **_FEATURE_HELP,
         },
         parameter_descriptions={
             "truth": "The true values, in the same units.",
@@ -57,7 +82,7 @@ def _register_regression(plugin) -> None:
         name="See how good predictions of a number are",
         description=(
             "Compare predictions with true values: charts, scores with bootstrap intervals, the "
-            "worst predicted samples, and a comparison with a baseline."
+            "worst predicted samples, a comparison with a baseline, and the features that matter."
         ),
         examples={"evaluate_regression": examples.evaluate_regression},
     )
@@ -72,6 +97,7 @@ def _register_classification(plugin) -> None:
             "baseline_predictions": SampleData[ClassifierPredictions],
             "baseline_probabilities": SampleData[Probabilities],
             "training_log": types.AAMTrainingLog,
+            **_FEATURES,
         },
         parameters={
             "truth": MetadataColumn[Categorical],
@@ -92,6 +118,7 @@ def _register_classification(plugin) -> None:
             ),
             "baseline_probabilities": "The probabilities that came with the baseline predictions.",
             "training_log": _LOG,
+            **_FEATURE_HELP,
         },
         parameter_descriptions={
             "truth": (
@@ -108,7 +135,8 @@ def _register_classification(plugin) -> None:
         description=(
             "Compare predicted with true classes: confusion matrix, ROC and precision-recall "
             "curves, calibration, and accuracy, balanced accuracy, precision, recall, F1 and AUC "
-            "with bootstrap intervals, beside a baseline and the most frequent class."
+            "with bootstrap intervals, beside a baseline and the most frequent class; and the "
+            "features that matter."
         ),
         examples={"evaluate_classification": examples.evaluate_classification},
     )

@@ -1,8 +1,13 @@
 """Registration of the common case in one command, and of what it is made of."""
 
-from q2_sample_classifier import ClassifierPredictions, Probabilities, RegressorPredictions
+from q2_sample_classifier import (
+    ClassifierPredictions,
+    Importance,
+    Probabilities,
+    RegressorPredictions,
+)
 from q2_types.distance_matrix import DistanceMatrix
-from q2_types.feature_data import FeatureData, Sequence
+from q2_types.feature_data import FeatureData, Sequence, Taxonomy
 from q2_types.feature_table import FeatureTable, Frequency
 from q2_types.sample_data import SampleData
 from qiime2.plugin import (
@@ -21,8 +26,8 @@ from ..actions.merge_predictions import merge_prediction_tables, merge_predictio
 from ..actions.regress_samples import regress_samples
 from ..parameters import (
     CLASSIFICATION_SETTINGS,
+    COMPARISON,
     REGRESSION_SETTINGS,
-    SPLITTING,
     help_of,
     types_of,
 )
@@ -35,24 +40,31 @@ _DISTANCES = (
 _DESCRIPTION = (
     "The whole analysis in one command: hold samples out (one share, or every sample in turn with "
     "'folds'), fit a model on the others, predict what was held out, do the same with "
-    "q2-sample-classifier's random forest on the same samples, report both side by side, and fit a "
-    "model on everything for later use. The values of held-out samples are never seen by the "
-    "models that predict them; their DNA is, if a distance matrix is given."
+    "q2-sample-classifier's random forest on the same samples, fit a model on everything "
+    "for later use, find the features that it rests on, and report it all. The values of held-out "
+    "samples are never seen by the models that predict them; their DNA is, if a distance matrix is "
+    "given."
 )
 _INPUTS = {
     "table": FeatureTable[Frequency],
     "sequences": FeatureData[Sequence],
     "encoder": types.AAMEncoder,
     "distance_matrix": DistanceMatrix,
+    "taxonomy": FeatureData[Taxonomy],
 }
 _INPUT_HELP = {
     "table": TABLE,
     "sequences": SEQUENCES,
     "encoder": ENCODER,
     "distance_matrix": _DISTANCES,
+    "taxonomy": "Names the features that matter in the report. Nothing is learned from it.",
 }
-_REGRESSION_SETTINGS = (*SPLITTING, "interval", *REGRESSION_SETTINGS)
-_CLASSIFICATION_SETTINGS = (*SPLITTING, *CLASSIFICATION_SETTINGS)
+_REGRESSION_SETTINGS = (*COMPARISON, "interval", *REGRESSION_SETTINGS)
+_CLASSIFICATION_SETTINGS = (*COMPARISON, *CLASSIFICATION_SETTINGS)
+_IMPORTANCE = (
+    "How far each feature moves the predictions of the model fitted on all samples, the most "
+    "important first."
+)
 _HELD_OUT = "of the samples held out"
 
 
@@ -111,6 +123,7 @@ def _register_regress_samples(plugin, citations) -> None:
             ("predictions", SampleData[RegressorPredictions]),
             ("intervals", SampleData[types.PredictionIntervals]),
             ("baseline_predictions", SampleData[RegressorPredictions]),
+            ("importance", FeatureData[Importance]),
             ("evaluation", Visualization),
         ],
         input_descriptions=_INPUT_HELP,
@@ -126,7 +139,8 @@ def _register_regress_samples(plugin, citations) -> None:
             "predictions": f"Predictions {_HELD_OUT}, in the original units.",
             "intervals": f"Prediction intervals {_HELD_OUT}.",
             "baseline_predictions": f"The random forest's predictions {_HELD_OUT}.",
-            "evaluation": "How good both are.",
+            "importance": _IMPORTANCE,
+            "evaluation": "How good both are, and which features the predictions rest on.",
         },
         name="Fit, compare with a random forest, and report: a number of each sample",
         description=_DESCRIPTION,
@@ -152,6 +166,7 @@ def _register_classify_samples(plugin) -> None:
             ("probabilities", SampleData[Probabilities]),
             ("baseline_predictions", SampleData[ClassifierPredictions]),
             ("baseline_probabilities", SampleData[Probabilities]),
+            ("importance", FeatureData[Importance]),
             ("evaluation", Visualization),
         ],
         input_descriptions=_INPUT_HELP,
@@ -170,7 +185,8 @@ def _register_classify_samples(plugin) -> None:
             "probabilities": f"The probabilities of every class {_HELD_OUT}.",
             "baseline_predictions": f"The random forest's classes {_HELD_OUT}.",
             "baseline_probabilities": f"The random forest's probabilities {_HELD_OUT}.",
-            "evaluation": "How good both are.",
+            "importance": _IMPORTANCE,
+            "evaluation": "How good both are, and which features the predictions rest on.",
         },
         name="Fit, compare with a random forest, and report: a class of each sample",
         description=_DESCRIPTION,

@@ -23,6 +23,8 @@ from .classification_tables import (
 )
 from .classification_words import describe_differences, write_headline
 from .classified_samples import ClassifiedSamples
+from .importance_section import describe_importance, importance_download
+from .important_features import ImportantFeatures
 from .interval_words import describe_bootstrap
 from .page import write_page
 from .sample_counts import counts_table
@@ -30,7 +32,10 @@ from .training_log_notes import note_training
 
 
 def write_classification_page(
-    output_dir: str | Path, samples: ClassifiedSamples, training_log: TrainingLog | None = None
+    output_dir: str | Path,
+    samples: ClassifiedSamples,
+    training_log: TrainingLog | None = None,
+    important: ImportantFeatures | None = None,
 ) -> None:
     """Write the evaluation of a classifier as index.html with its downloads.
 
@@ -39,10 +44,12 @@ def write_classification_page(
     output_dir : str or Path
     samples : ClassifiedSamples
     training_log : TrainingLog, optional
-        Of the model that predicted: gives the training data used.
+        Of the model that predicted: gives the training data used, and how frequent classes were.
+    important : ImportantFeatures, optional
+        What the predictions rest on.
     """
     summary = {} if training_log is None else training_log.summary
-    scores = score_classification(samples)
+    scores = score_classification(samples, _training_counts(samples, summary))
     has_probabilities = samples.probabilities is not None
     calibration = tabulate_calibration(samples) if has_probabilities else None
     figures = make_classification_figures(samples, scores, calibration)
@@ -55,6 +62,11 @@ def write_classification_page(
     }
     if calibration is not None:
         tables["calibration"] = calibration
+    importance = None
+    if important is not None:
+        importance = describe_importance(important, samples.target)
+        figures.append(importance["figure"])
+        tables["importance"] = importance_download(important)
     context = {
         "title": "Evaluation of a classifier",
         "target": samples.target,
@@ -74,6 +86,13 @@ def write_classification_page(
         "has_probabilities": has_probabilities,
         "has_baseline": samples.has_baseline,
         "counts": [entry for entry in samples.counts if entry.count],
+        "importance": importance,
         "training_data": summary.get("data") or [],
     }
     write_page(output_dir, "classification.html", context, figures, tables)
+
+
+def _training_counts(samples: ClassifiedSamples, summary: dict) -> dict | None:
+    target = summary.get("target") or {}
+    # The classes of another column would be no fair rival.
+    return target.get("training_counts") if target.get("name") == samples.target else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,12 +61,15 @@ class ClassificationScores:
         Scores of the model minus those of the baseline and of the constant (positive: the model
         is better), paired by sample; by the names of `OVERALL`.
     constant : str
-        The most frequent class among the samples of the rows, which the constant always answers.
+        The class that the constant always answers.
+    constant_is : str
+        How it was found, in words.
     """
 
     rows: list[ClassifierScores]
     differences: dict[str, dict[str, Estimate]]
     constant: str
+    constant_is: str
 
     def row(self, predictor: str) -> ClassifierScores | None:
         """Return the first row of a predictor, or None."""
@@ -80,12 +84,18 @@ class _Predictor:
     probabilities: np.ndarray | None
 
 
-def score_classification(samples: ClassifiedSamples) -> ClassificationScores:
+def score_classification(
+    samples: ClassifiedSamples, training_counts: Mapping[str, float] | None = None
+) -> ClassificationScores:
     """Score predictions, baseline and constant with bootstrap intervals.
 
     Parameters
     ----------
     samples : ClassifiedSamples
+    training_counts : mapping of str to float, optional
+        Samples of each class that the model was trained on: the constant answers the most
+        frequent one. Without them it is the most frequent class of the evaluated samples, which
+        is a harder rival.
 
     Returns
     -------
@@ -94,7 +104,11 @@ def score_classification(samples: ClassifiedSamples) -> ClassificationScores:
     actual, baseline = samples.codes("actual"), samples.codes("baseline")
     model = _Predictor(MODEL, "this model", samples.codes("predicted"), samples.probabilities)
     common = baseline >= 0 if samples.has_baseline else np.ones(len(actual), bool)
-    frequency = np.bincount(actual[common], minlength=len(samples.classes))
+    frequency = np.array([(training_counts or {}).get(name, 0) for name in samples.classes])
+    constant_is = "the most frequent class of the training samples"
+    if not frequency.any():
+        frequency = np.bincount(actual[common], minlength=len(samples.classes))
+        constant_is = "the most frequent class"
     constant = int(frequency.argmax())
     predictors = [model]
     if samples.has_baseline:
@@ -108,7 +122,7 @@ def score_classification(samples: ClassifiedSamples) -> ClassificationScores:
         label = "this model, with the samples that the baseline lacks"
         alone = _Predictor(MODEL, label, model.predicted, model.probabilities)
         rows += _score_together(samples, [alone], np.ones(len(actual), bool))[0]
-    return ClassificationScores(rows, differences, samples.classes[constant])
+    return ClassificationScores(rows, differences, samples.classes[constant], constant_is)
 
 
 def _score_together(samples: ClassifiedSamples, predictors: list[_Predictor], chosen):

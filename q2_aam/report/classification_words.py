@@ -52,7 +52,7 @@ def _against_baseline(scores: ClassificationScores) -> str:
 def _against_constant(scores: ClassificationScores) -> str:
     difference = scores.differences[CONSTANT]["accuracy"]
     share = format_share(scores.row(CONSTANT).overall["accuracy"].value)
-    answer = f"always answering '{scores.constant}', the most frequent class, "
+    answer = f"always answering '{scores.constant}', {scores.constant_is}, "
     verdict = judge_difference(difference)
     if verdict == "better":
         return f"{answer}would be right for {share}"

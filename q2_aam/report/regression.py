@@ -7,6 +7,8 @@ from pathlib import Path
 from ..storage.training_log import TrainingLog
 from .evaluated_samples import EvaluatedSamples
 from .group_charts import error_by_group
+from .importance_section import describe_importance, importance_download
+from .important_features import ImportantFeatures
 from .interval_words import describe_bootstrap
 from .metrics import METRICS
 from .page import write_page
@@ -19,7 +21,10 @@ from .training_log_notes import note_training
 
 
 def write_regression_page(
-    output_dir: str | Path, samples: EvaluatedSamples, training_log: TrainingLog | None = None
+    output_dir: str | Path,
+    samples: EvaluatedSamples,
+    training_log: TrainingLog | None = None,
+    important: ImportantFeatures | None = None,
 ) -> None:
     """Write the evaluation of a regressor as index.html with its downloads.
 
@@ -29,6 +34,8 @@ def write_regression_page(
     samples : EvaluatedSamples
     training_log : TrainingLog, optional
         Of the model that predicted: gives the training mean and the training data used.
+    important : ImportantFeatures, optional
+        What the predictions rest on.
     """
     summary = {} if training_log is None else training_log.summary
     scores = score_regression(samples, _training_mean(samples, summary))
@@ -41,6 +48,11 @@ def write_regression_page(
     }
     if groups is not None:
         tables["groups"] = groups
+    importance = None
+    if important is not None:
+        importance = describe_importance(important, samples.target)
+        figures.append(importance["figure"])
+        tables["importance"] = importance_download(important)
     context = {
         "title": "Evaluation of a regressor",
         "target": samples.target,
@@ -58,6 +70,7 @@ def write_regression_page(
         "has_intervals": samples.has_intervals,
         "has_baseline": samples.has_baseline,
         "counts": [entry for entry in samples.counts if entry.count],
+        "importance": importance,
         "training_data": summary.get("data") or [],
     }
     write_page(output_dir, "regression.html", context, figures, tables)

@@ -93,6 +93,13 @@ _SINGLES = {
         "Samples per second",
         "Training samples read per second. Drops usually mean that the machine was busy.",
     ),
+    "skipped_steps": CurveWords(
+        "Skipped steps",
+        "Steps skipped in an epoch",
+        "Steps whose gradients were too large for half precision (fp16): they change nothing, and "
+        "the next ones are scaled down. A few in the first epochs are normal; if they go on, "
+        "choose bf16 or fp32.",
+    ),
 }
 
 

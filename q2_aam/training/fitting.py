@@ -10,12 +10,13 @@ from accelerate import Accelerator
 
 from ..config import ModelConfig, RegressionTarget, TrainingConfig
 from ..conformal import kept_scores, nonconformity
-from ..data.study import Studies
-from ..inference import all_states
-from ..model.network import Network
+from ..data.study import Studies, held_asvs
+from ..inference import embed_asvs, embed_held, sample_states
+from ..model.network import Network, Parts
 from .loop import Trainer
 from .objectives import objective_of
 from .progress import Progress
+from .reader_choice import choose_readers
 from .ridge import solve_ridge_reader
 from .shown_predictions import ShownPredictions, predict_shown
 from .steps import Task, weights_of
@@ -101,10 +102,12 @@ def fit(
     """
     task = fitting_task(network, studies, labels, config)
     progress, reason = Trainer(network, task, config, accelerator, journal).run()
-    shown = predict_shown(network, task)  # before the ridge reader reads these samples too
-    target = with_residuals(shown, labels)
     everything = np.sort(np.concatenate([labels.training, labels.validation]))
-    solve_ridge_reader(network, task, everything, config.random_seed)
+    embedded = _embeddings(network, task, everything)
+    choose_readers(network, task, embedded)
+    shown = predict_shown(network, task, embedded)  # before the ridge reader reads them too
+    target = with_residuals(shown, labels)
+    solve_ridge_reader(network, task, everything, config.random_seed, embedded)
     network.config = dataclasses.replace(
         network.config,
         distance_state=distance_state_after(network.config, task, config.freeze_encoder),
@@ -131,8 +134,19 @@ def fitting_task(
     )
     if config.freeze_encoder:
         freeze_encoder(network)
+        everything = np.arange(len(studies.asvs))
+        task = dataclasses.replace(
+            task, embedded=embed_asvs(network.eval(), studies.asvs, everything)
+        )
     start_readers(network, task, config.random_seed)
     return task
+
+
+def _embeddings(network: Network, task: Task, samples: np.ndarray) -> torch.Tensor:
+    """Embed the ASVs of some samples, unless they are as they were."""
+    if task.embedded is not None:
+        return task.embedded
+    return embed_held(network.eval(), task.studies.asvs, held_asvs(task.studies, [samples]))
 
 
 @torch.no_grad()
@@ -144,13 +158,15 @@ def remember_asvs(network: Network, tokens: np.ndarray) -> None:
 @torch.no_grad()
 def start_readers(network: Network, task: Task, seed: int) -> None:
     """Fit the scaling of blocks, start from what is right on average, solve the ridge reader."""
-    head, (samples,) = network.target_head, task.training
-    state = all_states(network, task.studies, 0, samples)
-    head.fit_scaling(state.features)
+    head, (samples,) = network.eval().target_head, task.training
+    embedded = _embeddings(network, task, samples)
+    parts = Parts(attend=False, detect=False)
+    states = sample_states(network, task.studies, 0, samples, embedded, parts)
+    head.fit_scaling(state.features for state in states)
     objective = objective_of(network.config.target)
     start = objective.start(task.targets[samples], task.sample_weights[samples])
     head.pooled.bias.copy_(torch.from_numpy(start))
-    solve_ridge_reader(network, task, samples, seed)
+    solve_ridge_reader(network, task, samples, seed, embedded)
 
 
 def with_residuals(shown: ShownPredictions, labels: Labels):

@@ -18,6 +18,7 @@ from ..config import ClassificationTarget, Target
 from ..data.study import Studies
 from ..errors import counted, examples
 from ..model.network import Network
+from ..model.target_head import TargetHead
 from ..storage.training_log import Setting, TrainingLog
 from .progress import Progress
 from .steps import Task
@@ -184,7 +185,20 @@ def describe_model(network: Network) -> dict:
     ]
     if config.target is not None:
         sentences.append(f"It predicts '{config.target.name}'{_of_what(config.target)}.")
+        sentences.append(_describe_readers(network.target_head))
     return {"parameters": number, "description": sentences}
+
+
+def _describe_readers(head: TargetHead) -> str:
+    if head.one_reader:
+        return "The attention reader gives the answers."
+    share = float(head.attention_share)
+    if share == 0:
+        return (
+            "The ridge reader gives the answers: on the validation samples the attention reader "
+            "did not lower its error beyond chance, and was left out."
+        )
+    return f"The attention reader's answers count {share:.0%}, the ridge reader's the rest."
 
 
 def _of_what(target: Target) -> str:

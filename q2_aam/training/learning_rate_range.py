@@ -114,7 +114,7 @@ class _RisingRate(Trainer):
 
     def step_taker(self) -> Callable[[float], float]:
         """Return a function that takes one step at a rate and returns the loss before it."""
-        if self.config.freeze_encoder:
+        if self.config.freeze_encoder and self.embedded is None:
             asvs = self.task.studies.asvs
             self.embedded = embed_asvs(self.network.eval(), asvs, np.arange(len(asvs)))
         self.network.train()

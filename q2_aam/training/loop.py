@@ -16,7 +16,7 @@ from ..config import AUTO, TrainingConfig
 from ..data.batches import Batch, epoch_order
 from ..data.study import held_asvs
 from ..errors import AAMError, examples
-from ..inference import embed_asvs
+from ..inference import embed_held
 from ..model.network import Network
 from .batch_size import settle_batch_size
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -32,6 +32,7 @@ from .randomness import seed_step
 from .ridge import solve_ridge_reader, weigh_readers
 from .run_folder import RunFolder
 from .schedule import learning_rate_at
+from .seen_samples import see_samples
 from .step_memory import is_out_of_memory
 from .steps import Task, batch_losses
 from .tensorboard import write_live_events
@@ -69,7 +70,7 @@ class Trainer:
         self.config = config
         self.accelerator = accelerator
         self.journal = journal
-        self.embedded: Tensor | None = None
+        self.embedded = task.embedded
         self.automatic = config.batch_size == AUTO
         self.seen: EpochPredictions | None = None
         network.set_dropout(config.dropout)
@@ -105,7 +106,7 @@ class Trainer:
         saved = load_checkpoint(folder.state, self.network, self.optimiser, scaler)
         progress, reason = saved or (Progress(), "")
         self.journal.begin(self.task, folder.path, len(progress.history), bool(reason))
-        if self.config.freeze_encoder and not reason:
+        if self.config.freeze_encoder and self.embedded is None:
             self.embedded = self._embed(np.arange(len(self.task.studies.asvs)))
         while not reason:
             self._keep_best(progress, self._epoch_within_memory(progress))
@@ -119,14 +120,9 @@ class Trainer:
         self.network.eval()
         return progress, reason
 
-    @torch.no_grad()
     def _embed(self, chosen: np.ndarray) -> Tensor:
         """Embed some ASVs: (asvs, D), with zeros for the others."""
-        self.network.eval()
-        asvs = self.task.studies.asvs
-        found = embed_asvs(self.network, asvs, chosen)
-        rows = torch.from_numpy(chosen).to(found.device)
-        return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
+        return embed_held(self.network.eval(), self.task.studies.asvs, chosen)
 
     def _reason_to_stop(self, progress: Progress) -> str:
         trained, patience = len(progress.history), self.config.patience
@@ -203,13 +199,15 @@ class Trainer:
         if embedded is None:  # once for all that follows
             parts = (task.validation, task.training)[: 1 + target]
             embedded = self._embed(held_asvs(task.studies, *parts))
+        if target and not self.config.freeze_encoder:  # else the branches are as they were
+            (training,) = task.training
+            solve_ridge_reader(self.network, task, training, seed, embedded)
+        if not validated:
+            return {}
+        seen = see_samples(self.network.eval(), task, task.validation, embedded)
         if target:
-            if not self.config.freeze_encoder:  # else the branches are as they were
-                (training,) = task.training
-                solve_ridge_reader(self.network, task, training, seed, embedded)
-            if validated:
-                weigh_readers(self.network, task, embedded)
-        scores = validate(self.network, task, seed, embedded) if validated else {}
+            weigh_readers(self.network, task, seen)
+        scores = validate(self.network, task, seed, embedded, seen)
         return {f"validation_{name}": value for name, value in scores.items()}
 
     def _train(

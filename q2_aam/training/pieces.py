@@ -20,11 +20,12 @@ from torch.utils.checkpoint import checkpoint
 from ..config import ModelConfig
 from ..data.batches import Batch, asv_tokens, build_batch
 from ..data.study import Studies
-from ..inference import ASVS_AT_ONCE, device_of, to_tensors
-from ..model.network import Network, SampleBatch, SampleState
+from ..inference import ASVS_AT_ONCE, device_of, to_device, to_tensors
+from ..model.network import Network, Parts, SampleBatch, SampleState
 
 KEPT_ON_CPU = 5 * 2**28  # bytes of activations that are not computed again
 _PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
+_ALL = Parts()
 
 
 def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int = 1) -> Tensor:
@@ -58,11 +59,11 @@ def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int
     for number, start in enumerate(starts):
         chosen = batch.asvs[by_length[start : start + at_once]]
         lengths = asvs.lengths[chosen]
-        tokens = torch.from_numpy(asv_tokens(asvs, chosen)).to(device, non_blocking=True)
+        tokens = to_device(asv_tokens(asvs, chosen), device)
         padded = bool(lengths.min() != lengths.max())
         again = number < len(starts) - kept  # the last are the first of the backward pass
         parts.append(_run(network.embed_asvs, again, tokens, padded))
-    back = torch.from_numpy(np.argsort(by_length)).to(device)
+    back = to_device(np.argsort(by_length), device)
     return torch.cat(parts).index_select(0, back)
 
 
@@ -74,6 +75,7 @@ def embed_samples(
     asvs: Tensor,
     hidden: Tensor | None = None,
     pieces: int = 1,
+    parts: Parts = _ALL,
 ) -> tuple[SampleState, Tensor | None]:
     """Embed the samples of a batch from the embeddings of its ASVs.
 
@@ -89,6 +91,8 @@ def embed_samples(
         Abundances that must not be seen, but predicted.
     pieces : int
         1 keeps all activations, more keep none.
+    parts : Parts
+        What the losses read of samples; to predict hidden abundances the transformer runs too.
 
     Returns
     -------
@@ -99,14 +103,14 @@ def embed_samples(
     """
     device = device_of(network)
     if pieces == 1:
-        return _embed_piece(network, asvs, to_tensors(batch, device), hidden)
+        return _embed_piece(network, asvs, to_tensors(batch, device), hidden, parts)
     states, predictions = [], []
     for rows in np.array_split(np.arange(len(batch.samples)), min(pieces, len(batch.samples))):
         piece = build_batch(studies, study, batch.samples[rows], tokens=False)
-        own = torch.from_numpy(np.searchsorted(batch.asvs, piece.asvs)).to(device)
+        own = to_device(np.searchsorted(batch.asvs, piece.asvs), device)
         slots = piece.index.shape[1]
         of_piece = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]
-        inputs = (asvs.index_select(0, own), to_tensors(piece, device), of_piece)
+        inputs = (asvs.index_select(0, own), to_tensors(piece, device), of_piece, parts)
         state, predicted = _run(_embed_piece, True, network, *inputs)
         states.append(state)
         if predicted is not None:
@@ -115,10 +119,10 @@ def embed_samples(
 
 
 def _embed_piece(
-    network: Network, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None
+    network: Network, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None, parts: Parts
 ) -> tuple[SampleState, Tensor | None]:
-    attend = network.attends or hidden is not None
-    state = network.embed_samples(asvs, samples, hidden, attend)
+    attend = parts.attend or hidden is not None
+    state = network.embed_samples(asvs, samples, hidden, *parts._replace(attend=attend))
     predicted = None if hidden is None else network.abundance_head(state.slots).float()
     return state._replace(slots=None), predicted
 

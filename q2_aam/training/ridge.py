@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 import torch
 
-from ..inference import all_states
-from ..model.network import Network
+from ..data.study import held_asvs
+from ..inference import embed_held, sample_states
+from ..model.network import Network, Parts
 from .objectives import objective_of
+from .ridge_equations import solve
+from .seen_samples import SeenSamples
 from .steps import Task
 
 PENALTIES = 10.0 ** np.arange(-5, 2.01, 0.25)  # of features whose total variance is about 2
@@ -34,17 +38,15 @@ class RidgeWeights(NamedTuple):
 
 
 @torch.no_grad()
-def weigh_readers(network: Network, task: Task, embedded: torch.Tensor | None) -> None:
-    """Weigh the target head's readers on the validation samples."""
-    network.eval()
-    (samples,) = task.validation
-    state = all_states(network, task.studies, 0, samples, embedded)
+def weigh_readers(network: Network, task: Task, seen: list[SeenSamples]) -> None:
+    """Weigh the target head's readers by what they say of the validation samples."""
+    ((_, samples, _, said),) = seen
     right = objective_of(network.config.target).right_answers(task.targets[samples])
     right, weights = (
-        torch.from_numpy(part).float().to(state.pooled.device)
+        torch.from_numpy(part).float().to(said.attention.device)
         for part in (right, task.sample_weights[samples])
     )
-    network.target_head.weigh(state.pooled, state.features, right, weights)
+    network.target_head.weigh(said, right, weights)
 
 
 @torch.no_grad()
@@ -60,10 +62,19 @@ def solve_ridge_reader(
     head = network.target_head
     if head.one_reader:
         return
-    features = head.scaled(all_states(network, task.studies, 0, samples, embedded).features)
+    if embedded is None:
+        embedded = embed_held(network, task.studies.asvs, held_asvs(task.studies, [samples]))
+
+    def read(rows: np.ndarray) -> Iterator[np.ndarray]:
+        parts = Parts(attend=False, detect=False)
+        for state in sample_states(network, task.studies, 0, samples[rows], embedded, parts):
+            features = head.scaled(state.features)
+            both = torch.cat([features, head.ridge.random_features(features)], dim=1)
+            yield both.cpu().double().numpy()
+
     solved = fit_ridge(
-        features.cpu().double().numpy(),
-        head.ridge.random_features(features).cpu().double().numpy(),
+        read,
+        sum(head.ridge.blocks.values()),
         objective_of(network.config.target).right_answers(task.targets[samples]),
         task.sample_weights[samples].astype(np.float64),
         task.groups[samples],
@@ -73,8 +84,8 @@ def solve_ridge_reader(
 
 
 def fit_ridge(
-    features: np.ndarray,
-    random_features: np.ndarray,
+    read: Callable[[np.ndarray], Iterator[np.ndarray]],
+    features: int,
     values: np.ndarray,
     sample_weights: np.ndarray,
     groups: np.ndarray,
@@ -84,9 +95,12 @@ def fit_ridge(
 
     Parameters
     ----------
-    features : ndarray of float64, (samples, features)
-        Centred, in blocks of total variance 1.
-    random_features : ndarray of float64, (samples, random features)
+    read : callable
+        From positions of samples to blocks of float64, (some of them, features + random features),
+        in their order; no more than a block is held of all samples. The features come first, in
+        blocks of total variance 1.
+    features : int
+        How many of the columns are not random features.
     values : ndarray of float64, (samples, outputs)
     sample_weights : ndarray of float64, (samples,)
         How much each sample's squared error counts.
@@ -108,48 +122,23 @@ def fit_ridge(
     if len(chosen) > CHOSEN_ON:
         chosen = np.sort(random.choice(chosen, CHOSEN_ON, replace=False))
     sample_weights = sample_weights / sample_weights.mean()
+    rows = np.concatenate(list(read(chosen)))
     curvature, penalty = choose_curvature_and_penalty(
-        features[chosen],
-        random_features[chosen],
+        rows[:, :features],
+        rows[:, features:],
         values[chosen],
         sample_weights[chosen],
         groups[chosen],
     )
-    if curvature == 0:
-        weights, intercept = solve(features, values, sample_weights, penalty)
-        none = np.zeros((values.shape[1], random_features.shape[1]))
-        return RidgeWeights(weights.T, none, intercept)
-    share = np.sqrt(curvature)
-    both = np.hstack([features, share * random_features])
-    weights, intercept = solve(both, values, sample_weights, penalty)
-    linear, curved = np.split(weights, [features.shape[1]])
-    return RidgeWeights(linear.T, share * curved.T, intercept)
-
-
-def solve(
-    features: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, penalty: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Solve weighted ridge regression with an intercept that is not penalised.
-
-    Returns
-    -------
-    weights : ndarray of float64, (features, outputs)
-    intercept : ndarray of float64, (outputs,)
-    """
-    mean, intercept = (
-        np.average(part, axis=0, weights=sample_weights) for part in (features, values)
+    columns = rows.shape[1] if curvature else features
+    share = np.where(np.arange(columns) < features, 1.0, np.sqrt(curvature))
+    blocks = (rows,) if len(chosen) == len(values) else read(np.arange(len(values)))
+    weights, intercept = solve(
+        (share * block[:, :columns] for block in blocks), columns, values, sample_weights, penalty
     )
-    root = np.sqrt(sample_weights)[:, None]
-    centred, wanted = root * (features - mean), root * (values - intercept)
-    if len(values) <= features.shape[1]:
-        gram = centred @ centred.T
-        gram[np.diag_indices_from(gram)] += penalty * len(values)
-        weights = centred.T @ scipy.linalg.solve(gram, wanted, assume_a="pos")
-    else:
-        gram = centred.T @ centred
-        gram[np.diag_indices_from(gram)] += penalty * len(values)
-        weights = scipy.linalg.solve(gram, centred.T @ wanted, assume_a="pos")
-    return weights, intercept - mean @ weights
+    of_columns = np.zeros((values.shape[1], rows.shape[1]))
+    of_columns[:, :columns] = (share[:, None] * weights).T
+    return RidgeWeights(of_columns[:, :features], of_columns[:, features:], intercept)
 
 
 def choose_curvature_and_penalty(

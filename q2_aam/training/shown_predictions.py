@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ..config import Target
-from ..inference import all_states, predict_answers
 from ..model.network import Network, SampleState
+from .seen_samples import SeenSamples, final_answers, see_samples
 from .steps import Task
 from .validation import unifrac_pairs
 
@@ -44,7 +44,9 @@ class ShownPredictions:
 
 
 @torch.no_grad()
-def predict_shown(network: Network, task: Task) -> ShownPredictions:
+def predict_shown(
+    network: Network, task: Task, embedded: torch.Tensor | None = None
+) -> ShownPredictions:
     """Predict the samples that did not train the weights, else those that did.
 
     Parameters
@@ -52,28 +54,36 @@ def predict_shown(network: Network, task: Task) -> ShownPredictions:
     network : Network
         In evaluation mode, with the weights that are kept.
     task : Task
+    embedded : Tensor, (asvs, D), optional
+        Embeddings of all ASVs that they hold, if these are known.
     """
     validated = any(len(samples) for samples in task.validation)
     of_studies = task.validation if validated else task.training
     part, number = "validation" if validated else "train", sum(map(len, of_studies))
     if not {"unifrac", "target"} & set(task.weights):
         return ShownPredictions(part, number)
-    target, answers, targets, states = None, None, None, []
-    for study, samples in enumerate(of_studies):
-        if not len(samples):
-            continue
-        if "target" not in task.weights:  # then nothing but distances is shown
-            samples = _some(samples)
-        state = all_states(network, task.studies, study, samples)
-        if "target" in task.weights:
-            target, answers = network.config.target, predict_answers(network, state)
-            targets = task.targets[samples]
-        compared = np.flatnonzero(np.isin(samples, _some(samples)))
-        rows = torch.from_numpy(compared).to(state.presence.device)
-        parts = (None if part is None else part.index_select(0, rows) for part in state)
-        states.append((study, samples[compared], SampleState(*parts)))
-    distances = unifrac_pairs(network, task, states) if "unifrac" in task.weights else None
+    if "target" not in task.weights:  # then nothing but distances is shown
+        of_studies = [_some(samples) for samples in of_studies]
+    seen = see_samples(network, task, of_studies, embedded)
+    target = answers = targets = distances = None
+    if "target" in task.weights:
+        ((_, samples, _, said),) = seen
+        target, answers = network.config.target, final_answers(network, said)
+        targets = task.targets[samples]
+    if "unifrac" in task.weights:
+        distances = unifrac_pairs(network, task, [_compared(one) for one in seen])
     return ShownPredictions(part, number, target, answers, targets, distances)
+
+
+def _compared(seen: SeenSamples) -> SeenSamples:
+    """Keep the samples whose distances are shown."""
+    rows = np.flatnonzero(np.isin(seen.samples, _some(seen.samples)))
+    of_state = torch.from_numpy(rows)
+    parts = (
+        None if part is None else part.index_select(0, of_state.to(part.device))
+        for part in seen.state
+    )
+    return seen._replace(samples=seen.samples[rows], state=SampleState(*parts))
 
 
 def _some(samples: np.ndarray) -> np.ndarray:

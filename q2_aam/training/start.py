@@ -76,7 +76,7 @@ def centre_branches(network: Network, studies: Studies, random: np.random.Genera
 
 
 def _mean_presence(network: Network, batches: list[tuple[torch.Tensor, SampleBatch]]) -> float:
-    means = [network.read_branches(*batch)[0].mean() for batch in batches]
+    means = [network.read_branches(*batch, quantify=False)[0].mean() for batch in batches]
     return float(torch.stack(means).mean())
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..config import TrainingConfig
 from ..data.batches import Batch, asv_tokens, build_batch
 from ..data.study import Studies
-from ..inference import device_of
+from ..inference import device_of, to_device
 from ..model import losses
 from ..model.network import Network
 from .epoch_predictions import EpochPredictions
@@ -40,6 +40,8 @@ class Task:
         Group of each sample of the only study, by position.
     sample_weights : ndarray of float32, optional
         How much each sample's target counts, by position.
+    embedded : Tensor, (asvs, D), optional
+        Embeddings of all ASVs, if they never change.
     """
 
     studies: Studies
@@ -50,6 +52,7 @@ class Task:
     monitored: str
     groups: np.ndarray | None = None
     sample_weights: np.ndarray | None = None
+    embedded: Tensor | None = None
 
 
 def weights_of(config: TrainingConfig, distances: bool, target: bool) -> dict[str, float]:
@@ -102,14 +105,20 @@ def batch_losses(
     if embedded is None:
         asvs = embed_distinct(network, task.studies, batch, pieces)
     else:
-        asvs = embedded.index_select(0, torch.from_numpy(batch.asvs).to(device))
-    abundances, hidden = torch.from_numpy(batch.abundances).to(device), None
+        asvs = embedded.index_select(0, to_device(batch.asvs, device))
+    hidden = None
     if "abundance" in task.weights:
-        hidden = losses.hide_abundances(abundances, torch.rand(abundances.shape).to(device))
-    state, predicted = embed_samples(network, task.studies, study, batch, asvs, hidden, pieces)
+        abundances = to_device(batch.abundances, device)
+        draw = torch.rand(abundances.shape).to(device, non_blocking=True)
+        hidden = losses.hide_abundances(abundances, draw)
+    compared = "unifrac" in task.weights and batch.distances is not None
+    state, predicted = embed_samples(
+        network, task.studies, study, batch, asvs, hidden, pieces,
+        network.parts_for(compared, "target" in task.weights),
+    )  # fmt: skip
     found = {}
-    if "unifrac" in task.weights and batch.distances is not None:
-        actual = torch.from_numpy(batch.distances).to(device)
+    if compared:
+        actual = to_device(batch.distances, device)
         distances = network.distances(state)
         found["unifrac"] = losses.unifrac_loss(distances, actual)
         if seen is not None:
@@ -120,8 +129,7 @@ def batch_losses(
         found["abundance"] = losses.abundance_loss(predicted, abundances, hidden)
     if "target" in task.weights:
         actual, counts = (
-            torch.from_numpy(part[samples]).to(device)
-            for part in (task.targets, task.sample_weights)
+            to_device(part[samples], device) for part in (task.targets, task.sample_weights)
         )
         objective = objective_of(network.config.target)
         learned = network.learned_target(state)
@@ -141,5 +149,7 @@ def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> 
     masked, hidden = losses.hide_nucleotides(tokens, torch.rand(tokens.shape))
     device = device_of(network)
     padded = bool(lengths.min() != lengths.max())
-    logits = network.predict_nucleotides(masked.to(device), padded)
-    return losses.nucleotide_loss(logits, tokens.to(device), hidden.to(device))
+    masked, tokens, hidden = (
+        part.to(device, non_blocking=True) for part in (masked, tokens, hidden)
+    )
+    return losses.nucleotide_loss(network.predict_nucleotides(masked, padded), tokens, hidden)

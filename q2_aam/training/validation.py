@@ -6,19 +6,27 @@ import dataclasses
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ..inference import SAMPLES_AT_ONCE, all_states, predict_answers, predict_distances
+from ..inference import SAMPLES_AT_ONCE, predict_distances
 from ..model.network import Network
 from .objectives import objective_of
 from .randomness import seed_validation
 from .scores import pearson_r
+from .seen_samples import SeenSamples, final_answers, see_samples
 from .steps import Task, batch_losses
 
 MASKED = ("nucleotide", "abundance")  # losses that predict what was hidden
 
 
 @torch.no_grad()
-def validate(network: Network, task: Task, seed: int, embedded=None) -> dict[str, float]:
+def validate(
+    network: Network,
+    task: Task,
+    seed: int,
+    embedded: Tensor | None = None,
+    seen: list[SeenSamples] | None = None,
+) -> dict[str, float]:
     """Score the validation samples.
 
     Parameters
@@ -28,7 +36,9 @@ def validate(network: Network, task: Task, seed: int, embedded=None) -> dict[str
     seed : int
         Of the masks, which are the same in every epoch.
     embedded : Tensor, (asvs, D), optional
-        Embeddings of all ASVs, if the encoder is frozen.
+        Embeddings of all ASVs, if they are known.
+    seen : list of SeenSamples, optional
+        What the network says of the validation samples, if that is known.
 
     Returns
     -------
@@ -39,15 +49,12 @@ def validate(network: Network, task: Task, seed: int, embedded=None) -> dict[str
     """
     network.eval()
     scores = _masked_losses(network, task, seed, embedded)
-    states = [
-        (study, samples, all_states(network, task.studies, study, samples, embedded))
-        for study, samples in enumerate(task.validation)
-        if len(samples)
-    ]
+    if seen is None:
+        seen = see_samples(network, task, task.validation, embedded)
     if "unifrac" in task.weights:
-        scores |= _unifrac_scores(network, task, states)
+        scores |= _unifrac_scores(network, task, seen)
     if "target" in task.weights:
-        scores |= _target_scores(network, task, states)
+        scores |= _target_scores(network, task, seen)
     network.train()
     total = sum(task.weights[name] * scores.get(f"{name}_loss", 0.0) for name in task.weights)
     return {"loss": total} | scores
@@ -71,8 +78,8 @@ def _masked_losses(network, task: Task, seed: int, embedded) -> dict[str, float]
     return {name: value / number for name, value in sums.items()}
 
 
-def _unifrac_scores(network, task: Task, states) -> dict[str, float]:
-    pairs = unifrac_pairs(network, task, states)
+def _unifrac_scores(network, task: Task, seen: list[SeenSamples]) -> dict[str, float]:
+    pairs = unifrac_pairs(network, task, seen)
     if pairs is None:
         return {}
     predicted, actual = pairs
@@ -80,15 +87,16 @@ def _unifrac_scores(network, task: Task, states) -> dict[str, float]:
     return {"unifrac_loss": loss, "unifrac_r": pearson_r(predicted, actual)}
 
 
-def unifrac_pairs(network: Network, task: Task, states) -> tuple[np.ndarray, np.ndarray] | None:
+def unifrac_pairs(
+    network: Network, task: Task, seen: list[SeenSamples]
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Predict UniFrac of all pairs of samples of a study.
 
     Parameters
     ----------
     network : Network
     task : Task
-    states : list of tuples
-        Study, positions of samples in it, and what is known of these samples.
+    seen : list of SeenSamples
 
     Returns
     -------
@@ -96,7 +104,7 @@ def unifrac_pairs(network: Network, task: Task, states) -> tuple[np.ndarray, np.
         None instead of both if there is no pair.
     """
     predicted, actual = [], []
-    for study, samples, state in states:
+    for study, samples, state, _ in seen:
         distances = task.studies.studies[study].distances
         if distances is None or len(samples) < 2:
             continue
@@ -106,10 +114,10 @@ def unifrac_pairs(network: Network, task: Task, states) -> tuple[np.ndarray, np.
     return (np.concatenate(predicted), np.concatenate(actual)) if predicted else None
 
 
-def _target_scores(network, task: Task, states) -> dict[str, float]:
-    ((_, samples, state),) = states
+def _target_scores(network, task: Task, seen: list[SeenSamples]) -> dict[str, float]:
+    ((_, samples, _, said),) = seen
     objective = objective_of(network.config.target)
-    answers, actual = predict_answers(network, state), task.targets[samples]
+    answers, actual = final_answers(network, said), task.targets[samples]
     weights = task.sample_weights[samples].astype(np.float64)
     loss = objective.loss_of_answers(answers, actual, weights)
     return {"target_loss": loss} | objective.scores(answers, actual)

@@ -86,6 +86,16 @@ def test_covariates_reach_every_model(cross_validated):
     assert covariate.levels == ("f", "m")
 
 
+def test_the_report_shows_which_features_matter(small, cross_validated, tmp_path):
+    importance = cross_validated.importance.view(pd.DataFrame)
+    assert sorted(importance.index) == sorted(small.counts)
+    cross_validated.evaluation.export_data(tmp_path / "page")
+    listed = pd.read_csv(tmp_path / "page" / "downloads" / "importance.tsv", sep="\t", index_col=0)
+    assert list(listed.index) == list(importance.index)
+    assert (listed["sequence"] == small.dna[listed.index]).all()
+    assert {"feature_importance", "fit_regressor"} <= actions_behind(cross_validated.importance)
+
+
 def test_provenance_shows_the_steps(cross_validated):
     assert actions_behind(cross_validated.predictions) >= {
         "pretrain", "filter_samples", "fit_regressor", "predict_regression", "merge_predictions",

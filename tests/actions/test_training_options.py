@@ -13,7 +13,9 @@ from torch.nn.attention import SDPBackend
 from q2_aam.config import ATTENTIONS, OPTIMISERS, SCHEDULES, ModelConfig
 from q2_aam.errors import AAMError
 from q2_aam.model.network import Network
+from q2_aam.storage.training_log import read_training_log
 from q2_aam.training import hardware, loop
+from q2_aam.types import AAMTrainingLogDirectoryFormat
 
 
 @pytest.fixture(scope="module")
@@ -185,10 +187,21 @@ def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
     assert f"kept epoch {best}:" in printed
 
 
-def test_readers_are_weighed_in_fitting(aam, study):
+@pytest.mark.parametrize("sure", [True, False])
+def test_a_reader_that_does_not_surely_help_is_left_out(aam, study, monkeypatch, sure):
+    monkeypatch.setattr("q2_aam.training.reader_choice.surely_positive", lambda *given: sure)
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, **TINY | {"validation_size": 0.3}
     )
     share = model_of(fitted.regressor)[1]["target_head.attention_share"]
-    assert 0 < share < 1
-    assert share != 0.5  # as it is at the start
+    log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
+    said = " ".join(log.summary["model"]["description"])
+    if sure:
+        assert 0 < share < 1
+        assert share != 0.5  # as it is at the start
+        assert "attention reader's answers count" in said
+    else:
+        assert share == 0
+        monkeypatch.delattr("q2_aam.model.sample_encoder.SampleEncoder.forward")
+        aam.predict_regression(study.table, fitted.regressor, sequences=study.sequences)
+        assert "did not lower its error beyond chance" in said

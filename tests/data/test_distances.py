@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from simulated_study import matrix_text
 
+from q2_aam.data import distances
 from q2_aam.data.distances import check_distances, parse_distances
 
 GOOD = "\ta\tb\tc\na\t0\t0.5\t0.25\nb\t0.5\t0\t1\nc\t0.25\t1\t0\n"
@@ -12,6 +13,12 @@ VALUES = [[0, 0.5, 0.25], [0.5, 0, 1], [0.25, 1, 0]]
 
 def parse(text: str):
     return parse_distances(io.StringIO(text))
+
+
+@pytest.fixture(params=[512, 2, 1], autouse=True)
+def rows_at_once(request, monkeypatch):
+    """Read matrices in one part, and in several."""
+    monkeypatch.setattr(distances, "_ROWS_AT_ONCE", request.param)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +76,7 @@ def test_the_diagonal_is_not_looked_at():
         ("\ta\tb\n", ["not a table"]),
         (GOOD.replace("0.5", "far"), ["not a table of numbers", "far"]),
         (GOOD.replace("c\t0.25\t1\t0\n", ""), ["3 column ids", "2 row ids", "same order"]),
+        (GOOD + "d\t0.25\t1\t0\n", ["3 column ids", "4 row ids", "same order"]),
         (GOOD.replace("\nc\t", "\nd\t"), ["same ids in the same order"]),
         (GOOD.replace("b\t0.5\t0\t1", "b\t0.5\t0\t1\t1"), ["not a table"]),
         (GOOD.replace("b\t0.5\t0\t1", "b\t0.5\t0"), ["NaN", "b – c"]),
@@ -84,7 +92,8 @@ def test_bad_matrices_are_refused(refused, text, parts):
     refused(lambda: parse(text), *parts)
 
 
-def test_at_most_five_pairs_are_shown(refused):
+def test_at_most_five_pairs_are_shown(refused, monkeypatch):
+    monkeypatch.setattr(distances, "_ROWS_AT_ONCE", 512)
     matrix = np.full((2000, 2000), 50, dtype=np.float32)
     names = [f"s{place}" for place in range(2000)]
     message = refused(lambda: check_distances(names, matrix), "3,998,000 values", "s0 – s5")

@@ -170,3 +170,13 @@ def test_the_interval_of_a_share_is_wilsons():
     assert (low[0], high[0]) == (pytest.approx(0.0279, abs=1e-4), pytest.approx(0.3010, abs=1e-4))
     low, high = wilson_interval(np.array([1.0]), np.array([10]))
     assert (low[0], high[0]) == (pytest.approx(0.7225, abs=1e-4), pytest.approx(1))
+
+
+def test_the_constant_answers_the_most_frequent_class_of_the_training_samples():
+    samples = join_classified_samples(**make_classes(40, ["a", "b", "c"]))
+    assert score_classification(samples).constant == "a"
+    trained = score_classification(samples, {"a": 3, "b": 9, "unseen": 50})
+    assert trained.constant == "b"
+    row = trained.row(CONSTANT)
+    assert row.overall["accuracy"].value == pytest.approx((samples.frame["actual"] == "b").mean())
+    assert score_classification(samples, {"unseen": 50}).constant == "a"

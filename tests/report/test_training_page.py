@@ -175,3 +175,11 @@ def test_what_no_choice_is_called_has_no_sentence(value):
         assert describe_target_settings([Setting(name, value, "user")]) == []
     if not isinstance(value, list):
         assert describe_target_settings([Setting("covariate_columns", value, "user")]) == []
+
+
+def test_skipped_steps_are_shown_where_there_are_any():
+    history = make_history(5)
+    assert "skipped_steps" not in single_names(history)
+    history["skipped_steps"] = [2, 1, 0, 0, 0]
+    assert "skipped_steps" in single_names(history)
+    assert "half precision" in words_for("skipped_steps").caption

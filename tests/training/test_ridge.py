@@ -28,6 +28,14 @@ def features_of(x, number: int = 256):
     return RandomFeatures(x.shape[1], number)(torch.from_numpy(x).float()).double().numpy()
 
 
+def blocks(x, curves, rows: int = 7):
+    """Return how to read both, some rows at a time, and how many columns are no curves."""
+    both = np.hstack([x, curves])
+    return (
+        lambda chosen: (both[part] for part in np.split(chosen, range(rows, len(chosen), rows)))
+    ), x.shape[1]
+
+
 def predict(weights, x, curves):
     return x @ weights.linear.T + curves @ weights.random.T + weights.intercept
 
@@ -39,7 +47,7 @@ def test_the_solution_is_that_of_ridge_regression(shape, share, even, monkeypatc
     monkeypatch.setattr(ridge, "CURVATURES", (share,))
     x, values, groups = draw(*shape, noise=0.5, outputs=2)
     counts, curves = weights_of(len(x), even), features_of(x, 16)
-    found = fit_ridge(x, curves, values, counts, groups, np.random.default_rng(0))
+    found = fit_ridge(*blocks(x, curves), values, counts, groups, np.random.default_rng(0))
     counts = counts / counts.mean()
     _, penalty = choose_curvature_and_penalty(x, curves, values, counts, groups)
     both = np.hstack([x, np.sqrt(share) * curves])
@@ -80,7 +88,7 @@ def test_curves_are_followed_where_there_are_any_and_only_there(curved):
     x, values, groups = draw(300, 3, noise=0.1, curved=curved)
     curves, counts = features_of(x), np.ones(200)
     found = fit_ridge(
-        x[:200], curves[:200], values[:200], counts, groups[:200], np.random.default_rng(0)
+        *blocks(x[:200], curves[:200]), values[:200], counts, groups[:200], np.random.default_rng(0)
     )
     assert found.random.any() == curved
     unseen = predict(found, x[200:], curves[200:])
@@ -91,5 +99,5 @@ def test_large_studies_choose_on_a_part_of_the_samples(monkeypatch):
     monkeypatch.setattr(ridge, "CHOSEN_ON", 15)
     x, values, groups = draw(40, 5, 0.1)
     curves = features_of(x)
-    found = fit_ridge(x, curves, values, np.ones(40), groups, np.random.default_rng(0))
+    found = fit_ridge(*blocks(x, curves), values, np.ones(40), groups, np.random.default_rng(0))
     assert np.corrcoef(predict(found, x, curves)[:, 0], values[:, 0])[0, 1] > 0.95

@@ -13,7 +13,7 @@ from simulated_study import model_of
 from trials import count
 
 from q2_aam import inference
-from q2_aam.actions.prediction import embed_table
+from q2_aam.actions.prediction import predict_table
 
 CLOSE = 1e-5  # of the target's scale: answers are scaled
 DNA = st.text("ACGT", min_size=25, max_size=60)
@@ -29,8 +29,7 @@ def ask(request, golden):
     covariates = qiime2.Metadata(rows) if config.target.covariates else None
 
     def run(table: biom.Table) -> dict[str, np.ndarray]:
-        network, ids, state = embed_table(table, None, config, arrays, covariates)
-        found = inference.predict_answers(network, state)
+        ids, found = predict_table(table, None, config, arrays, covariates)
         return dict(zip(ids, found, strict=True))
 
     table = table.view(biom.Table)

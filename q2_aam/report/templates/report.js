@@ -32,5 +32,26 @@
     );
   }
 
+  // Works in a frame and on a page from a file, where the clipboard's own interface is refused.
+  function copy(button) {
+    var range = document.createRange();
+    range.selectNodeContents(button.closest(".aam-sequence, .aam-details").querySelector("code"));
+    var selection = window.getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+    button.textContent = document.execCommand("copy") ? "Copied" : "Selected: now copy it";
+  }
+
+  function showAll(button) {
+    document.querySelectorAll(".aam-more").forEach(function (row) { row.hidden = false; });
+    button.hidden = true;
+  }
+
   document.querySelectorAll(".aam-chart").forEach(draw);
+  document.querySelectorAll(".aam-copy").forEach(function (button) {
+    button.addEventListener("click", function () { copy(button); });
+  });
+  document.querySelectorAll(".aam-show").forEach(function (button) {
+    button.addEventListener("click", function () { showAll(button); });
+  });
 })();

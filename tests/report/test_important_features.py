@@ -1,0 +1,195 @@
+"""Which features matter, with sequences to copy, on the pages of both evaluations."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import qiime2
+from page_reading import HOSTILE, Page, assert_only_our_scripts, drawn_marks, make_study
+
+from q2_aam.errors import AAMError
+from q2_aam.report.important_features import MOST_LISTED, join_important_features
+
+N_FEATURES = 130
+DNA = {
+    name: "".join(np.random.default_rng(place).choice(list("ACGT"), 60))
+    for place, name in enumerate([*HOSTILE, *(f"asv-{n}" for n in range(N_FEATURES - 7))])
+}
+TAXA = {name: f"d__Bacteria; g__{name}" for name in DNA}
+
+
+def of_a_number() -> pd.DataFrame:
+    """Make the importance of features, the hostile ones first; every other one lowers."""
+    size = np.linspace(2, 0.1, len(DNA))
+    raises = np.where(np.arange(len(DNA)) % 2, 0.2, 0.8) * size
+    columns = {"importance": size, "raises": raises, "lowers": size - raises}
+    return pd.DataFrame(columns, pd.Index(DNA, name="id"))
+
+
+def of_classes() -> pd.DataFrame:
+    """Make the importance for two classes, of hostile names; every other feature is for one."""
+    size = np.linspace(0.4, 0.1, len(DNA))
+    first = np.where(np.arange(len(DNA)) % 2, 0, size)
+    columns = {"importance": size}
+    for name, up in ((HOSTILE[0], first), ("milk", size - first)):
+        columns |= {f"raises {name}": up, f"lowers {name}": size - up}
+    return pd.DataFrame(columns, pd.Index(DNA, name="id"))
+
+
+def evaluate(aam, folder, importance=None, **named) -> Page:
+    """Evaluate a regressor through the action."""
+    study = make_study(20)
+    index = study["truth"].index.rename("id")
+    found = aam.evaluate_regression(
+        predictions=qiime2.Artifact.import_data(
+            "SampleData[RegressorPredictions]", study["predictions"].set_axis(index)
+        ),
+        truth=qiime2.NumericMetadataColumn(study["truth"].set_axis(index)),
+        importance=importance,
+        **named,
+    )
+    found.visualization.export_data(folder)
+    return Page(folder)
+
+
+def artifact(importance: pd.DataFrame) -> qiime2.Artifact:
+    return qiime2.Artifact.import_data("FeatureData[Importance]", importance)
+
+
+@pytest.fixture(scope="module")
+def page(aam, tmp_path_factory):
+    import skbio
+
+    sequences = pd.Series({name: skbio.DNA(dna, {"id": name}) for name, dna in DNA.items()})
+    ordinary = [name for name in DNA if name not in HOSTILE]  # FASTA cannot hold all the others
+    taxonomy = pd.DataFrame(
+        {"Taxon": list(TAXA.values()), "Confidence": "1"}, pd.Index(TAXA, name="Feature ID")
+    )
+    return evaluate(
+        aam,
+        tmp_path_factory.mktemp("importance") / "page",
+        artifact(of_a_number()),
+        sequences=qiime2.Artifact.import_data("FeatureData[Sequence]", sequences[ordinary]),
+        taxonomy=qiime2.Artifact.import_data("FeatureData[Taxonomy]", taxonomy),
+    )
+
+
+def test_the_table_gives_rank_effect_taxon_and_sequence(page):
+    rows = page.source.split('id="importance-table"')[1].split("</table>")[0]
+    assert rows.count("<tr") == 1 + MOST_LISTED
+    for name in ("asv-0", "asv-50"):
+        assert f"<code>{DNA[name]}</code>" in rows
+        assert f"g__{name}" in rows
+    assert "raises month" in rows
+    assert "lowers month" in rows
+    assert f"Listed are {MOST_LISTED} of {N_FEATURES} features" in page.text
+    assert f"{len(HOSTILE)} of them have no sequence here" in page.text
+
+
+def test_the_download_parses_back_to_the_numbers(page):
+    table, given = page.table("importance"), of_a_number()
+    assert list(table.index) == list(given.index[:MOST_LISTED])
+    assert np.allclose(table["importance"], given["importance"][table.index])
+    assert np.allclose(table["share"], given["importance"][table.index] / given["importance"].sum())
+    assert table.loc["asv-3", "sequence"] == DNA["asv-3"]
+    assert table.loc["asv-3", "taxon"] == TAXA["asv-3"]
+    raised = given["raises"] >= given["lowers"]
+    assert (table["effect"] == np.where(raised[table.index], "raises", "lowers")).all()
+
+
+def test_sequences_can_be_copied_all_at_once(page):
+    fasta = page.source.split('id="importance-fasta"')[1].split("</pre>")[0]
+    assert f"&gt;asv-0\n{DNA['asv-0']}\n" in fasta
+    assert fasta.count("&gt;asv-") == MOST_LISTED - len(HOSTILE)
+
+
+def test_hostile_ids_and_taxa_are_text(page, as_html):
+    for name in HOSTILE:
+        assert as_html(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page.source
+    assert "<script>document.title" not in page.source
+    assert_only_our_scripts(page)
+
+
+def test_the_browser_draws_a_bar_for_each_of_the_first(page):
+    assert drawn_marks(page, "importance", "rect") == 20
+    assert "<title>hacked" not in page.drawn_in_browser
+
+
+def test_buttons_select_a_sequence_and_show_the_other_rows(page, tmp_path):
+    clicks = """<script>
+      document.querySelectorAll("#importance-table .aam-copy")[1].click();
+      document.querySelector(".aam-show").click();
+      document.title = window.getSelection().toString();
+    </script>"""
+    shutil.copytree(page.folder, tmp_path / "page")
+    clicked = tmp_path / "page" / "index.html"
+    clicked.write_text(page.source + clicks)
+    document = Page(tmp_path / "page").drawn_in_browser
+    assert f"<title>{DNA['asv-1']}</title>" in document
+    assert 'class="aam-more" hidden' in page.source
+    assert 'class="aam-more" hidden' not in document
+    assert "Copied" in document or "Selected: now copy it" in document
+
+
+def test_features_of_a_class_say_which(aam, tmp_path):
+    classes = pd.Series(
+        ["milk", HOSTILE[0]] * 10, pd.Index([f"s{n}" for n in range(20)], name="id"), name="diet"
+    )
+    found = aam.evaluate_classification(
+        predictions=qiime2.Artifact.import_data(
+            "SampleData[ClassifierPredictions]", classes.rename("prediction")
+        ),
+        truth=qiime2.CategoricalMetadataColumn(classes),
+        importance=artifact(of_classes()),
+    )
+    found.visualization.export_data(tmp_path / "page")
+    page = Page(tmp_path / "page")
+    effects = page.table("importance")["effect"]
+    assert list(effects[:4]) == [HOSTILE[0], "milk"] * 2
+    assert f"makes '{HOSTILE[0]}' more probable" in page.text
+    assert "<th>Sequence" not in page.source
+    assert drawn_marks(page, "importance", "rect") == 20
+
+
+def test_ids_that_are_dna_need_no_sequences():
+    found = join_important_features(of_a_number().set_axis(list(DNA.values())))
+    assert (found.frame["sequence"] == found.frame.index).all()
+
+
+def test_the_importance_of_a_forest_is_shown_without_effects():
+    forest = of_a_number()[["importance"]].sample(frac=1, random_state=0)
+    found = join_important_features(forest)
+    assert list(found.frame.index) == list(DNA)[:MOST_LISTED]
+    assert found.effects == []
+
+
+def test_columns_without_a_total_are_summed():
+    found = join_important_features(pd.DataFrame({"a": [0, 1.0], "b": [3.0, 1]}, ["x", "y"]))
+    assert list(found.frame["importance"]) == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda frame: frame.iloc[:0], "no feature"),
+        (lambda frame: frame.assign(raises=np.inf), "130 features of 130"),
+    ],
+)
+def test_an_importance_that_says_nothing_is_refused(change, part):
+    with pytest.raises(AAMError, match=part):
+        join_important_features(change(of_a_number()))
+
+
+def test_names_of_other_features_are_refused():
+    with pytest.raises(AAMError, match="the taxonomy have no ids in common"):
+        join_important_features(of_a_number(), DNA, {"other": "g__Other"})
+
+
+def test_sequences_without_importance_are_refused(aam, tmp_path, refused):
+    import skbio
+
+    sequences = qiime2.Artifact.import_data(
+        "FeatureData[Sequence]", pd.Series({"a": skbio.DNA("ACGT" * 9, {"id": "a"})})
+    )
+    refused(lambda: evaluate(aam, tmp_path / "page", sequences=sequences), "'sequences'", "leave")
