@@ -183,6 +183,9 @@ def test_row_14_memory_that_really_runs_out(tmp_path):
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(own), str(own.parent), *sys.path]),
             "Q2_AAM_RUN_DIR": str(tmp_path / size),
+            # every thread would reserve addresses of its own, more or fewer by timing
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
         }
         return subprocess.run(
             [sys.executable, "-W", "ignore", "-c", SHORT_OF_MEMORY, size, str(megabytes)],
