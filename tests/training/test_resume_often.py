@@ -1,4 +1,4 @@
-"""A hundred kills at random moments change no bit of the result."""
+"""Many kills at random moments change no bit of the result."""
 
 import hashlib
 import os
@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from trials import FULL, count
 
-KILLS = 100
+KILLS = count(5, 100)
 EPOCHS = 12
 WAIT = 240  # seconds for a line, on a busy machine
 
@@ -127,7 +128,6 @@ def interrupt(runner, child, moment, epoch_seconds):
     return lines + runner.kill(child), True
 
 
-@pytest.mark.hard
 @pytest.mark.timeout(3600)  # far more than a machine takes that has nothing else to do
 @pytest.mark.parametrize("threads", [1, 2])
 def test_killed_runs_equal_an_unbroken_run_however_often_they_are_killed(runner, threads, tmp_path):
@@ -164,5 +164,6 @@ def test_killed_runs_equal_an_unbroken_run_however_often_they_are_killed(runner,
                 break
         assert finish(runner, folder) == unbroken
     assert kills == KILLS
-    assert between > 0
-    assert runs > 1
+    if FULL:  # a few kills may all fall into one run
+        assert between > 0
+        assert runs > 1
