@@ -34,12 +34,16 @@ def actions_behind(artifact: qiime2.Artifact) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def cross_validated(aam, small, runs_of_models_made_once):
-    sexes = pd.DataFrame({"sex": ["f", "m"] * 12}, index=small.ages.index)
+def sexes(small):
+    return qiime2.Metadata(pd.DataFrame({"sex": ["f", "m"] * 12}, index=small.ages.index))
+
+
+@pytest.fixture(scope="module")
+def cross_validated(aam, small, sexes, runs_of_models_made_once):
     return aam.regress_samples(
         small.table, small.age_column, sequences=small.sequences, groups=small.subject_column,
         distance_matrix=small.distances, folds=3, interval=0.5, pretraining_epochs=1,
-        covariates=qiime2.Metadata(sexes), covariate_columns=["sex"], **QUICK,
+        covariates=sexes, covariate_columns=["sex"], **QUICK,
     )  # fmt: skip
 
 
@@ -86,9 +90,12 @@ def test_covariates_reach_every_model(cross_validated):
     assert covariate.levels == ("f", "m")
 
 
-def test_the_report_shows_which_features_matter(small, cross_validated, tmp_path):
+def test_the_report_shows_which_features_matter(aam, small, sexes, cross_validated, tmp_path):
     importance = cross_validated.importance.view(pd.DataFrame)
-    assert sorted(importance.index) == sorted(small.counts)
+    of_all_samples = aam.feature_importance(
+        small.table, cross_validated.regressor, small.sequences, sexes
+    ).importance.view(pd.DataFrame)
+    pd.testing.assert_frame_equal(importance, of_all_samples)
     cross_validated.evaluation.export_data(tmp_path / "page")
     listed = pd.read_csv(tmp_path / "page" / "downloads" / "importance.tsv", sep="\t", index_col=0)
     assert list(listed.index) == list(importance.index)
