@@ -14,7 +14,8 @@ from .fitting_run import prepare_fit
 from .pretrain import prepare_pretraining
 from .settings import with_settings
 
-_ALL_SAMPLES = {"validation_size": 0.0}  # nothing is kept, so that nothing need be validated
+# nothing is kept, so that nothing need be validated, and only what learns by steps is built
+_ALL_SAMPLES = {"validation_size": 0.0, "trees": 0}
 
 
 @with_settings(LEARNING_RATE_SETTINGS, FITTING_DEFAULT)

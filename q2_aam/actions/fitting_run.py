@@ -15,6 +15,9 @@ from .labelled_samples import Labelled, Split, read_labelled, split_labelled
 from .named_sequences import merge_sequences
 from .training_run import refuse_encoder_losses, require_validation, start_run, store_run
 
+MOST_LEAVES_GROWN = 1024  # of a tree
+_MOST_VALUES = 2**23  # of all trees together: 32 MiB
+
 
 def fit_model(
     action: str,
@@ -120,6 +123,7 @@ def prepare_fit(
         described = describe_covariates(labelled.covariates.iloc[split.training])
         studies = with_covariates(studies, described, labelled.covariates)
     target, targets = describe(labelled, split, len(tokens), described)
+    target = with_trees(target, settings["trees"], len(targets))
     config = dataclasses.replace(config, target=target)
     training = {name: settings[name] for name in (*TRAINING, "target_weight")}
     if encoder is not None:
@@ -128,7 +132,7 @@ def prepare_fit(
         training["class_weights"] = settings["class_weights"]
     machine = (settings["device"], settings["precision"], settings["threads"])
     trained_by, accelerator = start_run(journal, training, FITTING_DEFAULT, machine)
-    for name in (*of_samples(described), *of_target):
+    for name in (*of_samples(described), *of_trees(target), *of_target):
         chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
         journal.chose(name, settings[name], chosen_by)
     if arrays is None:
@@ -168,6 +172,33 @@ def read_study(labelled: Labelled, sequences, encoder, settings: dict, journal):
 def of_samples(covariates: tuple) -> tuple[str, ...]:
     """Name the settings in force of what is read of samples, for the training log."""
     return ("missing_samples", *(("covariate_columns", "covariate_fusion") if covariates else ()))
+
+
+def of_trees(target) -> tuple[str, ...]:
+    """Name the setting of the trees, for the training log, where there may be any."""
+    return ("trees",) if target.outputs == target.ridge_outputs else ()
+
+
+def with_trees(target, trees: int, samples: int):
+    """Add trees to a target, with leaves for as many samples as there are.
+
+    Raises
+    ------
+    AAMError
+        If trees are asked for, but the target is read as medians, which they cannot give.
+    """
+    if target.outputs != target.ridge_outputs:
+        if trees != FITTING_DEFAULT["trees"]:
+            raise AAMError(
+                "'trees' was given with the loss 'quantile': trees predict means, not medians. "
+                "Leave 'trees' out, or choose another 'target_loss'."
+            )
+        return target
+    if not trees:
+        return target
+    most = _MOST_VALUES // (2 * trees * target.ridge_outputs)
+    leaves = max(2, min(samples // 2, MOST_LEAVES_GROWN, most))
+    return dataclasses.replace(target, trees=trees, leaves=leaves)
 
 
 def with_covariates(studies, covariates, columns):

@@ -11,8 +11,10 @@ from .target import (
     FUSIONS,
     MOST_CLASSES,
     MOST_COVARIATES,
+    MOST_LEAVES,
     MOST_LEVELS,
     MOST_RESIDUALS,
+    MOST_TREES,
     REGRESSION,
     SCALINGS,
     TARGET_LOSSES,
@@ -21,7 +23,14 @@ from .target import (
     RegressionTarget,
     Target,
 )
-from .tensors import KNOWN_ASVS, RANDOM_FEATURES, VOCABULARY, dtype_of, expected_tensors
+from .tensors import (
+    KNOWN_ASVS,
+    RANDOM_FEATURES,
+    VOCABULARY,
+    dtype_of,
+    expected_tensors,
+    largest_positions,
+)
 from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
 from .versions import FORMAT_VERSION
 
@@ -38,8 +47,10 @@ __all__ = [
     "LIMITS",
     "MOST_CLASSES",
     "MOST_COVARIATES",
+    "MOST_LEAVES",
     "MOST_LEVELS",
     "MOST_RESIDUALS",
+    "MOST_TREES",
     "OPTIMISERS",
     "RANDOM_FEATURES",
     "REGRESSION",
@@ -55,4 +66,5 @@ __all__ = [
     "TrainingConfig",
     "dtype_of",
     "expected_tensors",
+    "largest_positions",
 ]

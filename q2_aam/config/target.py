@@ -21,6 +21,7 @@ SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
 TARGET_LOSSES = ("huber", "mae", "mse", "quantile")
 FUSIONS = ("concatenate", "gate")
 MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 100, 10**5
+MOST_TREES, MOST_LEAVES = 1000, 2**12
 REGRESSION, CLASSIFICATION = "regression", "classification"
 
 
@@ -63,12 +64,18 @@ class Covariate:
 
 @dataclass(frozen=True)
 class _Target:
-    """What every target has: a name, the ASVs read by identity, and the covariates."""
+    """What every target has: a name, the ASVs read by identity, covariates, and trees.
+
+    ``trees`` are the decision trees that read beside the other readers, each of at most ``leaves``
+    leaves; 0 of both if there are none.
+    """
 
     name: str
     known_asvs: int
     covariates: tuple[Covariate, ...] = ()
     covariate_fusion: str = FUSIONS[0]
+    trees: int = 0
+    leaves: int = 0
 
     def __post_init__(self):
         check_text("target name", self.name)
@@ -78,6 +85,15 @@ class _Target:
         names = [covariate.name for covariate in self.covariates]
         if len(set(names)) < len(names):
             raise AAMError("The model's config has the same covariate twice.")
+        check_whole("trees", self.trees, 0, MOST_TREES)
+        check_whole("leaves", self.leaves, *((2, MOST_LEAVES) if self.trees else (0, 0)))
+        if self.trees and self.outputs != self.ridge_outputs:
+            raise AAMError("The model's config has trees, which cannot give medians.")
+
+    @property
+    def tree_nodes(self) -> int:
+        """Nodes of the largest tree: each split turns one leaf into two."""
+        return 2 * self.leaves - 1 if self.trees else 0
 
     @property
     def covariate_inputs(self) -> int:

@@ -6,6 +6,8 @@ from .model import ModelConfig
 
 VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
 KNOWN_ASVS = "target_head.known_asvs"
+_TREES = "target_head.trees"
+_POSITIONS = (f"{_TREES}.feature", f"{_TREES}.child")
 RANDOM_FEATURES = 2048  # of the ridge reader
 
 
@@ -53,8 +55,19 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def dtype_of(tensor: str) -> str:
-    """Return the type of a tensor as safetensors names it: all are F32 but stored DNA."""
+    """Return the type of a tensor as safetensors names it: F32 but for DNA and positions."""
+    if tensor in _POSITIONS:
+        return "I32"
     return "U8" if tensor == KNOWN_ASVS else "F32"
+
+
+def largest_positions(config: ModelConfig) -> dict[str, int]:
+    """Return the largest value, from 0 on, that each tensor of positions may hold."""
+    target = config.target
+    if target is None or not target.trees:
+        return {}
+    inputs = target.known_asvs + target.covariate_inputs
+    return dict(zip(_POSITIONS, (inputs - 1, target.tree_nodes - 1), strict=True))
 
 
 def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -71,6 +84,11 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     tensors["target_head.ridge.random"] = (target.ridge_outputs, RANDOM_FEATURES)
     tensors["target_head.ridge.intercept"] = (target.ridge_outputs,)
     tensors["target_head.attention_share"] = (1,)
+    if target.trees:
+        shape = (target.trees, target.tree_nodes)
+        tensors |= {f"{_TREES}.{name}": shape for name in ("feature", "threshold", "child")}
+        tensors[f"{_TREES}.value"] = (*shape, target.ridge_outputs)
+        tensors["target_head.tree_share"] = (1,)
     tensors |= _norm("target_head.norm", size)
     read = size
     if target.covariates and target.covariate_fusion == "gate":

@@ -11,11 +11,10 @@ from ..config import VOCABULARY, ModelConfig
 from .asv_encoder import AsvEncoder
 from .branches import BranchDistance, Branches, detected_presence, presence
 from .heads import AbundanceHead, EuclideanDistance, NucleotideHead
+from .log_abundance import log_abundance
 from .sample_encoder import SampleEncoder
 from .target_head import ReaderAnswers, TargetFeatures, TargetHead
 from .transformer import TransformerBlock
-
-_LARGEST_LOG_ABUNDANCE = 9.210440366976517  # log(1 + 1e4), a sample of one branch
 
 
 class SampleBatch(NamedTuple):
@@ -244,8 +243,3 @@ def dense_abundances(samples: SampleBatch, distinct: int) -> Tensor:
     """Spread a batch's relative abundances over its distinct ASVs: (B, U)."""
     dense = samples.abundances.new_zeros(len(samples.index), distinct)
     return dense.scatter_add(1, samples.index, samples.abundances)
-
-
-def log_abundance(fraction: Tensor) -> Tensor:
-    """Turn relative abundances into ``log(1 + 1e4 f)``, scaled to [0, 1]."""
-    return torch.log1p(1e4 * fraction) / _LARGEST_LOG_ABUNDANCE

@@ -1,4 +1,4 @@
-"""From what is known of a sample to its target: the mean of two readers."""
+"""From what is known of a sample to its target: the mean of readers that err differently."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from ..config import CLASSIFICATION, Target
 from .answers import numbers, ordered_quantiles, probabilities, shares
 from .covariate_fusion import CovariateFusion
+from .log_abundance import stressing_presence
 from .ridge_reader import RidgeReader
+from .tree_reader import TreeReader
 
 COVARIATES = "covariates"
 
 
 class TargetFeatures(NamedTuple):
-    """What both readers see of samples.
+    """What all readers see of samples.
 
     Attributes
     ----------
@@ -35,17 +37,18 @@ class TargetFeatures(NamedTuple):
 
 
 class ReaderAnswers(NamedTuple):
-    """What each reader answers for samples.
+    """What readers answer for samples.
 
     Attributes
     ----------
     attention : Tensor, (B, O)
-    ridge : Tensor, (B, O), or None
-        None where medians are asked for, which it cannot give.
+    solved : Tensor, (B, O), or None
+        The ridge reader and the tree reader together; None where medians are asked for, which
+        they cannot give.
     """
 
     attention: Tensor
-    ridge: Tensor | None
+    solved: Tensor | None
 
 
 class BlockScaling(nn.Module):
@@ -72,16 +75,18 @@ class BlockScaling(nn.Module):
 
 
 class TargetHead(nn.Module):
-    """Predict a target as the weighted mean of two readers that err differently.
+    """Predict a target as the weighted mean of readers that err differently.
 
     The *ridge reader* is linear in the abundances of ASVs and of branches, in the covariates, and
-    in random features of them all; training solves for its weights. The *attention reader* adds
-    the pooled embedding of the sample transformer; training descends to its weights, from zero, so
-    that it starts from what is right on average. Each weighs by the inverse of its squared error
-    on the validation samples; after training the attention reader counts only where it surely
-    lowers the error (see `q2_aam.training.reader_choice`).
+    in random features of them all; training solves for its weights. The *tree reader* is the mean
+    of decision trees on the abundances of ASVs and the covariates. What the two err on groups that
+    they did not learn from says how much each counts (see `q2_aam.training.trees`). The *attention
+    reader* adds the pooled embedding of the sample transformer; training descends to its weights,
+    from zero, so that it starts from what is right on average. It and the others weigh by the
+    inverse of their squared errors on the validation samples; after training the attention reader
+    counts only where it surely lowers the error (see `q2_aam.training.reader_choice`).
 
-    Both readers' outputs become answers of one kind, O numbers a sample: a scaled number; a
+    All readers' outputs become answers of one kind, O numbers a sample: a scaled number; a
     scaled lower bound, median and upper bound; or the probability of each class. Medians are read
     by the attention reader alone: least squares gives means.
 
@@ -118,6 +123,10 @@ class TargetHead(nn.Module):
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.pooled.bias)
         self.ridge = RidgeReader(blocks, target.ridge_outputs)
+        self.trees = None
+        if target.trees:
+            self.trees = TreeReader(target.trees, target.tree_nodes, target.ridge_outputs)
+            self.register_buffer("tree_share", torch.full((1,), 0.5))
         self.one_reader = target.outputs != target.ridge_outputs
         self.register_buffer("attention_share", torch.full((1,), 1.0 if self.one_reader else 0.5))
         of_classes = target.kind == CLASSIFICATION
@@ -145,6 +154,21 @@ class TargetHead(nn.Module):
         blocks = [scaling(getattr(features, name)) for name, scaling in self.scaling.items()]
         return torch.cat(blocks, dim=1)
 
+    @staticmethod
+    def for_trees(features: TargetFeatures) -> Tensor:
+        """Put what the tree reader reads side by side: (B, N + P)."""
+        known = stressing_presence(features.known)
+        if features.covariates is None:
+            return known
+        return torch.cat([known, features.covariates], dim=1)
+
+    def solved_readers(self, features: TargetFeatures) -> Tensor:
+        """Answer by the ridge reader and the tree reader, (B, O)."""
+        by_ridge = self.answer_of_ridge(self.ridge(self.scaled(features)))
+        if self.trees is None:
+            return by_ridge
+        return by_ridge + self.tree_share * (self.trees(self.for_trees(features)) - by_ridge)
+
     def attention_reader(self, pooled: Tensor, features: TargetFeatures) -> Tensor:
         """Read (B, D) and the features: what the losses are of, (B, O)."""
         read = self.norm(pooled)
@@ -160,10 +184,10 @@ class TargetHead(nn.Module):
         by_attention = self.answer(self.attention_reader(pooled, features))
         if self.one_reader:
             return ReaderAnswers(by_attention, None)
-        return ReaderAnswers(by_attention, self.answer_of_ridge(self.ridge(self.scaled(features))))
+        return ReaderAnswers(by_attention, self.solved_readers(features))
 
     def weigh(self, said: ReaderAnswers, actual: Tensor, weights: Tensor) -> None:
-        """Weigh the readers by their squared errors on samples that neither was trained on.
+        """Weigh the readers by their squared errors on samples that none was trained on.
 
         Inverse variances are the best weights of two unbiased readers with independent errors.
 
@@ -182,8 +206,8 @@ class TargetHead(nn.Module):
         def error(answer: Tensor) -> Tensor:
             return (weights * (answer - actual).square().sum(dim=1)).sum() / weights.sum()
 
-        of_attention, of_ridge = error(said.attention), error(said.ridge)
-        self.attention_share.copy_(of_ridge / (of_ridge + of_attention).clamp_min(1e-12))
+        of_attention, of_solved = error(said.attention), error(said.solved)
+        self.attention_share.copy_(of_solved / (of_solved + of_attention).clamp_min(1e-12))
 
     @property
     def attends(self) -> bool:
@@ -191,13 +215,13 @@ class TargetHead(nn.Module):
         return self.one_reader or float(self.attention_share) != 0
 
     def forward(self, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
-        """Answer for each sample, (B, O); without `pooled` by the ridge reader alone."""
+        """Answer for each sample, (B, O); without `pooled` not by the attention reader."""
         if pooled is None:
-            return self.answer_of_ridge(self.ridge(self.scaled(features)))
+            return self.solved_readers(features)
         return self.combine(self.read(pooled, features))
 
     def combine(self, said: ReaderAnswers) -> Tensor:
         """Return the weighted mean of the readers' answers: (B, O)."""
         if self.one_reader:
             return said.attention
-        return said.ridge + self.attention_share * (said.attention - said.ridge)
+        return said.solved + self.attention_share * (said.attention - said.solved)

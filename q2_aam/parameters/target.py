@@ -1,8 +1,15 @@
 """Parameters of what is predicted, and from what."""
 
-from qiime2.plugin import Bool, Choices, Float, List, Range, Str
+from qiime2.plugin import Bool, Choices, Float, Int, List, Range, Str
 
-from ..config import CLASS_WEIGHTS, FUSIONS, SCALINGS, TARGET_LOSSES, RegressionTarget
+from ..config import (
+    CLASS_WEIGHTS,
+    FUSIONS,
+    MOST_TREES,
+    SCALINGS,
+    TARGET_LOSSES,
+    RegressionTarget,
+)
 from .parameter import Parameter
 
 _REGRESSION = RegressionTarget("", 1)
@@ -13,6 +20,12 @@ FITTING_PARAMETERS = {
         True,
         "If an encoder is given: keep what it learned of ASVs, and train the rest only. This is "
         "several times faster, mostly as accurate, and keeps its distances valid.",
+    ),
+    "trees": Parameter(
+        Int % Range(0, MOST_TREES, inclusive_end=True),
+        150,
+        "Decision trees that read beside the other readers of a model. More of them hardly predict "
+        "better, and take longer and more disk space; 0 leaves them out.",
     ),
     "target_weight": Parameter(
         Float % Range(0.001, 100.0, inclusive_end=True),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config import ModelConfig, expected_tensors
+from ..config import ModelConfig, expected_tensors, largest_positions
 from ..errors import AAMError
 from .manifest import check_sum, damaged, read_json, read_manifest, write_json, write_manifest
 from .weights import WEIGHTS, check_header, check_values, read_weights, write_weights
@@ -60,7 +60,7 @@ def check_model(folder: str | Path) -> ModelConfig:
     expected = expected_tensors(config)
     layout = check_header(folder / WEIGHTS, expected)
     check_sum(folder, WEIGHTS, manifest)
-    check_values(folder / WEIGHTS, layout)
+    check_values(folder / WEIGHTS, layout, largest_positions(config))
     return config
 
 

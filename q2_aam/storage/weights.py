@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from .manifest import damaged, once
 WEIGHTS = "weights.safetensors"
 _LARGEST_HEADER = 2**20
 _VALUES_AT_ONCE = 2**20
-_BYTES = {"F32": 4, "U8": 1}
+_BYTES = {"F32": 4, "I32": 4, "U8": 1}
 
 
 def write_weights(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -87,11 +88,29 @@ def check_header(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, 
     return {name: (start + begin, start + end) for (begin, end), _, name in layout}
 
 
-def check_values(path: Path, layout: dict[str, tuple[int, int]]) -> None:
-    """Refuse weights that are not finite, reading a part of the file at a time."""
+def check_values(path: Path, layout: dict[str, tuple[int, int]], largest: dict[str, int]) -> None:
+    """Refuse weights that are not finite and positions beyond what they point into.
+
+    A part of the file is read at a time.
+
+    Parameters
+    ----------
+    path : Path
+    layout : dict of str to tuple of int
+        From `check_header`.
+    largest : dict of str to int
+        From `q2_aam.config.largest_positions`.
+    """
     for name, (begin, end) in layout.items():
-        if dtype_of(name) == "F32":
-            _check_finite(path, begin, end - begin)
+        kind = dtype_of(name)
+        if kind == "F32":
+            for part in _parts(path, begin, end - begin, "<f4"):
+                if not np.isfinite(part).all():
+                    raise damaged(path.name, "holds values that are not finite")
+        elif kind == "I32":
+            for part in _parts(path, begin, end - begin, "<i4"):
+                if part.min() < 0 or part.max() > largest[name]:
+                    raise damaged(path.name, f"has positions out of range in {name!r}")
 
 
 def _read_header(path: Path) -> tuple[int, dict]:
@@ -130,11 +149,11 @@ def _check_layout(path: Path, start: int, layout: list) -> None:
         raise damaged(path.name, "is shorter or longer than its header says")
 
 
-def _check_finite(path: Path, start: int, size: int) -> None:
+def _parts(path: Path, start: int, size: int, dtype: str) -> Iterator[np.ndarray]:
+    """Read values of 4 bytes, so many at a time."""
     with path.open("rb") as file:
         file.seek(start)
         while size:
             chunk = file.read(min(size, 4 * _VALUES_AT_ONCE))
             size -= len(chunk)
-            if not np.isfinite(np.frombuffer(chunk, dtype="<f4")).all():
-                raise damaged(path.name, "holds values that are not finite")
+            yield np.frombuffer(chunk, dtype=dtype)

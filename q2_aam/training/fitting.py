@@ -20,6 +20,7 @@ from .reader_choice import choose_readers
 from .ridge import solve_ridge_reader
 from .shown_predictions import ShownPredictions, predict_shown
 from .steps import Task, weights_of
+from .trees import grow_tree_reader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +106,9 @@ def fit(
     everything = np.sort(np.concatenate([labels.training, labels.validation]))
     embedded = _embeddings(network, task, everything)
     choose_readers(network, task, embedded)
-    shown = predict_shown(network, task, embedded)  # before the ridge reader reads them too
+    shown = predict_shown(network, task, embedded)  # before the solved readers read them too
     target = with_residuals(shown, labels)
-    solve_ridge_reader(network, task, everything, config.random_seed, embedded)
+    solve_readers(network, task, everything, config.random_seed, embedded)
     network.config = dataclasses.replace(
         network.config,
         distance_state=distance_state_after(network.config, task, config.freeze_encoder),
@@ -157,7 +158,7 @@ def remember_asvs(network: Network, tokens: np.ndarray) -> None:
 
 @torch.no_grad()
 def start_readers(network: Network, task: Task, seed: int) -> None:
-    """Fit the scaling of blocks, start from what is right on average, solve the ridge reader."""
+    """Fit the scaling of blocks, start from what is right on average, solve the other readers."""
     head, (samples,) = network.eval().target_head, task.training
     embedded = _embeddings(network, task, samples)
     parts = Parts(attend=False, detect=False)
@@ -166,7 +167,15 @@ def start_readers(network: Network, task: Task, seed: int) -> None:
     objective = objective_of(network.config.target)
     start = objective.start(task.targets[samples], task.sample_weights[samples])
     head.pooled.bias.copy_(torch.from_numpy(start))
-    solve_ridge_reader(network, task, samples, seed, embedded)
+    solve_readers(network, task, samples, seed, embedded)
+
+
+def solve_readers(
+    network: Network, task: Task, samples: np.ndarray, seed: int, embedded: torch.Tensor
+) -> None:
+    """Solve for the ridge reader and grow the tree reader on some samples."""
+    ridge = solve_ridge_reader(network, task, samples, seed, embedded)
+    grow_tree_reader(network, task, samples, seed, ridge, embedded)
 
 
 def with_residuals(shown: ShownPredictions, labels: Labels):

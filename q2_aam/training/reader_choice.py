@@ -19,14 +19,14 @@ CONFIDENCE = 0.975  # of a one-sided test
 def choose_readers(network: Network, task: Task, embedded: Tensor | None = None) -> None:
     """Leave the attention reader out unless it surely lowers the error on validation samples.
 
-    The epoch was chosen on these samples, and the ridge reader will also learn from them, the
+    The epoch was chosen on these samples, and the other readers will also learn from them, the
     attention reader not: so an advantage that may be chance is none. Nothing is done if no
     samples validate, or if there is one reader only.
 
     Parameters
     ----------
     network : Network
-        With the weights that are kept; its ridge reader has not seen the validation samples.
+        With the weights that are kept; no reader has seen the validation samples.
     task : Task
     embedded : Tensor, (asvs, D), optional
         Embeddings of all ASVs, if they are known.
@@ -41,7 +41,7 @@ def choose_readers(network: Network, task: Task, embedded: Tensor | None = None)
         wrong = answers.cpu().numpy().astype(np.float64) - right
         return task.sample_weights[samples] * np.square(wrong).sum(axis=1)
 
-    gains = errors(said.ridge) - errors(head.combine(said))
+    gains = errors(said.solved) - errors(head.combine(said))
     if not surely_positive(gains, task.groups[samples]):
         head.attention_share.zero_()
 

@@ -37,6 +37,41 @@ class RidgeWeights(NamedTuple):
     intercept: np.ndarray
 
 
+class RidgeChoice(NamedTuple):
+    """What predicts groups that were left out best.
+
+    Attributes
+    ----------
+    curvature : float
+        One of `CURVATURES`; 0 if a linear reader predicts unseen groups best.
+    penalty : float
+        One of `PENALTIES`, to be multiplied by the number of samples.
+    left_out : ndarray of float64, (samples, outputs)
+        What is then predicted of each sample without its group.
+    """
+
+    curvature: float
+    penalty: float
+    left_out: np.ndarray
+
+
+class SolvedRidge(NamedTuple):
+    """Weights, and what was predicted of the samples that they were chosen on.
+
+    Attributes
+    ----------
+    weights : RidgeWeights
+    chosen_on : ndarray of int64, (chosen,)
+        Positions among the samples.
+    left_out : ndarray of float64, (chosen, outputs)
+        Of each of them without its group.
+    """
+
+    weights: RidgeWeights
+    chosen_on: np.ndarray
+    left_out: np.ndarray
+
+
 @torch.no_grad()
 def weigh_readers(network: Network, task: Task, seen: list[SeenSamples]) -> None:
     """Weigh the target head's readers by what they say of the validation samples."""
@@ -56,12 +91,18 @@ def solve_ridge_reader(
     samples: np.ndarray,
     seed: int,
     embedded: torch.Tensor | None = None,
-) -> None:
-    """Solve for the target head's ridge reader on some samples, as the branches now are."""
+) -> SolvedRidge | None:
+    """Solve for the target head's ridge reader on some samples, as the branches now are.
+
+    Returns
+    -------
+    SolvedRidge
+        None if the head has no such reader.
+    """
     network.eval()
     head = network.target_head
     if head.one_reader:
-        return
+        return None
     if embedded is None:
         embedded = embed_held(network, task.studies.asvs, held_asvs(task.studies, [samples]))
 
@@ -80,7 +121,8 @@ def solve_ridge_reader(
         task.groups[samples],
         np.random.default_rng([seed, 0x41D6E]),
     )
-    head.ridge.set_weights(*(torch.from_numpy(part).float() for part in solved))
+    head.ridge.set_weights(*(torch.from_numpy(part).float() for part in solved.weights))
+    return solved
 
 
 def fit_ridge(
@@ -90,7 +132,7 @@ def fit_ridge(
     sample_weights: np.ndarray,
     groups: np.ndarray,
     random: np.random.Generator,
-) -> RidgeWeights:
+) -> SolvedRidge:
     """Solve for the weights that predict values from features and random features of them.
 
     Parameters
@@ -111,7 +153,7 @@ def fit_ridge(
 
     Returns
     -------
-    RidgeWeights
+    SolvedRidge
 
     References
     ----------
@@ -123,7 +165,7 @@ def fit_ridge(
         chosen = np.sort(random.choice(chosen, CHOSEN_ON, replace=False))
     sample_weights = sample_weights / sample_weights.mean()
     rows = np.concatenate(list(read(chosen)))
-    curvature, penalty = choose_curvature_and_penalty(
+    curvature, penalty, left_out = choose_curvature_and_penalty(
         rows[:, :features],
         rows[:, features:],
         values[chosen],
@@ -138,7 +180,8 @@ def fit_ridge(
     )
     of_columns = np.zeros((values.shape[1], rows.shape[1]))
     of_columns[:, :columns] = (share[:, None] * weights).T
-    return RidgeWeights(of_columns[:, :features], of_columns[:, features:], intercept)
+    solved = RidgeWeights(of_columns[:, :features], of_columns[:, features:], intercept)
+    return SolvedRidge(solved, chosen, left_out)
 
 
 def choose_curvature_and_penalty(
@@ -147,27 +190,21 @@ def choose_curvature_and_penalty(
     values: np.ndarray,
     sample_weights: np.ndarray,
     groups: np.ndarray,
-) -> tuple[float, float]:
-    """Choose the pair with the smallest squared error on groups left out.
-
-    Returns
-    -------
-    curvature : float
-        One of `CURVATURES`; 0 if a linear reader predicts unseen groups best.
-    penalty : float
-        To be multiplied by the number of samples.
-    """
+) -> RidgeChoice:
+    """Choose the pair with the smallest squared error on groups left out."""
     linear = centred_gram(features, sample_weights)
     curved = centred_gram(random_features, sample_weights)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    errors = np.stack(
-        [
-            left_out_errors(linear + share * curved, values, sample_weights, members)
-            for share in CURVATURES
-        ]
-    )
-    curvature, penalty = np.unravel_index(int(np.argmin(errors)), errors.shape)
-    return CURVATURES[curvature], float(PENALTIES[penalty])
+    smallest, choice = np.inf, None
+    for share in CURVATURES:
+        tried = left_out_residuals(linear + share * curved, values, sample_weights, members)
+        for penalty, residuals in zip(PENALTIES, tried, strict=True):
+            error = float(np.square(residuals).sum())
+            if choice is None or error < smallest:
+                smallest, choice = error, (share, float(penalty), residuals)
+    curvature, penalty, residuals = choice
+    left_out = values - residuals / np.sqrt(sample_weights)[:, None]
+    return RidgeChoice(curvature, penalty, left_out)
 
 
 def centred_gram(features: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:
@@ -177,40 +214,41 @@ def centred_gram(features: np.ndarray, sample_weights: np.ndarray) -> np.ndarray
     return centred @ centred.T
 
 
-def left_out_errors(
+def left_out_residuals(
     gram: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, members: list[np.ndarray]
-) -> np.ndarray:
-    """Sum the squared errors of groups as predicted without them, for each of `PENALTIES`."""
+) -> Iterator[np.ndarray]:
+    """Return residuals of groups as predicted without them, for each of `PENALTIES`.
+
+    They are (samples, outputs), times the roots of the samples' weights.
+    """
     lengths, vectors = scipy.linalg.eigh(gram)
     lengths = np.maximum(lengths, 0)[:, None]  # rounding gives values just below 0
     root = np.sqrt(sample_weights)[:, None]
     wanted = root * (values - np.average(values, axis=0, weights=sample_weights))
     of_intercept = root / np.linalg.norm(root)
     rotated = vectors.T @ wanted
-    errors = []
     for penalty in PENALTIES:
         shrinkage = lengths / (lengths + penalty * len(values))
         residuals = wanted - vectors @ (shrinkage * rotated)
-        errors.append(_left_out_error(vectors, shrinkage, of_intercept, residuals, members))
-    return np.array(errors)
+        yield _without_own_group(vectors, shrinkage, of_intercept, residuals, members)
 
 
-def _left_out_error(
+def _without_own_group(
     vectors, shrinkage, of_intercept, residuals, members: list[np.ndarray]
-) -> float:
-    """Sum squared errors of each group as predicted without it: (I - H)⁻¹ residuals.
+) -> np.ndarray:
+    """Return residuals of each group as predicted without it: (I - H)⁻¹ residuals.
 
     H is the matrix that turns values into fitted values; its blocks say what leaving a group out
     changes. Samples that are a group each, as without groups, are done at once.
     """
     alone = np.array([rows[0] for rows in members if len(rows) == 1], dtype=np.int64)
     hat = np.square(vectors[alone]) @ shrinkage + np.square(of_intercept[alone])
-    left_out = residuals[alone] / np.where(hat == 1, np.inf, 1 - hat)
-    total = float(np.square(left_out).sum())
+    left_out = np.empty_like(residuals)
+    left_out[alone] = residuals[alone] / np.where(hat == 1, np.inf, 1 - hat)
     for rows in members:
         if len(rows) > 1:
             part, intercept = vectors[rows], of_intercept[rows]
             hat = (part * shrinkage[:, 0]) @ part.T + intercept @ intercept.T
             kept = np.eye(len(rows)) - hat
-            total += float(np.square(np.linalg.lstsq(kept, residuals[rows], rcond=None)[0]).sum())
-    return total
+            left_out[rows] = np.linalg.lstsq(kept, residuals[rows], rcond=None)[0]
+    return left_out

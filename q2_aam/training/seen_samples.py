@@ -77,5 +77,5 @@ def final_answers(network: Network, said: ReaderAnswers) -> np.ndarray:
 
 
 def _join(said: list[ReaderAnswers]) -> ReaderAnswers:
-    attention, ridge = zip(*said, strict=True)
-    return ReaderAnswers(torch.cat(attention), None if ridge[0] is None else torch.cat(ridge))
+    attention, solved = zip(*said, strict=True)
+    return ReaderAnswers(torch.cat(attention), None if solved[0] is None else torch.cat(solved))

@@ -47,9 +47,9 @@ def test_the_solution_is_that_of_ridge_regression(shape, share, even, monkeypatc
     monkeypatch.setattr(ridge, "CURVATURES", (share,))
     x, values, groups = draw(*shape, noise=0.5, outputs=2)
     counts, curves = weights_of(len(x), even), features_of(x, 16)
-    found = fit_ridge(*blocks(x, curves), values, counts, groups, np.random.default_rng(0))
+    found, *_ = fit_ridge(*blocks(x, curves), values, counts, groups, np.random.default_rng(0))
     counts = counts / counts.mean()
-    _, penalty = choose_curvature_and_penalty(x, curves, values, counts, groups)
+    _, penalty, _ = choose_curvature_and_penalty(x, curves, values, counts, groups)
     both = np.hstack([x, np.sqrt(share) * curves])
     model = Ridge(alpha=penalty * len(values)).fit(both, values, sample_weight=counts)
     assert np.allclose(predict(found, x, curves), model.predict(both), atol=1e-6)
@@ -66,28 +66,30 @@ def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved, even, a
     if alone:
         groups[3:] = 10 + np.arange(len(groups) - 3)
     counts, curves = weights_of(len(x), even), features_of(x)
-    errors = {}
+    errors, answers = {}, {}
     for share in ridge.CURVATURES:
         both = np.hstack([x, np.sqrt(share) * curves])
         for penalty in PENALTIES:
-            squared = 0.0
+            squared, left_out = 0.0, np.empty_like(values)
             for group in np.unique(groups):
                 kept = groups != group
                 # the penalty stays that of all samples
                 model = Ridge(alpha=penalty * len(values))
                 model.fit(both[kept], values[kept], sample_weight=counts[kept])
-                error = np.square(model.predict(both[~kept]) - values[~kept])
+                left_out[~kept] = model.predict(both[~kept])
+                error = np.square(left_out[~kept] - values[~kept])
                 squared += (counts[~kept, None] * error).sum()
-            errors[share, penalty] = squared
+            errors[share, penalty], answers[share, penalty] = squared, left_out
     found = choose_curvature_and_penalty(x, curves, values, counts, groups)
-    assert errors[found] == pytest.approx(min(errors.values()), rel=1e-6)
+    assert errors[found[:2]] == pytest.approx(min(errors.values()), rel=1e-6)
+    assert np.allclose(found.left_out, answers[found[:2]], atol=1e-5)
 
 
 @pytest.mark.parametrize("curved", [False, True])
 def test_curves_are_followed_where_there_are_any_and_only_there(curved):
     x, values, groups = draw(300, 3, noise=0.1, curved=curved)
     curves, counts = features_of(x), np.ones(200)
-    found = fit_ridge(
+    found, *_ = fit_ridge(
         *blocks(x[:200], curves[:200]), values[:200], counts, groups[:200], np.random.default_rng(0)
     )
     assert found.random.any() == curved
@@ -99,5 +101,8 @@ def test_large_studies_choose_on_a_part_of_the_samples(monkeypatch):
     monkeypatch.setattr(ridge, "CHOSEN_ON", 15)
     x, values, groups = draw(40, 5, 0.1)
     curves = features_of(x)
-    found = fit_ridge(*blocks(x, curves), values, np.ones(40), groups, np.random.default_rng(0))
+    solved = fit_ridge(*blocks(x, curves), values, np.ones(40), groups, np.random.default_rng(0))
+    found, chosen_on, left_out = solved
+    assert len(chosen_on) == len(left_out) == 15
+    assert np.corrcoef(left_out[:, 0], values[chosen_on, 0])[0, 1] > 0.9
     assert np.corrcoef(predict(found, x, curves)[:, 0], values[:, 0])[0, 1] > 0.95

@@ -1,0 +1,172 @@
+"""The tree reader: decision trees, and how much they count beside the ridge reader."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..data.study import held_asvs
+from ..inference import embed_held, sample_states
+from ..model.network import Network, Parts
+from ..model.tree_reader import DEPTH
+from .objectives import objective_of
+from .ridge import SolvedRidge
+from .steps import Task
+from .tree_tables import tables_of
+
+GROWN_ON = 4096  # samples at most: each tree reads all of them
+FOLDS, TREES_LEFT_OUT = 5, 50  # what is left out is predicted by fewer trees
+_FEATURES_TRIED, _SMALLEST_LEAF = 1 / 3, 2
+_PURPOSE = 0x7EE5
+
+
+@torch.no_grad()
+def grow_tree_reader(
+    network: Network,
+    task: Task,
+    samples: np.ndarray,
+    seed: int,
+    ridge: SolvedRidge | None,
+    embedded: torch.Tensor | None = None,
+) -> None:
+    """Grow the target head's trees on some samples, and weigh them against the ridge reader.
+
+    Parameters
+    ----------
+    network : Network
+    task : Task
+    samples : ndarray of int64
+        Positions of samples.
+    seed : int
+    ridge : SolvedRidge or None
+        The ridge reader that was solved on the same samples, if there is one.
+    embedded : Tensor, (asvs, D), optional
+        Embeddings of all ASVs that they hold, if these are known.
+
+    References
+    ----------
+    Geurts, Ernst and Wehenkel 2006, "Extremely randomized trees".
+    """
+    head = network.eval().target_head
+    if head.trees is None:
+        return
+    if embedded is None:
+        embedded = embed_held(network, task.studies.asvs, held_asvs(task.studies, [samples]))
+
+    def read(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        rows = samples[positions]
+        parts = Parts(attend=False, detect=False)
+        states = sample_states(network, task.studies, 0, rows, embedded, parts)
+        features = np.concatenate([head.for_trees(one.features).cpu().numpy() for one in states])
+        right = objective_of(network.config.target).right_answers(task.targets[rows])
+        return features, right, task.sample_weights[rows].astype(np.float64), task.groups[rows]
+
+    random = np.random.default_rng([seed, _PURPOSE])
+    chosen = np.arange(len(samples))
+    if len(chosen) > GROWN_ON:
+        chosen = np.sort(random.choice(chosen, GROWN_ON, replace=False))
+    forest = grow_forest(*read(chosen)[:3], *head.trees.threshold.shape, seed)
+    head.trees.set_tables(*map(torch.from_numpy, tables_of(forest, head.trees.threshold.shape[1])))
+    features, right, weights, groups = read(ridge.chosen_on)
+    share = share_of_trees(
+        right, ridge.left_out, left_out_answers(features, right, weights, groups, seed), weights
+    )
+    head.tree_share.fill_(share)
+
+
+def grow_forest(
+    features: np.ndarray,
+    values: np.ndarray,
+    sample_weights: np.ndarray,
+    trees: int,
+    nodes: int,
+    seed: int,
+):
+    """Grow trees by least squares; of shares of classes, that is Gini's index.
+
+    Parameters
+    ----------
+    features : ndarray of float32, (samples, features)
+    values : ndarray of float64, (samples, outputs)
+    sample_weights : ndarray of float64, (samples,)
+    trees : int
+    nodes : int
+        Most nodes of a tree.
+    seed : int
+
+    Returns
+    -------
+    sklearn.ensemble.ExtraTreesRegressor
+    """
+    from sklearn.ensemble import ExtraTreesRegressor  # two seconds, which pretraining is spared
+
+    forest = ExtraTreesRegressor(
+        trees,
+        max_features=_FEATURES_TRIED,
+        min_samples_leaf=_SMALLEST_LEAF,
+        max_leaf_nodes=(nodes + 1) // 2,
+        max_depth=DEPTH,
+        random_state=seed % 2**32,
+    )
+    return forest.fit(features, values, sample_weights)
+
+
+def left_out_answers(
+    features: np.ndarray,
+    values: np.ndarray,
+    sample_weights: np.ndarray,
+    groups: np.ndarray,
+    seed: int,
+) -> np.ndarray | None:
+    """Predict samples by trees that have not seen their group: (samples, outputs).
+
+    Returns None if all samples are of one group.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    folds = min(FOLDS, len(np.unique(groups)))
+    if folds < 2:
+        return None
+    answers = np.empty_like(values)
+    for kept, left_out in GroupKFold(folds).split(values, groups=groups):
+        seen = (features[kept], values[kept], sample_weights[kept])
+        forest = grow_forest(*seen, TREES_LEFT_OUT, 2 * max(2, len(kept)), seed)
+        answers[left_out] = forest.predict(features[left_out]).reshape(len(left_out), -1)
+    return answers
+
+
+def share_of_trees(
+    actual: np.ndarray,
+    by_ridge: np.ndarray,
+    by_trees: np.ndarray | None,
+    sample_weights: np.ndarray,
+) -> float:
+    """Weigh trees against the ridge reader by what both say of samples that were left out.
+
+    The mean of one half and of the share with the least squared error: the latter alone follows
+    the chance of small studies.
+
+    Parameters
+    ----------
+    actual, by_ridge : ndarray of float64, (samples, outputs)
+    by_trees : ndarray of float64, (samples, outputs), or None
+        If nothing could be left out.
+    sample_weights : ndarray of float64, (samples,)
+
+    Returns
+    -------
+    float
+        From 0.25 to 0.75.
+
+    References
+    ----------
+    Breiman 1996, "Stacked regressions"; Diebold and Pauly 1990, "The use of prior information in
+    forecast combination", for shrinkage towards equal weights.
+    """
+    if by_trees is None:
+        return 0.5
+    step = by_trees - by_ridge
+    length = (sample_weights[:, None] * np.square(step)).sum()
+    along = (sample_weights[:, None] * step * (actual - by_ridge)).sum()
+    best = np.clip(along / length, 0, 1) if length > 0 else 0.5
+    return float((best + 0.5) / 2)
