@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from simulated_study import TINY, simulate_study
+from simulated_study import TINY, TINY_FIT, simulate_study
 
 from q2_aam.errors import AAMError
 
@@ -62,7 +62,7 @@ def fitted(aam, mixed_study, runs_of_models_made_once):
         mixed_study.age_column,
         sequences=mixed_study.sequences,
         distance_matrix=mixed_study.distances,
-        **TINY | {"epochs": 25, "patience": 25, "learning_rate": 0.01},
+        **TINY_FIT | {"epochs": 25, "patience": 25, "learning_rate": 0.01},
     )
 
 

@@ -26,6 +26,7 @@ TINY = {
     "device": "cpu",
     "precision": "fp32",
 }
+TINY_FIT = TINY | {"trees": 6}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ TARGET = describe_target(scaling="z-score", location=3.5, scale=2.0, residuals=(
 COVARIATES = (Covariate("sex", ("f", "m")), Covariate("bmi", (), 22.5, 3.0))
 CLASSES = describe_classes(covariates=COVARIATES, covariate_fusion="gate")
 FULL = ModelConfig(hidden_size=24, heads=3, rarefaction_depth=900, target=TARGET)
+WITH_TREES = dataclasses.replace(FULL, target=dataclasses.replace(TARGET, trees=5, leaves=9))
 
 
 def configs():
@@ -30,7 +31,8 @@ def configs():
         TARGET,
         CLASSES,
         describe_target(loss="quantile", covariates=COVARIATES),
-        describe_target(covariates=COVARIATES[:1], covariate_fusion="gate"),
+        describe_target(covariates=COVARIATES[:1], covariate_fusion="gate", trees=3, leaves=4),
+        describe_classes(trees=2, leaves=5),
     )
     parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), ("branches", "euclidean"), targets)
     for asv_layers, sample_layers, per_token, length, form, target in parts:
@@ -48,12 +50,14 @@ def test_expected_tensors_are_those_of_the_network():
         built = Network(config).state_dict()
         shapes = {name: tuple(tensor.shape) for name, tensor in built.items()}
         assert shapes == expected_tensors(config), config
-        names = {"F32": "torch.float32", "U8": "torch.uint8"}
+        names = {"F32": "torch.float32", "I32": "torch.int32", "U8": "torch.uint8"}
         for name, tensor in built.items():
             assert str(tensor.dtype) == names[dtype_of(name)], name
 
 
-@pytest.mark.parametrize("config", [ModelConfig(), FULL, dataclasses.replace(FULL, target=CLASSES)])
+@pytest.mark.parametrize(
+    "config", [ModelConfig(), FULL, dataclasses.replace(FULL, target=CLASSES), WITH_TREES]
+)
 def test_a_config_survives_json(config):
     text = json.dumps(config.to_json(), allow_nan=False)
     assert ModelConfig.from_json(json.loads(text)) == config
@@ -162,6 +166,13 @@ def test_what_is_not_a_table_is_refused(content):
         ({"covariates": "sex"}, "covariates"),
         ({"covariates": ["sex"]}, "where a table belongs"),
         ({"covariate_fusion": "sum"}, "covariate_fusion"),
+        ({"trees": 1001, "leaves": 4}, "trees is 1001"),
+        ({"trees": True, "leaves": 4}, "trees is True"),
+        ({"trees": 3}, "leaves is 0"),
+        ({"trees": 3, "leaves": 1}, "leaves is 1"),
+        ({"trees": 3, "leaves": 4097}, "leaves is 4097"),
+        ({"leaves": 4}, "leaves is 4"),
+        ({"trees": 3, "leaves": 4, "loss": "quantile"}, "cannot give medians"),
         ({"residuals": "12"}, "residuals"),
         ({"residuals": [float("nan")]}, "residuals"),
         ({"residuals": [[1.0]]}, "residuals"),

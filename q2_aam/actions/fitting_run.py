@@ -188,7 +188,7 @@ def with_trees(target, trees: int, samples: int):
         If trees are asked for, but the target is read as medians, which they cannot give.
     """
     if target.outputs != target.ridge_outputs:
-        if trees != FITTING_DEFAULT["trees"]:
+        if trees not in (0, FITTING_DEFAULT["trees"]):
             raise AAMError(
                 "'trees' was given with the loss 'quantile': trees predict means, not medians. "
                 "Leave 'trees' out, or choose another 'target_loss'."

@@ -193,12 +193,18 @@ def _describe_readers(head: TargetHead) -> str:
     if head.one_reader:
         return "The attention reader gives the answers."
     share = float(head.attention_share)
-    if share == 0:
-        return (
-            "The ridge reader gives the answers: on the validation samples the attention reader "
-            "did not lower its error beyond chance, and was left out."
+    shares = {"attention": share, "ridge": 1 - share}
+    if head.trees is not None:
+        of_trees = float(head.tree_share)
+        shares |= {"ridge": (1 - share) * (1 - of_trees), "tree": (1 - share) * of_trees}
+    counted = [f"the {name} reader {part:.0%}" for name, part in shares.items() if part]
+    words = "By how much each reader counts: " + ", ".join(counted) + "."
+    if not share:
+        words += (
+            " On the validation samples the attention reader did not lower the error beyond "
+            "chance, and was left out."
         )
-    return f"The attention reader's answers count {share:.0%}, the ridge reader's the rest."
+    return words
 
 
 def _of_what(target: Target) -> str:

@@ -15,7 +15,7 @@ from .steps import Task
 from .tree_tables import tables_of
 
 GROWN_ON = 4096  # samples at most: each tree reads all of them
-FOLDS, TREES_LEFT_OUT = 5, 50  # what is left out is predicted by fewer trees
+FOLDS, MOST_LEFT_OUT = 5, 50  # what is left out is predicted by so many trees at most
 _FEATURES_TRIED, _SMALLEST_LEAF = 1 / 3, 2
 _PURPOSE = 0x7EE5
 
@@ -26,7 +26,7 @@ def grow_tree_reader(
     task: Task,
     samples: np.ndarray,
     seed: int,
-    ridge: SolvedRidge | None,
+    ridge: SolvedRidge,
     embedded: torch.Tensor | None = None,
 ) -> None:
     """Grow the target head's trees on some samples, and weigh them against the ridge reader.
@@ -38,8 +38,8 @@ def grow_tree_reader(
     samples : ndarray of int64
         Positions of samples.
     seed : int
-    ridge : SolvedRidge or None
-        The ridge reader that was solved on the same samples, if there is one.
+    ridge : SolvedRidge
+        The ridge reader, solved on the same samples.
     embedded : Tensor, (asvs, D), optional
         Embeddings of all ASVs that they hold, if these are known.
 
@@ -65,13 +65,14 @@ def grow_tree_reader(
     chosen = np.arange(len(samples))
     if len(chosen) > GROWN_ON:
         chosen = np.sort(random.choice(chosen, GROWN_ON, replace=False))
-    forest = grow_forest(*read(chosen)[:3], *head.trees.threshold.shape, seed)
-    head.trees.set_tables(*map(torch.from_numpy, tables_of(forest, head.trees.threshold.shape[1])))
+    trees, nodes = head.trees.threshold.shape
+    forest = grow_forest(*read(chosen)[:3], trees, nodes, seed)
+    head.trees.set_tables(*map(torch.from_numpy, tables_of(forest, nodes)))
     features, right, weights, groups = read(ridge.chosen_on)
-    share = share_of_trees(
-        right, ridge.left_out, left_out_answers(features, right, weights, groups, seed), weights
+    left_out = left_out_answers(
+        features, right, weights, groups, min(trees, MOST_LEFT_OUT), nodes, seed
     )
-    head.tree_share.fill_(share)
+    head.tree_share.fill_(share_of_trees(right, ridge.left_out, left_out, weights))
 
 
 def grow_forest(
@@ -108,6 +109,7 @@ def grow_forest(
         max_depth=DEPTH,
         random_state=seed % 2**32,
     )
+    values = values[:, 0] if values.shape[1] == 1 else values  # else scikit-learn warns
     return forest.fit(features, values, sample_weights)
 
 
@@ -116,11 +118,16 @@ def left_out_answers(
     values: np.ndarray,
     sample_weights: np.ndarray,
     groups: np.ndarray,
+    trees: int,
+    nodes: int,
     seed: int,
 ) -> np.ndarray | None:
-    """Predict samples by trees that have not seen their group: (samples, outputs).
+    """Predict samples by trees that have not seen their group; parameters as of `grow_forest`.
 
-    Returns None if all samples are of one group.
+    Returns
+    -------
+    ndarray of float64, (samples, outputs)
+        None if all samples are of one group.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -130,7 +137,7 @@ def left_out_answers(
     answers = np.empty_like(values)
     for kept, left_out in GroupKFold(folds).split(values, groups=groups):
         seen = (features[kept], values[kept], sample_weights[kept])
-        forest = grow_forest(*seen, TREES_LEFT_OUT, 2 * max(2, len(kept)), seed)
+        forest = grow_forest(*seen, trees, nodes, seed)
         answers[left_out] = forest.predict(features[left_out]).reshape(len(left_out), -1)
     return answers
 

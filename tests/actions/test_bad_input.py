@@ -8,6 +8,7 @@ import qiime2
 import skbio
 from simulated_study import (
     TINY,
+    TINY_FIT,
     SimulatedStudy,
     distances_artifact,
     distances_text_artifact,
@@ -40,7 +41,7 @@ def fit(aam, study):
     def run(table=None, column=None, sequences=True, **settings):
         aam.fit_regressor(
             table or study.table, column or study.age_column,
-            sequences=study.sequences if sequences is True else sequences, **TINY | settings,
+            sequences=study.sequences if sequences is True else sequences, **TINY_FIT | settings,
         )  # fmt: skip
 
     return run
@@ -304,7 +305,7 @@ def test_what_would_train_a_frozen_encoder(refused, study, fit, pretrained):
 
 def test_distances_that_were_never_trained_or_went_stale(refused, aam, study, pretrained):
     untrained = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **TINY
+        study.table, study.age_column, sequences=study.sequences, **TINY_FIT
     ).regressor
     refused(
         lambda: aam.predict_distances(study.table, untrained, sequences=study.sequences),

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 import qiime2
 import skbio
-from simulated_study import TINY, by_age, categorical, model_of, simulate_study
+from simulated_study import TINY_FIT, by_age, categorical, model_of, simulate_study
 
 from q2_aam.storage.training_log import read_training_log
 from q2_aam.types import AAMTrainingLogDirectoryFormat
 
-LEARNING = TINY | {"epochs": 4, "learning_rate": 0.01, "batch_size": 16}
+LEARNING = TINY_FIT | {"epochs": 4, "learning_rate": 0.01, "batch_size": 16}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def fit(aam, halves, tmp_path_factory):
             patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
             return aam.fit_classifier(
                 study.table, categorical(by_age(study) if column is None else column),
-                sequences=study.sequences, **TINY | settings,
+                sequences=study.sequences, **TINY_FIT | settings,
             )  # fmt: skip
 
     return run

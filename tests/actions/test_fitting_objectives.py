@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import TINY, model_of, simulate_study
+from simulated_study import TINY_FIT, model_of, simulate_study
 
 from q2_aam.config import SCALINGS, TARGET_LOSSES
 
-LEARNING = TINY | {"epochs": 4, "learning_rate": 0.01, "batch_size": 32}
+LEARNING = TINY_FIT | {"epochs": 4, "learning_rate": 0.01, "batch_size": 32}
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,12 @@ def noisy(large, spread):
 def fit(aam, tmp_path_factory):
     def run(study, column, **settings):
         column = column[study.counts.index].rename("score").rename_axis("id")
+        trees = {"trees": 0} if settings.get("target_loss") == "quantile" else {}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
             return aam.fit_regressor(
                 study.table, qiime2.NumericMetadataColumn(column), sequences=study.sequences,
-                **LEARNING | settings,
+                **LEARNING | trees | settings,
             )  # fmt: skip
 
     return run

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import TINY, by_age, categorical, model_of, simulate_study
+from simulated_study import TINY_FIT, by_age, categorical, model_of, simulate_study
 
 from q2_aam.storage.training_log import read_training_log
 from q2_aam.types import AAMTrainingLogDirectoryFormat
 
-LEARNING = TINY | {"epochs": 6, "learning_rate": 0.01, "batch_size": 16}
+LEARNING = TINY_FIT | {"epochs": 6, "learning_rate": 0.01, "batch_size": 16}
 FUSIONS = ("concatenate", "gate")
 
 
@@ -50,7 +50,7 @@ def fit(aam, parts, columns, tmp_path_factory):
             patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
             return aam.fit_regressor(
                 study.table, qiime2.NumericMetadataColumn(column), sequences=study.sequences,
-                **given, **TINY | settings,
+                **given, **TINY_FIT | settings,
             )  # fmt: skip
 
     return run
@@ -205,7 +205,7 @@ def test_11_7_metadata_as_people_write_it(aam, tmp_path):
     metadata = qiime2.Metadata.load(str(path))
     fitted = aam.fit_regressor(
         study.table, metadata.get_column("age"), sequences=study.sequences,
-        covariates=metadata, covariate_columns=["body site", " bmi "], **TINY,
+        covariates=metadata, covariate_columns=["body site", " bmi "], **TINY_FIT,
     )  # fmt: skip
     site, bmi = model_of(fitted.regressor)[0].target.covariates
     assert (site.name, site.levels, bmi.name) == ("body site", ("gut", "skin"), "bmi")

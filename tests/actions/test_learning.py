@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import qiime2
 import skbio
-from simulated_study import TINY, SimulatedStudy, model_of, simulate_study
+from simulated_study import TINY, TINY_FIT, SimulatedStudy, model_of, simulate_study
 
 from q2_aam.types import AAMTrainingLogDirectoryFormat
 
@@ -30,7 +30,7 @@ def test_a_tiny_set_is_overfitted(aam):
     ages = study.ages.sample(frac=1, random_state=0).set_axis(study.ages.index)  # no signal
     fitted = aam.fit_regressor(
         study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-        **TINY | {"epochs": 60, "patience": 60, "learning_rate": 0.01, "validation_size": 0.1,
+        **TINY_FIT | {"epochs": 60, "patience": 60, "learning_rate": 0.01, "validation_size": 0.1,
                   "hidden_size": 32, "branches": 256, "batch_size": 4},
     )  # fmt: skip
     losses = fitted.training_log.view(qiime2.Metadata).to_dataframe()["train_target_loss"]
@@ -138,7 +138,7 @@ def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(aam, 
     for seed in range(6):
         fitted = aam.fit_regressor(
             study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-            **TINY | {"epochs": 1, "random_seed": seed, "validation_size": 0.5},
+            **TINY_FIT | {"epochs": 1, "random_seed": seed, "validation_size": 0.5},
         )  # fmt: skip
         target = model_of(fitted.regressor)[0].target
         assert target.scale == pytest.approx(target.maximum - target.minimum)
@@ -159,7 +159,7 @@ def test_numeric_looking_ids_keep_their_zeros(aam, tmp_path):
     metadata = qiime2.Metadata.load(str(tmp_path / "metadata.tsv"))
     fitted = aam.fit_regressor(
         study.table, metadata.get_column("age"), sequences=study.sequences,
-        groups=metadata.get_column("child"), distance_matrix=study.distances, **TINY,
+        groups=metadata.get_column("child"), distance_matrix=study.distances, **TINY_FIT,
     )  # fmt: skip
     assert counts_of(fitted.training_log)["groups in 'child'"] == 7
     found = predict(aam, study, fitted.regressor)
@@ -186,7 +186,7 @@ def test_split_samples_keeps_groups_together(aam, study):
 def test_intervals_lie_around_predictions_and_widen_with_the_level(aam, study):
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        **TINY | {"validation_size": 0.5},
+        **TINY_FIT | {"validation_size": 0.5},
     )  # fmt: skip
     target = model_of(fitted.regressor)[0].target
     residuals = np.array(target.residuals) * target.scale

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import TINY, model_of, simulate_study
+from simulated_study import TINY_FIT, model_of, simulate_study
 from trials import count
 
 # batches of two, so that they must wait for one another whatever the workers
-SETTINGS = TINY | {"dropout": 0.1, "epochs": 3, "random_seed": 7, "batch_size": 2}
+SETTINGS = TINY_FIT | {"dropout": 0.1, "epochs": 3, "random_seed": 7, "batch_size": 2}
 
 
 def fit(aam, order: int | None = None, **settings):

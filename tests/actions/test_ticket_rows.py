@@ -12,7 +12,14 @@ import pytest
 import qiime2.sdk
 import skbio
 import torch
-from simulated_study import TINY, distances_text_artifact, matrix_text, model_of, simulate_study
+from simulated_study import (
+    TINY,
+    TINY_FIT,
+    distances_text_artifact,
+    matrix_text,
+    model_of,
+    simulate_study,
+)
 
 from q2_aam.data.tokens import START, tokenise
 from q2_aam.model import losses
@@ -55,7 +62,7 @@ def test_8_5_distances_belong_to_their_samples_whatever_the_order(weights, study
 def test_8_6_any_batch_size_works_and_every_sample_is_scored(aam, study, batch_size):
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        **TINY | {"batch_size": batch_size, "validation_size": 0.35},
+        **TINY_FIT | {"batch_size": batch_size, "validation_size": 0.35},
     )  # fmt: skip
     assert len(model_of(fitted.regressor)[0].target.residuals) == 7
     found = aam.predict_regression(

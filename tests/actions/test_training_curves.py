@@ -7,7 +7,7 @@ import pandas as pd
 import PIL.Image
 import pytest
 import qiime2
-from simulated_study import TINY
+from simulated_study import TINY, TINY_FIT
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 OF_TRAINING_ALONE = {"learning_rate", "gradient_norm", "seconds", "samples_per_second"}
@@ -17,7 +17,7 @@ UNIFRAC_PICTURE = "unifrac_predicted_against_actual"
 def fit_number(aam, study, **given):
     return aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        distance_matrix=study.distances, **TINY | given,
+        distance_matrix=study.distances, **TINY_FIT | given,
     )  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def fit_classes(aam, study, **given):
     young = pd.Series(np.where(study.ages < 12, "milk", "solid"), study.ages.index, name="diet")
     return aam.fit_classifier(
         study.table, qiime2.CategoricalMetadataColumn(young), sequences=study.sequences,
-        **TINY | given,
+        **TINY_FIT | given,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import socket
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import TINY
+from simulated_study import TINY, TINY_FIT
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from q2_aam.parameters import ARCHITECTURE, MACHINE, TRAINING
@@ -26,7 +26,7 @@ def training_log(aam, study, tmp_path_factory):
         return aam.fit_regressor(
             study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
             groups=study.subject_column, distance_matrix=study.distances,
-            nucleotide_weight=0.1, abundance_weight=0.1, **TINY,
+            nucleotide_weight=0.1, abundance_weight=0.1, **TINY_FIT,
         ).training_log  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_covariates_are_among_the_settings(aam, study):
     sexes = pd.Series(["f", "m"] * 10, index=study.ages.index, name="sex")
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        covariates=qiime2.Metadata(sexes.to_frame()), covariate_columns=["sex"], **TINY,
+        covariates=qiime2.Metadata(sexes.to_frame()), covariate_columns=["sex"], **TINY_FIT,
     )  # fmt: skip
     log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
     settings = {setting.name: (setting.value, setting.chosen_by) for setting in log.settings}

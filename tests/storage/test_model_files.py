@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from simulated_study import describe_classes, describe_target
 
-from q2_aam.config import Covariate, ModelConfig, dtype_of, expected_tensors
+from q2_aam.config import (
+    Covariate,
+    ModelConfig,
+    dtype_of,
+    expected_tensors,
+    largest_positions,
+)
 from q2_aam.errors import AAMError
 from q2_aam.storage.model import check_model, read_model, write_model
 
+TYPES = {"I32": np.int32, "U8": np.uint8}
 FILES = ["config.json", "weights.safetensors", "manifest.json"]
 CONFIG = ModelConfig(
     hidden_size=8, heads=2, branches=4, max_sequence_length=10,
@@ -22,10 +29,11 @@ CONFIG = ModelConfig(
 
 def random_arrays(config=CONFIG):
     random = np.random.default_rng(0)
+    largest = largest_positions(config)
     return {
         name: random.standard_normal(shape).astype(np.float32)
         if dtype_of(name) == "F32"
-        else random.integers(0, 8, shape).astype(np.uint8)
+        else random.integers(0, 1 + largest.get(name, 7), shape).astype(TYPES[dtype_of(name)])
         for name, shape in expected_tensors(config).items()
     }
 
@@ -302,6 +310,26 @@ def test_values_that_are_not_finite_are_refused_though_the_sums_fit(folder, valu
 def test_data_of_another_length_is_refused_though_the_sums_fit(folder, data):
     rewrite(folder, lambda h: h, data)
     assert "shorter or longer" in refuse(folder, "weights.safetensors")
+
+
+@pytest.fixture
+def with_trees(tmp_path):
+    config = dataclasses.replace(CONFIG, target=describe_target(trees=3, leaves=4))
+    return config, random_arrays(config), tmp_path
+
+
+@pytest.mark.parametrize(("name", "largest"), [("feature", 5), ("child", 6)])
+def test_positions_out_of_range_are_refused_though_the_sums_fit(with_trees, name, largest):
+    config, arrays, folder = with_trees
+    name = f"target_head.trees.{name}"
+    arrays[name][:] = largest
+    (folder / "whole").mkdir()
+    write_model(folder / "whole", config, arrays)
+    for number, wrong in enumerate((largest + 1, -1, 2**31 - 1)):
+        arrays[name][2, 3] = wrong
+        (folder / str(number)).mkdir()
+        with pytest.raises(AAMError, match=rf"(?s)weights.safetensors.*positions.*{name}"):
+            write_model(folder / str(number), config, arrays)
 
 
 @pytest.mark.parametrize("length", [2**63, 2**40, 2**20 + 1])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from simulated_study import TINY, model_of, simulate_study
+from simulated_study import TINY, TINY_FIT, model_of, simulate_study
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.study import build_studies
@@ -100,7 +100,7 @@ def test_auto_in_fitting_takes_no_more_than_the_samples_there_are(aam):
     few = simulate_study(10, 20, 4)
     found = aam.fit_regressor(
         few.table, few.age_column, sequences=few.sequences,
-        **TINY | {"batch_size": "auto", "validation_size": 0.4},
+        **TINY_FIT | {"batch_size": "auto", "validation_size": 0.4},
     )  # fmt: skip
     log = read_training_log(str(found.training_log.view(AAMTrainingLogDirectoryFormat)))
     counts = {item["what"]: item["count"] for item in log.summary["data"]}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from simulated_study import (
-    TINY,
+    TINY_FIT,
     describe_target,
     model_of,
     simulate_study,
@@ -143,7 +143,7 @@ def test_after_an_epoch_each_asv_is_encoded_once_for_all_that_is_solved_and_scor
         encoded.clear()
         aam.fit_regressor(
             study.table, study.age_column, sequences=study.sequences,
-            **TINY | {"epochs": epochs, "validation_size": 0.4, "abundance_weight": weight},
+            **TINY_FIT | {"epochs": epochs, "validation_size": 0.4, "abundance_weight": weight},
         )  # fmt: skip
         totals.append(sum(encoded))
     assert totals[1] - totals[0] == 2 * 30
@@ -155,7 +155,7 @@ def test_scores_of_an_epoch_are_those_of_its_own_weights(aam, monkeypatch):
     study = simulate_study(24, 30, 2, (40, 60))
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        **TINY | {"epochs": 4, "validation_size": 0.4, "learning_rate": 0.05},
+        **TINY_FIT | {"epochs": 4, "validation_size": 0.4, "learning_rate": 0.05},
     )  # fmt: skip
     log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
     scored = log.history["validation_mean_absolute_error"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import qiime2
 import torch
-from simulated_study import TINY
+from simulated_study import TINY, TINY_FIT
 
 from q2_aam.training import hardware
 
@@ -14,7 +14,7 @@ from q2_aam.training import hardware
 def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam, study, capfd):
     found = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        distance_matrix=study.distances, nucleotide_weight=0.1, abundance_weight=0.1, **TINY,
+        distance_matrix=study.distances, nucleotide_weight=0.1, abundance_weight=0.1, **TINY_FIT,
     )  # fmt: skip
     lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("epoch ")]
     history = found.training_log.view(qiime2.Metadata).to_dataframe()

@@ -5,7 +5,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from simulated_study import TINY
+from simulated_study import TINY, TINY_FIT
 
 from q2_aam import inference
 from q2_aam.model.network import Network, Parts
@@ -33,7 +33,7 @@ def pretrain(aam, study, **options):
 
 def fit(aam, study, **options):
     return aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **TINY | options
+        study.table, study.age_column, sequences=study.sequences, **TINY_FIT | options
     )
 
 

@@ -11,13 +11,13 @@ import qiime2
 import torch
 from golden_models import read_inputs
 from safetensors.torch import load_file
-from simulated_study import TINY, model_of
+from simulated_study import TINY_FIT, model_of
 from trials import repeat
 
 from q2_aam.errors import AAMError
 from q2_aam.training import loop
 
-SETTINGS = TINY | {
+SETTINGS = TINY_FIT | {
     "hidden_size": 8, "branches": 16, "epochs": 3, "batch_size": 1, "validation_size": 0.2,
 }  # fmt: skip
 NOT_FINITE = [np.nan, np.inf, -np.inf]

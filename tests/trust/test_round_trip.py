@@ -20,6 +20,7 @@ from q2_aam.config import (
     Covariate,
     ModelConfig,
     RegressionTarget,
+    largest_positions,
 )
 from q2_aam.data.batches import Batch
 from q2_aam.inference import arrays_of, load_network, predict_distances, to_tensors
@@ -60,6 +61,9 @@ def random_target(random):
         "covariates": random_covariates(random) if random.random() < 0.5 else (),
         "covariate_fusion": pick(random, FUSIONS),
     }
+    loss = pick(random, TARGET_LOSSES)
+    if random.random() < 0.5 and loss != "quantile":
+        shared |= {"trees": int(random.integers(1, 5)), "leaves": int(random.integers(2, 9))}
     if random.random() < 0.4:
         classes = tuple(sorted(map(str, random.permutation(NAMES)[: random.integers(2, 6)])))
         counts = tuple(random.integers(0, 100, len(classes)).tolist())
@@ -74,7 +78,7 @@ def random_target(random):
         maximum=number(random),
         mean=number(random),
         bounded=bool(random.integers(2)),
-        loss=pick(random, TARGET_LOSSES),
+        loss=loss,
         quantile_range=float(random.uniform(0.1, 0.99)),
         residuals=tuple(residuals),
     )
@@ -102,11 +106,12 @@ def random_network(config: ModelConfig, random) -> Network:
     torch.manual_seed(int(random.integers(2**31)))
     network = Network(config)
     with torch.no_grad():
-        for tensor in network.state_dict().values():
+        for name, tensor in network.state_dict().items():
             if tensor.is_floating_point():
                 tensor.add_(torch.rand_like(tensor), alpha=0.3)
             else:
-                tensor.copy_(torch.randint(0, 8, tensor.shape))
+                most = largest_positions(config).get(name, 7)
+                tensor.copy_(torch.randint(0, most + 1, tensor.shape))
     return network.eval()
 
 
