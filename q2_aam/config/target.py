@@ -151,6 +151,11 @@ class RegressionTarget(_Target):
             check_finite("target residuals", value)
 
     @property
+    def bears_outliers(self) -> bool:
+        """Whether a few values far off are to change little."""
+        return self.loss in ("huber", "mae")
+
+    @property
     def outputs(self) -> int:
         """Numbers that the attention reader gives: one, or the lower, middle and upper one."""
         return 3 if self.loss == "quantile" else 1
@@ -183,6 +188,11 @@ class ClassificationTarget(_Target):
         check_whole("number of class counts", len(self.counts), *2 * (len(self.classes),))
         for count in self.counts:
             check_whole("class count", count, 0, 2**53)
+
+    @property
+    def bears_outliers(self) -> bool:
+        """Probabilities have no values far off."""
+        return False
 
     @property
     def outputs(self) -> int:

@@ -79,8 +79,9 @@ class TargetHead(nn.Module):
 
     The *ridge reader* is linear in the abundances of ASVs and of branches, in the covariates, and
     in random features of them all; training solves for its weights. The *tree reader* is the mean
-    of decision trees on the abundances of ASVs and the covariates. What the two err on groups that
-    they did not learn from says how much each counts (see `q2_aam.training.trees`). The *attention
+    of decision trees on the abundances of ASVs and the covariates, or their median where outliers
+    are to be borne. What the two err on groups that they did not learn from says how much each
+    counts (see `q2_aam.training.trees`). The *attention
     reader* adds the pooled embedding of the sample transformer; training descends to its weights,
     from zero, so that it starts from what is right on average. It and the others weigh by the
     inverse of their squared errors on the validation samples; after training the attention reader
@@ -125,7 +126,9 @@ class TargetHead(nn.Module):
         self.ridge = RidgeReader(blocks, target.ridge_outputs)
         self.trees = None
         if target.trees:
-            self.trees = TreeReader(target.trees, target.tree_nodes, target.ridge_outputs)
+            self.trees = TreeReader(
+                target.trees, target.tree_nodes, target.ridge_outputs, target.bears_outliers
+            )
             self.register_buffer("tree_share", torch.full((1,), 0.5))
         self.one_reader = target.outputs != target.ridge_outputs
         self.register_buffer("attention_share", torch.full((1,), 1.0 if self.one_reader else 0.5))

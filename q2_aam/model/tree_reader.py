@@ -1,4 +1,4 @@
-"""The tree reader: the mean of decision trees, as tables that are followed without Python."""
+"""The tree reader: what decision trees say together, from tables that are quick to follow."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ class TreeReader(nn.Module):
         Nodes N of the largest tree.
     outputs : int
         Numbers R to predict.
+    median : bool
+        Whether the median of the trees is said, not their mean.
     """
 
-    def __init__(self, trees: int, nodes: int, outputs: int):
+    def __init__(self, trees: int, nodes: int, outputs: int, median: bool):
         super().__init__()
+        self.median = median
         leaf = torch.arange(nodes, dtype=torch.int32).expand(trees, nodes)
         self.register_buffer("feature", torch.zeros(trees, nodes, dtype=torch.int32))
         self.register_buffer("threshold", torch.full((trees, nodes), torch.finfo().max))
@@ -56,7 +59,15 @@ class TreeReader(nn.Module):
                 break
             node = following
         values = self.value.view(-1, outputs)
+        if self.median:
+            return median_of(values[first + node], dim=1)
         total = torch.zeros(len(features), outputs, device=features.device)
         for tree in range(trees):  # never all trees at once: classes may be many
             total += values[first[tree] + node[:, tree]]
         return total / trees
+
+
+def median_of(values: Tensor, dim: int) -> Tensor:
+    """Return the median, which of an even number of values is the mean of the middle two."""
+    ordered, number = values.sort(dim=dim).values, values.shape[dim]
+    return (ordered.select(dim, (number - 1) // 2) + ordered.select(dim, number // 2)) / 2

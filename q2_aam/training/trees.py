@@ -69,8 +69,9 @@ def grow_tree_reader(
     forest = grow_forest(*read(chosen)[:3], trees, nodes, seed)
     head.trees.set_tables(*map(torch.from_numpy, tables_of(forest, nodes)))
     features, right, weights, groups = read(ridge.chosen_on)
+    few = min(trees, MOST_LEFT_OUT)
     left_out = left_out_answers(
-        features, right, weights, groups, min(trees, MOST_LEFT_OUT), nodes, seed
+        features, right, weights, groups, few, nodes, seed, head.trees.median
     )
     head.tree_share.fill_(share_of_trees(right, ridge.left_out, left_out, weights))
 
@@ -121,8 +122,11 @@ def left_out_answers(
     trees: int,
     nodes: int,
     seed: int,
+    median: bool,
 ) -> np.ndarray | None:
-    """Predict samples by trees that have not seen their group; parameters as of `grow_forest`.
+    """Predict samples by trees that have not seen their group.
+
+    The parameters are those of `grow_forest` and `said_by`.
 
     Returns
     -------
@@ -138,8 +142,24 @@ def left_out_answers(
     for kept, left_out in GroupKFold(folds).split(values, groups=groups):
         seen = (features[kept], values[kept], sample_weights[kept])
         forest = grow_forest(*seen, trees, nodes, seed)
-        answers[left_out] = forest.predict(features[left_out]).reshape(len(left_out), -1)
+        answers[left_out] = said_by(forest, features[left_out], median)
     return answers
+
+
+def said_by(forest, features: np.ndarray, median: bool) -> np.ndarray:
+    """Return the mean or the median of what trees say of samples: (samples, outputs) float64.
+
+    Where leaves are small, the median of the trees is about the median of a quantile regression
+    forest: of training values, weighted by how often they share a leaf with the sample.
+
+    References
+    ----------
+    Meinshausen 2006, "Quantile regression forests".
+    """
+    if not median:
+        return forest.predict(features).reshape(len(features), -1)
+    said = [one.predict(features).reshape(len(features), -1) for one in forest.estimators_]
+    return np.median(said, axis=0)
 
 
 def share_of_trees(

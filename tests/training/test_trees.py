@@ -9,7 +9,7 @@ from sklearn.model_selection import GroupKFold
 from q2_aam.model.tree_reader import DEPTH, TreeReader
 from q2_aam.training import trees
 from q2_aam.training.tree_tables import tables_of
-from q2_aam.training.trees import grow_forest, left_out_answers, share_of_trees
+from q2_aam.training.trees import grow_forest, left_out_answers, said_by, share_of_trees
 
 
 def draw(samples: int, outputs: int, seed: int = 0):
@@ -20,22 +20,26 @@ def draw(samples: int, outputs: int, seed: int = 0):
     return features, values + 0.1 * random.normal(size=values.shape), random
 
 
-def as_reader(forest, nodes: int, outputs: int) -> TreeReader:
-    reader = TreeReader(len(forest.estimators_), nodes, outputs)
+def as_reader(forest, nodes: int, outputs: int, median: bool = False) -> TreeReader:
+    reader = TreeReader(len(forest.estimators_), nodes, outputs, median)
     reader.set_tables(*map(torch.from_numpy, tables_of(forest, nodes)))
     return reader
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("leaves", [2, 5, 40])
-def test_the_reader_says_what_the_trees_say(outputs, leaves):
+@pytest.mark.parametrize(("number", "median"), [(7, False), (7, True), (6, True)])
+def test_the_reader_says_what_the_trees_say(outputs, leaves, number, median):
     features, values, random = draw(80, outputs)
     nodes = 2 * leaves - 1
-    forest = grow_forest(features, values, random.uniform(0.5, 2, 80), 7, nodes, 0)
-    reader = as_reader(forest, nodes, outputs)
+    forest = grow_forest(features, values, random.uniform(0.5, 2, 80), number, nodes, 0)
+    reader = as_reader(forest, nodes, outputs, median)
     unseen = np.concatenate([features, random.poisson(1, (200, 9)).astype(np.float32) / 3])
     said = reader(torch.from_numpy(unseen)).numpy()
-    assert np.allclose(said, forest.predict(unseen).reshape(len(unseen), -1), atol=1e-6)
+    assert np.allclose(said, said_by(forest, unseen, median), atol=1e-6)
+    of_trees = np.stack([one.predict(unseen) for one in forest.estimators_], axis=-1)
+    together = np.median(of_trees, axis=-1) if median else of_trees.mean(axis=-1)
+    assert np.allclose(said, together.reshape(len(unseen), -1), atol=1e-6)
     assert len(np.unique(said)) > leaves / 2
     assert (reader.child.numpy() >= np.arange(nodes)).all()
 
@@ -53,7 +57,7 @@ def test_values_at_a_threshold_go_left():
 
 
 def test_a_damaged_table_neither_fails_nor_hangs():
-    reader = TreeReader(3, 5, 1)
+    reader = TreeReader(3, 5, 1, median=False)
     reader.threshold.fill_(-1.0)
     reader.child.copy_(torch.tensor([4, 0, 0, 0, 4]).expand(3, 5))
     assert reader(torch.ones(2, 4)).shape == (2, 1)
@@ -78,11 +82,11 @@ def test_what_is_left_out_was_not_seen():
     values = random.normal(size=(60, 1))
     kept, left_out = next(GroupKFold(5).split(values, groups=groups))
     values[left_out] += 1000
-    answers = left_out_answers(features, values, np.ones(60), groups, 10, 99, 0)
-    assert (answers[left_out] < 100).all()
-    assert answers[kept].max() > 100
-    alone = left_out_answers(features, values, np.ones(60), np.zeros(60), 10, 99, 0)
-    assert alone is None
+    for median in (False, True):
+        answers = left_out_answers(features, values, np.ones(60), groups, 10, 99, 0, median)
+        assert (answers[left_out] < 100).all()
+        assert answers[kept].max() > 100
+    assert left_out_answers(features, values, np.ones(60), np.zeros(60), 10, 99, 0, False) is None
 
 
 def test_weights_of_samples_count():
@@ -153,6 +157,28 @@ def test_the_log_and_the_artifact_say_how_many_trees_there_are(aam, large, stepp
             assert config.target.leaves == 15
             assert arrays["target_head.trees.threshold"].shape == (4, 29)
             assert 0.25 <= arrays["target_head.tree_share"][0] <= 0.75
+
+
+def remembered(forward, said: list):
+    def run(reader, features):
+        said.append(forward(reader, features))
+        return said[-1]
+
+    return run
+
+
+@pytest.mark.parametrize("loss", ["huber", "mae", "mse"])
+def test_outliers_move_the_trees_only_where_the_loss_follows_them(aam, large, monkeypatch, loss):
+    values = (large.ages / 24).rename("score").rename_axis("id")
+    values[values.index[::15]] += 60
+    model = fit(aam, large, values, target_loss=loss, target_scaling="none", trees=40).regressor
+    said = []
+    monkeypatch.setattr(TreeReader, "forward", remembered(TreeReader.forward, said))
+    aam.predict_regression(large.table, model, sequences=large.sequences)
+    usual = np.ones(120, dtype=bool)
+    usual[::15] = False
+    of_usual = torch.cat(said).numpy()[usual, 0]
+    assert (of_usual.max() < 2) == (loss != "mse")
 
 
 def test_trees_cannot_give_medians(aam, large, stepped, refused):
