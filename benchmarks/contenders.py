@@ -15,6 +15,7 @@ from plain_reference import (
     pretraining_loss,
 )
 from simulated_table import SimulatedStudy
+from simulated_trees import TREES, fill_trees
 from torch import Tensor
 
 from q2_aam.config import ModelConfig, TrainingConfig
@@ -24,6 +25,7 @@ from q2_aam.model.network import Network
 from q2_aam.training.fitting import freeze_encoder, remember_asvs
 from q2_aam.training.ridge import solve_ridge_reader
 from q2_aam.training.steps import Task, batch_losses, weights_of
+from q2_aam.training.trees import with_trees
 
 PRETRAIN, FIT, FROZEN, PREDICT = TASKS = ("pretrain", "fit", "fit, frozen encoder", "predict")
 OURS, DEFAULTS, REFERENCE = "ours", "ours, default sizes", "reference"
@@ -84,6 +86,7 @@ class Ours:
             target = describe_target(
                 "target", study.targets.astype(float), "z-score", len(study.known)
             )
+            target = with_trees(target, TREES, len(self.samples))
         if job.contender == DEFAULTS:
             model, config = ModelConfig(target=target), TrainingConfig()
         else:
@@ -95,6 +98,7 @@ class Ours:
         self.network = Network(model).to(device).eval()
         if target is not None:
             remember_asvs(self.network, study.known)
+            fill_trees(self.network.target_head)
         self.learned = self._task(weights_of(config, True, False) if target is None else None)
         self.encoded, self._counting, self._embedded = 0, True, None
         self.network.asv_encoder.blocks[0].register_forward_pre_hook(self._count)

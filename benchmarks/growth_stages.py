@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from large_table import LENGTH, LargeTable
+from simulated_trees import TREES, fill_trees
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.alignment import with_distances
@@ -23,6 +24,7 @@ from q2_aam.training import fitting, start
 from q2_aam.training.hardware import build_accelerator
 from q2_aam.training.journal import Journal
 from q2_aam.training.prefetch import prepared_batches
+from q2_aam.training.trees import with_trees
 
 TABLE, MATRIX_TEXT, MATRIX = "table.npz", "distance-matrix.tsv", "distances.npy"
 VALIDATION_SIZE, BATCH_SIZE = 0.2, 32  # fit-regressor's defaults
@@ -122,6 +124,7 @@ def _new_network(studies: Studies, known: np.ndarray, split: dict) -> tuple[Netw
     effect = np.where(studies.known < len(known), random.standard_normal(held.shape[1]), 0)
     values = (held > 0).astype(np.float32) @ effect + 5 * random.standard_normal(held.shape[0])
     target = describe_target("target", values[split["training"]], "z-score", len(known))
+    target = with_trees(target, TREES, len(values))
     network = start.new_network(ModelConfig(target=target), studies, 0, torch.device("cpu"))
     fitting.remember_asvs(network, known)
     return network, (values - target.location) / target.scale
@@ -155,6 +158,7 @@ def predict(folder: Path, threads: int, meter) -> dict:
     build_accelerator("cpu", "fp32", threads)
     samples, studies, known, split = read_samples(LargeTable.read(folder / TABLE))
     network, _ = _new_network(studies, known, split)
+    fill_trees(network.target_head)
     with meter:
         predict_samples(network, studies, 0, np.arange(len(samples.sample_ids)))
     return {}

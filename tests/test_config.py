@@ -172,7 +172,7 @@ def test_what_is_not_a_table_is_refused(content):
         ({"trees": 3, "leaves": 1}, "leaves is 1"),
         ({"trees": 3, "leaves": 4097}, "leaves is 4097"),
         ({"leaves": 4}, "leaves is 4"),
-        ({"trees": 3, "leaves": 4, "loss": "quantile"}, "cannot give medians"),
+        ({"trees": 3, "leaves": 4, "loss": "quantile"}, "cannot give a range"),
         ({"residuals": "12"}, "residuals"),
         ({"residuals": [float("nan")]}, "residuals"),
         ({"residuals": [[1.0]]}, "residuals"),

@@ -15,9 +15,6 @@ from .labelled_samples import Labelled, Split, read_labelled, split_labelled
 from .named_sequences import merge_sequences
 from .training_run import refuse_encoder_losses, require_validation, start_run, store_run
 
-MOST_LEAVES_GROWN = 1024  # of a tree
-_MOST_VALUES = 2**23  # of all trees together: 32 MiB
-
 
 def fit_model(
     action: str,
@@ -106,6 +103,7 @@ def prepare_fit(
         Whether some samples must be held out to validate on.
     """
     from ..training import fitting, start
+    from ..training.trees import with_trees
 
     seed, share = settings["random_seed"], settings["validation_size"]
     frozen = settings["freeze_encoder"] and encoder is not None
@@ -123,6 +121,7 @@ def prepare_fit(
         described = describe_covariates(labelled.covariates.iloc[split.training])
         studies = with_covariates(studies, described, labelled.covariates)
     target, targets = describe(labelled, split, len(tokens), described)
+    refuse_trees_of_medians(target, settings["trees"])
     target = with_trees(target, settings["trees"], len(targets))
     config = dataclasses.replace(config, target=target)
     training = {name: settings[name] for name in (*TRAINING, "target_weight")}
@@ -179,26 +178,13 @@ def of_trees(target) -> tuple[str, ...]:
     return ("trees",) if target.outputs == target.ridge_outputs else ()
 
 
-def with_trees(target, trees: int, samples: int):
-    """Add trees to a target, with leaves for as many samples as there are.
-
-    Raises
-    ------
-    AAMError
-        If trees are asked for, but the target is read as medians, which they cannot give.
-    """
-    if target.outputs != target.ridge_outputs:
-        if trees not in (0, FITTING_DEFAULT["trees"]):
-            raise AAMError(
-                "'trees' was given with the loss 'quantile': trees predict means, not medians. "
-                "Leave 'trees' out, or choose another 'target_loss'."
-            )
-        return target
-    if not trees:
-        return target
-    most = _MOST_VALUES // (2 * trees * target.ridge_outputs)
-    leaves = max(2, min(samples // 2, MOST_LEAVES_GROWN, most))
-    return dataclasses.replace(target, trees=trees, leaves=leaves)
+def refuse_trees_of_medians(target, trees: int) -> None:
+    """Refuse trees where a range is learned."""
+    if not of_trees(target) and trees not in (0, FITTING_DEFAULT["trees"]):
+        raise AAMError(
+            "'trees' was given with the loss 'quantile': trees give one number, not a range. "
+            "Leave 'trees' out, or choose another 'target_loss'."
+        )
 
 
 def with_covariates(studies, covariates, columns):

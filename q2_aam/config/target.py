@@ -88,7 +88,7 @@ class _Target:
         check_whole("trees", self.trees, 0, MOST_TREES)
         check_whole("leaves", self.leaves, *((2, MOST_LEAVES) if self.trees else (0, 0)))
         if self.trees and self.outputs != self.ridge_outputs:
-            raise AAMError("The model's config has trees, which cannot give medians.")
+            raise AAMError("The model's config has trees, which cannot give a range.")
 
     @property
     def tree_nodes(self) -> int:

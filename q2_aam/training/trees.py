@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 
+from ..config import Target
 from ..data.study import held_asvs
 from ..inference import embed_held, sample_states
 from ..model.network import Network, Parts
@@ -14,10 +17,24 @@ from .ridge import SolvedRidge
 from .steps import Task
 from .tree_tables import tables_of
 
+_MOST_LEAVES = 1024  # of a tree
+_MOST_VALUES = 2**23  # of all trees together: 32 MiB
 GROWN_ON = 4096  # samples at most: each tree reads all of them
 FOLDS, MOST_LEFT_OUT = 5, 50  # what is left out is predicted by so many trees at most
 _FEATURES_TRIED, _SMALLEST_LEAF = 1 / 3, 2
 _PURPOSE = 0x7EE5
+
+
+def with_trees(target: Target, trees: int, samples: int) -> Target:
+    """Add trees to what is predicted, with leaves for as many samples as there are.
+
+    There are none where a range is learned: they give one number.
+    """
+    if not trees or target.outputs != target.ridge_outputs:
+        return target
+    most = _MOST_VALUES // (2 * trees * target.ridge_outputs)
+    leaves = max(2, min(samples // _SMALLEST_LEAF, _MOST_LEAVES, most))
+    return dataclasses.replace(target, trees=trees, leaves=leaves)
 
 
 @torch.no_grad()
