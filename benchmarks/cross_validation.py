@@ -1,12 +1,15 @@
 """A task's labelled samples, and how they are divided: into folds, shares and permutations."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold
 from studies import TASKS, Study, Task, labelled_samples, load_study
 
 FOLDS = 5
+STORED_FOLDS = Path(__file__).parent / "folds.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,12 +60,16 @@ def load_problem(name: str) -> Problem:
 
 
 def folds_of(problem: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Divide the samples into positions to train on and to test on, `FOLDS` times."""
+    """Divide the samples into positions to train on and to test on, `FOLDS` times.
+
+    Groups are divided as scikit-learn 1.7.1's `GroupKFold` does with numpy 2.4.2: groups of one size
+    are sorted in another order by other versions, and then other groups share a fold.
+    """
     if problem.task.groups is None:
-        splitter = KFold(FOLDS, shuffle=True, random_state=0)
-    else:
-        splitter = GroupKFold(FOLDS)
-    return list(splitter.split(problem.values, groups=problem.groups))
+        return list(KFold(FOLDS, shuffle=True, random_state=0).split(problem.values))
+    stored = json.loads(STORED_FOLDS.read_text())[problem.task.study]
+    fold = np.array([stored[str(group)] for group in problem.groups])
+    return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(FOLDS)]
 
 
 def inner_fold(problem: Problem, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
