@@ -62,8 +62,8 @@ def load_problem(name: str) -> Problem:
 def folds_of(problem: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
     """Divide the samples into positions to train on and to test on, `FOLDS` times.
 
-    Groups are divided as scikit-learn 1.7.1's `GroupKFold` does with numpy 2.4.2: groups of one size
-    are sorted in another order by other versions, and then other groups share a fold.
+    Groups are divided as `GroupKFold` of scikit-learn 1.7.1 does with numpy 2.4.2: other versions
+    sort groups of one size in another order, and then other groups share a fold.
     """
     if problem.task.groups is None:
         return list(KFold(FOLDS, shuffle=True, random_state=0).split(problem.values))
