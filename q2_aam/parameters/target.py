@@ -24,8 +24,9 @@ FITTING_PARAMETERS = {
     "trees": Parameter(
         Int % Range(0, MOST_TREES, inclusive_end=True),
         150,
-        "Decision trees that read beside the other readers of a model. More of them hardly predict "
-        "better, and take longer and more disk space; 0 leaves them out.",
+        "Decision trees that predict beside the rest of the model; how much they count is measured "
+        "on samples left out. More of them hardly predict better, and take longer and more disk "
+        "space; 0 leaves them out.",
     ),
     "target_weight": Parameter(
         Float % Range(0.001, 100.0, inclusive_end=True),
