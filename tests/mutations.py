@@ -181,6 +181,16 @@ MUTATIONS = [
         ("report/regression_charts.py", "max(narrow, span / 40)", "narrow"),
     ),
     *_of(
+        2, "tests/storage/test_model_files.py",
+        ("storage/weights.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
+        ("storage/weights.py", "part.min() < 0 or part.max()", "part.max()"),
+    ),
+    *_of(
+        12, "tests/test_config.py",
+        ("config/target.py", "MOST_TREES, MOST_LEAVES = 1000,", "MOST_TREES, MOST_LEAVES = 10**9,"),
+        ("config/target.py", "MOST_LEAVES = 1000, 2**12", "MOST_LEAVES = 1000, 2**40"),
+    ),
+    *_of(
         12, _CONFIGS,
         ("config/model.py", '"hidden_size": (4, 4096)', '"hidden_size": (4, 10**10)'),
         ("config/model.py", '"asv_layers": (0, 48)', '"asv_layers": (0, 10**7)'),
@@ -189,7 +199,12 @@ MUTATIONS = [
     ),
     *_of(
         13, "tests/golden",
-        ("model/network.py", "torch.log1p(1e4 * fraction)", "torch.log1p(9.9e3 * fraction)"),
+        (
+            "model/log_abundance.py", "torch.log1p(1e4 * fraction)",
+            "torch.log1p(9.9e3 * fraction)",
+        ),
+        ("model/log_abundance.py", "torch.log1p(100 *", "torch.log1p(90 *"),
+        ("model/tree_reader.py", "> threshold[at]", ">= threshold[at] - 0.1"),
         ("config/versions.py", "FORMAT_VERSION = 1", "FORMAT_VERSION = 2"),
     ),
     *_of(

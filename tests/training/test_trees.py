@@ -188,16 +188,26 @@ def test_trees_cannot_give_a_range(aam, large, stepped, refused):
     )  # fmt: skip
 
 
-def test_a_large_study_grows_its_trees_on_a_part_of_it(aam, large, stepped, monkeypatch):
-    grown = []
+@pytest.fixture
+def grown(monkeypatch):
+    """How many samples each forest was grown on: two times one that is kept, and five folds."""
+    sizes = []
     real = trees.grow_forest
 
     def watched(features, *given):
-        grown.append(len(features))
+        sizes.append(len(features))
         return real(features, *given)
 
-    monkeypatch.setattr(trees, "GROWN_ON", 50)
     monkeypatch.setattr(trees, "grow_forest", watched)
+    return sizes
+
+
+def test_trees_see_validation_samples_only_after_all_is_scored(aam, large, stepped, grown):
     fit(aam, large, stepped, validation_size=0.25)
-    assert grown[0] == grown[6] == 50
-    assert min(grown[1:6]) > 50
+    assert grown == [90, *5 * [72], 120, *5 * [96]]
+
+
+def test_a_large_study_grows_its_trees_on_a_part_of_it(aam, large, stepped, grown, monkeypatch):
+    monkeypatch.setattr(trees, "GROWN_ON", 50)
+    fit(aam, large, stepped, validation_size=0.25)
+    assert grown == [50, *5 * [72], 50, *5 * [96]]
