@@ -89,6 +89,13 @@ def test_what_is_left_out_was_not_seen():
     assert left_out_answers(features, values, np.ones(60), np.zeros(60), 10, 99, 0, False) is None
 
 
+@pytest.mark.parametrize(("samples", "tried"), [(100, 133), (2621, 100), (20_000, 20)])
+def test_large_studies_try_fewer_features(samples, tried):
+    features = np.zeros((samples, 400), dtype=np.float32)
+    forest = grow_forest(features, np.zeros((samples, 1)), np.ones(samples), 1, 3, 0)
+    assert forest.max_features == tried
+
+
 def test_weights_of_samples_count():
     features = np.zeros((10, 2), dtype=np.float32)
     features[5:] = 1
