@@ -83,7 +83,7 @@ MUTATIONS = [
     *_of_headers("deep_nesting", ("(ValueError, RecursionError)", "ValueError")),
     *_of_headers(
         "values_that_are_not_finite",
-        ('if not np.isfinite(np.frombuffer(chunk, dtype="<f4")).all():', "if False:"),
+        ('if not np.isfinite(part).all():', "if False:"),
     ),
     *_of(
         3, f"{_CANARIES}::test_row_3_nothing_runs_and_nothing_appears",
