@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from ..config import Target
-from ..data.study import held_asvs
-from ..inference import embed_held, sample_states
+from ..inference import sample_states
 from ..model.network import Network, Parts
 from ..model.tree_reader import DEPTH
 from .objectives import objective_of
@@ -45,7 +44,7 @@ def grow_tree_reader(
     samples: np.ndarray,
     seed: int,
     ridge: SolvedRidge,
-    embedded: torch.Tensor | None = None,
+    embedded: torch.Tensor,
 ) -> None:
     """Grow the target head's trees on some samples, and weigh them against the ridge reader.
 
@@ -58,8 +57,8 @@ def grow_tree_reader(
     seed : int
     ridge : SolvedRidge
         The ridge reader, solved on the same samples.
-    embedded : Tensor, (asvs, D), optional
-        Embeddings of all ASVs that they hold, if these are known.
+    embedded : Tensor, (asvs, D)
+        Embeddings of all ASVs that they hold.
 
     References
     ----------
@@ -68,8 +67,6 @@ def grow_tree_reader(
     head = network.eval().target_head
     if head.trees is None:
         return
-    if embedded is None:
-        embedded = embed_held(network, task.studies.asvs, held_asvs(task.studies, [samples]))
 
     def read(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         rows = samples[positions]

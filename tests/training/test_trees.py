@@ -7,9 +7,11 @@ from simulated_study import TINY_FIT, model_of, simulate_study
 from sklearn.model_selection import GroupKFold
 
 from q2_aam.model.tree_reader import DEPTH, TreeReader
+from q2_aam.storage.training_log import read_training_log
 from q2_aam.training import trees
 from q2_aam.training.tree_tables import tables_of
 from q2_aam.training.trees import grow_forest, left_out_answers, said_by, share_of_trees
+from q2_aam.types import AAMTrainingLogDirectoryFormat
 
 
 def draw(samples: int, outputs: int, seed: int = 0):
@@ -160,6 +162,11 @@ def test_the_log_and_the_artifact_say_how_many_trees_there_are(aam, large, stepp
         assert config.target.trees == number
         held = {name for name in arrays if "tree" in name}
         assert bool(held) == bool(number)
+        log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
+        (setting,) = (one for one in log.settings if one.name == "trees")
+        assert setting.value == number
+        said = " ".join(log.summary["model"]["description"])
+        assert ("the tree reader " in said) == bool(number)
         if number:
             assert config.target.leaves == 15
             assert arrays["target_head.trees.threshold"].shape == (4, 29)
@@ -186,6 +193,17 @@ def test_outliers_move_the_trees_only_where_the_loss_follows_them(aam, large, mo
     usual[::15] = False
     of_usual = torch.cat(said).numpy()[usual, 0]
     assert (of_usual.max() < 2) == (loss != "mse")
+
+
+def test_who_errs_less_on_what_was_left_out_counts_more(aam, large, stepped):
+    fractions = large.counts.div(large.counts.sum(axis=1), axis=0)
+    weights = np.random.default_rng(0).normal(size=fractions.shape[1])
+    even = (np.log1p(1e4 * fractions) @ weights).rename("score").rename_axis("id")
+    shares = {}
+    for name, values in (("steps", stepped), ("sums", even)):
+        _, arrays = model_of(fit(aam, large, values, trees=30).regressor)
+        shares[name] = float(arrays["target_head.tree_share"][0])
+    assert shares["steps"] > 0.5 > shares["sums"]
 
 
 def test_trees_cannot_give_a_range(aam, large, stepped, refused):
