@@ -169,7 +169,7 @@ def embed_samples(
 
     No more than that is computed and held of all samples.
     """
-    parts = Parts(content == "pooled", content == "presence", content == "abundance")
+    parts = Parts(content == "pooled", content == "presence", content == "abundance", join=False)
     return getattr(all_states(network, studies, study, samples, None, parts), content).cpu().numpy()
 
 

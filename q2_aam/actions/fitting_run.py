@@ -103,6 +103,7 @@ def prepare_fit(
         Whether some samples must be held out to validate on.
     """
     from ..training import fitting, start
+    from ..training.clades import with_clades
     from ..training.trees import with_trees
 
     seed, share = settings["random_seed"], settings["validation_size"]
@@ -122,7 +123,7 @@ def prepare_fit(
         studies = with_covariates(studies, described, labelled.covariates)
     target, targets = describe(labelled, split, len(tokens), described)
     refuse_trees_of_medians(target, settings["trees"])
-    target = with_trees(target, settings["trees"], len(targets))
+    target = with_trees(with_clades(target), settings["trees"], len(targets))
     config = dataclasses.replace(config, target=target)
     training = {name: settings[name] for name in (*TRAINING, "target_weight")}
     if encoder is not None:

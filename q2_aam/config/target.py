@@ -64,8 +64,9 @@ class Covariate:
 
 @dataclass(frozen=True)
 class _Target:
-    """What every target has: a name, the ASVs read by identity, covariates, and trees.
+    """What every target has: a name, the ASVs read by identity, covariates, clades and trees.
 
+    ``clades`` are groups of the known ASVs whose abundances are read too.
     ``trees`` are the decision trees that read beside the other readers, each of at most ``leaves``
     leaves; 0 of both if there are none.
     """
@@ -74,6 +75,7 @@ class _Target:
     known_asvs: int
     covariates: tuple[Covariate, ...] = ()
     covariate_fusion: str = FUSIONS[0]
+    clades: int = 1
     trees: int = 0
     leaves: int = 0
 
@@ -85,6 +87,7 @@ class _Target:
         names = [covariate.name for covariate in self.covariates]
         if len(set(names)) < len(names):
             raise AAMError("The model's config has the same covariate twice.")
+        check_whole("clades", self.clades, 1, 2**16)
         check_whole("trees", self.trees, 0, MOST_TREES)
         check_whole("leaves", self.leaves, *((2, MOST_LEAVES) if self.trees else (0, 0)))
         if self.trees and self.outputs != self.ridge_outputs:

@@ -7,7 +7,9 @@ from .model import ModelConfig
 VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
 KNOWN_ASVS = "target_head.known_asvs"
 _TREES = "target_head.trees"
-_POSITIONS = (f"{_TREES}.feature", f"{_TREES}.child")
+_CLADES = "target_head.clades"
+_POSITIONS_IN_TREES = (f"{_TREES}.feature", f"{_TREES}.child")
+_POSITIONS_IN_CLADES = tuple(f"{_CLADES}.{name}" for name in ("parent", "order", "start", "end"))
 RANDOM_FEATURES = 2048  # of the ridge reader
 
 
@@ -56,7 +58,7 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 def dtype_of(tensor: str) -> str:
     """Return the type of a tensor as safetensors names it: F32 but for DNA and positions."""
-    if tensor in _POSITIONS:
+    if tensor in (*_POSITIONS_IN_TREES, *_POSITIONS_IN_CLADES):
         return "I32"
     return "U8" if tensor == KNOWN_ASVS else "F32"
 
@@ -64,22 +66,40 @@ def dtype_of(tensor: str) -> str:
 def largest_positions(config: ModelConfig) -> dict[str, int]:
     """Return the largest value, from 0 on, that each tensor of positions may hold."""
     target = config.target
-    if target is None or not target.trees:
+    if target is None:
         return {}
-    inputs = target.known_asvs + target.covariate_inputs
-    return dict(zip(_POSITIONS, (inputs - 1, target.tree_nodes - 1), strict=True))
+    nodes = target.known_asvs + target.clades
+    largest = (target.clades, nodes - 1, nodes, nodes)
+    positions = dict(zip(_POSITIONS_IN_CLADES, largest, strict=True))
+    if target.trees:
+        inputs = target.known_asvs + target.covariate_inputs
+        largest = (inputs - 1, target.tree_nodes - 1)
+        positions |= zip(_POSITIONS_IN_TREES, largest, strict=True)
+    return positions
 
 
 def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     target, size = config.target, config.hidden_size
-    blocks = {"known": target.known_asvs, "branches": config.branches}
+    blocks = {
+        "known": target.known_asvs, "branches": config.branches, "clades": target.clades,
+    }  # fmt: skip
     if target.covariates:
         blocks["covariates"] = target.covariate_inputs
-    tensors = {KNOWN_ASVS: (target.known_asvs, 1 + config.max_sequence_length)}
+    nodes = target.known_asvs + target.clades
+    tensors = {
+        KNOWN_ASVS: (target.known_asvs, 1 + config.max_sequence_length),
+        f"{_CLADES}.embedding": (target.known_asvs, size),
+        f"{_CLADES}.parent": (nodes,),
+        f"{_CLADES}.height": (target.clades,),
+        f"{_CLADES}.order": (nodes,),
+        f"{_CLADES}.start": (target.clades,),
+        f"{_CLADES}.end": (target.clades,),
+    }
     for name, features in blocks.items():
         tensors[f"target_head.scaling.{name}.mean"] = (features,)
         tensors[f"target_head.scaling.{name}.scale"] = (1,)
-        tensors[f"target_head.linear.{name}.weight"] = (target.outputs, features)
+        if name != "clades":
+            tensors[f"target_head.linear.{name}.weight"] = (target.outputs, features)
         tensors[f"target_head.ridge.{name}"] = (target.ridge_outputs, features)
     tensors["target_head.ridge.random"] = (target.ridge_outputs, RANDOM_FEATURES)
     tensors["target_head.ridge.intercept"] = (target.ridge_outputs,)

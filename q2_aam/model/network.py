@@ -50,6 +50,8 @@ class SampleState(NamedTuple):
         Log abundance of each branch, in [0, 1].
     known : Tensor, (B, N), or None
         Log abundance of each known ASV, in [0, 1].
+    clades : Tensor, (B, C), or None
+        Log abundance of each clade of known ASVs, in [0, 1].
     covariates : Tensor, (B, P), or None
     """
 
@@ -58,12 +60,13 @@ class SampleState(NamedTuple):
     presence: Tensor | None
     abundance: Tensor | None
     known: Tensor | None = None
+    clades: Tensor | None = None
     covariates: Tensor | None = None
 
     @property
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
-        return TargetFeatures(self.known, self.abundance, self.covariates)
+        return TargetFeatures(self.known, self.abundance, self.clades, self.covariates)
 
 
 class Parts(NamedTuple):
@@ -77,11 +80,17 @@ class Parts(NamedTuple):
         The presence of branches.
     quantify : bool
         The log abundances of branches and of known ASVs.
+    join : bool
+        The log abundances of clades of known ASVs.
     """
 
     attend: bool = True
     detect: bool = True
     quantify: bool = True
+    join: bool = True
+
+
+READ_IN_CLOSED_FORM = Parts(attend=False, detect=False)
 
 
 class Network(nn.Module):
@@ -118,11 +127,20 @@ class Network(nn.Module):
     def parts_for(self, distances: bool, target: bool) -> Parts:
         """Name the parts of samples that distances, or the target's readers, are read from."""
         branches = self.config.distance_form == "branches"
-        return Parts(target or (distances and not branches), distances and branches, target)
+        return Parts(
+            attend=target or (distances and not branches),
+            detect=distances and branches,
+            quantify=target,
+            join=target,
+        )
+
+    def parts_to_learn(self, distances: bool, target: bool) -> Parts:
+        """Name the parts that losses are of: the attention reader, which learns, has no clades."""
+        return self.parts_for(distances, target)._replace(join=False)
 
     def parts_to_answer(self) -> Parts:
         """Name the parts that answers are read from: the transformer's only where it counts."""
-        return Parts(self.target_head.attends, detect=False, quantify=True)
+        return Parts(self.target_head.attends, detect=False)
 
     def set_dropout(self, dropout: float) -> None:
         """Set the dropout of every block; it acts in training only."""
@@ -163,6 +181,7 @@ class Network(nn.Module):
         attend: bool = True,
         detect: bool = True,
         quantify: bool = True,
+        join: bool = True,
     ) -> SampleState:
         """Embed samples from the embeddings of distinct ASVs.
 
@@ -173,14 +192,14 @@ class Network(nn.Module):
             Of B samples with up to S ASVs.
         hidden : Tensor of bool, (B, S), optional
             Abundances that the transformer must not see.
-        attend, detect, quantify : bool
+        attend, detect, quantify, join : bool
             See `Parts`.
 
         Returns
         -------
         SampleState
         """
-        pooled = slots = present = abundance = known = None
+        pooled = slots = present = abundance = known = clades = None
         if attend:
             # embedding, not asvs[index]: the latter's gradient is not deterministic on threads
             of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
@@ -190,7 +209,9 @@ class Network(nn.Module):
             present, abundance = self.read_branches(asvs, samples, detect, quantify)
         if quantify and samples.known is not None:
             known = self.read_known(samples, len(asvs))
-        return SampleState(pooled, slots, present, abundance, known, samples.covariates)
+        if join and samples.known is not None:
+            clades = self.read_clades(asvs, samples)
+        return SampleState(pooled, slots, present, abundance, known, clades, samples.covariates)
 
     def read_branches(
         self, asvs: Tensor, samples: SampleBatch, detect: bool = True, quantify: bool = True
@@ -211,9 +232,13 @@ class Network(nn.Module):
     def read_known(self, samples: SampleBatch, distinct: int) -> Tensor:
         """Return the log abundance of every ASV known by identity, (B, N) in [0, 1]."""
         number = self.config.target.known_asvs
-        known = samples.abundances.new_zeros(len(samples.index), number + 1)
-        known = known.index_add(1, samples.known, dense_abundances(samples, distinct))
-        return log_abundance(known[:, :number])
+        return log_abundance(_sums(samples, distinct, samples.known, number + 1)[:, :number])
+
+    def read_clades(self, asvs: Tensor, samples: SampleBatch) -> Tensor:
+        """Return the log abundance of every clade of known ASVs, (B, C) in [0, 1]."""
+        clades = self.target_head.clades
+        nodes, number = clades.nodes_of(asvs, samples.known), len(clades.order)
+        return log_abundance(clades(_sums(samples, len(asvs), nodes, number + 1)[:, :number]))
 
     def distances(self, state: SampleState, others: SampleState | None = None) -> Tensor:
         """Predict UniFrac between samples: (B, C) in [0, 1]."""
@@ -225,7 +250,7 @@ class Network(nn.Module):
 
     def predict_target(self, state: SampleState) -> Tensor:
         """Answer for samples, (B, O), from `parts_to_answer`: see `TargetHead`."""
-        with torch.autocast(state.abundance.device.type, enabled=False):
+        with torch.autocast(state.known.device.type, enabled=False):
             return self.target_head(state.pooled, state.features)
 
     def read_target(self, state: SampleState) -> ReaderAnswers:
@@ -243,3 +268,9 @@ def dense_abundances(samples: SampleBatch, distinct: int) -> Tensor:
     """Spread a batch's relative abundances over its distinct ASVs: (B, U)."""
     dense = samples.abundances.new_zeros(len(samples.index), distinct)
     return dense.scatter_add(1, samples.index, samples.abundances)
+
+
+def _sums(samples: SampleBatch, distinct: int, rows: Tensor, number: int) -> Tensor:
+    """Sum relative abundances of ASVs that have the same row: (B, number)."""
+    sums = samples.abundances.new_zeros(len(samples.index), number)
+    return sums.index_add(1, rows, dense_abundances(samples, distinct))

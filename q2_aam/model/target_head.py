@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from ..config import CLASSIFICATION, Target
 from .answers import numbers, ordered_quantiles, probabilities, shares
+from .clades import Clades
 from .covariate_fusion import CovariateFusion
 from .log_abundance import stressing_presence
 from .ridge_reader import RidgeReader
 from .tree_reader import TreeReader
 
-COVARIATES = "covariates"
+COVARIATES, CLADES = "covariates", "clades"
 
 
 class TargetFeatures(NamedTuple):
@@ -27,12 +28,15 @@ class TargetFeatures(NamedTuple):
         Log abundances of the ASVs that the model knows by identity.
     branches : Tensor, (B, K)
         Log abundances of the learned branches.
+    clades : Tensor, (B, C), or None
+        Log abundances of the clades of known ASVs, which the ridge reader reads.
     covariates : Tensor, (B, P), or None
         Covariates, as `q2_aam.data.covariates` writes them.
     """
 
     known: Tensor
     branches: Tensor
+    clades: Tensor | None = None
     covariates: Tensor | None = None
 
 
@@ -77,15 +81,16 @@ class BlockScaling(nn.Module):
 class TargetHead(nn.Module):
     """Predict a target as the weighted mean of readers that err differently.
 
-    The *ridge reader* is linear in the abundances of ASVs and of branches, in the covariates, and
-    in random features of them all; training solves for its weights. The *tree reader* is the mean
-    of decision trees on the abundances of ASVs and the covariates, or their median where outliers
-    are to be borne. What the two err on groups that they did not learn from says how much each
-    counts (see `q2_aam.training.trees`). The *attention
-    reader* adds the pooled embedding of the sample transformer; training descends to its weights,
-    from zero, so that it starts from what is right on average. It and the others weigh by the
-    inverse of their squared errors on the validation samples; after training the attention reader
-    counts only where it surely lowers the error (see `q2_aam.training.reader_choice`).
+    The *ridge reader* is linear in the abundances of ASVs, of learned branches and of clades, in
+    the covariates, and in random features of them all; training solves for its weights. The *tree
+    reader* is the mean of decision trees on the abundances of ASVs and the covariates, or their
+    median where outliers are to be borne. What the two err on groups that they did not learn from
+    says how much each counts (see `q2_aam.training.trees`). The *attention reader* is linear in the
+    abundances of ASVs and branches, the covariates and the pooled embedding of the sample
+    transformer; training descends to its weights, from zero, so that it starts from what is right
+    on average. It and the others weigh by the inverse of their squared errors on the validation
+    samples; after training the attention reader counts only where it surely lowers the error (see
+    `q2_aam.training.reader_choice`).
 
     All readers' outputs become answers of one kind, O numbers a sample: a scaled number; a
     scaled lower bound, median and upper bound; or the probability of each class. Medians are read
@@ -94,7 +99,7 @@ class TargetHead(nn.Module):
     Parameters
     ----------
     size : int
-        Width D of the pooled embedding.
+        Width D of the pooled embedding and of ASV embeddings.
     branches : int
         Branches K.
     width : int
@@ -105,10 +110,11 @@ class TargetHead(nn.Module):
     def __init__(self, size: int, branches: int, width: int, target: Target):
         super().__init__()
         known = target.known_asvs
-        blocks = {"known": known, "branches": branches}
+        blocks = {"known": known, "branches": branches, CLADES: target.clades}
         if target.covariates:
             blocks[COVARIATES] = target.covariate_inputs
         self.register_buffer("known_asvs", torch.zeros(known, width, dtype=torch.uint8))
+        self.clades = Clades(known, target.clades, size)
         self.scaling = nn.ModuleDict({name: BlockScaling(n) for name, n in blocks.items()})
         self.norm = nn.LayerNorm(size)
         self.fusion = None
@@ -117,8 +123,10 @@ class TargetHead(nn.Module):
                 size, target.covariate_inputs, target.missing_inputs, target.covariate_fusion
             )
         self.pooled = nn.Linear(self.fusion.output_size if self.fusion else size, target.outputs)
+        # clades are grown anew while the encoder learns, which weights would not follow
+        by_descent = {name: n for name, n in blocks.items() if name != CLADES}
         self.linear = nn.ModuleDict(
-            {name: nn.Linear(n, target.outputs, bias=False) for name, n in blocks.items()}
+            {name: nn.Linear(n, target.outputs, bias=False) for name, n in by_descent.items()}
         )
         for layer in (self.pooled, *self.linear.values()):
             nn.init.zeros_(layer.weight)
@@ -138,19 +146,19 @@ class TargetHead(nn.Module):
             probabilities if of_classes else ordered_quantiles if self.one_reader else numbers
         )
 
-    def fit_scaling(self, parts: Iterable[TargetFeatures]) -> None:
-        """Take the statistics of every block from training samples, some at a time."""
-        samples = 0
-        sums = {name: one.mean.double().zero_() for name, one in self.scaling.items()}
-        squares = {name: one.scale.double().zero_() for name, one in self.scaling.items()}
+    def fit_scaling(self, parts: Iterable[TargetFeatures], blocks: Iterable[str] = ()) -> None:
+        """Take the statistics of some blocks, or all, from training samples, some at a time."""
+        samples, blocks = 0, tuple(blocks) or tuple(self.scaling)
+        sums = {name: self.scaling[name].mean.double().zero_() for name in blocks}
+        squares = {name: self.scaling[name].scale.double().zero_() for name in blocks}
         for features in parts:
-            samples += len(features.branches)
-            for name in self.scaling:
+            samples += len(features.known)
+            for name in blocks:
                 block = getattr(features, name).double()
                 sums[name] += block.sum(dim=0)
                 squares[name] += block.square().sum()
-        for name, scaling in self.scaling.items():
-            scaling.fit(sums[name], squares[name], samples)
+        for name in blocks:
+            self.scaling[name].fit(sums[name], squares[name], samples)
 
     def scaled(self, features: TargetFeatures) -> Tensor:
         """Scale all blocks and put them side by side: (B, F)."""

@@ -12,7 +12,8 @@ from ..config import ModelConfig, RegressionTarget, TrainingConfig
 from ..conformal import kept_scores, nonconformity
 from ..data.study import Studies, held_asvs
 from ..inference import embed_asvs, embed_held, sample_states
-from ..model.network import Network, Parts
+from ..model.network import READ_IN_CLOSED_FORM, Network
+from .clades import grow_clades, renew_clades
 from .loop import Trainer
 from .objectives import objective_of
 from .progress import Progress
@@ -108,6 +109,8 @@ def fit(
     choose_readers(network, task, embedded)
     shown = predict_shown(network, task, embedded)  # before the solved readers read them too
     target = with_residuals(shown, labels)
+    if task.embedded is None:  # else the clades are as they were
+        renew_clades(network, task, everything, config.random_seed, embedded)
     solve_readers(network, task, everything, config.random_seed, embedded)
     network.config = dataclasses.replace(
         network.config,
@@ -161,8 +164,8 @@ def start_readers(network: Network, task: Task, seed: int) -> None:
     """Fit the scaling of blocks, start from what is right on average, solve the other readers."""
     head, (samples,) = network.eval().target_head, task.training
     embedded = _embeddings(network, task, samples)
-    parts = Parts(attend=False, detect=False)
-    states = sample_states(network, task.studies, 0, samples, embedded, parts)
+    grow_clades(network, task, samples, seed, embedded)
+    states = sample_states(network, task.studies, 0, samples, embedded, READ_IN_CLOSED_FORM)
     head.fit_scaling(state.features for state in states)
     objective = objective_of(network.config.target)
     start = objective.start(task.targets[samples], task.sample_weights[samples])

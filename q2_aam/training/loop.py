@@ -20,6 +20,7 @@ from ..inference import embed_held
 from ..model.network import Network
 from .batch_size import settle_batch_size
 from .checkpoint import load_checkpoint, save_checkpoint
+from .clades import renew_clades
 from .epoch_predictions import EpochPredictions
 from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
@@ -199,8 +200,9 @@ class Trainer:
         if embedded is None:  # once for all that follows
             parts = (task.validation, task.training)[: 1 + target]
             embedded = self._embed(held_asvs(task.studies, *parts))
-        if target and not self.config.freeze_encoder:  # else the branches are as they were
+        if target and not self.config.freeze_encoder:  # else clades are as they were
             (training,) = task.training
+            renew_clades(self.network.eval(), task, training, seed, embedded)
             solve_ridge_reader(self.network, task, training, seed, embedded)
         if not validated:
             return {}

@@ -1,4 +1,4 @@
-"""The ridge reader in closed form; its curvature and penalty are chosen by leaving groups out."""
+"""The ridge reader in closed form; its penalty is chosen by leaving groups out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import torch
 
 from ..data.study import held_asvs
 from ..inference import embed_held, sample_states
-from ..model.network import Network, Parts
+from ..model.network import READ_IN_CLOSED_FORM, Network
 from .objectives import objective_of
 from .ridge_equations import solve
 from .seen_samples import SeenSamples
 from .steps import Task
 
 PENALTIES = 10.0 ** np.arange(-5, 2.01, 0.25)  # of features whose total variance is about 2
-CURVATURES = (0.0, 2.0)  # shares of the random features in the kernel, beside the linear one
 CHOSEN_ON = 1024  # samples to choose on; more hardly change the choice
 
 
@@ -42,15 +41,12 @@ class RidgeChoice(NamedTuple):
 
     Attributes
     ----------
-    curvature : float
-        One of `CURVATURES`; 0 if a linear reader predicts unseen groups best.
     penalty : float
         One of `PENALTIES`, to be multiplied by the number of samples.
     left_out : ndarray of float64, (samples, outputs)
         What is then predicted of each sample without its group.
     """
 
-    curvature: float
     penalty: float
     left_out: np.ndarray
 
@@ -92,7 +88,7 @@ def solve_ridge_reader(
     seed: int,
     embedded: torch.Tensor | None = None,
 ) -> SolvedRidge | None:
-    """Solve for the target head's ridge reader on some samples, as the branches now are.
+    """Solve for the target head's ridge reader on some samples, as the clades now are.
 
     Returns
     -------
@@ -107,8 +103,9 @@ def solve_ridge_reader(
         embedded = embed_held(network, task.studies.asvs, held_asvs(task.studies, [samples]))
 
     def read(rows: np.ndarray) -> Iterator[np.ndarray]:
-        parts = Parts(attend=False, detect=False)
-        for state in sample_states(network, task.studies, 0, samples[rows], embedded, parts):
+        for state in sample_states(
+            network, task.studies, 0, samples[rows], embedded, READ_IN_CLOSED_FORM
+        ):
             features = head.scaled(state.features)
             both = torch.cat([features, head.ridge.random_features(features)], dim=1)
             yield both.cpu().double().numpy()
@@ -147,7 +144,7 @@ def fit_ridge(
     sample_weights : ndarray of float64, (samples,)
         How much each sample's squared error counts.
     groups : ndarray of int64, (samples,)
-        Samples of one group are left out together when curvature and penalty are chosen.
+        Samples of one group are left out together when the penalty is chosen.
     random : numpy.random.Generator
         Draws the samples to choose on, if there are more than `CHOSEN_ON`.
 
@@ -165,46 +162,30 @@ def fit_ridge(
         chosen = np.sort(random.choice(chosen, CHOSEN_ON, replace=False))
     sample_weights = sample_weights / sample_weights.mean()
     rows = np.concatenate(list(read(chosen)))
-    curvature, penalty, left_out = choose_curvature_and_penalty(
-        rows[:, :features],
-        rows[:, features:],
-        values[chosen],
-        sample_weights[chosen],
-        groups[chosen],
-    )
-    columns = rows.shape[1] if curvature else features
-    share = np.where(np.arange(columns) < features, 1.0, np.sqrt(curvature))
+    penalty, left_out = choose_penalty(rows, values[chosen], sample_weights[chosen], groups[chosen])
     blocks = (rows,) if len(chosen) == len(values) else read(np.arange(len(values)))
-    weights, intercept = solve(
-        (share * block[:, :columns] for block in blocks), columns, values, sample_weights, penalty
-    )
-    of_columns = np.zeros((values.shape[1], rows.shape[1]))
-    of_columns[:, :columns] = (share[:, None] * weights).T
-    solved = RidgeWeights(of_columns[:, :features], of_columns[:, features:], intercept)
-    return SolvedRidge(solved, chosen, left_out)
+    weights, intercept = solve(blocks, rows.shape[1], values, sample_weights, penalty)
+    linear, random_ones = np.split(weights.T, [features], axis=1)
+    return SolvedRidge(RidgeWeights(linear, random_ones, intercept), chosen, left_out)
 
 
-def choose_curvature_and_penalty(
-    features: np.ndarray,
-    random_features: np.ndarray,
-    values: np.ndarray,
-    sample_weights: np.ndarray,
-    groups: np.ndarray,
+def choose_penalty(
+    features: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, groups: np.ndarray
 ) -> RidgeChoice:
-    """Choose the pair with the smallest squared error on groups left out."""
-    linear = centred_gram(features, sample_weights)
-    curved = centred_gram(random_features, sample_weights)
+    """Choose the penalty with the smallest squared error on groups left out.
+
+    The parameters are those of `fit_ridge`, all features and random features beside each other.
+    """
+    gram = centred_gram(features, sample_weights)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     smallest, choice = np.inf, None
-    for share in CURVATURES:
-        tried = left_out_residuals(linear + share * curved, values, sample_weights, members)
-        for penalty, residuals in zip(PENALTIES, tried, strict=True):
-            error = float(np.square(residuals).sum())
-            if choice is None or error < smallest:
-                smallest, choice = error, (share, float(penalty), residuals)
-    curvature, penalty, residuals = choice
-    left_out = values - residuals / np.sqrt(sample_weights)[:, None]
-    return RidgeChoice(curvature, penalty, left_out)
+    tried = left_out_residuals(gram, values, sample_weights, members)
+    for penalty, residuals in zip(PENALTIES, tried, strict=True):
+        error = float(np.square(residuals).sum())
+        if choice is None or error < smallest:
+            smallest, choice = error, (float(penalty), residuals)
+    penalty, residuals = choice
+    return RidgeChoice(penalty, values - residuals / np.sqrt(sample_weights)[:, None])
 
 
 def centred_gram(features: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:

@@ -114,7 +114,7 @@ def batch_losses(
     compared = "unifrac" in task.weights and batch.distances is not None
     state, predicted = embed_samples(
         network, task.studies, study, batch, asvs, hidden, pieces,
-        network.parts_for(compared, "target" in task.weights),
+        network.parts_to_learn(compared, "target" in task.weights),
     )  # fmt: skip
     found = {}
     if compared:

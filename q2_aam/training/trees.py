@@ -70,7 +70,7 @@ def grow_tree_reader(
 
     def read(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         rows = samples[positions]
-        parts = Parts(attend=False, detect=False)
+        parts = Parts(attend=False, detect=False, join=False)
         states = sample_states(network, task.studies, 0, rows, embedded, parts)
         features = np.concatenate([head.for_trees(one.features).cpu().numpy() for one in states])
         right = objective_of(network.config.target).right_answers(task.targets[rows])

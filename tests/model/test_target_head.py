@@ -8,11 +8,12 @@ from q2_aam.model.target_head import TargetFeatures, TargetHead
 @pytest.fixture
 def head():
     torch.manual_seed(0)
-    return TargetHead(size=8, branches=5, width=21, target=describe_target())
+    return TargetHead(size=8, branches=5, width=21, target=describe_target(clades=3))
 
 
 def draw(samples: int):
-    return torch.randn(samples, 8), TargetFeatures(torch.rand(samples, 6), torch.rand(samples, 5))
+    blocks = (torch.rand(samples, size) for size in (6, 5, 3))
+    return torch.randn(samples, 8), TargetFeatures(*blocks)
 
 
 @torch.no_grad()
@@ -42,9 +43,19 @@ def test_a_reader_that_does_not_count_is_not_needed(head):
 @torch.no_grad()
 def test_blocks_are_centred_and_have_variance_one_together(head):
     _, features = draw(50)
-    parts = zip(features.known.split(20), features.branches.split(20), strict=True)
+    parts = zip(*(block.split(20) for block in features[:3]), strict=True)
     head.fit_scaling(TargetFeatures(*part) for part in parts)
-    known, branches = head.scaled(features).split([6, 5], dim=1)
-    for block in (known, branches):
+    for block in head.scaled(features).split([6, 5, 3], dim=1):
         assert torch.allclose(block.mean(dim=0), torch.zeros(block.shape[1]), atol=1e-6)
         assert block.var(dim=0, correction=0).sum().item() == pytest.approx(1, rel=1e-4)
+
+
+@torch.no_grad()
+def test_blocks_can_be_scaled_one_by_one(head):
+    _, features = draw(50)
+    head.fit_scaling([features])
+    before = head.scaled(features)[:, :11].clone()
+    changed = features._replace(clades=5 + 3 * features.clades)
+    head.fit_scaling([changed], ["clades"])
+    assert torch.equal(head.scaled(changed)[:, :11], before)
+    assert torch.allclose(head.scaled(changed)[:, 11:].mean(dim=0), torch.zeros(3), atol=1e-6)

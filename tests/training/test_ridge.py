@@ -5,7 +5,7 @@ from sklearn.linear_model import Ridge
 
 from q2_aam.model.random_features import RandomFeatures
 from q2_aam.training import ridge
-from q2_aam.training.ridge import PENALTIES, choose_curvature_and_penalty, fit_ridge
+from q2_aam.training.ridge import PENALTIES, choose_penalty, fit_ridge
 
 
 def draw(samples: int, features: int, noise: float, curved: bool = False, outputs: int = 1):
@@ -41,16 +41,13 @@ def predict(weights, x, curves):
 
 
 @pytest.mark.parametrize("shape", [(30, 8), (12, 40)])
-@pytest.mark.parametrize("share", [0.0, 2.0])
 @pytest.mark.parametrize("even", [True, False])
-def test_the_solution_is_that_of_ridge_regression(shape, share, even, monkeypatch):
-    monkeypatch.setattr(ridge, "CURVATURES", (share,))
+def test_the_solution_is_that_of_ridge_regression(shape, even):
     x, values, groups = draw(*shape, noise=0.5, outputs=2)
     counts, curves = weights_of(len(x), even), features_of(x, 16)
     found, *_ = fit_ridge(*blocks(x, curves), values, counts, groups, np.random.default_rng(0))
-    counts = counts / counts.mean()
-    _, penalty, _ = choose_curvature_and_penalty(x, curves, values, counts, groups)
-    both = np.hstack([x, np.sqrt(share) * curves])
+    counts, both = counts / counts.mean(), np.hstack([x, curves])
+    penalty, _ = choose_penalty(both, values, counts, groups)
     model = Ridge(alpha=penalty * len(values)).fit(both, values, sample_weight=counts)
     assert np.allclose(predict(found, x, curves), model.predict(both), atol=1e-6)
     assert np.allclose(found.linear, model.coef_[:, : x.shape[1]], atol=1e-6)
@@ -58,43 +55,39 @@ def test_the_solution_is_that_of_ridge_regression(shape, share, even, monkeypatc
 
 @pytest.mark.parametrize("shape", [(30, 8), (24, 40)])
 @pytest.mark.parametrize("noise", [0.1, 3.0])
-@pytest.mark.parametrize("curved", [False, True])
 @pytest.mark.parametrize("even", [True, False])
 @pytest.mark.parametrize("alone", [True, False])
-def test_the_choice_is_the_best_on_groups_left_out(shape, noise, curved, even, alone):
-    x, values, groups = draw(*shape, noise, curved, outputs=2)
+def test_the_choice_is_the_best_on_groups_left_out(shape, noise, even, alone):
+    x, values, groups = draw(*shape, noise, outputs=2)
     if alone:
         groups[3:] = 10 + np.arange(len(groups) - 3)
-    counts, curves = weights_of(len(x), even), features_of(x)
+    counts = weights_of(len(x), even)
     errors, answers = {}, {}
-    for share in ridge.CURVATURES:
-        both = np.hstack([x, np.sqrt(share) * curves])
-        for penalty in PENALTIES:
-            squared, left_out = 0.0, np.empty_like(values)
-            for group in np.unique(groups):
-                kept = groups != group
-                # the penalty stays that of all samples
-                model = Ridge(alpha=penalty * len(values))
-                model.fit(both[kept], values[kept], sample_weight=counts[kept])
-                left_out[~kept] = model.predict(both[~kept])
-                error = np.square(left_out[~kept] - values[~kept])
-                squared += (counts[~kept, None] * error).sum()
-            errors[share, penalty], answers[share, penalty] = squared, left_out
-    found = choose_curvature_and_penalty(x, curves, values, counts, groups)
-    assert errors[found[:2]] == pytest.approx(min(errors.values()), rel=1e-6)
-    assert np.allclose(found.left_out, answers[found[:2]], atol=1e-5)
+    for penalty in PENALTIES:
+        squared, left_out = 0.0, np.empty_like(values)
+        for group in np.unique(groups):
+            kept = groups != group
+            # the penalty stays that of all samples
+            model = Ridge(alpha=penalty * len(values))
+            model.fit(x[kept], values[kept], sample_weight=counts[kept])
+            left_out[~kept] = model.predict(x[~kept])
+            error = np.square(left_out[~kept] - values[~kept])
+            squared += (counts[~kept, None] * error).sum()
+        errors[penalty], answers[penalty] = squared, left_out
+    found = choose_penalty(x, values, counts, groups)
+    assert errors[found.penalty] == pytest.approx(min(errors.values()), rel=1e-6)
+    assert np.allclose(found.left_out, answers[found.penalty], atol=1e-5)
 
 
 @pytest.mark.parametrize("curved", [False, True])
-def test_curves_are_followed_where_there_are_any_and_only_there(curved):
+def test_straight_lines_and_curves_are_followed(curved):
     x, values, groups = draw(300, 3, noise=0.1, curved=curved)
     curves, counts = features_of(x), np.ones(200)
     found, *_ = fit_ridge(
         *blocks(x[:200], curves[:200]), values[:200], counts, groups[:200], np.random.default_rng(0)
     )
-    assert found.random.any() == curved
     unseen = predict(found, x[200:], curves[200:])
-    assert np.corrcoef(unseen[:, 0], values[200:, 0])[0, 1] > 0.7
+    assert np.corrcoef(unseen[:, 0], values[200:, 0])[0, 1] > 0.9
 
 
 def test_large_studies_choose_on_a_part_of_the_samples(monkeypatch):

@@ -40,8 +40,8 @@ def fit(aam, study, **options):
 @pytest.mark.parametrize(
     ("form", "wanted"),
     [
-        ("branches", Parts(attend=False, detect=True, quantify=False)),
-        ("euclidean", Parts(attend=True, detect=False, quantify=False)),
+        ("branches", Parts(attend=False, detect=True, quantify=False, join=False)),
+        ("euclidean", Parts(attend=True, detect=False, quantify=False, join=False)),
     ],
 )
 def test_pretraining_computes_what_distances_are_read_from(aam, study, asked, form, wanted):
@@ -51,20 +51,21 @@ def test_pretraining_computes_what_distances_are_read_from(aam, study, asked, fo
 
 def test_without_distances_fitting_detects_no_branch(aam, study, asked):
     fit(aam, study)
-    assert asked[True] == {Parts(attend=True, detect=False, quantify=True)}
+    assert asked[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
     assert not any(parts.detect for parts in asked[False])
-    ridge = Parts(attend=False, detect=False, quantify=True)
+    ridge = Parts(attend=False, detect=False, quantify=True, join=True)
     assert ridge in asked[False]  # the ridge reader needs no transformer
 
 
 def test_fitting_with_distances_computes_both(aam, study, asked):
     fit(aam, study, distance_matrix=study.distances)
-    assert asked[True] == {Parts(attend=True, detect=True, quantify=True)}
+    assert asked[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
 
 
 def test_where_only_nucleotides_are_learned_no_sample_is_read(aam, study, asked):
     pretrain(aam, study, unifrac_weight=0.0, nucleotide_weight=1.0)
-    assert asked == {True: {Parts(False, False, False)}, False: {Parts(False, False, False)}}
+    nothing = Parts(False, False, False, False)
+    assert asked == {True: {nothing}, False: {nothing}}
 
 
 def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatch):
