@@ -166,7 +166,8 @@ def most_variable(
     sums = np.zeros((len(fractions), fractions.shape[1] + 1))
     np.cumsum(fractions, axis=1, dtype=np.float64, out=sums[:, 1:])
     held_by, variance = np.zeros(len(start)), np.zeros(len(start))
-    for some in np.array_split(np.arange(len(start)), -(-len(start) // most) or 1):
+    for first in range(0, len(start), most):
+        some = slice(first, first + most)
         within = (sums[:, end[some]] - sums[:, start[some]]).clip(0)
         held_by[some] = (within > _NOTHING).sum(axis=0)
         variance[some] = log_abundance(torch.from_numpy(within)).var(dim=0, correction=0)

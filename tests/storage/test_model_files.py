@@ -313,20 +313,31 @@ def test_data_of_another_length_is_refused_though_the_sums_fit(folder, data):
 
 
 @pytest.fixture
-def with_trees(tmp_path):
-    config = dataclasses.replace(CONFIG, target=describe_target(trees=3, leaves=4))
+def with_positions(tmp_path):
+    target = describe_target(trees=3, leaves=4, clades=3)
+    config = dataclasses.replace(CONFIG, target=target)
     return config, random_arrays(config), tmp_path
 
 
-@pytest.mark.parametrize(("name", "largest"), [("feature", 5), ("child", 6)])
-def test_positions_out_of_range_are_refused_though_the_sums_fit(with_trees, name, largest):
-    config, arrays, folder = with_trees
-    name = f"target_head.trees.{name}"
+@pytest.mark.parametrize(
+    ("name", "largest"),
+    [
+        ("trees.feature", 5),
+        ("trees.child", 6),
+        ("clades.parent", 3),
+        ("clades.order", 8),
+        ("clades.start", 9),
+        ("clades.end", 9),
+    ],
+)
+def test_positions_out_of_range_are_refused_though_the_sums_fit(with_positions, name, largest):
+    config, arrays, folder = with_positions
+    name = f"target_head.{name}"
     arrays[name][:] = largest
     (folder / "whole").mkdir()
     write_model(folder / "whole", config, arrays)
     for number, wrong in enumerate((largest + 1, -1, 2**31 - 1)):
-        arrays[name][2, 3] = wrong
+        arrays[name][(2, 3)[: arrays[name].ndim]] = wrong
         (folder / str(number)).mkdir()
         with pytest.raises(AAMError, match=rf"(?s)weights.safetensors.*positions.*{name}"):
             write_model(folder / str(number), config, arrays)
