@@ -1,9 +1,11 @@
 """What the target should be read by: readers alone and together, on inner folds.
 
-    python readers.py ecam-month sleep-age soils-ph ecam-delivery --inner 2
+    python readers.py ecam-month sleep-age soils-ph ecam-delivery --inner 1
+    python readers.py sleep-age --inner 4 --labels 0.25
 
 The training samples of each fold are divided in four by group once more; test samples of the
-folds are not used. Branches come from the fold's encoder, which saw the samples without labels.
+folds are not used. Branches and clades come from the fold's encoder, which saw the samples without
+labels; from an encoder that never learned; or from the study's own tree, which no model sees.
 """
 
 import argparse
@@ -12,58 +14,30 @@ import os
 import time
 from pathlib import Path
 
-import biom
 import numpy as np
-import pandas as pd
 import torch
 from accuracy_scores import scores
-from cross_validation import Problem, folds_of, load_problem
+from cross_validation import Problem, folds_of, load_problem, share_of
 from encoders import CACHE, commit, encoder_of_fold
+from reader_features import Features
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold
 
-from q2_aam.actions.named_sequences import merge_sequences
 from q2_aam.config import RANDOM_FEATURES
-from q2_aam.data.study import build_studies
-from q2_aam.data.table import read_table
-from q2_aam.inference import load_network, sample_states
 from q2_aam.model.log_abundance import log_abundance, stressing_presence
-from q2_aam.model.network import Parts
 from q2_aam.model.random_features import RandomFeatures
 from q2_aam.model.target_head import BlockScaling
-from q2_aam.storage.model import read_model
 from q2_aam.training.ridge import fit_ridge
-from q2_aam.training.trees import grow_forest, left_out_answers, said_by, share_of_trees
-from q2_aam.types import AAMModelDirectoryFormat
+from q2_aam.training.trees import (
+    MOST_LEFT_OUT,
+    grow_forest,
+    left_out_answers,
+    said_by,
+    share_of_trees,
+)
 
 RESULTS = Path(__file__).parent / "results"
-TREES, PREVALENT = 150, 0.01
-
-
-class Features:
-    """What readers see of a problem's samples, by an encoder.
-
-    Attributes
-    ----------
-    fractions : ndarray of float32, (samples, ASVs)
-    branches : ndarray of float32, (samples, branches)
-        Log abundances.
-    """
-
-    def __init__(self, problem: Problem, encoder):
-        table = problem.study.table.filter(set(problem.ids), inplace=False)
-        counts = table.sort_order(problem.ids).matrix_data.T.toarray()
-        self.fractions = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
-        network = load_network(*read_model(str(encoder.view(AAMModelDirectoryFormat))))
-        samples = read_table(problem.study.table_of(problem.ids).view(biom.Table))
-        dna = merge_sequences(problem.study.sequences.view(pd.Series))
-        config = network.config
-        studies = build_studies([samples], dna, config.max_sequence_length, config.max_asvs)
-        place = {name: row for row, name in enumerate(samples.sample_ids)}
-        rows = np.array([place[name] for name in problem.ids])
-        with torch.no_grad():
-            states = sample_states(network, studies, 0, rows, None, Parts(False, False, True))
-            self.branches = torch.cat([state.abundance for state in states]).numpy()
+TREES = 150
 
 
 def scaled(blocks: list[np.ndarray], kept: np.ndarray) -> np.ndarray:
@@ -76,10 +50,12 @@ def scaled(blocks: list[np.ndarray], kept: np.ndarray) -> np.ndarray:
     return torch.cat(parts, dim=1).numpy()
 
 
-def by_ridge(features: np.ndarray, values, groups, kept, held) -> tuple[np.ndarray, np.ndarray]:
+def by_ridge(
+    features: np.ndarray, values, groups, kept, held, curved: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Fit the ridge reader; return answers for what was held, and left-out ones for the rest."""
     curves = RandomFeatures(features.shape[1], RANDOM_FEATURES)(torch.from_numpy(features))
-    both = np.hstack([features, curves.numpy()]).astype(np.float64)
+    both = np.hstack([features, curved * curves.numpy()]).astype(np.float64)
     solved = fit_ridge(
         lambda rows: iter([both[kept][rows]]), features.shape[1], values[kept, None],
         np.ones(len(kept)), groups[kept], np.random.default_rng(0),
@@ -90,33 +66,45 @@ def by_ridge(features: np.ndarray, values, groups, kept, held) -> tuple[np.ndarr
 
 def read_inner_fold(features: Features, values, groups, kept, held, categorical) -> dict:
     """Predict what was held by every reader."""
-    known = (features.fractions[kept] > 0).mean(axis=0) >= PREVALENT
+    known = features.known(kept)
     asvs = log_abundance(torch.from_numpy(features.fractions[:, known]))
-    stressed = stressing_presence(asvs).numpy()
-    asvs, ones, found = asvs.numpy(), np.ones(len(kept)), {}
-    blocks = {"ASVs": [asvs], "branches": [features.branches], "both": [asvs, features.branches]}
-    for name, parts in blocks.items():
-        read = by_ridge(scaled(parts, kept), values, groups, kept, held)
-        found[f"ridge on {name}"] = read[0]
-    ridge, left_out_ridge = read
-    nodes, target = len(kept), values[kept, None].astype(float)
-    trees_of = {
-        "trees on ASVs, log(1 + 10⁴ f)": asvs,
-        "trees on branches": features.branches,
-        "trees on ASVs": stressed,
+    stressed, asvs, ones = stressing_presence(asvs).numpy(), asvs.numpy(), np.ones(len(kept))
+    clades = features.clades(kept, features.embedding)
+    untrained = features.clades(kept, features.untrained)
+    target, nodes = values[kept, None].astype(float), max(3, len(kept))
+    found = {}
+    forest = grow_forest(stressed[kept], target, ones, TREES, nodes, 0)
+    for together in ("mean", "median") if not categorical else ("mean",):
+        name = f"trees on ASVs, {together}"
+        found[name] = said_by(forest, stressed[held], together == "median")[:, 0]
+    left_out = left_out_answers(
+        stressed[kept], target, ones, groups[kept], MOST_LEFT_OUT, nodes, 0, not categorical
+    )
+    blocks = {
+        "ASVs": [asvs],
+        "branches": [features.branches],
+        "clades": [clades],
+        "clades of the true tree": [features.in_tree],
+        "branches, untrained": [features.untrained_branches],
+        "clades, untrained": [untrained],
+        "ASVs and branches": [asvs, features.branches],
+        "ASVs and clades": [asvs, clades],
+        "ASVs and clades of the true tree": [asvs, features.in_tree],
+        "all, untrained": [asvs, features.untrained_branches, untrained],
+        "all, straight lines only": [asvs, features.branches, clades],
+        "all": [asvs, features.branches, clades],
     }
-    for name, part in trees_of.items():
-        forest = grow_forest(part[kept], target, ones, TREES, nodes, 0)
-        for together, median in (("mean", False), ("median", True)):
-            found[f"{name}, {together}"] = said_by(forest, part[held], median)[:, 0]
-    for together, median in (("mean", False), ("median", True)):
-        trees = found[f"trees on ASVs, {together}"]
-        left_out = left_out_answers(
-            stressed[kept], target, ones, groups[kept], 50, nodes, 0, median
-        )
-        share = share_of_trees(target, left_out_ridge[:, None], left_out, ones)
-        found[f"ridge and trees ({together}), weighed"] = ridge + share * (trees - ridge)
-        found[f"ridge and trees ({together}), half each"] = (ridge + trees) / 2
+    for reader, parts in blocks.items():
+        straight = reader.endswith("only")
+        ridge, of_ridge = by_ridge(scaled(parts, kept), values, groups, kept, held, not straight)
+        share = share_of_trees(target, of_ridge[:, None], left_out, ones)
+        found[f"ridge on {reader}"] = ridge
+        found[f"ridge on {reader}; and trees"] = ridge + share * (found[name] - ridge)
+    found["ridge on all; and trees, half each"] = (ridge + found[name]) / 2
+    on_branches = grow_forest(features.branches[kept], target, ones, TREES, nodes, 0)
+    found["trees on branches"] = said_by(on_branches, features.branches[held], not categorical)[
+        :, 0
+    ]
     if not categorical:
         forest = RandomForestRegressor(TREES, random_state=0).fit(asvs[kept], values[kept])
         found["random forest"] = forest.predict(asvs[held])
@@ -132,8 +120,8 @@ def run(problem: Problem, options: argparse.Namespace) -> dict[str, dict[str, fl
         encoder = encoder_of_fold(problem, training, 0, options.cache)
         features = Features(problem, encoder.artifact)
         inner = list(GroupKFold(4).split(training, groups=groups[training]))[: options.inner]
-        for kept, held in inner:
-            kept, held = training[kept], training[held]
+        for number, (kept, held) in enumerate(inner):
+            kept, held = share_of(problem, training[kept], options.labels, number), training[held]
             found = read_inner_fold(features, values, groups, kept, held, bool(problem.classes))
             for name, answers in found.items():
                 of_fold = np.zeros(len(held))
@@ -148,16 +136,19 @@ def run(problem: Problem, options: argparse.Namespace) -> dict[str, dict[str, fl
 
 def main() -> None:
     """Run what was asked for, print one table and store every figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("tasks", nargs="+")
     parser.add_argument("--inner", type=int, default=4, help="inner folds of each fold, up to 4")
+    parser.add_argument("--labels", type=float, default=1.0, help="share of the groups to learn of")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where encoders are kept")
     parser.add_argument("--output", type=Path, default=RESULTS / "readers.json")
     options = parser.parse_args()
     found = {name: run(load_problem(name), options) for name in options.tasks}
     content = {
         "commit": commit(), "date": time.strftime("%Y-%m-%d"), "cores": os.cpu_count(),
-        "inner": options.inner, "scores": found,
+        "inner": options.inner, "labels": options.labels, "scores": found,
     }  # fmt: skip
     options.output.write_text(json.dumps(content, indent=1) + "\n")
     names = dict.fromkeys(name for scored in found.values() for name in scored)
