@@ -22,6 +22,7 @@ from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
+from q2_aam.training.clades import renew_clades, with_clades
 from q2_aam.training.fitting import freeze_encoder, remember_asvs
 from q2_aam.training.ridge import solve_ridge_reader
 from q2_aam.training.steps import Task, batch_losses, weights_of
@@ -86,7 +87,7 @@ class Ours:
             target = describe_target(
                 "target", study.targets.astype(float), "z-score", len(study.known)
             )
-            target = with_trees(target, TREES, len(self.samples))
+            target = with_trees(with_clades(target), TREES, len(self.samples))
         if job.contender == DEFAULTS:
             model, config = ModelConfig(target=target), TrainingConfig()
         else:
@@ -135,7 +136,9 @@ class Ours:
     def finish_epoch(self) -> None:
         """Do what fitting does after the steps of each epoch."""
         self._counting = True
-        solve_ridge_reader(self.network, self.learned, self.samples, 0)
+        embedded = self._embed(np.arange(len(self.study.studies.asvs)))
+        renew_clades(self.network, self.learned, self.samples, 0, embedded)
+        solve_ridge_reader(self.network, self.learned, self.samples, 0, embedded)
 
     def predict(self, samples: np.ndarray) -> np.ndarray:
         """Predict the target of samples."""

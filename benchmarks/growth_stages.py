@@ -21,6 +21,7 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import predict_samples, to_tensors
 from q2_aam.model.network import Network
 from q2_aam.training import fitting, start
+from q2_aam.training.clades import with_clades
 from q2_aam.training.hardware import build_accelerator
 from q2_aam.training.journal import Journal
 from q2_aam.training.prefetch import prepared_batches
@@ -124,7 +125,7 @@ def _new_network(studies: Studies, known: np.ndarray, split: dict) -> tuple[Netw
     effect = np.where(studies.known < len(known), random.standard_normal(held.shape[1]), 0)
     values = (held > 0).astype(np.float32) @ effect + 5 * random.standard_normal(held.shape[0])
     target = describe_target("target", values[split["training"]], "z-score", len(known))
-    target = with_trees(target, TREES, len(values))
+    target = with_trees(with_clades(target), TREES, len(values))
     network = start.new_network(ModelConfig(target=target), studies, 0, torch.device("cpu"))
     fitting.remember_asvs(network, known)
     return network, (values - target.location) / target.scale

@@ -34,6 +34,7 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.model.network import Network
 from q2_aam.model.sample_encoder import SampleEncoder
 from q2_aam.training import fitting, loop, prefetch, pretraining, start, steps
+from q2_aam.training.clades import with_clades
 from q2_aam.training.hardware import build_accelerator
 from q2_aam.training.journal import Journal
 
@@ -47,6 +48,7 @@ TIMED = (
     (SampleEncoder, "forward", "sample transformer, forward"),
     (Network, "read_branches", "branches, forward"),
     (Network, "read_known", "known ASVs"),
+    (Network, "read_clades", "clades"),
     (loop, "batch_losses", "losses, heads and tensors, forward"),
     (Accelerator, "backward", "losses, heads and samples, backward"),
     (Accelerator, "clip_grad_norm_", "optimiser"),
@@ -58,6 +60,7 @@ TIMED = (
     (loop.Trainer, "_train", LOOP),
     (loop.Trainer, "_embed", END + "embedding ASVs"),
     (loop.Trainer, "_finish_epoch", END + "validation"),
+    (loop, "renew_clades", END + "growing clades"),
     (loop, "solve_ridge_reader", END + "ridge reader"),
     (loop, "save_checkpoint", END + "saving the state"),
     (loop, "write_live_events", END + "events"),
@@ -191,7 +194,7 @@ def train(task: str, epochs: int, threads: int) -> None:
     position = {name: place for place, name in enumerate(one.sample_ids)}
     split = [np.array([position[name] for name in part]) for part in (kept, held)]
     values = study.targets.astype(float)
-    target = describe_target("target", values, "z-score", len(study.known))
+    target = with_clades(describe_target("target", values, "z-score", len(study.known)))
     without_distances = (dataclasses.replace(one, distances=None),)
     studies = dataclasses.replace(study.studies, studies=without_distances)
     network = start.new_network(ModelConfig(target=target), studies, 0, device)

@@ -184,6 +184,7 @@ MUTATIONS = [
         2, "tests/storage/test_model_files.py",
         ("storage/weights.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
         ("storage/weights.py", "part.min() < 0 or part.max()", "part.max()"),
+        ("config/tensors.py", "(target.clades, nodes - 1, nodes, nodes)", "(2**31, nodes, 2**31, 2**31)"),
     ),
     *_of(
         12, "tests/test_config.py",
@@ -205,7 +206,23 @@ MUTATIONS = [
         ),
         ("model/log_abundance.py", "torch.log1p(100 *", "torch.log1p(90 *"),
         ("model/tree_reader.py", "> threshold[at]", ">= threshold[at] - 0.1"),
+        ("model/random_features.py", "_ROTATIONS, _SMALLEST = 3,", "_ROTATIONS, _SMALLEST = 2,"),
+        ("model/clades.py", "within.clamp(0, 1)", "within.clamp(0, 0.5)"),
         ("config/versions.py", "FORMAT_VERSION = 1", "FORMAT_VERSION = 2"),
+    ),
+    *_of(
+        13, "tests/model/test_clades.py",
+        ("model/clades.py", "low = height[joined] < distance", "low = height[joined] < 0"),
+        ("model/clades.py", "for _ in range(clades)", "while True"),
+        ("model/clades.py", "fractions.double()", "fractions"),
+        ("training/clades.py", "np.lexsort([-sizes, starts])", "np.lexsort([sizes, starts])"),
+        ("training/clades.py", "np.argsort(-variance", "np.argsort(variance"),
+        ("training/clades.py", "PREVALENCE * len(fractions)", "0"),
+    ),
+    *_of(
+        13, "tests/training/test_growing_clades.py",
+        ("training/fitting.py", "if task.embedded is None:  # else the clades", "if False:  # the"),
+        ("training/clades.py", "    network.target_head.fit_scaling(", "    return\n    ("),
     ),
     *_of(
         13, "tests/test_config.py",

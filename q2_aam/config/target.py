@@ -87,7 +87,7 @@ class _Target:
         names = [covariate.name for covariate in self.covariates]
         if len(set(names)) < len(names):
             raise AAMError("The model's config has the same covariate twice.")
-        check_whole("clades", self.clades, 1, 2**16)
+        check_whole("clades", self.clades, 1, 2**14)
         check_whole("trees", self.trees, 0, MOST_TREES)
         check_whole("leaves", self.leaves, *((2, MOST_LEAVES) if self.trees else (0, 0)))
         if self.trees and self.outputs != self.ridge_outputs:

@@ -28,12 +28,12 @@ NAMES = sorted(expected_tensors(CONFIG))
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory) -> Path:
     random = np.random.default_rng(0)
-    arrays = {
-        name: random.standard_normal(shape).astype(np.float32)
-        if dtype_of(name) == "F32"
-        else random.integers(0, 8, shape).astype(np.uint8)
-        for name, shape in expected_tensors(CONFIG).items()
+    draw = {
+        "F32": lambda shape: random.standard_normal(shape).astype(np.float32),
+        "U8": lambda shape: random.integers(0, 8, shape).astype(np.uint8),
+        "I32": lambda shape: np.zeros(shape, dtype=np.int32),
     }
+    arrays = {name: draw[dtype_of(name)](shape) for name, shape in expected_tensors(CONFIG).items()}
     folder = tmp_path_factory.mktemp("sound")
     write_model(folder, CONFIG, arrays)
     return folder
