@@ -32,7 +32,7 @@ def configs():
         CLASSES,
         describe_target(loss="quantile", covariates=COVARIATES),
         describe_target(covariates=COVARIATES[:1], covariate_fusion="gate", trees=3, leaves=4),
-        describe_classes(trees=2, leaves=5),
+        describe_classes(trees=2, leaves=5, clades=4),
     )
     parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), ("branches", "euclidean"), targets)
     for asv_layers, sample_layers, per_token, length, form, target in parts:
@@ -166,6 +166,8 @@ def test_what_is_not_a_table_is_refused(content):
         ({"covariates": "sex"}, "covariates"),
         ({"covariates": ["sex"]}, "where a table belongs"),
         ({"covariate_fusion": "sum"}, "covariate_fusion"),
+        ({"clades": 0}, "clades is 0"),
+        ({"clades": 2**14 + 1}, "clades is 16385"),
         ({"trees": 1001, "leaves": 4}, "trees is 1001"),
         ({"trees": True, "leaves": 4}, "trees is True"),
         ({"trees": 3}, "leaves is 0"),
