@@ -90,9 +90,6 @@ class Parts(NamedTuple):
     join: bool = True
 
 
-READ_IN_CLOSED_FORM = Parts(attend=False, detect=False)
-
-
 class Network(nn.Module):
     """Attention All Microbes.
 
@@ -131,16 +128,20 @@ class Network(nn.Module):
             attend=target or (distances and not branches),
             detect=distances and branches,
             quantify=target,
-            join=target,
+            join=target and not self.target_head.one_reader,
         )
 
     def parts_to_learn(self, distances: bool, target: bool) -> Parts:
         """Name the parts that losses are of: the attention reader, which learns, has no clades."""
         return self.parts_for(distances, target)._replace(join=False)
 
+    def parts_to_solve(self) -> Parts:
+        """Name the parts that readers are solved from, and scaling is fitted to."""
+        return self.parts_for(False, True)._replace(attend=False)
+
     def parts_to_answer(self) -> Parts:
         """Name the parts that answers are read from: the transformer's only where it counts."""
-        return Parts(self.target_head.attends, detect=False)
+        return self.parts_for(False, True)._replace(attend=self.target_head.attends)
 
     def set_dropout(self, dropout: float) -> None:
         """Set the dropout of every block; it acts in training only."""

@@ -147,8 +147,12 @@ class TargetHead(nn.Module):
         )
 
     def fit_scaling(self, parts: Iterable[TargetFeatures], blocks: Iterable[str] = ()) -> None:
-        """Take the statistics of some blocks, or all, from training samples, some at a time."""
+        """Take the statistics of some blocks, or all, from training samples, some at a time.
+
+        Clades, which one reader alone does not read, are then left as they are.
+        """
         samples, blocks = 0, tuple(blocks) or tuple(self.scaling)
+        blocks = [name for name in blocks if not (self.one_reader and name == CLADES)]
         sums = {name: self.scaling[name].mean.double().zero_() for name in blocks}
         squares = {name: self.scaling[name].scale.double().zero_() for name in blocks}
         for features in parts:

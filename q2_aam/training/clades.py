@@ -13,7 +13,7 @@ from ..config import Target
 from ..data.known_asvs import PREVALENCE
 from ..inference import sample_states
 from ..model.log_abundance import log_abundance
-from ..model.network import READ_IN_CLOSED_FORM, Network
+from ..model.network import Network
 from ..model.target_head import CLADES
 from .steps import Task
 
@@ -24,7 +24,12 @@ _PURPOSE = 0xC1ADE
 
 
 def with_clades(target: Target) -> Target:
-    """Add clades to what a target is read by: at most one less than ASVs, as each joins two."""
+    """Add clades to what a target is read by: at most one less than ASVs, as each joins two.
+
+    None is read where a range is learned: the attention reader then answers alone.
+    """
+    if target.outputs != target.ridge_outputs:
+        return target
     return dataclasses.replace(target, clades=max(1, min(MOST_CLADES, target.known_asvs - 1)))
 
 
@@ -49,6 +54,8 @@ def grow_clades(
     ----------
     Sokal and Michener 1958, for average linkage (UPGMA).
     """
+    if network.target_head.one_reader:
+        return
     clades, studies = network.target_head.clades, task.studies
     known = np.full(len(clades.embedding), -1)
     place = studies.known < len(known)
@@ -69,8 +76,10 @@ def renew_clades(
     network: Network, task: Task, samples: np.ndarray, seed: int, embedded: torch.Tensor
 ) -> None:
     """Grow the clades anew and scale them, after the encoder has learned (see `grow_clades`)."""
+    if network.target_head.one_reader:
+        return
     grow_clades(network, task, samples, seed, embedded)
-    states = sample_states(network, task.studies, 0, samples, embedded, READ_IN_CLOSED_FORM)
+    states = sample_states(network, task.studies, 0, samples, embedded, network.parts_to_solve())
     network.target_head.fit_scaling((state.features for state in states), (CLADES,))
 
 

@@ -12,7 +12,7 @@ from ..config import ModelConfig, RegressionTarget, TrainingConfig
 from ..conformal import kept_scores, nonconformity
 from ..data.study import Studies, held_asvs
 from ..inference import embed_asvs, embed_held, sample_states
-from ..model.network import READ_IN_CLOSED_FORM, Network
+from ..model.network import Network
 from .clades import grow_clades, renew_clades
 from .loop import Trainer
 from .objectives import objective_of
@@ -165,7 +165,7 @@ def start_readers(network: Network, task: Task, seed: int) -> None:
     head, (samples,) = network.eval().target_head, task.training
     embedded = _embeddings(network, task, samples)
     grow_clades(network, task, samples, seed, embedded)
-    states = sample_states(network, task.studies, 0, samples, embedded, READ_IN_CLOSED_FORM)
+    states = sample_states(network, task.studies, 0, samples, embedded, network.parts_to_solve())
     head.fit_scaling(state.features for state in states)
     objective = objective_of(network.config.target)
     start = objective.start(task.targets[samples], task.sample_weights[samples])

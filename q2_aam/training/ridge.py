@@ -11,7 +11,7 @@ import torch
 
 from ..data.study import held_asvs
 from ..inference import embed_held, sample_states
-from ..model.network import READ_IN_CLOSED_FORM, Network
+from ..model.network import Network
 from .objectives import objective_of
 from .ridge_equations import solve
 from .seen_samples import SeenSamples
@@ -104,7 +104,7 @@ def solve_ridge_reader(
 
     def read(rows: np.ndarray) -> Iterator[np.ndarray]:
         for state in sample_states(
-            network, task.studies, 0, samples[rows], embedded, READ_IN_CLOSED_FORM
+            network, task.studies, 0, samples[rows], embedded, network.parts_to_solve()
         ):
             features = head.scaled(state.features)
             both = torch.cat([features, head.ridge.random_features(features)], dim=1)

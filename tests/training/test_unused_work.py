@@ -57,6 +57,12 @@ def test_without_distances_fitting_detects_no_branch(aam, study, asked):
     assert ridge in asked[False]  # the ridge reader needs no transformer
 
 
+def test_without_the_ridge_reader_no_clade_is_read(aam, study, asked):
+    model = fit(aam, study, target_loss="quantile", trees=0)
+    aam.predict_regression(study.table, model.regressor, sequences=study.sequences)
+    assert not any(parts.join for parts in asked[True] | asked[False])
+
+
 def test_fitting_with_distances_computes_both(aam, study, asked):
     fit(aam, study, distance_matrix=study.distances)
     assert asked[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
