@@ -214,7 +214,6 @@ MUTATIONS = [
     *_of(
         13, "tests/model/test_clades.py",
         ("model/clades.py", "low = height[joined] < distance", "low = height[joined] < 0"),
-        ("model/clades.py", "for _ in range(clades)", "while True"),
         ("model/clades.py", "fractions.double()", "fractions"),
         ("training/clades.py", "np.lexsort([-sizes, starts])", "np.lexsort([sizes, starts])"),
         ("training/clades.py", "np.argsort(-variance", "np.argsort(variance"),
