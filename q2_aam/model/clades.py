@@ -73,10 +73,8 @@ class Clades(nn.Module):
         number, clades = len(self.embedding), len(self.height)
         new = (known == number).nonzero()[:, 0]
         distance, nearest = torch.cdist(asvs[new].float(), self.embedding).min(dim=1)
-        parent, height = (
-            self.parent.long(),
-            torch.cat([self.height, distance.new_full((1,), torch.inf)]),
-        )
+        parent = self.parent.long()
+        height = torch.cat([self.height, distance.new_full((1,), torch.inf)])
         joined = parent[nearest]
         above = torch.cat([parent[number:], parent.new_full((1,), clades)])
         for _ in range(clades):  # a damaged table may go round in circles

@@ -17,7 +17,7 @@ from .ridge_equations import solve
 from .seen_samples import SeenSamples
 from .steps import Task
 
-PENALTIES = 10.0 ** np.arange(-5, 2.01, 0.25)  # of features whose total variance is about 2
+PENALTIES = 10.0 ** np.arange(-5, 2.01, 0.25)  # of features whose total variance is about 4
 CHOSEN_ON = 1024  # samples to choose on; more hardly change the choice
 
 

@@ -11,6 +11,7 @@ from q2_aam.data.known_asvs import match_asvs
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.inference import all_states, embed_asvs, load_network
+from q2_aam.training import loop
 
 ALIKE = {"epochs": 2}
 
@@ -42,6 +43,23 @@ def test_clades_are_of_the_embeddings_that_the_model_gives(aam, study, pretraine
     assert torch.allclose(head.clades.embedding[rows], found, atol=1e-4)
     changed = not torch.allclose(found, embedded_before(study, pretrained, studies, place))
     assert changed != frozen
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_each_epoch_is_validated_with_clades_of_its_own_embeddings(aam, study, monkeypatch, epochs):
+    real, fresh = loop.see_samples, []
+
+    def watched(network, task, samples, embedded):
+        clades = network.target_head.clades
+        known = np.flatnonzero(task.studies.known < len(clades.embedding))
+        rows = torch.from_numpy(task.studies.known[known])
+        now = embed_asvs(network, task.studies.asvs, known)
+        fresh.append(torch.allclose(clades.embedding[rows], now, atol=1e-4))
+        return real(network, task, samples, embedded)
+
+    monkeypatch.setattr(loop, "see_samples", watched)
+    fit(aam, study, epochs=epochs)
+    assert fresh == [True] * epochs
 
 
 def embedded_before(study, pretrained, studies, place):
