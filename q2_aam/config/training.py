@@ -32,7 +32,7 @@ class TrainingConfig:
     plateau_factor: float = 0.5
     plateau_patience: int = 5
     patience: int = 10
-    settling: float = 0.0
+    settling: float = 0.5
     gradient_clipping: float = 1.0
     dropout: float = 0.0
     validation_size: float = 0.1

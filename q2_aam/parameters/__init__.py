@@ -43,7 +43,6 @@ PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": PRETRAINING_EP
 FITTING_DEFAULT = DEFAULT | {
     "learning_rate": 3e-3,
     "epochs": 30,
-    "settling": 0.5,
     "validation_size": 0.2,
 }
 

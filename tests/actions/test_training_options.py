@@ -160,6 +160,7 @@ def test_8_2_the_best_epoch_is_kept_but_none_while_training_settles(aam, study):
 
 def test_8_2_without_validation_samples_the_best_epoch_on_the_training_samples_is_kept(aam, study):
     options = {"epochs": 6, "validation_size": 0.0, "learning_rate": 0.3, "schedule": "constant"}
+    options["settling"] = 0.0
     weights, history, printed = pretrain(aam, study, **options)
     assert not [name for name in history if name.startswith("validation_")]
     best = history["train_unifrac_loss"].argmin() + 1
@@ -178,7 +179,7 @@ def test_8_2_no_epoch_is_kept_while_training_settles(aam, study):
 def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
     _, history, printed = pretrain(
         aam, study, epochs=60, patience=2, learning_rate=0.3, schedule="constant",
-        validation_size=0.3,
+        validation_size=0.3, settling=0.0,
     )  # fmt: skip
     assert len(history) < 60
     assert "had not improved for 2 epochs" in printed
