@@ -40,6 +40,10 @@ PRETRAINING = {
     "4,096 branches": {"branches": 4096},
     "20 epochs": {"epochs": 20},
     "80 epochs": {"epochs": 80},
+    "batches of 8": {"batch_size": 8},
+    "batches of 16": {"batch_size": 16},
+    "every epoch may be kept": {"settling": 0.0},
+    "no validation samples": {"validation_size": 0.0},
 }
 FITTING = {
     "no encoder": {},
