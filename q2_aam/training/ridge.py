@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from .steps import Task
 
 PENALTIES = 10.0 ** np.arange(-5, 2.01, 0.25)  # of features whose total variance is about 4
 CHOSEN_ON = 1024  # samples to choose on; more hardly change the choice
+FEWEST_GROUPS = 2  # of that many, none can say what penalty is best for another
 
 
 class RidgeWeights(NamedTuple):
@@ -37,7 +38,7 @@ class RidgeWeights(NamedTuple):
 
 
 class RidgeChoice(NamedTuple):
-    """What predicts groups that were left out best.
+    """What predicts groups that were left out best, or about so.
 
     Attributes
     ----------
@@ -174,18 +175,39 @@ def choose_penalty(
 ) -> RidgeChoice:
     """Choose the penalty with the smallest squared error on groups left out.
 
+    What two or three groups say of each other is mostly chance, and each leaves out much of all
+    samples: penalties then come out too large. So the choice goes a part of the way, on the scale
+    of logarithms, to what is best if single samples are left out: all of it for two groups, a
+    ninth for six. Single samples tell nothing where all of a group have one value, so the way is
+    as much shorter as groups explain of the values.
+
     The parameters are those of `fit_ridge`, all features and random features beside each other.
     """
-    gram = centred_gram(features, sample_weights)
+    left_out = LeftOut(centred_gram(features, sample_weights), values, sample_weights)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    smallest, choice = np.inf, None
-    tried = left_out_residuals(gram, values, sample_weights, members)
-    for penalty, residuals in zip(PENALTIES, tried, strict=True):
-        error = float(np.square(residuals).sum())
-        if choice is None or error < smallest:
-            smallest, choice = error, (float(penalty), residuals)
-    penalty, residuals = choice
+    by_group, by_sample = (
+        int(np.argmin([np.square(left_out.residuals(one, parts)).sum() for one in PENALTIES]))
+        for parts in (members, np.arange(len(values))[:, None])
+    )
+    way = min(1.0, (FEWEST_GROUPS / len(members)) ** 2)
+    way *= share_within(members, values, sample_weights)
+    penalty = float(PENALTIES[round((1 - way) * by_group + way * by_sample)])
+    residuals = left_out.residuals(penalty, members)
     return RidgeChoice(penalty, values - residuals / np.sqrt(sample_weights)[:, None])
+
+
+def share_within(
+    members: Sequence[np.ndarray], values: np.ndarray, sample_weights: np.ndarray
+) -> float:
+    """Return how much of the values' variance, in [0, 1], is within groups of samples."""
+
+    def spread(rows: np.ndarray) -> float:
+        weights = sample_weights[rows, None]
+        centred = values[rows] - np.average(values[rows], axis=0, weights=sample_weights[rows])
+        return float((weights * np.square(centred)).sum())
+
+    total = spread(np.arange(len(values)))
+    return min(1.0, sum(map(spread, members)) / total) if total > 0 else 0.0
 
 
 def centred_gram(features: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:
@@ -195,27 +217,42 @@ def centred_gram(features: np.ndarray, sample_weights: np.ndarray) -> np.ndarray
     return centred @ centred.T
 
 
-def left_out_residuals(
-    gram: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, members: list[np.ndarray]
-) -> Iterator[np.ndarray]:
-    """Return residuals of groups as predicted without them, for each of `PENALTIES`.
+class LeftOut:
+    """Tells how far groups of samples are off, as predicted without them, at any penalty.
 
-    They are (samples, outputs), times the roots of the samples' weights.
+    Parameters
+    ----------
+    gram : ndarray of float64, (samples, samples)
+        See `centred_gram`.
+    values : ndarray of float64, (samples, outputs)
+    sample_weights : ndarray of float64, (samples,)
     """
-    lengths, vectors = scipy.linalg.eigh(gram)
-    lengths = np.maximum(lengths, 0)[:, None]  # rounding gives values just below 0
-    root = np.sqrt(sample_weights)[:, None]
-    wanted = root * (values - np.average(values, axis=0, weights=sample_weights))
-    of_intercept = root / np.linalg.norm(root)
-    rotated = vectors.T @ wanted
-    for penalty in PENALTIES:
-        shrinkage = lengths / (lengths + penalty * len(values))
-        residuals = wanted - vectors @ (shrinkage * rotated)
-        yield _without_own_group(vectors, shrinkage, of_intercept, residuals, members)
+
+    def __init__(self, gram: np.ndarray, values: np.ndarray, sample_weights: np.ndarray):
+        lengths, self._vectors = scipy.linalg.eigh(gram)
+        self._lengths = np.maximum(lengths, 0)[:, None]  # rounding gives values just below 0
+        root = np.sqrt(sample_weights)[:, None]
+        self._wanted = root * (values - np.average(values, axis=0, weights=sample_weights))
+        self._of_intercept = root / np.linalg.norm(root)
+        self._rotated = self._vectors.T @ self._wanted
+
+    def residuals(self, penalty: float, members: Sequence[np.ndarray]) -> np.ndarray:
+        """Return residuals, (samples, outputs), times the roots of the samples' weights.
+
+        Parameters
+        ----------
+        penalty : float
+            To be multiplied by the number of samples.
+        members : sequence of ndarray of int
+            The samples of each group.
+        """
+        shrinkage = self._lengths / (self._lengths + penalty * len(self._wanted))
+        residuals = self._wanted - self._vectors @ (shrinkage * self._rotated)
+        return _without_own_group(self._vectors, shrinkage, self._of_intercept, residuals, members)
 
 
 def _without_own_group(
-    vectors, shrinkage, of_intercept, residuals, members: list[np.ndarray]
+    vectors, shrinkage, of_intercept, residuals, members: Sequence[np.ndarray]
 ) -> np.ndarray:
     """Return residuals of each group as predicted without it: (I - H)⁻¹ residuals.
 

@@ -53,30 +53,89 @@ def test_the_solution_is_that_of_ridge_regression(shape, even):
     assert np.allclose(found.linear, model.coef_[:, : x.shape[1]], atol=1e-6)
 
 
+def left_out_by_hand(x, values, groups, counts, penalty):
+    """Fit without each group; return the squared error of all, and the answers."""
+    squared, left_out = 0.0, np.empty_like(values)
+    for group in np.unique(groups):
+        kept = groups != group
+        # the penalty stays that of all samples
+        model = Ridge(alpha=penalty * len(values))
+        model.fit(x[kept], values[kept], sample_weight=counts[kept])
+        left_out[~kept] = model.predict(x[~kept])
+        error = np.square(left_out[~kept] - values[~kept])
+        squared += (counts[~kept, None] * error).sum()
+    return squared, left_out
+
+
+def best_by_hand(x, values, groups, counts) -> int:
+    errors = [left_out_by_hand(x, values, groups, counts, one)[0] for one in PENALTIES]
+    return int(np.argmin(errors))
+
+
 @pytest.mark.parametrize("shape", [(30, 8), (24, 40)])
 @pytest.mark.parametrize("noise", [0.1, 3.0])
 @pytest.mark.parametrize("even", [True, False])
 @pytest.mark.parametrize("alone", [True, False])
-def test_the_choice_is_the_best_on_groups_left_out(shape, noise, even, alone):
+def test_the_choice_is_the_best_on_many_groups_left_out(shape, noise, even, alone):
     x, values, groups = draw(*shape, noise, outputs=2)
+    groups = np.arange(len(groups)) // (1 if alone else 2)
     if alone:
-        groups[3:] = 10 + np.arange(len(groups) - 3)
+        groups[:3] = 0
     counts = weights_of(len(x), even)
-    errors, answers = {}, {}
-    for penalty in PENALTIES:
-        squared, left_out = 0.0, np.empty_like(values)
-        for group in np.unique(groups):
-            kept = groups != group
-            # the penalty stays that of all samples
-            model = Ridge(alpha=penalty * len(values))
-            model.fit(x[kept], values[kept], sample_weight=counts[kept])
-            left_out[~kept] = model.predict(x[~kept])
-            error = np.square(left_out[~kept] - values[~kept])
-            squared += (counts[~kept, None] * error).sum()
-        errors[penalty], answers[penalty] = squared, left_out
     found = choose_penalty(x, values, counts, groups)
-    assert errors[found.penalty] == pytest.approx(min(errors.values()), rel=1e-6)
-    assert np.allclose(found.left_out, answers[found.penalty], atol=1e-5)
+    assert found.penalty == PENALTIES[best_by_hand(x, values, groups, counts)]
+    _, answers = left_out_by_hand(x, values, groups, counts, found.penalty)
+    assert np.allclose(found.left_out, answers, atol=1e-5)
+
+
+def shifted_groups(number: int, seed: int):
+    """Groups with a shift of their own want a large penalty, samples within them a small one."""
+    random, groups = np.random.default_rng(seed), np.arange(60) % number
+    x = random.normal(size=(60, 20)) + 1.5 * random.normal(size=(number, 20))[groups]
+    values = x @ random.normal(size=(20, 1)) + 8 * random.normal(size=(number, 1))[groups]
+    return x / np.sqrt(20), values + 0.3 * random.normal(size=(60, 1)), groups
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize(("number", "part"), [(2, 1), (3, 4 / 9), (4, 1 / 4), (30, 1 / 225)])
+def test_few_groups_are_believed_less_than_samples(number, part, even):
+    counts, moved = weights_of(60, even), 0
+    for seed in range(5):
+        x, values, groups = shifted_groups(number, seed)
+        flat = values[:, 0]
+        means = np.array(
+            [np.average(flat[groups == g], weights=counts[groups == g]) for g in groups]
+        )
+        within = np.average((flat - means) ** 2, weights=counts)
+        total = np.average((flat - np.average(flat, weights=counts)) ** 2, weights=counts)
+        part_here = part * within / total
+        by_group = best_by_hand(x, values, groups, counts)
+        by_sample = best_by_hand(x, values, np.arange(60), counts)
+        found = choose_penalty(x, values, counts, groups)
+        place = round((1 - part_here) * by_group + part_here * by_sample)
+        assert found.penalty == PENALTIES[place]
+        _, answers = left_out_by_hand(x, values, groups, counts, found.penalty)
+        assert np.allclose(found.left_out, answers, atol=1e-5)
+        moved += place != by_group
+    assert bool(moved) == (number < 30)
+
+
+def test_samples_are_not_asked_where_groups_have_one_value():
+    x, _, groups = shifted_groups(3, 0)
+    values = np.array([[0.0], [1.0], [1.0]])[groups]
+    found = choose_penalty(x, values, np.ones(60), groups)
+    by_group, by_sample = (
+        best_by_hand(x, values, of, np.ones(60)) for of in (groups, np.arange(60))
+    )
+    assert by_group > by_sample + 4
+    assert found.penalty == PENALTIES[by_group]
+
+
+def test_one_group_alone_chooses_by_its_samples():
+    x, values, _ = draw(30, 8, noise=1.0)
+    found = choose_penalty(x, values, np.ones(30), np.zeros(30, dtype=int))
+    assert found.penalty == PENALTIES[best_by_hand(x, values, np.arange(30), np.ones(30))]
+    assert np.isfinite(found.left_out).all()
 
 
 @pytest.mark.parametrize("curved", [False, True])
