@@ -61,7 +61,8 @@ def left_out_by_hand(x, values, groups, counts, penalty):
         # the penalty stays that of all samples
         model = Ridge(alpha=penalty * len(values))
         model.fit(x[kept], values[kept], sample_weight=counts[kept])
-        left_out[~kept] = model.predict(x[~kept])
+        # scikit-learn's newer releases answer one target in one dimension
+        left_out[~kept] = model.predict(x[~kept]).reshape(-1, values.shape[1])
         error = np.square(left_out[~kept] - values[~kept])
         squared += (counts[~kept, None] * error).sum()
     return squared, left_out
