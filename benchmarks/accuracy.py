@@ -1,6 +1,7 @@
 """How well defaults predict real studies, beside a forest, ridge regression and a constant.
 
     python accuracy.py ecam-delivery soils-ph --seeds 0 1 2
+    python accuracy.py --further
     python accuracy.py sleep-age sleep-exposure --permute 20
     python accuracy.py sleep-age --labels 0.1 0.25 0.5 1
     python accuracy.py ecam-delivery --inner class_weights none balanced
@@ -25,7 +26,7 @@ from accuracy_scores import paired_bootstrap, scores
 from classical_models import classical_predictions
 from cross_validation import Problem, folds_of, load_problem
 from encoders import CACHE, commit, encoder_of_all, encoder_of_fold
-from studies import TASKS
+from studies import ALL_TASKS, FURTHER_TASKS, TASKS
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -97,7 +98,12 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("tasks", nargs="*", default=list(TASKS), help=", ".join(TASKS))
+    parser.add_argument("tasks", nargs="*", default=list(TASKS), help=", ".join(ALL_TASKS))
+    parser.add_argument(
+        "--further",
+        action="store_true",
+        help="the columns that nothing was chosen by, instead of tasks that are named",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of ours and the forest")
     parser.add_argument("--folds", type=int, help="only the first folds, for a quick look")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where encoders are kept")
@@ -119,9 +125,12 @@ def read_options() -> argparse.Namespace:
         "--inner", nargs="+", help="a setting and its values, compared on inner folds"
     )
     options = parser.parse_args()
-    unknown = set(options.tasks) - set(TASKS)
+    if options.further:
+        options.tasks = list(FURTHER_TASKS)
+    unknown = set(options.tasks) - set(ALL_TASKS)
     if unknown:
-        parser.error(f"no such task: {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
+        known = ", ".join(ALL_TASKS)
+        parser.error(f"no such task: {', '.join(sorted(unknown))}; there are {known}")
     return options
 
 

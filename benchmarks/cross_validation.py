@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold
-from studies import TASKS, Study, Task, labelled_samples, load_study
+from studies import ALL_TASKS, Study, Task, labelled_samples, load_study
 
 FOLDS = 5
 STORED_FOLDS = Path(__file__).parent / "folds.json"
@@ -45,10 +45,12 @@ class Problem:
 
 def load_problem(name: str) -> Problem:
     """Load a task's study and read what is to be predicted."""
-    task = TASKS[name]
+    task = ALL_TASKS[name]
     study = load_study(task.study)
     ids, values, groups = labelled_samples(study, task)
     classes = ()
+    if task.against_rest:
+        values = np.where(values == task.against_rest, task.against_rest, "all others")
     if task.categorical:
         classes = tuple(np.unique(values).tolist())
         if len(classes) != 2:

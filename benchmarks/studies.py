@@ -15,13 +15,26 @@ DEPTHS = {"ecam": 1500, "soils88-ph": 500, "sleep-apnea-mouse": 1700, "udca": 20
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One metadata column to predict, and how samples are divided."""
+    """One metadata column to predict, and how samples are divided.
+
+    Attributes
+    ----------
+    study, column : str
+    groups : str, optional
+        Column of what is never divided; samples are if there is none.
+    only : tuple of str, optional
+        A column, and the value that samples must have.
+    categorical : bool
+    against_rest : str, optional
+        The class to tell from all others, if there are more than two.
+    """
 
     study: str
     column: str
     groups: str | None
     only: tuple[str, str] | None = None
     categorical: bool = False
+    against_rest: str | None = None
 
 
 INFANTS = ("mom_child", "C")
@@ -32,6 +45,25 @@ TASKS = {
     "sleep-age": Task("sleep-apnea-mouse", "age", "mouse_number"),
     "sleep-exposure": Task("sleep-apnea-mouse", "exposure_type", "mouse_number", categorical=True),
 }
+INFANT = {"study": "ecam", "groups": "host_subject_id", "only": INFANTS}
+SOIL = {"study": "soils88-ph", "groups": None}
+# Columns that nothing was chosen by: no reader, no default was ever tried on them.
+FURTHER_TASKS = {
+    "soils-temperature": Task(column="annual_season_temp", **SOIL),
+    "soils-precipitation": Task(column="annual_season_precpt", **SOIL),
+    "soils-silt-and-clay": Task(column="silt_clay", **SOIL),
+    "soils-carbon-to-nitrogen": Task(column="carb_nitro_ratio", **SOIL),
+    "soils-moisture-deficit": Task(column="soil_moisture_deficit", **SOIL),
+    "soils-latitude": Task(column="latitude", **SOIL),
+    "soils-forest": Task(
+        column="env_feature", categorical=True, against_rest="ENVO:forest soil", **SOIL
+    ),
+    "sleep-weight": Task("sleep-apnea-mouse", "weight", "mouse_number"),
+    "ecam-diet": Task(column="diet", categorical=True, **INFANT),
+    "ecam-antibiotics": Task(column="antiexposedall", categorical=True, **INFANT),
+    "ecam-sex": Task(column="sex", categorical=True, **INFANT),
+}
+ALL_TASKS = TASKS | FURTHER_TASKS
 
 
 @dataclasses.dataclass(frozen=True)
