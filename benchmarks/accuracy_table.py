@@ -1,15 +1,18 @@
-"""Print the kept results of the accuracy benchmark as the table of the README.
+"""Print the kept results of the accuracy benchmark as the tables of the README.
 
     python accuracy_table.py
+    python accuracy_table.py --further
 
-Each cell is the score over all folds, the mean over seeds, ± the standard deviation over folds.
+Each cell is the score over all folds, the mean over seeds; in the first table ± the standard
+deviation over folds.
 """
 
+import argparse
 import json
 from pathlib import Path
 
 import numpy as np
-from studies import TASKS
+from studies import FURTHER_TASKS, TASKS
 
 RESULTS = Path(__file__).parent / "results"
 MODELS = ("aam", "forest", "ridge", "constant")
@@ -23,6 +26,7 @@ COLUMNS = (
     "ours − forest (95 %)",
     "UniFrac r, R² by fold",
 )
+SHORT_COLUMNS = (*COLUMNS[:2], "ours", *MODELS[1:], "ours − forest (95 %)", "ours − ridge (95 %)")
 
 
 def load_results(task: str) -> list[dict]:
@@ -68,13 +72,37 @@ def rows_of(task: str, results: list[dict]) -> list[list[str]]:
     return rows
 
 
+def short_row(task: str, results: list[dict]) -> list[str]:
+    """Write a task's scores in one row, R² of numbers in brackets."""
+    first, compared = results[0], results[0]["score_compared"]
+
+    def scored(model: str) -> str:
+        means = {
+            score: np.mean([one["scores"][model][score] for one in results])
+            for score in first["scores"][model]
+        }
+        return f"{means[compared]:.3g}" + (f" ({means['r2']:.2f})" if "r2" in means else "")
+
+    intervals = [
+        "; ".join("{:+.2g} to {:+.2g}".format(*one["difference_95"][rival]) for one in results)
+        for rival in ("forest", "ridge")
+    ]
+    return [task, f"{first['samples']} ({first['groups']})", *map(scored, MODELS), *intervals]
+
+
 def main() -> None:
-    """Print the table in Markdown."""
-    lines = [list(COLUMNS), ["---"] * len(COLUMNS)]
-    for task in TASKS:
+    """Print a table in Markdown."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--further", action="store_true", help="columns nothing was chosen by")
+    further = parser.parse_args().further
+    columns = SHORT_COLUMNS if further else COLUMNS
+    lines = [list(columns), ["---"] * len(columns)]
+    for task in FURTHER_TASKS if further else TASKS:
         results = load_results(task)
         if results:
-            lines += rows_of(task, results)
+            lines += [short_row(task, results)] if further else rows_of(task, results)
     print("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
