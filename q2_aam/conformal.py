@@ -94,3 +94,23 @@ def prediction_intervals(
     lower = np.minimum(answers[:, 0] - margin, centre)
     upper = np.maximum(answers[:, -1] + margin, centre)
     return to_units(target, lower), to_units(target, upper)
+
+
+def widen_unrecognized(
+    target: RegressionTarget, lower: np.ndarray, upper: np.ndarray, recognized: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Widen intervals, in the target's units, by what was not recognized of a sample's reads.
+
+    What is recognized of samples like those of training, `target.recognized`, leaves intervals as
+    they are; where nothing is recognized they hold the whole range of the training values.
+
+    Parameters
+    ----------
+    target : RegressionTarget
+    lower, upper : ndarray of float64, (samples,)
+    recognized : ndarray of float64, (samples,)
+        Share of each sample's reads.
+    """
+    missing = np.clip(1 - recognized / target.recognized, 0, 1)
+    least, most = np.minimum(lower, target.minimum), np.maximum(upper, target.maximum)
+    return lower + missing * (least - lower), upper + missing * (most - upper)

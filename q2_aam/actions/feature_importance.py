@@ -4,17 +4,15 @@ import biom
 import numpy as np
 import pandas as pd
 import qiime2
+import scipy.sparse
 
 from ..config import CLASSIFICATION, Target
-from ..data.sequences import sequences_of
 from ..data.table import SampleTable, read_table
 from ..data.target_scaling import middle, to_units
-from ..data.tokens import distinct_asvs
 from ..errors import AAMError
 from ..parameters import DEFAULT
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
-from .named_sequences import merge_sequences
 from .prediction import read_studies
 
 
@@ -43,8 +41,8 @@ def feature_importance(
         lambda answers: explained(config.target, answers),
         samples_per_feature,
     )
-    asvs, shares = shares_of_features(samples, sequences, config.max_sequence_length)
-    raises, lowers = (part[asvs] * shares[:, None] for part in effects)
+    shares = shares_of_features(samples, studies.assignment)
+    raises, lowers = (shares @ part for part in effects)
     return importance_table(samples.feature_ids, raises, lowers, config.target)
 
 
@@ -55,21 +53,24 @@ def explained(target: Target, answers: np.ndarray) -> np.ndarray:
     return to_units(target, middle(answers))[:, None]
 
 
-def shares_of_features(
-    samples: SampleTable, sequences, max_sequence_length: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the ASV of each feature, and the share of the ASV's reads that the feature holds.
+def shares_of_features(samples: SampleTable, assignment: scipy.sparse.csr_matrix):
+    """Find which share of the reads of each ASV is of each feature.
+
+    Parameters
+    ----------
+    samples : SampleTable
+    assignment : csr_matrix, (features, asvs)
+        Shares of the reads of each feature that each ASV gets.
 
     Returns
     -------
-    asvs : ndarray of int64, (features,)
-    shares : ndarray of float64, (features,)
-        1, unless several features have the same DNA.
+    csr_matrix of float64, (features, asvs)
+        Columns sum to 1.
     """
-    dna = sequences_of(samples.feature_ids, merge_sequences(sequences))
-    _, asvs = distinct_asvs(dna, max_sequence_length)
     reads = np.asarray(samples.counts.sum(axis=0)).ravel()
-    return asvs, reads / np.bincount(asvs, reads)[asvs]
+    shares = scipy.sparse.diags(reads) @ assignment
+    total = np.asarray(shares.sum(axis=0)).ravel()
+    return (shares @ scipy.sparse.diags(1 / np.maximum(total, 1e-300))).tocsr()
 
 
 def importance_table(

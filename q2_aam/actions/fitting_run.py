@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..data.covariates import describe_covariates, encode_covariates
-from ..data.known_asvs import know_prevalent_asvs
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
+from ..data.vocabulary import know_prevalent_asvs
 from ..errors import AAMError
 from ..parameters import ARCHITECTURE, FITTING_DEFAULT, TRAINING
 from .chosen_model import choose_model

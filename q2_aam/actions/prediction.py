@@ -1,16 +1,16 @@
 """What every predicting action does first: read the model, and the table as the model reads it."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 
-from ..config import CLASSIFICATION, KNOWN_ASVS
+from ..config import CLASSIFICATION
 from ..data.covariates import encode_covariates, unknown_levels
-from ..data.known_asvs import match_asvs
+from ..data.matching import EMBEDDING_ONLY, KINDS
 from ..data.study import build_studies
 from ..data.table import read_table
-from ..errors import AAMError, counted, examples
+from ..data.vocabulary import read_vocabulary
+from ..errors import AAMError, counted, examples, verb, warn
 from ..storage.model import read_model
 from .covariate_columns import read_covariates_of
 from .named_sequences import merge_sequences
@@ -41,7 +41,7 @@ def read_fitted(model, kind: str):
     return config, arrays
 
 
-def predict_table(table, sequences, config, arrays, covariates=None):
+def predict_table(table, sequences, config, arrays, covariates, min_recognized: float):
     """Predict the target of every sample of a table.
 
     Returns
@@ -49,17 +49,20 @@ def predict_table(table, sequences, config, arrays, covariates=None):
     sample_ids : tuple of str
     answers : ndarray of float64, (samples, O)
         See `q2_aam.inference.predict_answers`.
+    recognition : Recognition
     """
     from ..inference import load_network, predict_samples
 
     samples = read_table(table)
     studies = read_studies(samples, sequences, config, arrays, covariates)
+    refuse_unrecognized(samples, studies, min_recognized)
     network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
-    return samples.sample_ids, predict_samples(network, studies, 0, everything)
+    answers = predict_samples(network, studies, 0, everything)
+    return samples.sample_ids, answers, studies.recognition
 
 
 def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):
-    """Read the samples of a table as a model reads them.
+    """Read the samples of a table as a model reads them, and print how they were recognized.
 
     Parameters
     ----------
@@ -77,22 +80,69 @@ def read_studies(samples, sequences, config, arrays, covariates=None, for_target
     Studies
         One study, of all samples.
     """
+    vocabulary = read_vocabulary(arrays) if config.target is not None else None
     studies = build_studies(
-        [samples], merge_sequences(sequences), config.max_sequence_length, config.max_asvs
-    )
+        [samples], merge_sequences(sequences), config.max_sequence_length, config.max_asvs,
+        vocabulary=vocabulary,
+    )  # fmt: skip
     if studies.asvs.shortened:
-        warnings.warn(
-            f"{counted(studies.asvs.shortened, 'sequence')} of {len(samples.feature_ids):,} are "
-            f"longer than the {config.max_sequence_length} nucleotides that the model reads; their "
-            "ends were not read.",
-            stacklevel=2,
+        shortened = studies.asvs.shortened
+        warn(
+            f"{counted(shortened, 'sequence')} of {len(samples.feature_ids):,} "
+            f"{verb(shortened, 'are')} longer than the {config.max_sequence_length} nucleotides "
+            "that the model reads; their ends were not read."
         )
-    if config.target is not None:
-        known = match_asvs(studies.asvs, arrays[KNOWN_ASVS])
-        studies = dataclasses.replace(studies, known=known)
+    if studies.recognition is not None:
+        print(describe_recognition(samples, studies.recognition))
     if for_target:
         studies = _add_covariates(studies, config.target.covariates, covariates, samples)
     return studies
+
+
+def describe_recognition(samples, recognition) -> str:
+    """Say in one line what share of a table's reads a model recognizes, and how."""
+    reads = np.asarray(samples.counts.sum(axis=1)).ravel()
+    shares = reads @ recognition.shares / reads.sum()
+    names = ("the same", "overlapping", "alike", "read by embedding only")
+    parts = [f"{share:.1%} {name}" for share, name in zip(shares, names, strict=True)]
+    line = f"reads recognized by the model: {', '.join(parts)}"
+    turned = int(recognition.reversed.sum())
+    if turned:
+        line += f"; {counted(turned, 'sequence')} read as the reverse complement"
+    return line
+
+
+def refuse_unrecognized(samples, studies, min_recognized: float) -> None:
+    """Stop where a model recognizes so little of a table that predictions would mean nothing.
+
+    Raises
+    ------
+    AAMError
+        If the mean share of the samples' reads that is recognized is below `min_recognized`.
+    """
+    recognition = studies.recognition
+    share = recognition.recognized.mean()
+    if share >= min_recognized:
+        return
+    strange = np.flatnonzero(recognition.kind == EMBEDDING_ONLY)
+    reads = np.asarray(samples.counts.sum(axis=0)).ravel()
+    most = strange[np.argsort(-reads[strange], kind="stable")]
+    raise AAMError(
+        f"The model recognizes {share:.1%} of the reads of a sample on average, and "
+        f"{counted(len(samples.feature_ids) - len(strange), 'feature')} of "
+        f"{len(samples.feature_ids):,}: predictions would mean nothing.\n"
+        "The most abundant features that it does not recognize: "
+        f"{examples(samples.feature_ids[column] for column in most)}.\n"
+        "Likely causes: another gene or region, another habitat than that of the model, a primer "
+        "or adapter left on both ends, or joined reads in the wrong order. 'qiime aam check-table' "
+        "shows more.\nTo predict all the same, lower 'min_recognized' (now "
+        f"{min_recognized:g})."
+    )
+
+
+def recognition_columns(recognition) -> dict[str, np.ndarray]:
+    """Name the shares of each sample's reads by how they were recognized."""
+    return dict(zip(KINDS, recognition.shares.T, strict=True))
 
 
 def _add_covariates(studies, known, covariates, samples):
@@ -100,10 +150,9 @@ def _add_covariates(studies, known, covariates, samples):
     if columns is None:
         return studies
     for name, levels in unknown_levels(known, columns).items():
-        warnings.warn(
+        warn(
             f"The covariate '{name}' has {counted(len(levels), 'level')} that the training samples "
-            f"did not have, read as unknown: {examples(levels)}.",
-            stacklevel=2,
+            f"did not have, read as unknown: {examples(levels)}."
         )
     study = dataclasses.replace(studies.studies[0], covariates=encode_covariates(known, columns))
     return dataclasses.replace(studies, studies=(study,))

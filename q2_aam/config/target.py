@@ -122,6 +122,9 @@ class RegressionTarget(_Target):
     by how much their true values lay outside of what the model said. Conformal prediction reads
     its intervals from them. With the loss ``quantile`` the model says a range, which is to hold
     the share ``quantile_range`` of true values; else it says one number.
+
+    ``recognized`` is the mean share of reads that a model fitted on some of the groups recognizes
+    of samples of the others: above 0, at most 1.
     """
 
     scaling: str = SCALINGS[0]
@@ -134,6 +137,7 @@ class RegressionTarget(_Target):
     loss: str = TARGET_LOSSES[0]
     quantile_range: float = 0.9
     residuals: tuple[float, ...] = ()
+    recognized: float = 1.0
     kind: str = field(default=REGRESSION)
 
     def __post_init__(self):
@@ -144,6 +148,7 @@ class RegressionTarget(_Target):
         for name in ("location", "minimum", "maximum", "mean"):
             check_finite(f"target {name}", getattr(self, name))
         check_positive("target scale", self.scale)
+        check_positive("recognized", self.recognized)
         check_positive("quantile_range", self.quantile_range)
         if self.quantile_range >= 1:
             raise AAMError(f"quantile_range is {self.quantile_range}, but must be below 1.")

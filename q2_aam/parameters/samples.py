@@ -25,6 +25,13 @@ SAMPLE_PARAMETERS = {
         "matrix lacks: 'error' stops and names them, 'ignore' leaves them out and counts them.",
     ),
     "test_size": share(0.2, "Share of the samples to hold out for testing."),
+    "min_recognized": share(
+        0.2,
+        "Smallest share of a sample's reads, on average, that the model must recognize by their "
+        "DNA; below it nothing is predicted. Lower it to predict a table that the model hardly "
+        "recognizes.",
+        1.0,
+    ),
     "interval": Parameter(
         Float % Range(0.5, 0.99, inclusive_end=True),
         0.9,

@@ -16,6 +16,7 @@ def register(plugin, citations) -> None:
         types.AAMTrainingLog,
         types.PredictionIntervals,
         types.AAMEmbeddings,
+        types.AAMRecognition,
     )
     plugin.register_artifact_class(
         types.AAMEncoder,
@@ -46,6 +47,11 @@ def register(plugin, citations) -> None:
         SampleData[types.AAMEmbeddings],
         types.AAMEmbeddingsDirectoryFormat,
         description="What a model has learned of each sample, as numbers.",
+    )
+    plugin.register_artifact_class(
+        SampleData[types.AAMRecognition],
+        types.AAMEmbeddingsDirectoryFormat,
+        description="Shares of each sample's reads by how a model recognized them.",
     )
     plugin.register_views(
         types.AAMModelDirectoryFormat,

@@ -30,7 +30,7 @@ def _register_predict_regression(plugin, citations) -> None:
             "regressor": types.AAMRegressor,
             "sequences": FeatureData[Sequence],
         },
-        parameters={"covariates": Metadata, **types_of("interval")},
+        parameters={"covariates": Metadata, **types_of("interval", "min_recognized")},
         outputs=[
             ("predictions", SampleData[RegressorPredictions]),
             ("intervals", SampleData[types.PredictionIntervals]),
@@ -40,16 +40,23 @@ def _register_predict_regression(plugin, citations) -> None:
             "regressor": "A model from fit-regressor.",
             "sequences": SEQUENCES,
         },
-        parameter_descriptions={"covariates": COVARIATES_OF_MODEL, **help_of("interval")},
+        parameter_descriptions={
+            "covariates": COVARIATES_OF_MODEL,
+            **help_of("interval", "min_recognized"),
+        },
         output_descriptions={
             "predictions": "The predicted value of each sample, in the original units.",
-            "intervals": "Bounds between which the true value is expected.",
+            "intervals": (
+                "Bounds between which the true value is expected, and the shares of each sample's "
+                "reads by how the model recognized them."
+            ),
         },
         name="Predict a number of each sample",
         description=(
-            "Predict samples that the model has never seen. Every ASV is read from its DNA, so "
-            "that "
-            "ASVs that the model has never seen count too."
+            "Predict samples that the model has never seen. ASVs are recognized by their DNA: "
+            "reads "
+            "of another length, start or orientation are the same ASVs, and new ASVs are read by "
+            "their relatives."
         ),
         citations=[citations["lei2018distribution"]],
         examples={"predict_regression": examples.predict_regression},
@@ -64,26 +71,35 @@ def _register_predict_classification(plugin) -> None:
             "classifier": types.AAMClassifier,
             "sequences": FeatureData[Sequence],
         },
-        parameters={"covariates": Metadata},
+        parameters={"covariates": Metadata, **types_of("min_recognized")},
         outputs=[
             ("predictions", SampleData[ClassifierPredictions]),
             ("probabilities", SampleData[Probabilities]),
+            ("recognition", SampleData[types.AAMRecognition]),
         ],
         input_descriptions={
             "table": TABLE,
             "classifier": "A model from fit-classifier.",
             "sequences": SEQUENCES,
         },
-        parameter_descriptions={"covariates": COVARIATES_OF_MODEL},
+        parameter_descriptions={
+            "covariates": COVARIATES_OF_MODEL,
+            **help_of("min_recognized"),
+        },
         output_descriptions={
             "predictions": "The most probable class of each sample.",
             "probabilities": "The probability of every class for each sample.",
+            "recognition": (
+                "Shares of each sample's reads by how the model recognized them: same, "
+                "overlapping, alike, or by embedding only."
+            ),
         },
         name="Predict a class of each sample",
         description=(
-            "Predict samples that the model has never seen. Every ASV is read from its DNA, so "
-            "that "
-            "ASVs that the model has never seen count too."
+            "Predict samples that the model has never seen. ASVs are recognized by their DNA: "
+            "reads "
+            "of another length, start or orientation are the same ASVs, and new ASVs are read by "
+            "their relatives."
         ),
         examples={"predict_classification": examples.predict_classification},
     )

@@ -10,7 +10,7 @@ import scipy.spatial.distance
 import torch
 
 from ..config import Target
-from ..data.known_asvs import PREVALENCE
+from ..data.vocabulary import PREVALENCE
 from ..inference import sample_states
 from ..model.log_abundance import log_abundance
 from ..model.network import Network

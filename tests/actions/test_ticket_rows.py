@@ -21,7 +21,7 @@ from simulated_study import (
     simulate_study,
 )
 
-from q2_aam.data.tokens import START, tokenise
+from q2_aam.data.tokens import START, tokenize
 from q2_aam.model import losses
 
 README = Path(__file__).parents[2] / "README.md"
@@ -72,7 +72,7 @@ def test_8_6_any_batch_size_works_and_every_sample_is_scored(aam, study, batch_s
 
 
 def test_8_8_each_asv_begins_with_start_which_is_never_masked():
-    tokens = torch.from_numpy(tokenise(["ACGT", "ACGTAC"])[0])
+    tokens = torch.from_numpy(tokenize(["ACGT", "ACGTAC"])[0])
     assert (tokens[:, 0] == START).all()
     masked, hidden = losses.hide_nucleotides(tokens, torch.zeros(tokens.shape))
     assert hidden[:, 1:5].all()

@@ -1,10 +1,10 @@
 import numpy as np
 
-from q2_aam.data.tokens import START, UNKNOWN, distinct_asvs, tokenise
+from q2_aam.data.tokens import START, UNKNOWN, distinct_asvs, tokenize
 
 
-def test_tokenise_begins_with_start_and_ends_with_padding():
-    tokens, lengths = tokenise(["ACGT", "TT", "GANTC"])
+def test_tokenize_begins_with_start_and_ends_with_padding():
+    tokens, lengths = tokenize(["ACGT", "TT", "GANTC"])
     assert tokens.dtype == np.uint8
     assert lengths.tolist() == [4, 2, 5]
     assert tokens.tolist() == [
@@ -15,7 +15,7 @@ def test_tokenise_begins_with_start_and_ends_with_padding():
 
 
 def test_every_letter_but_four_is_unknown():
-    tokens, _ = tokenise(["RYSWKMBDHVN"])
+    tokens, _ = tokenize(["RYSWKMBDHVN"])
     assert (tokens[0, 1:] == UNKNOWN).all()
 
 
