@@ -54,7 +54,9 @@ class Reads:
     def table(self, rows, cuts=(0, None), keep=None) -> qiime2.Artifact:
         """Write samples as a table whose ids are their reads; `cuts` may differ by sample."""
         parts: dict[tuple, list[int]] = {}
-        for row, cut in zip(rows, cuts if isinstance(cuts, list) else [cuts] * len(rows)):
+        for row, cut in zip(
+            rows, cuts if isinstance(cuts, list) else [cuts] * len(rows), strict=True
+        ):
             parts.setdefault(cut, []).append(row)
         tables = []
         for (start, stop), members in parts.items():

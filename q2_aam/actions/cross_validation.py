@@ -3,7 +3,7 @@
 import numpy as np
 import qiime2
 
-from ..data.splits import hold_out
+from ..data.splits import train_test_split
 from ..errors import AAMError, counted
 
 
@@ -38,7 +38,7 @@ def divide(
         If there are fewer groups than folds.
     """
     if folds == 0:
-        return [hold_out(sample_ids, test_size, seed, groups, classes)]
+        return [train_test_split(sample_ids, test_size, seed, groups, classes)]
     if folds == 1:
         raise AAMError(
             "'folds' is 1, which would leave nothing to fit on. Set it to 0 for one split, or to "

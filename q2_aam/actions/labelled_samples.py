@@ -15,7 +15,7 @@ from ..data.alignment import (
     with_distances,
 )
 from ..data.distances import parse_distances
-from ..data.splits import hold_out
+from ..data.splits import train_test_split
 from ..data.table import SampleTable, read_table
 from .covariate_columns import read_covariates, refuse_target_as_covariate
 
@@ -117,7 +117,7 @@ def split_labelled(labelled: Labelled, share: float, seed: int) -> Split:
     position = {name: index for index, name in enumerate(ids)}
     numeric = pd.api.types.is_numeric_dtype(labelled.values)
     classes = None if numeric else labelled.values.to_dict()
-    parts = hold_out(ids, share, seed, labelled.groups, classes) if share else (ids, ())
+    parts = train_test_split(ids, share, seed, labelled.groups, classes) if share else (ids, ())
     training, validation = (
         np.array([position[name] for name in part], dtype=np.int64) for part in parts
     )

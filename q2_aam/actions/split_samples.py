@@ -4,7 +4,7 @@ import biom
 import numpy as np
 import qiime2
 
-from ..data.splits import hold_out
+from ..data.splits import train_test_split
 from ..errors import AAMError
 from ..parameters import DEFAULT
 from .splittable_samples import find_splittable
@@ -22,7 +22,7 @@ def split_samples(
     if test_size <= 0:
         raise AAMError("test_size is 0: nothing would be held out. Give a share above 0.")
     found = find_splittable(table, metadata, groups, missing_samples)
-    training, test = hold_out(found.ids, test_size, random_seed, found.groups, found.classes)
+    training, test = train_test_split(found.ids, test_size, random_seed, found.groups, found.classes)
     print(f"training samples: {len(training):,}; test samples: {len(test):,}")
     return _keep(table, training), _keep(table, test)
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from ..errors import AAMError, counted, examples, verb
 
 SHORTEST = 20  # shorter "DNA" is more likely a name such as CAT
-_WITHOUT_GAPS = str.maketrans("", "", "-.")
 _OTHER_LETTERS = re.compile("[^ACGT]")
 _TAXON = re.compile(r"^(d|k|p|c|o|f|g|s|sk|D_\d)__|^Unassigned$|;\s*\w+__")
 _DNA = re.compile(rf"[ACGTURYSWKMBDHVN]{{{SHORTEST},}}", re.IGNORECASE)
@@ -33,7 +32,7 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
     -------
     list of str
         Upper-case DNA in the order of `feature_ids`; U is read as T, every other IUPAC letter as
-        N, and gaps (``-`` and ``.``) are taken out.
+        N. Gaps are refused: QIIME 2 allows none in FeatureData[Sequence].
 
     Raises
     ------
@@ -65,7 +64,7 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
                 "sequences of the same denoising run as the table, or remove these features with "
                 "'qiime feature-table filter-features'."
             )
-        found = [str(sequences[name]).translate(_WITHOUT_GAPS) for name in feature_ids]
+        found = [str(sequences[name]) for name in feature_ids]
         wrong = [name for name, dna in zip(feature_ids, found, strict=True) if not is_dna(dna)]
         if wrong:
             raise AAMError(
@@ -73,7 +72,7 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
                 "not DNA "
                 f"of at least {SHORTEST} nucleotides, such as those of {examples(wrong)}.\nGive "
                 "the DNA of "
-                "the features, as the denoising step wrote it."
+                "the features unaligned, as the denoising step wrote it."
             )
     return [_OTHER_LETTERS.sub("N", dna.upper().replace("U", "T")) for dna in found]
 
