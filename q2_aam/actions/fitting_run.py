@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from ..data.covariates import describe_covariates, encode_covariates
@@ -11,14 +12,13 @@ from ..data.vocabulary import know_prevalent_asvs
 from ..errors import AAMError
 from ..parameters import ARCHITECTURE, FITTING_DEFAULT, TRAINING
 from .chosen_model import choose_model
-from .labelled_samples import Labelled, Split, read_labelled, split_labelled
-from .named_sequences import merge_sequences
+from .inputs import TrainingSamples, merge_sequences, read_training_samples, split_training_samples
 from .training_run import refuse_encoder_losses, require_validation, start_run, store_run
 
 
 def fit_model(
     action: str,
-    describe: Callable[[Labelled, Split, int, tuple], tuple],
+    describe: Callable[..., tuple],
     of_target: tuple[str, ...],
     settings: dict,
     *,
@@ -77,7 +77,7 @@ class ReadyFit(NamedTuple):
 
 def prepare_fit(
     journal,
-    describe: Callable[[Labelled, Split, int, tuple], tuple],
+    describe: Callable[..., tuple],
     of_target: tuple[str, ...],
     settings: dict,
     *,
@@ -109,12 +109,16 @@ def prepare_fit(
     seed, share = settings["random_seed"], settings["validation_size"]
     frozen = settings["freeze_encoder"] and encoder is not None
     refuse_what_has_no_effect(settings, frozen, distance_matrix)
-    labelled = read_labelled(
+    labelled = read_training_samples(
         table, metadata, groups, covariates, settings["covariate_columns"], distance_matrix,
-        settings["missing_samples"], journal,
+        settings["missing_samples"],
     )  # fmt: skip
+    journal.dropped(labelled.dropped)
     require_validation(len(labelled.samples.sample_ids), share, optional=not validated)
-    split = split_labelled(labelled, share, seed)
+    training, validation = split_training_samples(labelled, share, seed)
+    split = SimpleNamespace(
+        training=training, validation=validation, groups=labelled.group_numbers()
+    )
     config, arrays, studies = read_study(labelled, sequences, encoder, settings, journal)
     studies, tokens = know_prevalent_asvs(studies, split.training, config.max_sequence_length)
     described = ()
@@ -144,7 +148,7 @@ def prepare_fit(
     return ReadyFit(network, studies, labels, trained_by, accelerator)
 
 
-def read_study(labelled: Labelled, sequences, encoder, settings: dict, journal):
+def read_study(labelled: TrainingSamples, sequences, encoder, settings: dict, journal):
     """Choose the architecture, and read the labelled samples as the model reads them.
 
     Returns

@@ -1,7 +1,7 @@
 """The importance of features as evaluations are given it, joined with what names them."""
 
 from ..errors import AAMError
-from .named_sequences import merge_sequences
+from .inputs import merge_sequences
 
 
 def read_importance(importance, sequences, taxonomy):

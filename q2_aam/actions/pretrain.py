@@ -16,7 +16,7 @@ from ..errors import AAMError, counted
 from ..parameters import ARCHITECTURE, PRETRAINING_DEFAULT, PRETRAINING_SETTINGS, TRAINING
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
-from .named_sequences import merge_sequences
+from .inputs import merge_sequences
 from .settings import with_settings
 from .training_run import require_validation, start_run, store_run
 

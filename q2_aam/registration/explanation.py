@@ -7,8 +7,7 @@ from q2_types.sample_data import SampleData
 from qiime2.plugin import Metadata
 
 from .. import examples, types
-from ..actions.embed_samples import embed_samples
-from ..actions.feature_importance import feature_importance
+from ..actions.explain import embed_samples, feature_importance
 from ..parameters import help_of, types_of
 from .words import COVARIATES_OF_MODEL, SEQUENCES, TABLE
 

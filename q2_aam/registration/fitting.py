@@ -8,7 +8,7 @@ from qiime2.plugin import Categorical, Metadata, MetadataColumn, Numeric
 from .. import examples, types
 from ..actions.fit_classifier import fit_classifier
 from ..actions.fit_regressor import fit_regressor
-from ..actions.split_samples import split_samples
+from ..actions.split import split_samples
 from ..parameters import CLASSIFICATION_SETTINGS, REGRESSION_SETTINGS, help_of, types_of
 from .words import COVARIATES, ENCODER, GROUPS, SEQUENCES, TABLE, TRAINING_LOG
 

@@ -21,9 +21,8 @@ from qiime2.plugin import (
 )
 
 from .. import examples, types
-from ..actions.classify_samples import classify_samples
+from ..actions.cross_validate import classify_samples, regress_samples
 from ..actions.merge_predictions import merge_prediction_tables, merge_predictions
-from ..actions.regress_samples import regress_samples
 from ..parameters import (
     CLASSIFICATION_SETTINGS,
     COMPARISON,

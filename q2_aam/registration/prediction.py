@@ -8,9 +8,7 @@ from q2_types.sample_data import SampleData
 from qiime2.plugin import Metadata
 
 from .. import examples, types
-from ..actions.predict_classification import predict_classification
-from ..actions.predict_distances import predict_distances
-from ..actions.predict_regression import predict_regression
+from ..actions.predict import predict_classification, predict_distances, predict_regression
 from ..parameters import help_of, types_of
 from .words import COVARIATES_OF_MODEL, SEQUENCES, TABLE
 

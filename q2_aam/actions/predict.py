@@ -1,19 +1,99 @@
-"""What every predicting action does first: read the model, and the table as the model reads it."""
+"""predict-regression, predict-classification, predict-distances: what a model says of a table."""
 
 import dataclasses
 
+import biom
 import numpy as np
+import pandas as pd
+import qiime2
+import skbio
 
-from ..config import CLASSIFICATION
+from ..config import CLASSIFICATION, REGRESSION
+from ..conformal import prediction_intervals, widen_unrecognized
 from ..data.covariates import encode_covariates, unknown_levels
 from ..data.matching import EMBEDDING_ONLY, KINDS
 from ..data.study import build_studies
 from ..data.table import read_table
+from ..data.target_scaling import middle, to_units
 from ..data.vocabulary import read_vocabulary
 from ..errors import AAMError, counted, examples, verb, warn
+from ..parameters import DEFAULT
 from ..storage.model import read_model
-from .covariate_columns import read_covariates_of
-from .named_sequences import merge_sequences
+from ..types import AAMModelDirectoryFormat
+from .inputs import merge_sequences, read_covariates_of
+
+
+def predict_regression(
+    table: biom.Table,
+    regressor: AAMModelDirectoryFormat,
+    sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None,
+    interval: float = DEFAULT["interval"],
+    min_recognized: float = DEFAULT["min_recognized"],
+) -> (pd.Series, pd.DataFrame):
+    """Predict every sample of a table, in the target's units."""
+    config, arrays = read_fitted(regressor, REGRESSION)
+    sample_ids, answers, recognition = predict_table(
+        table, sequences, config, arrays, covariates, min_recognized
+    )
+    index = pd.Index(sample_ids, name="id")
+    predictions = pd.Series(to_units(config.target, middle(answers)), index, name="prediction")
+    lower, upper = prediction_intervals(config.target, answers, interval)
+    lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
+    columns = {"lower": lower, "upper": upper} | recognition_columns(recognition)
+    return predictions, pd.DataFrame(columns, index)
+
+
+def predict_classification(
+    table: biom.Table,
+    classifier: AAMModelDirectoryFormat,
+    sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None,
+    min_recognized: float = DEFAULT["min_recognized"],
+) -> (pd.Series, pd.DataFrame, pd.DataFrame):
+    """Predict every sample of a table."""
+    config, arrays = read_fitted(classifier, CLASSIFICATION)
+    sample_ids, answers, recognition = predict_table(
+        table, sequences, config, arrays, covariates, min_recognized
+    )
+    index = pd.Index(sample_ids, name="id")
+    shares = answers.clip(0, 1)
+    shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
+    probabilities = pd.DataFrame(shares, index, config.target.classes)
+    favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
+    recognized = pd.DataFrame(recognition_columns(recognition), index)
+    return pd.Series(favoured, index, name="prediction"), probabilities, recognized
+
+
+_REMEDIES = {
+    "untrained": (
+        "The model never learned distances. Use an encoder from 'qiime aam pretrain', or give "
+        "the matrix to 'fit-regressor' or 'fit-classifier'."
+    ),
+    "stale": (
+        "The model's embeddings changed in fitting after its distances were learned. Use the "
+        "encoder that it was fitted from, fit with 'freeze_encoder', or give the matrix to "
+        "'fit-regressor' or 'fit-classifier'."
+    ),
+}
+
+
+def predict_distances(
+    table: biom.Table, model: AAMModelDirectoryFormat, sequences: pd.Series = None
+) -> skbio.DistanceMatrix:
+    """Predict the distances between all samples of a table."""
+    from .. import inference
+
+    config, arrays = read_model(str(model))
+    if config.distance_state != "trained":
+        raise AAMError(_REMEDIES[config.distance_state])
+    samples = read_table(table)
+    studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    network, everything = inference.load_network(config, arrays), np.arange(len(samples.sample_ids))
+    parts = network.parts_for(distances=True, target=False)
+    state = inference.all_states(network, studies, 0, everything, parts=parts)
+    matrix = inference.predict_distances(network, state).astype(float)
+    return skbio.DistanceMatrix(matrix, samples.sample_ids)
 
 
 def read_fitted(model, kind: str):
