@@ -87,7 +87,8 @@ def speed(size: int, write: Write) -> None:
     order += [job for pair in jobs[1:3] for job in pair]
     order += apart[2:4] if size == min(REFERENCE_AT_ONCE) else []
     order += [job for pair in jobs[3:] for job in pair]
-    order += [dataclasses.replace(jobs[3][0], precision="tf32"), apart[4]]
+    order += [dataclasses.replace(jobs[at][0], precision="tf32") for at in (3, 5)]
+    order.append(apart[4])
     for job in order:
         with tried(write, kind="speed", **dataclasses.asdict(job) | {"size": size}) as found:
             with matrices_in("tf32" if job.precision == "tf32" else "fp32"):
