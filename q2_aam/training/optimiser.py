@@ -36,4 +36,5 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.O
         "adam": torch.optim.Adam,
         "sgd": partial(torch.optim.SGD, momentum=MOMENTUM),
     }[config.optimiser]
-    return build(described, lr=config.learning_rate)
+    on_gpu = all(weight.is_cuda for weight in trained)
+    return build(described, lr=config.learning_rate, fused=on_gpu or None)

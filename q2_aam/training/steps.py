@@ -109,7 +109,7 @@ def batch_losses(
     hidden = None
     if "abundance" in task.weights:
         abundances = to_device(batch.abundances, device)
-        draw = torch.rand(abundances.shape).to(device, non_blocking=True)
+        draw = to_device(torch.rand(abundances.shape), device)
         hidden = losses.hide_abundances(abundances, draw)
     compared = "unifrac" in task.weights and batch.distances is not None
     state, predicted = embed_samples(
@@ -149,7 +149,5 @@ def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> 
     masked, hidden = losses.hide_nucleotides(tokens, torch.rand(tokens.shape))
     device = device_of(network)
     padded = bool(lengths.min() != lengths.max())
-    masked, tokens, hidden = (
-        part.to(device, non_blocking=True) for part in (masked, tokens, hidden)
-    )
+    masked, tokens, hidden = (to_device(part, device) for part in (masked, tokens, hidden))
     return losses.nucleotide_loss(network.predict_nucleotides(masked, padded), tokens, hidden)
