@@ -100,9 +100,11 @@ def print_verdict(ours: Score, forest: Score, constant: Score) -> None:
 
 def print_pretraining(ours: Score, pretrained: Score) -> None:
     """Say what pretraining on the study's own samples added."""
-    change = ours.mae - pretrained.mae
-    verdict = "less" if change > 0 else "more"
-    print(f"Pretrained on the study's own matrix, it errs {abs(change):.2f} months {verdict}.")
+    change = round(ours.mae, 2) - round(pretrained.mae, 2)
+    verdict = (
+        f"by {abs(change):.2f} months {'less' if change > 0 else 'more'}" if change else "alike"
+    )
+    print(f"Pretrained on the study's own matrix, it errs {verdict}.")
 
 
 def print_distances(folder: Path) -> None:
