@@ -32,6 +32,12 @@ PACKAGES = {
     "q2_types": "q2-types", "skbio": "scikit-bio", "sklearn": "scikit-learn",
     "torch": "pytorch", "vl_convert": "vl-convert-python",
 }  # fmt: skip
+# What a QIIME 2 distribution owns and setup.py leaves to it
+OWNED = {
+    "biom-format", "jinja2", "markupsafe", "matplotlib-base", "numpy", "pandas", "pillow",
+    "q2-sample-classifier", "q2-types", "q2templates", "qiime2", "scikit-bio", "scikit-learn",
+    "scipy",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +129,12 @@ def test_the_recipe_requires_what_the_package_imports(recipe):
     imported = {PACKAGES.get(name, name) for name in imported_modules()}
     assert imported <= set(requirements(recipe["requirements"]["run"]))
     assert "qiime2" in imported
+
+
+def test_setup_requires_what_the_package_imports(package):
+    needed = {CONDA_NAMES.get(name, name) for name in requirements(package["install_requires"])}
+    assert not {PACKAGES.get(name, name) for name in imported_modules()} - needed - OWNED
+    assert not needed & OWNED
 
 
 def test_the_recipe_takes_the_tests_along_and_runs_them(recipe, package):
