@@ -18,15 +18,23 @@ FITTING_PARAMETERS = {
     "freeze_encoder": Parameter(
         Bool,
         True,
-        "If an encoder is given: keep what it learned of ASVs, and train the rest only. This is "
-        "several times faster, mostly as accurate, and keeps its distances valid.",
+        "Keep what the encoder learned of ASVs: the model is then fitted in closed form, in "
+        "seconds, and its distances stay valid. Turned off, the encoder and an attention head are "
+        "trained by epochs.",
+    ),
+    "attention_head": Parameter(
+        Str % Choices("auto", "on", "off"),
+        "auto",
+        "Whether a head that attends to the ASVs of a sample is trained by epochs beside the "
+        "others: 'on', 'off', or 'auto' where it can be expected to lower the error, which with "
+        "a frozen encoder it has not been so far. It counts only where it surely does.",
     ),
     "trees": Parameter(
         Int % Range(0, MOST_TREES, inclusive_end=True),
         150,
-        "Decision trees that predict beside the rest of the model; how much they count is measured "
-        "on samples left out. More of them hardly predict better, and take longer and more disk "
-        "space; 0 leaves them out.",
+        "Decision trees of the forest, which predicts beside the other heads; how much it counts "
+        "is measured on samples left out. More of them hardly predict better, and take longer and "
+        "more disk space; 0 leaves them out.",
     ),
     "target_weight": Parameter(
         Float % Range(0.001, 100.0, inclusive_end=True),
@@ -44,8 +52,8 @@ FITTING_PARAMETERS = {
     "covariate_fusion": Parameter(
         Str % Choices(*FUSIONS),
         FUSIONS[0],
-        "How covariates join what was read of the microbes: 'concatenate' adds their effect, "
-        "'gate' lets them strengthen or weaken what the microbes say.",
+        "How covariates join what the attention head read of the microbes: 'concatenate' adds "
+        "their effect, 'gate' lets them strengthen or weaken what the microbes say.",
     ),
 }
 REGRESSION_PARAMETERS = {
@@ -60,15 +68,15 @@ REGRESSION_PARAMETERS = {
     "target_loss": Parameter(
         Str % Choices(*TARGET_LOSSES),
         _REGRESSION.loss,
-        "What training makes small: 'huber' and 'mae' bear outliers, 'mse' fits the mean, "
-        "'quantile' fits the median and a range around it, so that intervals are wider where "
-        "samples are harder to predict.",
+        "What is to be small: 'huber' and 'mae' bear outliers, as the forest predicts the median "
+        "of its trees; 'mse' fits the mean; 'quantile' fits the median and a range around it, so "
+        "that intervals are wider where samples are harder to predict.",
     ),
     "quantile_range": Parameter(
         Float % Range(0.1, 0.99, inclusive_end=True),
         _REGRESSION.quantile_range,
-        "With the loss 'quantile': share of true values that the learned range is to hold. Raise "
-        "it for wider ranges.",
+        "With the loss 'quantile': fraction of true values that the learned range is to hold. "
+        "Raise it for wider ranges.",
     ),
     "bound_predictions": Parameter(
         Bool,

@@ -6,16 +6,15 @@ from q2_types.feature_table import FeatureTable, Frequency
 from qiime2.plugin import Categorical, Metadata, MetadataColumn, Numeric
 
 from .. import examples, types
-from ..actions.fit_classifier import fit_classifier
-from ..actions.fit_regressor import fit_regressor
+from ..actions.fit import fit_classifier, fit_regressor
 from ..actions.split_samples import split_samples
 from ..parameters import CLASSIFICATION_SETTINGS, REGRESSION_SETTINGS, help_of, types_of
 from .words import COVARIATES, ENCODER, GROUPS, SEQUENCES, TABLE, TRAINING_LOG
 
 _DISTANCES = (
     "Unweighted UniFrac between the samples. If given, the model keeps learning it beside "
-    "the target, and can predict distances afterwards. With an encoder, this needs "
-    "'freeze_encoder' off."
+    "the target, and can predict distances afterwards: the encoder is then trained by epochs, "
+    "with an attention head. With an encoder, this needs 'freeze_encoder' off."
 )
 
 
@@ -88,16 +87,15 @@ def _register_fit_regressor(plugin, citations) -> None:
             **help_of(*REGRESSION_SETTINGS),
         },
         output_descriptions={
-            "regressor": (
-                "The fitted model, from the epoch that was best on the validation samples."
-            ),
+            "regressor": "The fitted model.",
             "training_log": TRAINING_LOG,
         },
         name="Fit a model that predicts a number of each sample",
         description=(
-            "Fit on every labelled sample of the table. A share of the samples (whole groups, if "
-            "groups are given) does not train the weights: it decides when to stop and how wide "
-            "prediction intervals are."
+            "Fit ridge regression and a forest on every labelled sample of the table, on what a "
+            "frozen encoder reads of it, in closed form. Predictions of samples (whole groups, if "
+            "groups are given) by heads that did not learn from them decide how much each head "
+            "counts and how wide prediction intervals are."
         ),
         citations=[citations["lei2018distribution"]],
         examples={"fit_regressor": examples.fit_regressor},
@@ -135,17 +133,16 @@ def _register_fit_classifier(plugin) -> None:
             **help_of(*CLASSIFICATION_SETTINGS),
         },
         output_descriptions={
-            "classifier": (
-                "The fitted model, from the epoch that was best on the validation samples."
-            ),
+            "classifier": "The fitted model.",
             "training_log": TRAINING_LOG,
         },
         name="Fit a model that predicts a class of each sample",
         description=(
-            "Fit on every labelled sample of the table. A share of the samples (of each class "
-            "alike, "
-            "and whole groups if groups are given) does not train the weights: it decides when to "
-            "stop. The most probable class is predicted, with the probabilities of all."
+            "Fit ridge regression, logistic regression and a forest on every labelled sample of "
+            "the table, on what a frozen encoder reads of it, in closed form. Predictions of "
+            "samples (whole groups, if groups are given) by heads that did not learn from them "
+            "decide how much each head counts. The most probable class is predicted, with the "
+            "probabilities of all."
         ),
         examples={"fit_classifier": examples.fit_classifier},
     )
