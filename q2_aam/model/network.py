@@ -211,7 +211,7 @@ class Network(nn.Module):
             present, abundance = self.read_branches(asvs, samples, detect, quantify)
         if quantify and samples.known is not None:
             known = self.read_known(samples, len(asvs))
-        if join and samples.known is not None:
+        if join and samples.known is not None and self.target_head.clades is not None:
             clades = self.read_clades(asvs, samples)
         return SampleState(pooled, slots, present, abundance, known, clades, samples.covariates)
 

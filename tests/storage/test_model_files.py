@@ -227,7 +227,7 @@ def test_a_wrong_classifier_is_refused_though_the_sums_fit(classifier, old, new,
     [
         ('"f",', '"f", "x",', "shape"),
         ('"covariate_fusion": "gate"', '"covariate_fusion": "concatenate"', "'target_head.fusion"),
-        ('"known_asvs": 6', '"known_asvs": 65536', "shape"),
+        ('"vocabulary_size": 6', '"vocabulary_size": 65536', "shape"),
     ],
 )
 def test_weights_of_another_classifier_are_refused(classifier, old, new, part):

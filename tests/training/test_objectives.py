@@ -13,7 +13,7 @@ from sklearn.metrics import (
 
 from q2_aam.config import TARGET_LOSSES
 from q2_aam.data.target_scaling import to_scaled
-from q2_aam.model.answers import ordered_quantiles
+from q2_aam.model.heads.attention import ordered_quantiles
 from q2_aam.training.objectives import objective_of
 
 ACTUAL = np.array([0, 1, 2, 2, 1, 2, 2, 0])

@@ -63,6 +63,10 @@ def tune_logistic(
     predictions = np.full((len(PENALTIES), len(inputs), number), np.nan)
     for rows in held:
         kept = np.setdiff1d(np.arange(len(inputs)), rows)
+        if len(set(classes[kept])) == 1:  # nothing else has been seen
+            predictions[:, rows] = _LEAST_PROBABILITY
+            predictions[:, rows, classes[kept[0]]] = 1 - (number - 1) * _LEAST_PROBABILITY
+            continue
         model = None
         for place, penalty in enumerate(PENALTIES):
             model = _regress(rotated[kept], classes[kept], sample_weights[kept], penalty, model)
@@ -118,7 +122,7 @@ def _regress(inputs, classes, sample_weights, penalty: float, start=None):
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(
-        C=1 / (penalty * len(inputs)), max_iter=200, tol=1e-3, warm_start=True
+        C=1 / (penalty * len(inputs)), max_iter=200, tol=1e-4, warm_start=True
     )
     if start is not None:
         model.coef_, model.intercept_ = start.coef_, start.intercept_
