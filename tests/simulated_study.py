@@ -193,6 +193,7 @@ def describe_classes(**changes):
     values = {
         "name": "diet",
         "vocabulary_size": 6,
+        "heads": ("ridge", "attention"),
         "classes": ("breast", "formula", "mixed"),
         "counts": (3, 2, 1),
     }
@@ -212,6 +213,7 @@ def describe_target(**changes):
         "maximum": 1.0,
         "mean": 0.5,
         "vocabulary_size": 6,
+        "heads": ("ridge", "attention"),
     }
     return RegressionTarget(**values | changes)
 

@@ -63,15 +63,15 @@ class TargetHead(nn.Module):
             )
         if "attention" in of_head:
             self.attention = AttentionHead(size, of_head["attention"], target)
-        self.blend = nn.ParameterDict()
+        self.blend = nn.Module()
         for name in target.heads[1:]:
-            self.blend[name] = nn.Parameter(torch.zeros(1), requires_grad=False)
+            self.blend.register_buffer(name, torch.zeros(1))
 
     @property
     def weights(self) -> dict[str, float]:
         """The weight of each head; they sum to 1."""
         weights = {self.target.heads[0]: 1.0}
-        for name, share in self.blend.items():
+        for name, share in self.blend.named_buffers():
             share = float(share)
             weights = {one: weight * (1 - share) for one, weight in weights.items()}
             weights[name] = share
@@ -81,7 +81,7 @@ class TargetHead(nn.Module):
     def set_weights(self, weights: dict[str, float]) -> None:
         """Set the weight of each head; they sum to 1."""
         total = weights[self.target.heads[0]]
-        for name, share in self.blend.items():
+        for name, share in self.blend.named_buffers():
             total += weights[name]
             share.fill_(weights[name] / total if total > 0 else 0.0)
 
@@ -95,7 +95,7 @@ class TargetHead(nn.Module):
         """Take the attention head away."""
         heads = tuple(name for name in self.target.heads if name != "attention")
         self.target = dataclasses.replace(self.target, heads=heads)
-        del self.attention, self.blend["attention"]
+        del self.attention, self.blend.attention
 
     @property
     def attends(self) -> bool:
