@@ -23,8 +23,7 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
 from q2_aam.training.clades import renew_clades, with_clades
-from q2_aam.training.fitting import freeze_encoder, remember_asvs
-from q2_aam.training.hardware import compile_encoder
+from q2_aam.training.fit import freeze_encoder, remember_asvs
 from q2_aam.training.ridge import solve_ridge_reader
 from q2_aam.training.steps import Task, batch_losses, weights_of
 from q2_aam.training.trees import with_trees
@@ -52,8 +51,6 @@ class Job:
         Of the CPU; 0 leaves PyTorch's number.
     size : int
         Width of the embeddings, but for the default sizes.
-    compile, checkpointing : bool
-        Of ours alone.
     """
 
     contender: str
@@ -65,13 +62,6 @@ class Job:
     precision: str
     threads: int
     size: int
-    compile: bool = False
-    checkpointing: bool = False
-
-    @property
-    def heads(self) -> int:
-        """Attention heads, of at most 64 each."""
-        return max(HEADS, self.size // 64)
 
 
 class Ours:
@@ -103,7 +93,7 @@ class Ours:
         else:
             config = TrainingConfig(nucleotide_weight=1.0)
             model = ModelConfig(
-                job.size, job.heads, LAYERS, LAYERS, nucleotides_per_token=1,
+                job.size, HEADS, LAYERS, LAYERS, nucleotides_per_token=1,
                 distance_form="euclidean", target=target,
             )  # fmt: skip
         self.network = Network(model).to(device).eval()
@@ -112,11 +102,8 @@ class Ours:
             fill_trees(self.network.target_head)
         self.learned = self._task(weights_of(config, True, False) if target is None else None)
         self.encoded, self._counting, self._embedded = 0, True, None
-        self.network.asv_encoder.nucleotides.register_forward_pre_hook(self._count)
+        self.network.asv_encoder.blocks[0].register_forward_pre_hook(self._count)
         self.network.standardise(self._embed(np.arange(ASVS_FOR_STATISTICS)))
-        self.network.set_checkpointing(job.checkpointing)
-        if job.compile:
-            compile_encoder(self.network, print)
 
     def _task(self, weights: dict[str, float] | None) -> Task:
         studies = self.study.studies
@@ -128,7 +115,7 @@ class Ours:
             np.ones(len(self.samples), dtype=np.float32),
         )  # fmt: skip
 
-    def _count(self, nucleotides, inputs) -> None:
+    def _count(self, block, inputs) -> None:
         self.encoded += len(inputs[0]) if self._counting else 0
 
     def _embed(self, chosen: np.ndarray) -> Tensor:
@@ -164,7 +151,7 @@ class Reference:
     def __init__(self, job: Job, study: SimulatedStudy, device: torch.device):
         self.study, self.device = study, device
         width = study.studies.asvs.tokens.shape[1]
-        self.network = PlainReference(job.size, job.heads, LAYERS, width).to(device)
+        self.network = PlainReference(job.size, HEADS, LAYERS, width).to(device)
         self.slots = np.minimum(np.diff(study.studies.studies[0].abundances.indptr), SLOTS)
         self._loss = pretraining_loss if job.task == PRETRAIN else fitting_loss
 

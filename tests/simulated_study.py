@@ -26,7 +26,10 @@ TINY = {
     "device": "cpu",
     "precision": "fp32",
 }
-TINY_FIT = TINY | {"trees": 6}
+# A model that is fitted in closed form, and one whose encoder and attention head are trained.
+QUICK_FIT = {name: TINY[name] for name in TINY if name not in ("epochs", "batch_size")}
+QUICK_FIT["trees"] = 6
+TINY_FIT = TINY | QUICK_FIT | {"freeze_encoder": False}
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,8 @@ def describe_classes(**changes):
 
     values = {
         "name": "diet",
-        "known_asvs": 6,
+        "vocabulary_size": 6,
+        "heads": ("ridge", "attention"),
         "classes": ("breast", "formula", "mixed"),
         "counts": (3, 2, 1),
     }
@@ -208,7 +212,8 @@ def describe_target(**changes):
         "minimum": 0.0,
         "maximum": 1.0,
         "mean": 0.5,
-        "known_asvs": 6,
+        "vocabulary_size": 6,
+        "heads": ("ridge", "attention"),
     }
     return RegressionTarget(**values | changes)
 

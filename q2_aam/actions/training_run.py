@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pandas as pd
+
 from ..config import AUTO, TrainingConfig
 from ..errors import AAMError
 from ..storage.model import write_model
@@ -95,6 +97,10 @@ def store_run(
     write_training_log(str(training_log), log)
     images = draw_predictions(shown, say)
     pictures = Pictures(shown.part, log.summary["kept_epoch"], images)
-    write_events(str(training_log), log.history, pictures)
+    history = log.history
+    if not len(history):  # no epochs: one point of the out-of-fold scores
+        scores = {f"validation_{name}": [one] for name, one in log.summary["scores"].items()}
+        history = pd.DataFrame({"epoch": [0], "seconds": [0.0], **scores})
+    write_events(str(training_log), history, pictures)
     seal_training_log(str(training_log))
     return model, training_log

@@ -14,7 +14,7 @@ from .tokens import Asvs, detokenize
 
 PREVALENCE = 0.01
 MOST_KNOWN = 8192
-_MEAN = "target_head.scaling.known.mean"  # of log abundances in training
+_MEAN = "target_head.scaling.vocabulary.mean"  # of log abundances in training
 
 
 def know_prevalent_asvs(

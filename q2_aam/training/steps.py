@@ -132,10 +132,11 @@ def batch_losses(
             to_device(part[samples], device) for part in (task.targets, task.sample_weights)
         )
         objective = objective_of(network.config.target)
-        learned = network.learned_target(state)
+        learned = network.attention_outputs(state)
         found["target"] = objective.loss(learned, actual, counts)
         if seen is not None:
-            seen.add_answers(network.target_head.answer(learned.detach()), task.targets[samples])
+            said = network.target_head.attention.predictions(learned.detach())
+            seen.add_answers(said, task.targets[samples])
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
 

@@ -11,7 +11,7 @@ ASVS, _ = tokenize_asvs(["ACG", "ACGT", "GGN", "TT"], limit=9)
 
 def model_of(tokens: np.ndarray) -> dict:
     means = np.linspace(0.1, 0.5, len(tokens), dtype=np.float32)
-    return {KNOWN_ASVS: tokens, "target_head.scaling.known.mean": means}
+    return {KNOWN_ASVS: tokens, "target_head.scaling.vocabulary.mean": means}
 
 
 def test_the_vocabulary_of_a_model_is_what_was_stored_whatever_the_width():

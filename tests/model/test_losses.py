@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from q2_aam.data.tokens import MASK, START, UNKNOWN, tokenize
-from q2_aam.model.answers import ordered_quantiles
+from q2_aam.model.heads.attention import ordered_quantiles
 from q2_aam.model.losses import (
     abundance_loss,
     classification_loss,

@@ -16,15 +16,14 @@ def network(request):
     torch.manual_seed(0)
     config = ModelConfig(
         hidden_size=16, heads=2, branches=12, max_sequence_length=40,
-        nucleotides_per_token=request.param, target=describe_target(known_asvs=4),
+        nucleotides_per_token=request.param, target=describe_target(vocabulary_size=4),
     )  # fmt: skip
     network = Network(config).eval()
     with torch.no_grad():
         # nothing may hide behind a zero of the start
         for weight in [
             *network.parameters(),
-            network.target_head.ridge.known,
-            network.target_head.ridge.random,
+            network.target_head.ridge.vocabulary,
         ]:
             weight.add_(0.3 * torch.randn_like(weight))
     return network

@@ -1,4 +1,4 @@
-"""Clades: nested groups of the known ASVs, by which similar ASVs are read together."""
+"""Clades: nested groups of the ASVs of the vocabulary, by which similar ASVs are read together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 class Clades(nn.Module):
     """Tell which clades ASVs lie in, and how much of a sample each clade holds.
 
-    Training grows the clades on the embeddings of the known ASVs (see `q2_aam.training.clades`).
-    An ASV that is not known joins the clades of the known one next to it, from the smallest one
-    on that is at least as high as the two are apart.
+    Models of format version 1 read them: their ASVs were joined by average linkage of embeddings.
+    An ASV that is not in the vocabulary joins the clades of the one there that is next to it, from
+    the smallest one on that is at least as high as the two are apart.
 
     Known ASVs and clades are *nodes*: N ASVs, then C clades. In `order` each clade stands before
     what lies in it, so that a clade is a range of places.

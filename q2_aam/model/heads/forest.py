@@ -1,4 +1,4 @@
-"""The tree reader: what decision trees say together, from tables that are quick to follow."""
+"""The forest: decision trees as tables that are quick to follow."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 DEPTH = 32  # splits from the root at most
 
 
-class TreeReader(nn.Module):
-    """Read features by decision trees that training grows (see `q2_aam.training.trees`).
+class ForestHead(nn.Module):
+    """Follow decision trees that training grows (see `q2_aam.training.heads.forest`).
 
     Every tree has one row in each table. The children of a node lie side by side, the left one at
     ``child``; it is taken where the feature is at most the threshold. A leaf is its own child, and
@@ -23,13 +23,22 @@ class TreeReader(nn.Module):
         Nodes N of the largest tree.
     outputs : int
         Numbers R to predict.
-    median : bool
-        Whether the median of the trees is said, not their mean.
+    levels : tuple of float
+        Of the quantiles over trees that are returned; empty for the mean of the trees.
+    columns : tuple of list of int
+        Each tree reads one of these sets of features.
     """
 
-    def __init__(self, trees: int, nodes: int, outputs: int, median: bool):
+    def __init__(
+        self,
+        trees: int,
+        nodes: int,
+        outputs: int,
+        levels: tuple[float, ...],
+        columns: tuple[list[int], ...],
+    ):
         super().__init__()
-        self.median = median
+        self.levels, self.columns = levels, columns
         leaf = torch.arange(nodes, dtype=torch.int32).expand(trees, nodes)
         self.register_buffer("feature", torch.zeros(trees, nodes, dtype=torch.int32))
         self.register_buffer("threshold", torch.full((trees, nodes), torch.finfo().max))
@@ -44,7 +53,7 @@ class TreeReader(nn.Module):
         self.value.copy_(value)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Read features (B, F): (B, R)."""
+        """Read features (B, F): (B, R), or a quantile of one number for each level."""
         trees, nodes, outputs = self.value.shape
         first = torch.arange(trees, device=features.device) * nodes  # of each tree, in flat tables
         feature, child = self.feature.flatten().long(), self.child.flatten().long()
@@ -59,15 +68,21 @@ class TreeReader(nn.Module):
                 break
             node = following
         values = self.value.view(-1, outputs)
-        if self.median:
-            return median_of(values[first + node], dim=1)
+        if self.levels:
+            return quantiles(values[first + node][..., 0], self.levels)
         total = torch.zeros(len(features), outputs, device=features.device)
         for tree in range(trees):  # never all trees at once: classes may be many
             total += values[first[tree] + node[:, tree]]
         return total / trees
 
 
-def median_of(values: Tensor, dim: int) -> Tensor:
-    """Return the median, which of an even number of values is the mean of the middle two."""
-    ordered, number = values.sort(dim=dim).values, values.shape[dim]
-    return (ordered.select(dim, (number - 1) // 2) + ordered.select(dim, number // 2)) / 2
+def quantiles(values: Tensor, levels: tuple[float, ...]) -> Tensor:
+    """Return quantiles of each row of (B, T), interpolated linearly: (B, levels)."""
+    ordered = values.sort(dim=1).values
+    found = []
+    for level in levels:
+        place = level * (values.shape[1] - 1)
+        low = int(place)
+        high = min(low + 1, values.shape[1] - 1)
+        found.append(ordered[:, low] + (place - low) * (ordered[:, high] - ordered[:, low]))
+    return torch.stack(found, dim=1)
