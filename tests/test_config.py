@@ -34,12 +34,13 @@ def configs():
         describe_target(covariates=COVARIATES[:1], covariate_fusion="gate", trees=3, leaves=4),
         describe_classes(trees=2, leaves=5, clades=4),
     )
-    parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), ("branches", "euclidean"), targets)
-    for asv_layers, sample_layers, per_token, length, form, target in parts:
+    forms = (("branches", 0), ("branches", 6), ("euclidean", 0))
+    parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), forms, targets)
+    for asv_layers, sample_layers, per_token, length, (form, hidden), target in parts:
         yield ModelConfig(
             hidden_size=8, heads=2, asv_layers=asv_layers, sample_layers=sample_layers,
             nucleotides_per_token=per_token, max_sequence_length=length, branches=5,
-            distance_form=form, target=target,
+            branch_hidden_size=hidden, asv_tips=bool(hidden), distance_form=form, target=target,
         )  # fmt: skip
 
 
@@ -86,8 +87,8 @@ def test_the_width_must_be_a_multiple_of_the_heads(refused):
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        ({"format_version": 2}, ["format version 2", "Update q2-aam"]),
-        ({"format_version": 2, "new": 1}, ["format version 2", "Update q2-aam"]),
+        ({"format_version": 3}, ["format version 3", "Update q2-aam"]),
+        ({"format_version": 3, "new": 1}, ["format version 3", "Update q2-aam"]),
         ({"format_version": 0}, ["format_version is 0"]),
         ({"format_version": True}, ["format_version is True"]),
         ({"format_version": "x" * 10**6}, ["format_version is 'xxx", "…"]),

@@ -38,5 +38,7 @@ def predict_distances(
     network, everything = inference.load_network(config, arrays), np.arange(len(samples.sample_ids))
     parts = network.parts_for(distances=True, target=False)
     state = inference.all_states(network, studies, 0, everything, parts=parts)
-    matrix = inference.predict_distances(network, state).astype(float)
+    matrix = inference.predict_distances(network, state, studies.studies[0].abundances).astype(
+        float
+    )
     return skbio.DistanceMatrix(matrix, samples.sample_ids)

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from ..errors import AAMError
 from .checks import check_whole
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # From an older version to what turns its config (JSON) into that of the next one. What a new
 # version can do and an old model cannot is a field of the config, so that `expected_tensors` names
 # the tensors of both: weights are never changed. An entry, once released, stays forever.
-TO_NEXT_VERSION: dict[int, Callable[[dict], dict]] = {}
+TO_NEXT_VERSION: dict[int, Callable[[dict], dict]] = {
+    1: lambda config: config | {"branch_hidden_size": 0, "asv_tips": False},
+}
 
 
 def to_present_version(content: dict) -> dict:

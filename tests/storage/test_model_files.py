@@ -194,7 +194,7 @@ def test_a_wrong_manifest_is_refused(folder, content):
         ('"heads": 2', '"colour": 2', "heads"),
         ('"scale": 1.0', '"scale": 1e999', "scale"),
         ('"branches": 4', '"branches": 999999999999', "branches"),
-        ('"format_version": 1', '"format_version": 99', "version 99"),
+        ('"format_version": 2', '"format_version": 99', "version 99"),
         ("{", "[" * 100_000, "JSON"),
         ("{", " " * 2**25 + "{", "larger than"),
     ],
