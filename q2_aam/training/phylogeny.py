@@ -13,7 +13,6 @@ from torch.nn import functional
 from ..config import TrainingConfig
 from ..data.phylogeny import Clades
 from ..data.tokens import START
-from ..inference import device_of
 from ..model.network import Network
 from .randomness import seed_step
 from .schedule import learning_rate_at
@@ -151,7 +150,7 @@ def train_epoch(
     network.train()
     seed, clades, longest = config.random_seed, network.config.branches, network.config
     batches = batches_of(rows, config.batch_size, seed, epoch)
-    total = torch.zeros((), device=device_of(network))
+    total = torch.zeros((), device=references.tokens.device)
     for step, batch in enumerate(batches):
         rate = learning_rate_at(epoch * len(batches) + step, len(batches), config)
         for group in optimiser.param_groups:

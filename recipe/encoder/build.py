@@ -24,7 +24,6 @@ from reference import leave_out, read_reference, read_starts
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
-from q2_aam.inference import arrays_of
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import write_boxed
 from q2_aam.training.optimiser import build_optimiser
@@ -108,7 +107,8 @@ def main() -> None:
         if last or (epoch + 1) % options.judge_every == 0:
             history[-1] |= judge_clades(network, references, reference, left_out)
             options.to.mkdir(parents=True, exist_ok=True)
-            write_boxed(options.to, config, arrays_of(network))
+            arrays = {name: x.cpu().numpy() for name, x in network.state_dict().items()}
+            write_boxed(options.to, config, arrays)
         if last:
             break
     made = {"options": {name: str(value) for name, value in vars(options).items()}}
