@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
+import scipy.sparse
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from .config import ModelConfig
 from .data.batches import Batch, asv_tokens, build_batch
 from .data.study import Studies
 from .data.tokens import Asvs
+from .model.branches import SharedAsvs
 from .model.network import Network, Parts, SampleBatch, SampleState
 
 # a CPU is fastest while the activations of a part fit its cache
@@ -213,8 +215,17 @@ def predict_answers(network: Network, state: SampleState) -> np.ndarray:
 
 
 @torch.no_grad()
-def predict_distances(network: Network, state: SampleState) -> np.ndarray:
+def predict_distances(
+    network: Network, state: SampleState, abundances: scipy.sparse.csr_matrix | None = None
+) -> np.ndarray:
     """Predict UniFrac between all samples.
+
+    Parameters
+    ----------
+    network : Network
+    state : SampleState
+    abundances : csr_matrix, (B, asvs)
+        Relative abundances of the samples; read if ASVs are tips of the tree.
 
     Returns
     -------
@@ -223,11 +234,29 @@ def predict_distances(network: Network, state: SampleState) -> np.ndarray:
     """
     size = next(len(part) for part in state if part is not None)
     matrix = np.zeros((size, size), dtype=np.float32)
+    shared = _shared_asvs(network, abundances) if network.config.asv_tips else lambda rows: None
     for start in range(0, size, _DISTANCE_ROWS_AT_ONCE):
         stop = start + _DISTANCE_ROWS_AT_ONCE
         rows = SampleState(*(None if x is None else x[start:stop] for x in state))
-        matrix[start:stop] = network.distances(rows, state).cpu().numpy()
+        asvs = shared(slice(start, stop))
+        matrix[start:stop] = network.distances(rows, state, asvs).cpu().numpy()
     for row in range(size):  # indices of all pairs would take four times the memory
         matrix[row + 1 :, row] = matrix[row, row + 1 :]
     np.fill_diagonal(matrix, 0)
     return matrix
+
+
+def _shared_asvs(
+    network: Network, abundances: scipy.sparse.csr_matrix
+) -> Callable[[slice], SharedAsvs]:
+    """Return what counts the ASVs that some rows share with all."""
+    seen = abundances.copy()
+    seen.data = network.asvs_seen(torch.from_numpy(abundances.data)).numpy()
+    number = np.asarray(seen.sum(axis=1)).ravel()
+    device = device_of(network)
+
+    def shared(rows: slice) -> SharedAsvs:
+        counts = (seen[rows] @ seen.T).toarray()
+        return SharedAsvs(*(to_device(part, device) for part in (counts, number[rows], number)))
+
+    return shared

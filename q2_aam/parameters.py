@@ -371,7 +371,13 @@ TRAINING = tuple(
     if name not in ("device", "precision", "threads")
 )
 PRETRAINING_SETTINGS = (
-    "missing_samples", *_OPTIMIZATION, *_SCHEDULING, *_MASKED, *_MACHINE, *_ARCHITECTURE,
+    "missing_samples", "pretrained", *_OPTIMIZATION, *_SCHEDULING, *_MASKED, *_MACHINE,
+    *_ARCHITECTURE,
+)  # fmt: skip
+OF_NUMBERS = tuple(_REGRESSION)
+LEARNING_RATE_SETTINGS = (
+    "missing_samples", "pretrained", "freeze_encoder", *_LEARNING_RATE, "batch_size", "optimizer",
+    "gradient_clipping", "weight_decay", "dropout", "unifrac_weight", *_MACHINE, "max_asvs",
 )  # fmt: skip
 REGRESSION_SETTINGS = ("missing_samples", *_FITTING, *_REGRESSION, *FITTING, "max_asvs")
 CLASSIFICATION_SETTINGS = ("missing_samples", *_FITTING, *_CLASSIFICATION, *FITTING, "max_asvs")

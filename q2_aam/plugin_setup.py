@@ -52,7 +52,7 @@ citations = Citations.load("citations.bib", package="q2_aam")
 plugin = Plugin(
     name="aam",
     version=__version__,
-    website="https://github.com/sfiligoi/q2-aam",
+    website="https://library.qiime2.org",
     package="q2_aam",
     short_description="Attention All Microbes: transformers for microbiome samples.",
     description=(

@@ -49,12 +49,13 @@ def configs():
             heads=("ridge", "logistic", "forest"),
         ),
     )
-    parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), ("branches", "euclidean"), targets)
-    for asv_layers, sample_layers, per_token, length, form, target in parts:
+    forms = (("branches", 0), ("branches", 6), ("euclidean", 0))
+    parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), forms, targets)
+    for asv_layers, sample_layers, per_token, length, (form, hidden), target in parts:
         yield ModelConfig(
             hidden_size=8, heads=2, asv_layers=asv_layers, sample_layers=sample_layers,
             nucleotides_per_token=per_token, max_sequence_length=length, branches=5,
-            distance_form=form, target=target,
+            branch_hidden_size=hidden, asv_tips=bool(hidden), distance_form=form, target=target,
         )  # fmt: skip
 
 

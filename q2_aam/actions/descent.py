@@ -1,8 +1,7 @@
 """What of a fit is trained by epochs, and which settings then have an effect."""
 
 from ..errors import AAMError, counted, examples
-from ..parameters import FITTING_DEFAULT, TRAINING
-from .training_run import refuse_encoder_losses
+from ..parameters import FITTING, FITTING_DEFAULT
 
 
 def attention_pays(samples: int) -> bool:
@@ -15,8 +14,8 @@ def attention_pays(samples: int) -> bool:
 
 
 def is_frozen(settings: dict, inputs) -> bool:
-    """Say whether the encoder stays as it is: where it is new, a matrix would train it."""
-    new = inputs.encoder is None and inputs.distance_matrix is not None
+    """Say whether the encoder stays as it is: a new one is trained."""
+    new = inputs.encoder is None and settings["pretrained"] == "none"
     return settings["freeze_encoder"] and not new
 
 
@@ -36,8 +35,8 @@ def refuse_what_has_no_effect(settings: dict, attends: bool) -> None:
     """Refuse settings of what descends, where nothing does."""
     if attends:
         return
-    of_descent = [name for name in TRAINING if name != "random_seed"]
-    of_descent += ["target_weight", "covariate_fusion"]
+    always = ("device", "precision", "threads", "random_seed")
+    of_descent = [*(name for name in FITTING if name not in always), "target_weight"]
     given = [name for name in of_descent if settings[name] != FITTING_DEFAULT[name]]
     if given:
         raise AAMError(
@@ -45,34 +44,32 @@ def refuse_what_has_no_effect(settings: dict, attends: bool) -> None:
             "fitted in closed form, and nothing is trained by epochs. Leave them out, set "
             "'attention_head' to 'on', or turn 'freeze_encoder' off to train the encoder too."
         )
-    if settings.get("target_loss") == "quantile" and not settings["trees"]:
+    if settings.get("target_loss") == "quantile" and not settings["n_estimators"]:
         raise AAMError(
-            "'trees' is 0, but the loss 'quantile' takes its range from trees or from the "
-            "attention head. Leave 'trees' out, or set 'attention_head' to 'on'."
+            "'n_estimators' is 0, but the loss 'quantile' takes its range from trees or from the "
+            "attention head. Leave 'n_estimators' out, or set 'attention_head' to 'on'."
         )
 
 
 def refuse_contradictions(settings: dict, inputs) -> None:
     """Refuse settings that contradict each other or the inputs."""
-    if settings["freeze_encoder"] and inputs.encoder is not None:
-        refuse_encoder_losses(inputs.distance_matrix, settings["nucleotide_weight"])
+    new = inputs.encoder is None and settings["pretrained"] == "none"
+    if settings["freeze_encoder"] and not new and inputs.distance_matrix is not None:
+        raise AAMError(
+            "'distance_matrix' would train the encoder, but 'freeze_encoder' keeps it as it is. "
+            "Turn 'freeze_encoder' off (on the command line: --p-no-freeze-encoder), or leave the "
+            "matrix out."
+        )
     without_matrix = inputs.distance_matrix is None
     if without_matrix and settings["unifrac_weight"] != FITTING_DEFAULT["unifrac_weight"]:
         raise AAMError(
             "'unifrac_weight' was given without 'distance_matrix': there is no UniFrac to learn. "
             "Give the matrix, or leave 'unifrac_weight' out."
         )
-    alone = without_matrix and not (settings["nucleotide_weight"] or settings["abundance_weight"])
-    if alone and settings["target_weight"] != FITTING_DEFAULT["target_weight"]:
+    if without_matrix and settings["target_weight"] != FITTING_DEFAULT["target_weight"]:
         raise AAMError(
             "'target_weight' was given, but nothing else is learned beside the target. Give "
-            "'distance_matrix', 'nucleotide_weight' or 'abundance_weight', or leave it out."
-        )
-    fusion = settings["covariate_fusion"]
-    if not settings["covariate_columns"] and fusion != FITTING_DEFAULT["covariate_fusion"]:
-        raise AAMError(
-            "'covariate_fusion' was given without 'covariates': there is nothing to join. Give "
-            "'covariates' and 'covariate_columns', or leave 'covariate_fusion' out."
+            "'distance_matrix', or leave it out."
         )
     loss = settings.get("target_loss", "quantile")
     if loss != "quantile" and settings["quantile_range"] != FITTING_DEFAULT["quantile_range"]:

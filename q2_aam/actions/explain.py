@@ -14,7 +14,7 @@ from ..errors import AAMError, counted
 from ..parameters import DEFAULT
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
-from .predict import read_studies
+from .predict import read_any_model, read_studies
 
 # of each content: where a sample's state holds it, and what a number of it is called
 _CONTENTS = {
@@ -26,7 +26,7 @@ _CONTENTS = {
 
 def embed_samples(
     table: biom.Table,
-    model: AAMModelDirectoryFormat,
+    model: AAMModelDirectoryFormat = None,
     sequences: pd.Series = None,
     content: str = DEFAULT["content"],
     dimensions: int = DEFAULT["dimensions"],
@@ -34,7 +34,7 @@ def embed_samples(
     """Embed every sample of a table."""
     from .. import inference
 
-    config, arrays = read_model(str(model))
+    config, arrays = read_any_model(model)
     refuse_untrained(config, content)
     samples = read_table(table)
     number = len(samples.sample_ids)

@@ -13,7 +13,7 @@ from .pretrain import prepare_pretraining
 from .settings import with_settings
 
 # nothing is kept, so that nothing need be validated, and only what learns by steps is built
-_ALL_SAMPLES = {"validation_size": 0.0, "trees": 0}
+_ALL_SAMPLES = {"validation_size": 0.0, "n_estimators": 0}
 
 
 @with_settings(LEARNING_RATE_SETTINGS, FITTING_DEFAULT)

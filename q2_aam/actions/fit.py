@@ -12,7 +12,6 @@ from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 from ..config import HEADS, ClassificationTarget
 from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
-from ..data.known_asvs import know_prevalent_asvs
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.target_scaling import (
@@ -21,14 +20,13 @@ from ..data.target_scaling import (
     refuse_negative_logarithms,
     to_scaled,
 )
+from ..data.vocabulary import know_prevalent_asvs
 from ..errors import AAMError, counted, examples
 from ..parameters import (
-    ARCHITECTURE,
     CLASSIFICATION_SETTINGS,
     FITTING_DEFAULT,
-    REGRESSION_PARAMETERS,
+    OF_NUMBERS,
     REGRESSION_SETTINGS,
-    TRAINING,
 )
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
@@ -38,10 +36,14 @@ from .descent import (
     refuse_contradictions,
     refuse_what_has_no_effect,
 )
-from .labelled_samples import Labelled, read_labelled, split_labelled
-from .named_sequences import merge_sequences
+from .inputs import (
+    TrainingSamples,
+    merge_sequences,
+    read_training_samples,
+    split_training_samples,
+)
 from .settings import with_settings
-from .training_run import require_validation, start_run, store_run
+from .training_run import require_validation, start_run, store_run, training_settings
 
 RANDOM_FEATURES = 2048  # of the ridge head
 
@@ -135,29 +137,29 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
 
     refuse_contradictions(settings, inputs)
     frozen = is_frozen(settings, inputs)
-    labelled = read_labelled(
+    labelled = read_training_samples(
         inputs.table, inputs.metadata, inputs.groups, inputs.covariates,
         settings["covariate_columns"], inputs.distance_matrix, settings["missing_samples"],
-        journal,
     )  # fmt: skip
+    journal.dropped(labelled.dropped)
     attends = attention_descends(settings, frozen, len(labelled.samples.sample_ids))
     refuse_what_has_no_effect(settings, attends)
     fraction = settings["validation_size"] if attends else 0.0
     if attends:
         samples = len(labelled.samples.sample_ids)
         require_validation(samples, fraction, optional=not validated)
-    split = split_labelled(labelled, fraction, settings["random_seed"])
+    training, validation = split_training_samples(labelled, fraction, settings["random_seed"])
     config, arrays, studies = read_study(labelled, inputs, settings, journal)
-    studies, tokens = know_prevalent_asvs(studies, split.training, config.max_sequence_length)
+    studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
     described = ()
     if labelled.covariates is not None:
-        described = describe_covariates(labelled.covariates.iloc[split.training])
+        described = describe_covariates(labelled.covariates.iloc[training])
         studies = with_covariates(studies, described, labelled.covariates)
     numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
     describe = describe_number if numeric else describe_classes
     name = inputs.metadata.name
-    target, targets = describe(name, labelled, split.training, len(tokens), described, settings)
-    target = with_heads(target, settings["trees"], len(targets), attends)
+    target, targets = describe(name, labelled, training, len(tokens), described, settings)
+    target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
     trained_by, accelerator = start_fitting_run(journal, settings, frozen)
     tell_settings(journal, settings, described, numeric)
@@ -167,14 +169,14 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
     else:
         network = start.continued_network(config, arrays, seed, device)
     remember_asvs(network, tokens)
-    labels = Labels(targets, split.groups, split.training, split.validation)
+    labels = Labels(targets, labelled.group_numbers(), training, validation)
     return ReadyFit(network, studies, labels, trained_by, accelerator)
 
 
 # what is read
 
 
-def read_study(labelled: Labelled, inputs: FitInputs, settings: dict, journal):
+def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, journal):
     """Choose the architecture, and read the labelled samples as the model reads them.
 
     Returns
@@ -186,8 +188,7 @@ def read_study(labelled: Labelled, inputs: FitInputs, settings: dict, journal):
     """
     known = merge_sequences(inputs.sequences)
     dna = sequences_of(labelled.samples.feature_ids, known)
-    architecture = {name: settings[name] for name in ARCHITECTURE}
-    config, arrays = choose_model(inputs.encoder, architecture, max(map(len, dna)), journal)
+    config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), journal)
     studies = build_studies(
         [labelled.samples],
         known,
@@ -210,7 +211,7 @@ def with_covariates(studies, covariates, columns):
 
 
 def describe_number(
-    name: str, labelled: Labelled, training, vocabulary_size: int, covariates, settings: dict
+    name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
 ):
     """Describe a numeric metadata column as a target; return it with every sample's number."""
     scaling = settings["target_scaling"]
@@ -223,7 +224,6 @@ def describe_number(
         scaling,
         vocabulary_size,
         covariates,
-        covariate_fusion=settings["covariate_fusion"],
         bounded=settings["bound_predictions"],
         loss=settings["target_loss"],
         quantile_range=settings["quantile_range"],
@@ -234,7 +234,7 @@ def describe_number(
 
 
 def describe_classes(
-    name: str, labelled: Labelled, training, vocabulary_size: int, covariates, settings: dict
+    name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
 ):
     """Describe a categorical metadata column as a target; return it with every sample's class."""
     classes, targets = np.unique(labelled.values.to_numpy(dtype=str), return_inverse=True)
@@ -244,7 +244,6 @@ def describe_classes(
         name,
         vocabulary_size,
         covariates,
-        covariate_fusion=settings["covariate_fusion"],
         classes=tuple(classes.tolist()),
         counts=tuple(counts.tolist()),
     )
@@ -280,7 +279,7 @@ def with_heads(target, trees: int, samples: int, attends: bool):
 
 def start_fitting_run(journal, settings: dict, frozen: bool):
     """Choose training parameters and hardware (see `start_run`)."""
-    training = {name: settings[name] for name in (*TRAINING, "target_weight")}
+    training = training_settings(settings) | {"target_weight": settings["target_weight"]}
     training["freeze_encoder"] = frozen
     if "class_weights" in settings:
         training["class_weights"] = settings["class_weights"]
@@ -290,9 +289,9 @@ def start_fitting_run(journal, settings: dict, frozen: bool):
 
 def tell_settings(journal, settings: dict, covariates: tuple, numeric: bool) -> None:
     """Record the settings of what is read and predicted."""
-    names = ["missing_samples", "trees", "attention_head"]
-    names += ["covariate_columns", "covariate_fusion"] if covariates else []
-    names += REGRESSION_PARAMETERS if numeric else []
+    names = ["missing_samples", "n_estimators", "attention_head", "features"]
+    names += ["covariate_columns"] if covariates else []
+    names += OF_NUMBERS if numeric else []
     for name in names:
         chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
         journal.chose(name, settings[name], chosen_by)

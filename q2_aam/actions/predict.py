@@ -18,6 +18,7 @@ from ..data.target_scaling import middle, to_units
 from ..data.vocabulary import read_vocabulary
 from ..errors import AAMError, counted, examples, verb, warn
 from ..parameters import DEFAULT
+from ..storage.boxed import BUNDLED, read_boxed
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
 from .inputs import merge_sequences, read_covariates_of
@@ -28,7 +29,7 @@ def predict_regression(
     regressor: AAMModelDirectoryFormat,
     sequences: pd.Series = None,
     covariates: qiime2.Metadata = None,
-    interval: float = DEFAULT["interval"],
+    confidence_level: float = DEFAULT["confidence_level"],
     min_recognized: float = DEFAULT["min_recognized"],
 ) -> (pd.Series, pd.DataFrame):
     """Predict every sample of a table, in the target's units."""
@@ -38,7 +39,7 @@ def predict_regression(
     )
     index = pd.Index(sample_ids, name="id")
     predictions = pd.Series(to_units(config.target, middle(answers)), index, name="prediction")
-    lower, upper = prediction_intervals(config.target, answers, interval)
+    lower, upper = prediction_intervals(config.target, answers, confidence_level)
     lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
     columns = {"lower": lower, "upper": upper} | recognition_columns(recognition)
     return predictions, pd.DataFrame(columns, index)
@@ -79,12 +80,12 @@ _REMEDIES = {
 
 
 def predict_distances(
-    table: biom.Table, model: AAMModelDirectoryFormat, sequences: pd.Series = None
+    table: biom.Table, model: AAMModelDirectoryFormat = None, sequences: pd.Series = None
 ) -> skbio.DistanceMatrix:
     """Predict the distances between all samples of a table."""
     from .. import inference
 
-    config, arrays = read_model(str(model))
+    config, arrays = read_any_model(model)
     if config.distance_state != "trained":
         raise AAMError(_REMEDIES[config.distance_state])
     samples = read_table(table)
@@ -92,8 +93,17 @@ def predict_distances(
     network, everything = inference.load_network(config, arrays), np.arange(len(samples.sample_ids))
     parts = network.parts_for(distances=True, target=False)
     state = inference.all_states(network, studies, 0, everything, parts=parts)
-    matrix = inference.predict_distances(network, state).astype(float)
+    matrix = inference.predict_distances(network, state, studies.studies[0].abundances)
+    matrix = matrix.astype(float)
     return skbio.DistanceMatrix(matrix, samples.sample_ids)
+
+
+def read_any_model(model):
+    """Read a model; without one, the encoder that ships with q2-aam."""
+    if model is not None:
+        return read_model(str(model))
+    print(f"model: {BUNDLED}")
+    return read_boxed()
 
 
 def read_fitted(model, kind: str):

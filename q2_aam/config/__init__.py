@@ -31,7 +31,7 @@ from .tensors import (
     expected_tensors,
     largest_positions,
 )
-from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
+from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMIZERS, SCHEDULES, TrainingConfig
 from .versions import FORMAT_VERSION, present_tensor_name
 
 __all__ = [
@@ -52,7 +52,7 @@ __all__ = [
     "MOST_LEVELS",
     "MOST_RESIDUALS",
     "MOST_TREES",
-    "OPTIMISERS",
+    "OPTIMIZERS",
     "REGRESSION",
     "SCALINGS",
     "SCHEDULES",

@@ -40,6 +40,12 @@ def check_positive(name: str, value) -> None:
         raise AAMError(f"{name} is {value}, but must be above 0.")
 
 
+def check_flag(name: str, value) -> None:
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool):
+        raise AAMError(f"{name} is {shown(value)}, but must be true or false.")
+
+
 def check_choice(name: str, value, choices: tuple[str, ...]) -> None:
     """Refuse what is not one of the choices."""
     if not isinstance(value, str) or value not in choices:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from ..errors import AAMError
-from .checks import check_choice, check_whole, checked_keys
+from .checks import check_choice, check_flag, check_whole, checked_keys
 from .target import Target, target_from_json
 from .versions import FORMAT_VERSION, to_present_version
 
@@ -24,6 +24,7 @@ LIMITS = {
     "max_sequence_length": (1, 4096),
     "max_asvs": (1, 65536),
     "branches": (1, 16384),
+    "branch_hidden_size": (0, 8192),
 }
 
 
@@ -42,6 +43,8 @@ class ModelConfig:
     max_sequence_length: int = 150
     max_asvs: int = 1024
     branches: int = 1024
+    branch_hidden_size: int = 0
+    asv_tips: bool = False
     distance_form: str = "branches"
     distance_state: str = "untrained"
     rarefaction_depth: int | None = None
@@ -59,6 +62,7 @@ class ModelConfig:
                 f"hidden_size ({self.hidden_size}) must be a multiple of heads ({self.heads}): "
                 "every attention head reads an equal share of the embedding."
             )
+        check_flag("asv_tips", self.asv_tips)
         check_choice("distance_form", self.distance_form, DISTANCE_FORMS)
         check_choice("distance_state", self.distance_state, DISTANCE_STATES)
 

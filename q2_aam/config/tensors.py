@@ -44,9 +44,14 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     tensors |= _linear("sample_encoder.abundance.mix", size, size)
     tensors |= _linear("nucleotide_head.output", size, 4 * per_token)
     tensors |= _linear("abundance_head.output", size, 1)
-    tensors |= _linear("branches.membership", size, config.branches)
+    if config.branch_hidden_size:
+        tensors |= _norm("branches.norm", size)
+        tensors |= _linear("branches.widen", size, config.branch_hidden_size)
+    tensors |= _linear("branches.membership", config.branch_hidden_size or size, config.branches)
     if config.distance_form == "branches":
         tensors["distance_head.log_length"] = (config.branches,)
+        if config.asv_tips:
+            tensors["distance_head.log_tip_length"] = (1,)
     else:
         tensors |= {"distance_head.projection.weight": (size, size)}
         tensors |= {"distance_head.log_scale": (1,)}

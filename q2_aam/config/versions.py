@@ -23,6 +23,7 @@ def _target_of_version_2(target: dict) -> dict:
 
 
 def _to_version_2(content: dict) -> dict:
+    content = content | {"branch_hidden_size": 0, "asv_tips": False}
     target = content.get("target")
     if isinstance(target, dict):
         content = content | {"target": _target_of_version_2(target)}

@@ -54,11 +54,13 @@ class AsvEncoder(nn.Module):
     def encode(self, tokens: Tensor, padded: bool) -> tuple[Tensor, Tensor | None]:
         """Return the hidden states (U, T, D) and which of them are valid (U, T)."""
         grouped = self.group(tokens)  # (U, T - 1, k)
-        places = self.vocabulary * torch.arange(self.per_token, device=tokens.device)
-        known = (grouped != PADDING).unsqueeze(-1)
-        embedded = self.nucleotides(grouped + places) * known  # (U, T - 1, k, D)
+        # a product with one-hot nucleotides: a lookup would hold k embeddings of each token
+        each = torch.arange(self.vocabulary, device=tokens.device)
+        hot = (grouped.unsqueeze(-1) == each) & (each != PADDING)  # (U, T - 1, k, V)
+        weight = self.nucleotides.weight
+        embedded = hot.flatten(2).to(weight.dtype) @ weight  # (U, T - 1, D)
         start = self.start.expand(len(tokens), 1, -1)
-        x = torch.cat([start, embedded.sum(dim=2)], dim=1)  # (U, T, D)
+        x = torch.cat([start, embedded], dim=1)  # (U, T, D)
         x = x + self.positions.weight[: x.shape[1]]
         valid = None
         if padded:  # a mask keeps attention from its fastest kernel, so none where none is needed
@@ -67,8 +69,8 @@ class AsvEncoder(nn.Module):
         return self.norm(x), valid
 
     def group(self, tokens: Tensor) -> Tensor:
-        """Group the nucleotides by token: (U, 1 + L) → (U, T - 1, k) int64."""
-        nucleotides = tokens[:, 1:].long()
+        """Group the nucleotides by token: (U, 1 + L) → (U, T - 1, k)."""
+        nucleotides = tokens[:, 1:]
         missing = -nucleotides.shape[1] % self.per_token
         nucleotides = functional.pad(nucleotides, (0, missing), value=PADDING)
         return nucleotides.unflatten(1, (-1, self.per_token))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..config import VOCABULARY, ModelConfig
 from .asv_encoder import AsvEncoder
-from .branches import BranchDistance, Branches, detected_presence, presence
+from .branches import BranchDistance, Branches, SharedAsvs, detected_presence, presence, shared_asvs
 from .heads.blend import TargetHead
 from .heads.features import TargetFeatures
 from .log_abundance import log_abundance
@@ -108,11 +108,11 @@ class Network(nn.Module):
             config.tokens_per_sequence, VOCABULARY,
         )  # fmt: skip
         self.sample_encoder = SampleEncoder(size, config.heads, config.sample_layers)
-        self.branches = Branches(size, config.branches)
+        self.branches = Branches(size, config.branches, config.branch_hidden_size)
         self.nucleotide_head = NucleotideHead(size, config.nucleotides_per_token)
         self.abundance_head = AbundanceHead(size)
         self.distance_head = (
-            BranchDistance(config.branches)
+            BranchDistance(config.branches, config.asv_tips)
             if config.distance_form == "branches"
             else EuclideanDistance(size)
         )
@@ -234,7 +234,9 @@ class Network(nn.Module):
     def read_known(self, samples: SampleBatch, distinct: int) -> Tensor:
         """Return the log abundance of every ASV known by identity, (B, N) in [0, 1]."""
         number = self.config.target.vocabulary_size
-        return log_abundance(_sums(samples, distinct, samples.known, number + 1)[:, :number])
+        found = _sums(samples, distinct, samples.known, number + 1)[:, :number]
+        # of the reads in the vocabulary, so that a read that fits nothing changes nothing here
+        return log_abundance(found / found.sum(dim=1, keepdim=True).clamp_min(1e-12))
 
     def read_clades(self, asvs: Tensor, samples: SampleBatch) -> Tensor:
         """Return the log abundance of every clade of known ASVs, (B, C) in [0, 1]."""
@@ -242,13 +244,33 @@ class Network(nn.Module):
         nodes, number = clades.nodes_of(asvs, samples.known), len(clades.order)
         return log_abundance(clades(_sums(samples, len(asvs), nodes, number + 1)[:, :number]))
 
-    def distances(self, state: SampleState, others: SampleState | None = None) -> Tensor:
-        """Predict UniFrac between samples: (B, C) in [0, 1]."""
-        branches = self.config.distance_form == "branches"
-        left = state.presence if branches else state.pooled
-        right = None if others is None else others.presence if branches else others.pooled
-        with torch.autocast(left.device.type, enabled=False):
-            return self.distance_head(left, right).clamp(0, 1)
+    def distances(
+        self,
+        state: SampleState,
+        others: SampleState | None = None,
+        asvs: SharedAsvs | None = None,
+    ) -> Tensor:
+        """Predict UniFrac between samples: (B, C) in [0, 1]; `asvs` is read if ASVs are tips."""
+        if self.config.distance_form == "branches":
+            of_others = None if others is None else others.presence
+            with torch.autocast(state.presence.device.type, enabled=False):
+                return self.distance_head(state.presence, of_others, asvs).clamp(0, 1)
+        of_others = None if others is None else others.pooled
+        with torch.autocast(state.pooled.device.type, enabled=False):
+            return self.distance_head(state.pooled, of_others).clamp(0, 1)
+
+    def share_asvs(self, samples: SampleBatch, distinct: int) -> SharedAsvs | None:
+        """Count the ASVs that the samples of a batch share, if ASVs are tips of the tree."""
+        if not self.config.asv_tips:
+            return None
+        return shared_asvs(self.asvs_seen(dense_abundances(samples, distinct)))
+
+    def asvs_seen(self, abundances: Tensor) -> Tensor:
+        """Return the probability that each ASV is seen, of relative abundances of any shape."""
+        depth = self.config.rarefaction_depth
+        if depth is None:
+            return (abundances > 0).float()
+        return -torch.expm1(depth * torch.log1p(-abundances.clamp_max(1 - 1e-7)))
 
     def predict_target(self, state: SampleState) -> Tensor:
         """Predict samples, (B, O), from `parts_to_answer`: see `TargetHead`."""

@@ -36,6 +36,11 @@ _SUMMARY_KINDS = {
 LARGEST_TEXT = 2**24  # bytes: the history of 50,000 epochs
 _LONGEST_REASON = 400  # characters: it may quote a file
 _NUMBER = (int, float)
+_HEAD_KINDS = {"name": str, "weight": _NUMBER, "scores": dict}
+_DESIGN_KINDS = {
+    "folds": int, "groups": str, "test_size": _NUMBER, "baseline": str, "version": str,
+    "samples_used": int, "samples_dropped": int,
+}  # fmt: skip
 _TARGET_KINDS = {
     "training_counts": dict,
     "name": str,
@@ -62,14 +67,15 @@ class TrainingLog:
     Attributes
     ----------
     history : pd.DataFrame
-        One row per epoch (index ``epoch 1``, ``epoch 2``, …), none if nothing was trained by
-        epochs; numeric columns: ``epoch`` and any of learning_rate, gradient_norm, seconds,
-        samples_per_second, and losses and metrics as
-        pairs ``train_X`` and ``validation_X``. Missing values are NaN.
+        One row per epoch (index ``epoch 1``, ``epoch 2``, …), none if nothing was trained in
+        epochs. Numeric columns: ``epoch`` and any of learning_rate, gradient_norm, seconds,
+        samples_per_second, and losses and metrics as pairs ``train_X`` and ``validation_X``.
+        Missing values are NaN.
     settings : list of Setting
     summary : dict
-        JSON types only: action, kept_epoch, epochs_run, stop_reason, model, data, target and
-        environment; any may be missing.
+        JSON types only; any may be missing: action, kept_epoch, epochs_run, stop_reason, model,
+        data, target, environment, encoder (a sentence), sample_ids (of the samples fitted on),
+        heads (name, weight in the blend, out-of-fold scores; by weight) and scores (of the blend).
     """
 
     history: pd.DataFrame

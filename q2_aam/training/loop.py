@@ -144,7 +144,8 @@ class Trainer:
 
     def _settling(self) -> float:
         """Epochs at the start of which none is kept: few validation samples favour one by luck."""
-        return self.config.settling * self.config.epochs
+        chosen = self.config.min_epochs
+        return self.config.epochs // 2 if chosen is None else chosen
 
     def _score(self, row: dict[str, float]) -> float:
         monitored = self.task.monitored

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..config import TrainingConfig
 from ..data.batches import Batch, asv_tokens, build_batch
 from ..data.study import Studies
-from ..inference import device_of, to_device
+from ..inference import device_of, to_device, to_tensors
 from ..model import losses
 from ..model.network import Network
 from .epoch_predictions import EpochPredictions
@@ -119,7 +119,8 @@ def batch_losses(
     found = {}
     if compared:
         actual = to_device(batch.distances, device)
-        distances = network.distances(state)
+        shared = network.share_asvs(to_tensors(batch, device), len(batch.asvs))
+        distances = network.distances(state, asvs=shared)
         found["unifrac"] = losses.unifrac_loss(distances, actual)
         if seen is not None:
             seen.add_distances(distances, batch.distances)

@@ -109,7 +109,8 @@ def unifrac_pairs(
         if distances is None or len(samples) < 2:
             continue
         upper = np.triu_indices(len(samples), 1)
-        predicted.append(predict_distances(network, state)[upper].astype(np.float64))
+        held = task.studies.studies[study].abundances[samples]
+        predicted.append(predict_distances(network, state, held)[upper].astype(np.float64))
         actual.append(distances.block(samples)[upper].astype(np.float64))
     return (np.concatenate(predicted), np.concatenate(actual)) if predicted else None
 

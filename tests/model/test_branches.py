@@ -4,7 +4,13 @@ import torch
 from simulated_study import simulate_study
 
 from q2_aam.model import branches as module
-from q2_aam.model.branches import BranchDistance, Branches, detected_presence, presence
+from q2_aam.model.branches import (
+    BranchDistance,
+    Branches,
+    detected_presence,
+    presence,
+    shared_asvs,
+)
 
 
 def brute_presence(log_odds, detection):
@@ -55,20 +61,27 @@ def test_a_sample_of_one_asv_and_sure_memberships_stay_finite():
         assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("asv_tips", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_for_certain_presences_the_distance_is_unweighted_unifrac(seed):
+def test_for_certain_presences_the_distance_is_unweighted_unifrac(seed, asv_tips):
     study = simulate_study(samples=9, asvs=25, seed=seed)
     under, lengths = [], []
     for node in study.tree.traverse(include_self=False):
         tips = {node.name} if node.is_tip() else {tip.name for tip in node.tips()}
+        if node.is_tip() and asv_tips:
+            node.length = 0.3  # tips of one length, as the network has them
+            continue
         under.append([name in tips for name in study.counts])
         lengths.append(node.length)
     held = study.counts.to_numpy() > 0
     present = (held[:, None, :] & np.array(under)[None]).any(axis=2)
-    distance = BranchDistance(len(lengths)).double()
+    distance = BranchDistance(len(lengths), asv_tips).double()
     with torch.no_grad():
         distance.log_length.copy_(torch.tensor(lengths, dtype=torch.float64).log())
-        found = distance(torch.tensor(present).double()).numpy()
+        if asv_tips:
+            distance.log_tip_length.fill_(np.log(0.3))
+        asvs = shared_asvs(torch.tensor(held).double())
+        found = distance(torch.tensor(present).double(), asvs=asvs).numpy()
     assert np.abs(found - study.unifrac.data).max() < 1e-9
 
 

@@ -1,0 +1,119 @@
+"""Train the encoder in the box: which clades of the reference tree lie above a read.
+
+    pip download --no-deps qiime-default-reference && tar xzf qiime-default-reference-*.tar.gz
+    PYTHONPATH=. python recipe/encoder/build.py qiime-default-reference-*/*/gg_13_8_otus
+
+It needs torch, numpy, scipy and safetensors only, and writes q2_aam/encoders/. The same machine,
+threads and options give the same file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+import numpy as np
+import torch
+from judge import judge_clades
+from reference import leave_out, read_reference, read_starts
+
+from q2_aam.config import ModelConfig, TrainingConfig
+from q2_aam.data.phylogeny import choose_clades
+from q2_aam.model.network import Network
+from q2_aam.storage.boxed import write_boxed
+from q2_aam.training.optimiser import build_optimiser
+from q2_aam.training.phylogeny import References, prepare_network, train_epoch
+from q2_aam.training.randomness import seed_weights
+
+BOX = Path(__file__).parents[2] / "q2_aam" / "encoders"
+
+
+def read_options() -> argparse.Namespace:
+    """Read the command line."""
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("reference", type=Path, help="the folder gg_13_8_otus")
+    options.add_argument("--to", type=Path, default=BOX, help="where the encoder is written")
+    options.add_argument("--epochs", type=int, default=20)
+    options.add_argument("--minutes", type=float, default=1e9, help="stop after an epoch then")
+    options.add_argument("--batch-size", type=int, default=512)
+    options.add_argument("--learning-rate", type=float, default=3e-3)
+    options.add_argument("--dropout", type=float, default=0.0)
+    options.add_argument("--hidden-size", type=int, default=128)
+    options.add_argument("--asv-layers", type=int, default=2)
+    options.add_argument("--branch-hidden-size", type=int, default=512)
+    options.add_argument("--branches", type=int, default=4096)
+    options.add_argument("--smallest", type=int, default=6, help="organisms of a clade at least")
+    options.add_argument("--max-sequence-length", type=int, default=480)
+    options.add_argument("--organisms", type=int, help="use only some, to try the script")
+    options.add_argument("--judge-every", type=int, default=1, help="epochs")
+    options.add_argument("--threads", type=int)
+    return options.parse_args()
+
+
+def main() -> None:
+    """Read, train, judge and write."""
+    options, started = read_options(), time.perf_counter()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda" if cuda else "cpu")
+    reference = read_reference(options.reference)
+    learned, tips, families = leave_out(reference, 0.02, 0)
+    config = ModelConfig(
+        hidden_size=options.hidden_size, asv_layers=options.asv_layers, branches=options.branches,
+        branch_hidden_size=options.branch_hidden_size, distance_state="trained",
+        asv_tips=True,
+        max_sequence_length=options.max_sequence_length,
+    )  # fmt: skip
+    training = TrainingConfig(
+        epochs=options.epochs, batch_size=options.batch_size, schedule="one-cycle",
+        learning_rate=options.learning_rate, dropout=options.dropout,
+    )  # fmt: skip
+    clades = choose_clades(
+        reference.phylogeny, reference.nodes, learned, config.branches, options.smallest
+    )
+    references = References.on_device(
+        reference.tokens, reference.lengths, read_starts(reference), clades, device
+    )
+    rows = np.flatnonzero(learned)[: options.organisms]
+    print(
+        f"{len(rows):,} organisms, {len(clades.nodes):,} clades, {families.sum():,} organisms of "
+        f"left-out families, {tips.sum():,} others left out; {time.perf_counter() - started:.0f} s",
+        flush=True,
+    )
+    seed_weights(training.random_seed)
+    network = Network(config).to(device)
+    network.set_dropout(training.dropout)
+    prepare_network(network, references, rows, clades)
+    optimiser = build_optimiser(network, training)
+
+    def autocast():
+        return torch.autocast(device.type, torch.bfloat16, enabled=cuda)
+
+    left_out = {"tips": np.flatnonzero(tips), "families": np.flatnonzero(families)}
+    began, history = time.perf_counter(), []
+    for epoch in range(training.epochs):
+        loss = train_epoch(network, references, rows, optimiser, training, epoch, autocast)
+        seconds = time.perf_counter() - began
+        print(f"epoch {epoch + 1}: loss {loss:.2f}, {seconds:.0f} s", flush=True)
+        history.append({"epoch": epoch + 1, "loss": loss, "seconds": seconds})
+        last = epoch + 1 == training.epochs or seconds > 60 * options.minutes
+        if last or (epoch + 1) % options.judge_every == 0:
+            history[-1] |= judge_clades(network, references, reference, left_out)
+            options.to.mkdir(parents=True, exist_ok=True)
+            arrays = {name: x.cpu().numpy() for name, x in network.state_dict().items()}
+            write_boxed(options.to, config, arrays)
+        if last:
+            break
+    made = {"options": {name: str(value) for name, value in vars(options).items()}}
+    (options.to / "made.json").write_text(json.dumps(made | {"history": history}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import skbio
+from simulated_study import simulate_study
+
+from q2_aam.data.phylogeny import choose_clades, parse_newick
+from q2_aam.errors import AAMError
+
+QUOTED = "((a:1,'b, c;(d)':2)'0.9:g__X; s__':0.5,(d:1e-2,'e''s':1)[a comment]:3)root;"
+
+
+def test_names_may_be_quoted_and_hold_any_letter():
+    found = parse_newick(QUOTED)
+    assert set(found.tips()) == {"a", "b, c;(d)", "d", "e's"}
+    assert [found.names[found.parent[node]] for node in found.tips().values()][:2] == [
+        "0.9:g__X; s__"
+    ] * 2
+    assert found.length[found.tips()["d"]] == 0.01
+    assert np.isnan(found.length[0])
+    assert (found.parent[1:] < np.arange(1, len(found.parent))).all()
+
+
+def test_a_tree_of_scikit_bio_is_read_as_it_is():
+    tree = simulate_study(4, 20, 1).tree
+    found = parse_newick(str(tree))
+    for tip in tree.tips():
+        node, length = found.tips()[tip.name], 0.0
+        while node > 0:
+            length, node = length + found.length[node], found.parent[node]
+        assert length == pytest.approx(tip.accumulate_to_ancestor(tree))
+
+
+@pytest.mark.parametrize("text", ["((a,b);", "(a,b));", "a,b;", "(a:x,b:1);"])
+def test_what_is_no_tree_is_refused(text):
+    with pytest.raises(AAMError, match="phylogeny"):
+        parse_newick(text)
+
+
+def chosen(text, number=99, smallest=2, learned=None):
+    phylogeny = parse_newick(text)
+    tips = phylogeny.tips()
+    learned = np.array([learned is None or name in learned for name in tips])
+    nodes = np.array(list(tips.values()))
+    clades = choose_clades(phylogeny, nodes, learned, number, smallest)
+    held = {
+        name: set(row[row < len(clades.nodes)])
+        for name, row in zip(tips, clades.lineages, strict=True)
+    }
+    return clades, held
+
+
+def test_all_clades_and_tips_have_the_length_of_the_tree():
+    text = "(((a:1,b:1):2,c:1):4,(d:1,e:1):3,f:2);"
+    clades, held = chosen(text)
+    assert sorted(clades.lengths) == [2, 3, 4]
+    assert clades.tip_length == pytest.approx(7 / 6)
+    assert held["a"] == held["b"]
+    assert held["c"] < held["a"]
+    assert not held["f"]
+    assert not held["d"] & held["a"]
+
+
+def test_a_clade_is_judged_by_length_and_tips_and_takes_the_length_of_its_chain():
+    # the outer of two clades of almost the same tips is short: the inner one takes its length
+    text = "((((a:1,b:1,c:1,d:1,e:1):4,f:1):0.5,g:9):0.1,(h:1,i:1):0.2,j:1);"
+    clades, held = chosen(text, number=1)
+    assert clades.lengths.tolist() == pytest.approx([4.6])
+    assert held["a"] == {0}
+    assert held["f"] == held["g"] == set()
+
+
+def test_tips_that_are_not_learned_from_do_not_make_a_clade():
+    text = "(((a:1,b:1):2,(c:1,d:1):5):1,e:1,f:1);"
+    clades, held = chosen(text, number=1, learned={"a", "b", "e"})
+    assert clades.lengths.tolist() == [3]
+    assert held["a"] == held["b"] == {0}
+    assert held["c"] == set()
+    assert clades.tip_length == pytest.approx(1)
+
+
+def test_unifrac_of_all_clades_is_that_of_the_tree():
+    study = simulate_study(8, 30, 2)
+    for tip in study.tree.tips():
+        tip.length = 0.1
+    phylogeny = parse_newick(str(study.tree))
+    tips = phylogeny.tips()
+    nodes = np.array([tips[name] for name in study.counts])
+    clades = choose_clades(phylogeny, nodes, np.ones(len(nodes), bool), 999, 2)
+    held = study.counts.to_numpy() > 0
+    under = (clades.lineages[:, None, :] == np.arange(len(clades.nodes))[:, None]).any(axis=2)
+    present = np.concatenate([held @ under, held], axis=1)
+    lengths = np.append(clades.lengths, np.full(held.shape[1], clades.tip_length))
+    different = (present[:, None] != present[None]) @ lengths
+    either = (present[:, None] | present[None]) @ lengths
+    truth = skbio.DistanceMatrix(different / either).data
+    assert np.abs(truth - study.unifrac.data).max() < 1e-6
