@@ -127,7 +127,7 @@ def moved(network: Network, whole: list[str], cut_reads: list[str]) -> float:
 def embeddings(network: Network, sequences: list[str]) -> torch.Tensor:
     """Embed reads: (N, D)."""
     asvs, index = distinct_asvs(sequences, network.config.max_sequence_length)
-    return embed_asvs(network, asvs, np.arange(len(asvs)))[index]
+    return embed_asvs(network, asvs, np.arange(len(asvs)))[torch.from_numpy(index.copy())]
 
 
 def letters(tokens: np.ndarray) -> list[str]:
