@@ -33,13 +33,15 @@ setup(
     # Never list what the QIIME 2 distribution owns (numpy, pandas, scipy, h5py, biom-format,
     # scikit-bio, scikit-learn, qiime2, q2-*): pip would replace it and break other plugins.
     install_requires=[
-        "torch>=2.3",
         "accelerate>=1.0",
+        "altair>=5.4",
+        "decorator>=4.4",
+        "edlib>=1.3.9",
         "psutil>=5.9",
         "safetensors>=0.4.5",
         "tensorboard>=2.18",
+        "torch>=2.3",
         "tqdm>=4.66",
-        "altair>=5.4",
         "vl-convert-python>=1.7",
     ],
     extras_require={

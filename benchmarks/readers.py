@@ -25,7 +25,7 @@ from sklearn.model_selection import GroupKFold
 
 from q2_aam.config import RANDOM_FEATURES
 from q2_aam.model.log_abundance import log_abundance, stressing_presence
-from q2_aam.model.random_features import RandomFeatures
+from q2_aam.model.heads.random_features import RandomFeatures
 from q2_aam.model.target_head import BlockScaling
 from q2_aam.training.ridge import fit_ridge
 from q2_aam.training.trees import (

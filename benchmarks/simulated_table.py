@@ -54,6 +54,7 @@ def simulate_study(
     length: int = 150,
     richness: tuple[int, int] = (100, 300),
     seed: int = 0,
+    shortest: int | None = None,
 ) -> SimulatedStudy:
     """Evolve ASVs and draw samples.
 
@@ -66,6 +67,8 @@ def simulate_study(
     richness : tuple of int
         Fewest and most ASVs of a sample.
     seed : int
+    shortest : int, optional
+        Cuts ASVs to lengths drawn from this number to `length`.
 
     Returns
     -------
@@ -73,6 +76,9 @@ def simulate_study(
     """
     random = np.random.default_rng(seed)
     dna = evolve_sequences(asvs, length, random)
+    if shortest is not None:
+        ends = random.integers(shortest, length, asvs, endpoint=True)
+        dna = [one[:end] for one, end in zip(dna, ends, strict=True)]
     counts = draw_counts(samples, asvs, richness, random)
     ids = tuple(f"sample{number:06d}" for number in range(samples))
     distances = Distances(jaccard_distances(counts), np.arange(samples))

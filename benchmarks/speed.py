@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import json
 import os
 import resource
@@ -21,12 +22,13 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from contenders import DEFAULTS, FIT, FROZEN, OURS, PREDICT, REFERENCE, TASKS, Job, Ours, Reference
-from simulated_table import simulate_study
+from simulated_table import SimulatedStudy, simulate_study
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from q2_aam.config import TrainingConfig
@@ -73,6 +75,11 @@ class Stopwatch:
             return torch.cuda.max_memory_allocated() / 2**30
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
+    def forget_peak(self) -> None:
+        """Measure a GPU's memory from here on; the most that a process took stays its most."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
     def peak_operations(self, precision: str) -> float:
         """Return the floating-point operations per second of one large matrix product."""
         size = PRODUCT_SIZE[self.device.type]
@@ -93,8 +100,8 @@ class Course:
 
     Attributes
     ----------
-    seconds : list of float
-        Of each timed batch.
+    seconds : float
+        Of all timed batches.
     slots : list of int
         ASVs that the samples of each of them hold, summed.
     encoded : float
@@ -106,10 +113,10 @@ class Course:
     peak : float
         GiB.
     operations : float
-        Floating-point operations for each slot.
+        Floating-point operations for each slot; 0 if compiled, where they cannot be counted.
     """
 
-    seconds: list[float]
+    seconds: float
     slots: list[int]
     encoded: float
     once: float = 0.0
@@ -119,11 +126,12 @@ class Course:
     operations: float = 0.0
 
 
-def measure(job: Job) -> dict:
+def measure(job: Job, study: SimulatedStudy) -> dict:
     """Run one job in this process; return it with what it took (GiB, seconds)."""
     accelerator = build_accelerator(job.device, job.precision, job.threads)
     watch = Stopwatch(accelerator.device)
-    study = simulate_study()
+    gc.collect()  # an earlier job's tensors
+    watch.forget_peak()
     torch.manual_seed(0)
     kind = Reference if job.contender == REFERENCE else Ours
     contender = kind(job, study, accelerator.device)
@@ -137,8 +145,7 @@ def measure(job: Job) -> dict:
         course = time_training(job, contender, batches, accelerator, watch)
     all_slots = int(contender.slots.sum())
     # per ASV held, not per sample, as a few samples may be richer or poorer than most
-    times = [took / number for took, number in zip(course.seconds, course.slots, strict=True)]
-    stepping = statistics.median(times)
+    stepping = course.seconds / sum(course.slots)
     rate = 1 / (stepping + course.epoch_end / all_slots)
     share = course.operations / stepping / watch.peak_operations(job.precision)
     whole = 1.0
@@ -152,6 +159,8 @@ def measure(job: Job) -> dict:
         "start_gib": before,
         "encodings_per_asv": (course.encoded * all_slots + course.encoded_at_end) / distinct,
         "share_of_peak": share,
+        "operations_per_second": course.operations / stepping,
+        "step_asvs_per_second": 1 / stepping,
         "seconds": course.seconds,
         "once_seconds": course.once,
         "epoch_end_seconds": course.epoch_end,
@@ -161,20 +170,13 @@ def measure(job: Job) -> dict:
 def time_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -> Course:
     """Time steps, and what comes once and after each epoch."""
     once = watch.seconds(contender.freeze) if job.task == FROZEN else 0.0
-    optimiser = accelerator.prepare(build_optimiser(contender.network.train(), TrainingConfig()))
-
-    def step(samples: np.ndarray) -> None:
-        with accelerator.autocast():
-            loss = contender.loss(samples)
-        accelerator.backward(loss)
-        weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-        accelerator.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-
+    step = step_of(contender, accelerator)
     step(batches[0][:WARMING])
+    if job.device == "gpu":  # which takes memory and chooses kernels by size
+        step(batches[0])
+    watch.forget_peak()
     started = contender.encoded
-    seconds = [watch.seconds(step, samples) for samples in batches[1:]]
+    seconds = watch.seconds(lambda: [step(samples) for samples in batches[1:]])
     encoded = contender.encoded - started
     slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
     course = Course(seconds, slots, encoded / sum(slots), once)
@@ -182,12 +184,30 @@ def time_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -
         course.epoch_end = watch.seconds(contender.finish_epoch)
         course.encoded_at_end = contender.encoded - started - encoded
     course.peak = watch.peak_memory()
+    if job.compile:
+        return course
     # last, because under the counter checkpointing saves no memory
     contender.network.train()
     with FlopCounterMode(display=False, custom_mapping=COUNTED_TOO) as counter:
         step(batches[1])
     course.operations = counter.get_total_flops() / slots[0]
     return course
+
+
+def step_of(contender, accelerator) -> Callable[[np.ndarray], None]:
+    """Return what trains a contender on a batch of samples."""
+    optimiser = accelerator.prepare(build_optimiser(contender.network.train(), TrainingConfig()))
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+
+    def step(samples: np.ndarray) -> None:
+        with accelerator.autocast():
+            loss = contender.loss(samples)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(weights, 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return step
 
 
 def time_prediction(job: Job, contender, batches, accelerator, watch: Stopwatch) -> Course:
@@ -198,7 +218,9 @@ def time_prediction(job: Job, contender, batches, accelerator, watch: Stopwatch)
     if job.contender != REFERENCE:
         batches = [np.arange(len(contender.slots))] * 2
     with accelerator.autocast():
-        seconds = [watch.seconds(contender.predict, samples) for samples in batches[1:]]
+        if job.device == "gpu":
+            contender.predict(batches[0])
+        seconds = watch.seconds(lambda: [contender.predict(samples) for samples in batches[1:]])
     slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
     encoded = (contender.encoded - started) / sum(slots)
     return Course(seconds, slots, encoded, peak=watch.peak_memory())
@@ -284,7 +306,7 @@ def main() -> None:
     """Run all jobs, print the table and store every figure."""
     options = parse_options()
     if options.job:
-        print(json.dumps(measure(Job(**json.loads(options.job)))))
+        print(json.dumps(measure(Job(**json.loads(options.job)), simulate_study())))
         return
     results = []
     for number in range(options.rounds):

@@ -1,4 +1,4 @@
-"""Prediction intervals from the errors on samples that did not train the weights."""
+"""Prediction intervals from the errors on samples that were predicted without their group."""
 
 from __future__ import annotations
 
@@ -30,51 +30,75 @@ def nonconformity(answers: np.ndarray, actual: np.ndarray) -> np.ndarray:
     return np.maximum(answers[:, 0] - actual, actual - answers[:, -1])
 
 
-def kept_scores(scores: np.ndarray, most: int = MOST_RESIDUALS) -> tuple[float, ...]:
-    """Sort scores for storing; of more than fit, keep even steps of rank with both ends."""
+def kept_scores(
+    scores: np.ndarray, weights: np.ndarray, most: int = MOST_RESIDUALS
+) -> dict[str, tuple[float, ...]]:
+    """Sort scores for storing; of more than fit, keep even steps of rank with both ends.
+
+    Parameters
+    ----------
+    scores, weights : ndarray of float64, (samples,)
+    most : int
+
+    Returns
+    -------
+    dict of str to tuple of float
+        The ``residuals`` of a target, and the ``residual_weights`` if they differ.
+    """
+    order = np.argsort(scores, kind="stable")
     ranks = np.linspace(0, len(scores) - 1, min(len(scores), most)).round().astype(int)
-    return tuple(np.sort(scores)[ranks].tolist())
+    order = order[ranks]
+    kept = {"residuals": tuple(scores[order].tolist()), "residual_weights": ()}
+    if len(set(weights[order].tolist())) > 1:
+        kept["residual_weights"] = tuple((weights[order] / weights[order].mean()).tolist())
+    return kept
 
 
 def conformal_margin(target: RegressionTarget, level: float) -> float:
-    """Return by how much to widen what a model says so that it holds the truth.
+    """Return by how much to widen predictions so that they hold the truth.
 
     Parameters
     ----------
     target : RegressionTarget
-        With the scores of its validation samples.
+        With the scores of samples that were predicted without their group.
     level : float
-        Wanted share of truths inside, above 0 and below 1.
+        Wanted fraction of truths inside, above 0 and below 1.
 
     Returns
     -------
     float
-        Scaled; below 0 if quantiles were wider than needed. If the validation samples are too few
-        for the level, the largest score, with a warning.
+        Scaled; below 0 if quantiles were wider than needed. If the samples are too few for the
+        level, the largest score, with a warning.
 
     Raises
     ------
     AAMError
-        If the model has no validation samples.
+        If the model has no such samples.
 
     References
     ----------
-    Lei et al. 2018, "Distribution-free predictive inference for regression" (split conformal).
+    Vovk 2015, "Cross-conformal predictors"; Barber, Candès, Ramdas and Tibshirani 2021,
+    "Predictive inference with the jackknife+", for scores of cross-validation; Dunn, Wasserman
+    and Ramdas 2022, "Distribution-free prediction sets for two-layer hierarchical models", for
+    groups that count alike.
     """
     number = len(target.residuals)
     if not number:
         raise AAMError(
-            "The model has no validation samples to take intervals from. Fit it with a "
-            "'validation_size' above 0."
+            "The model has no samples to take intervals from: all that it was fitted on are of "
+            "one group. Fit it with at least two groups, or without 'groups'."
         )
-    rank = math.ceil((number + 1) * level)
-    if rank > number:
+    weights = np.array(target.residual_weights or np.ones(number))
+    wanted = (number + 1) * level
+    if math.ceil(wanted) > number:
         warnings.warn(
-            f"{counted(number, 'validation sample')} cannot support {level:.0%} intervals: these "
-            f"are as wide as the largest error among them, about {number / (number + 1):.0%}.",
+            f"{counted(number, 'sample')} predicted without their group cannot support "
+            f"{level:.0%} intervals: these are as wide as the largest error among them, about "
+            f"{number / (number + 1):.0%}.",
             stacklevel=2,
         )
-    return target.residuals[min(rank, number) - 1]
+    rank = int(np.searchsorted(weights.cumsum(), wanted - 1e-9 * number))
+    return target.residuals[min(rank, number - 1)]
 
 
 def prediction_intervals(
@@ -94,3 +118,23 @@ def prediction_intervals(
     lower = np.minimum(answers[:, 0] - margin, centre)
     upper = np.maximum(answers[:, -1] + margin, centre)
     return to_units(target, lower), to_units(target, upper)
+
+
+def widen_unrecognized(
+    target: RegressionTarget, lower: np.ndarray, upper: np.ndarray, recognized: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Widen intervals, in the target's units, by what was not recognized of a sample's reads.
+
+    What is recognized of samples like those of training, `target.recognized`, leaves intervals as
+    they are; where nothing is recognized they hold the whole range of the training values.
+
+    Parameters
+    ----------
+    target : RegressionTarget
+    lower, upper : ndarray of float64, (samples,)
+    recognized : ndarray of float64, (samples,)
+        Share of each sample's reads.
+    """
+    missing = np.clip(1 - recognized / target.recognized, 0, 1)
+    least, most = np.minimum(lower, target.minimum), np.maximum(upper, target.maximum)
+    return lower + missing * (least - lower), upper + missing * (most - upper)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 
 EXAMPLES = 5
+_SAME_STUDY = "Check that both come from the same study and processing run."
+_PREFIXES_TRIED = 100  # ids
 
 
 class AAMError(ValueError):
     """Something that the user can put right: says what, how many, examples, and what to do."""
+
+    def __init__(self, message: str):
+        super().__init__(message[:1].upper() + message[1:])
 
 
 def examples(values: Iterable, limit: int = EXAMPLES) -> str:
@@ -37,6 +43,14 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+_SINGULAR = {"have": "has", "are": "is", "were": "was", "stand": "stands"}
+
+
+def verb(number: int, plural: str) -> str:
+    """Let a verb agree with a number: 1 sample *has*, 2 samples *have*."""
+    return _SINGULAR[plural] if number == 1 else plural
+
+
 def no_shared_ids(
     left_name: str, left: Sequence[str], right_name: str, right: Sequence[str]
 ) -> AAMError:
@@ -58,23 +72,38 @@ def no_shared_ids(
         f"{left_name} and {right_name} have no ids in common.\n"
         f"  {left_name}: {counted(len(left), 'id')}, such as {examples(sorted(left))}\n"
         f"  {right_name}: {counted(len(right), 'id')}, such as {examples(sorted(right))}\n"
-        f"{_likely_cause(left, right)}"
+        f"{likely_cause(left, right) or _SAME_STUDY}"
     )
 
 
-def _likely_cause(left: Sequence[str], right: Sequence[str]) -> str:
-    right_set = set(right)
+def likely_cause(left: Iterable[str], right: Iterable[str]) -> str:
+    """Say in one sentence why ids differ, or nothing where no change makes them match.
 
-    def would_match(change) -> bool:
-        changed = {change(value) for value in right_set}
-        return any(change(value) in changed for value in left)
+    Parameters
+    ----------
+    left, right : iterable of str
+        Ids that the other input lacks.
+    """
+    left, right = set(left), set(right)
+    changes = {
+        "only by blanks around them: remove the blanks": str.strip,
+        "only in upper and lower case: use one spelling in both": str.lower,
+        "only by leading zeros: keep the zeros as text in both": lambda one: one.lstrip("0"),
+    }
+    for how, change in changes.items():
+        if {change(one) for one in left} & {change(one) for one in right}:
+            return f"Some ids differ {how}."
+    for longer, shorter in ((left, right), (right, left)):
+        for one in sorted(longer)[:_PREFIXES_TRIED]:
+            for end in (place for place, letter in enumerate(one) if letter in "._-"):
+                if one[end + 1 :] in shorter:
+                    return (
+                        f"Some ids match without the prefix '{one[: end + 1]}': add it to one "
+                        "input, or remove it from the other."
+                    )
+    return ""
 
-    if would_match(str.strip):
-        return "Some ids differ only by blanks around them: remove the blanks."
-    if would_match(str.lower):
-        return "Some ids differ only in upper and lower case: use one spelling in both."
-    if would_match(lambda value: value.lstrip("0")):
-        return "Some ids differ only by leading zeros: keep the zeros as text in both."
-    if would_match(lambda value: value.split(".", 1)[-1]):
-        return "Some ids match without the part before the first dot: add or remove that prefix."
-    return "Check that both come from the same study and processing run."
+
+def warn(text: str) -> None:
+    """Print a sentence that users must see; Python's own warnings show them source code."""
+    print(f"Warning: {text}", file=sys.stderr, flush=True)

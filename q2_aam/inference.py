@@ -18,6 +18,8 @@ from .model.network import Network, Parts, SampleBatch, SampleState
 
 # a CPU is fastest while the activations of a part fit its cache
 ASVS_AT_ONCE = {"cpu": 64, "cuda": 1024}
+# ASVs of one length that are computed apart: fewer cost less with others, under a mask
+LEAST_ALIKE = 64
 SAMPLES_AT_ONCE = 64
 _DISTANCE_ROWS_AT_ONCE = 256
 
@@ -49,9 +51,12 @@ def arrays_of(network: Network) -> dict[str, np.ndarray]:
     }
 
 
-def to_device(array: np.ndarray, device: torch.device) -> Tensor:
+def to_device(array: np.ndarray | Tensor, device: torch.device) -> Tensor:
     """Send an array to a device; the host does not wait for what the device still computes."""
-    return torch.from_numpy(array).to(device, non_blocking=True)
+    tensor = torch.as_tensor(array)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()  # a copy from other memory waits
+    return tensor.to(device, non_blocking=True)
 
 
 def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
@@ -66,29 +71,49 @@ def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
 
 @torch.no_grad()
 def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
-    """Embed some ASVs, those of one length together so that most need no padding.
+    """Embed some ASVs: (U, D), in the order of `chosen`, (U,) int64."""
+    parts, back = token_parts(network, asvs, chosen)
+    return torch.cat([network.embed_asvs(*part) for part in parts]).index_select(0, back)
+
+
+def token_parts(
+    network: Network, asvs: Asvs, chosen: np.ndarray, at_once: int | None = None
+) -> tuple[list[tuple[Tensor, bool]], Tensor]:
+    """Divide ASVs into parts of one number of tokens, which need no mask, on the device.
+
+    A mask keeps attention from its fastest kernel, and padding is computed in vain. Lengths of
+    fewer than `LEAST_ALIKE` ASVs share padded parts.
 
     Parameters
     ----------
     network : Network
     asvs : Asvs
     chosen : ndarray of int64, (U,)
+    at_once : int, optional
+        Most ASVs of a part; by default, and at most, what suits the device.
 
     Returns
     -------
-    Tensor, (U, D)
-        In the order of `chosen`.
+    parts : list of (tokens, padded)
+        As `Network.embed_asvs` takes them.
+    back : Tensor of int64, (U,)
+        Where each of `chosen` stands in the parts, put one after the other.
     """
     device = device_of(network)
-    by_length = np.argsort(asvs.lengths[chosen], kind="stable")
-    parts, at_once = [], ASVS_AT_ONCE.get(device.type, 1024)
-    for start in range(0, len(chosen), at_once):
-        part = chosen[by_length[start : start + at_once]]
-        tokens = to_device(asv_tokens(asvs, part), device)
-        lengths = asvs.lengths[part]
-        parts.append(network.embed_asvs(tokens, padded=bool(lengths.min() != lengths.max())))
-    back = to_device(np.argsort(by_length), device)
-    return torch.cat(parts).index_select(0, back)
+    most = ASVS_AT_ONCE.get(device.type, 1024)
+    at_once = most if at_once is None else min(at_once, most)
+    tokens = -(-asvs.lengths[chosen] // network.config.nucleotides_per_token)
+    _, kind, number = np.unique(tokens, return_inverse=True, return_counts=True)
+    alike = np.where(number[kind] < LEAST_ALIKE, -1, kind)
+    order = np.lexsort((tokens, alike))
+    groups = np.split(order, 1 + np.flatnonzero(np.diff(alike[order])))
+    parts = []
+    for group in groups:
+        for start in range(0, len(group), at_once):
+            part = group[start : start + at_once]
+            padded = bool(tokens[part].min() != tokens[part].max())
+            parts.append((to_device(asv_tokens(asvs, chosen[part]), device), padded))
+    return parts, to_device(np.argsort(order), device)
 
 
 @torch.no_grad()

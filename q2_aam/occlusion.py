@@ -10,6 +10,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
+from .config import CLASSIFICATION
 from .data.batches import build_batch
 from .data.study import Studies
 from .inference import device_of, embed_asvs, predict_answers, to_tensors
@@ -63,7 +64,10 @@ def effects_of_asvs(
     held = np.unique(study.abundances.indices)
     embedded = embed_asvs(network, studies.asvs, held)
     removals = spread_removals(study.abundances, samples_per_asv)
-    raises = lowers = 0.0
+    # a sample of one ASV cannot lose it: where there are no others, nothing is important
+    target = network.config.target
+    outputs = len(target.classes) if target.kind == CLASSIFICATION else 1
+    raises, lowers = np.zeros((2, len(studies.asvs), outputs))
     for sample in range(len(study)):
         chosen = slice(*removals.indptr[sample : sample + 2])
         asvs, stands_for = removals.indices[chosen], removals.data[chosen]
@@ -71,8 +75,6 @@ def effects_of_asvs(
             continue
         answers = in_units(_answers_without(network, studies, sample, asvs, embedded, held))
         effects = (answers[0] - answers[1:]) * stands_for[:, None]
-        if isinstance(raises, float):
-            raises, lowers = np.zeros((2, len(studies.asvs), effects.shape[1]))
         raises[asvs] += effects.clip(min=0)
         lowers[asvs] += (-effects).clip(min=0)
     return Effects(raises / len(study), lowers / len(study))

@@ -31,7 +31,7 @@ install_missing() {
     "$python" -m pip install -qq --no-input --disable-pip-version-check \
         --constraint build/installed.txt "${missing[@]}" ||
         fail "pip could not install: ${missing[*]}." \
-            "recipe/ holds environment files for the QIIME 2 distributions; please try one."
+            "environment-files/ holds one for each QIIME 2 distribution; please try that."
 }
 
 install_plugin() {

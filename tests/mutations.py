@@ -155,8 +155,11 @@ MUTATIONS = [
     ),
     *_of(
         9, "tests/trust/test_any_company.py",
-        ("inference.py", "padded=bool(lengths.min() != lengths.max())", "padded=False"),
-        ("inference.py", "cat(parts).index_select(0, back)", "cat(parts)"),
+        (
+            "inference.py", "padded = bool(tokens[part].min() != tokens[part].max())",
+            "padded = False",
+        ),
+        ("inference.py", "for part in parts]).index_select(0, back)", "for part in parts])"),
     ),
     *_of(
         10, f"{_NOT_FINITE}::test_row_10_not_finite_weights_and_losses_stop_training",

@@ -26,7 +26,10 @@ TINY = {
     "device": "cpu",
     "precision": "fp32",
 }
-TINY_FIT = TINY | {"trees": 6}
+# A model that is fitted in closed form, and one whose encoder and attention head are trained.
+QUICK_FIT = {name: TINY[name] for name in TINY if name not in ("epochs", "batch_size")}
+QUICK_FIT["trees"] = 6
+TINY_FIT = TINY | QUICK_FIT | {"freeze_encoder": False}
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,8 @@ def describe_classes(**changes):
 
     values = {
         "name": "diet",
-        "known_asvs": 6,
+        "vocabulary_size": 6,
+        "heads": ("ridge", "attention"),
         "classes": ("breast", "formula", "mixed"),
         "counts": (3, 2, 1),
     }
@@ -208,17 +212,16 @@ def describe_target(**changes):
         "minimum": 0.0,
         "maximum": 1.0,
         "mean": 0.5,
-        "known_asvs": 6,
+        "vocabulary_size": 6,
+        "heads": ("ridge", "attention"),
     }
     return RegressionTarget(**values | changes)
 
 
 def with_known_asvs(studies, number: int = 6):
     """Let the target head know the first ASVs by identity, as fitting does."""
-    from q2_aam.data.known_asvs import match_asvs, padded_tokens
-
-    tokens = padded_tokens(studies.asvs, np.arange(number), studies.asvs.tokens.shape[1])
-    return dataclasses.replace(studies, known=match_asvs(studies.asvs, tokens))
+    known = np.minimum(np.arange(len(studies.asvs)), number)
+    return dataclasses.replace(studies, known=known)
 
 
 def model_of(artifact: qiime2.Artifact):

@@ -7,7 +7,6 @@ from simulated_study import describe_classes, describe_target
 
 from q2_aam.config import (
     LIMITS,
-    RANDOM_FEATURES,
     Covariate,
     ModelConfig,
     TrainingConfig,
@@ -21,7 +20,10 @@ TARGET = describe_target(scaling="z-score", location=3.5, scale=2.0, residuals=(
 COVARIATES = (Covariate("sex", ("f", "m")), Covariate("bmi", (), 22.5, 3.0))
 CLASSES = describe_classes(covariates=COVARIATES, covariate_fusion="gate")
 FULL = ModelConfig(hidden_size=24, heads=3, rarefaction_depth=900, target=TARGET)
-WITH_TREES = dataclasses.replace(FULL, target=dataclasses.replace(TARGET, trees=5, leaves=9))
+FOREST = {"heads": ["ridge", "forest"], "trees": 5, "leaves": 9}
+WITH_TREES = dataclasses.replace(
+    FULL, target=dataclasses.replace(TARGET, **FOREST | {"heads": ("ridge", "forest")})
+)
 
 
 def configs():
@@ -30,9 +32,22 @@ def configs():
         None,
         TARGET,
         CLASSES,
-        describe_target(loss="quantile", covariates=COVARIATES),
-        describe_target(covariates=COVARIATES[:1], covariate_fusion="gate", trees=3, leaves=4),
-        describe_classes(trees=2, leaves=5, clades=4),
+        describe_target(loss="quantile", covariates=COVARIATES, heads=("ridge", "attention")),
+        describe_target(
+            covariates=COVARIATES[:1],
+            covariate_fusion="gate",
+            trees=3,
+            leaves=4,
+            heads=("ridge", "forest", "attention"),
+            random_features=8,
+        ),
+        describe_classes(
+            trees=2,
+            leaves=5,
+            clades=4,
+            covariates=COVARIATES,
+            heads=("ridge", "logistic", "forest"),
+        ),
     )
     forms = (("branches", 0), ("branches", 6), ("euclidean", 0))
     parts = itertools.product((0, 2), (0, 1), (1, 4), (7, 60), forms, targets)
@@ -103,14 +118,17 @@ def test_wrong_values_are_refused(refused, change, parts):
     refused(lambda: ModelConfig.from_json(FULL.to_json() | change), *parts)
 
 
-def test_an_older_format_is_brought_to_the_present_one(monkeypatch):
-    def renamed(content):
-        return {"heads" if name == "readers" else name: value for name, value in content.items()}
-
-    old = {"readers" if name == "heads" else name: value for name, value in FULL.to_json().items()}
-    old["format_version"] = 0
-    monkeypatch.setitem(versions.TO_NEXT_VERSION, 0, renamed)
-    assert ModelConfig.from_json(old) == FULL
+@pytest.mark.parametrize("trees", [0, 5])
+def test_an_older_format_is_brought_to_the_present_one(trees):
+    old = dataclasses.replace(FULL, target=dataclasses.replace(TARGET, clades=3)).to_json()
+    old["format_version"] = 1
+    for name in ("heads", "random_features", "residual_weights"):
+        del old["target"][name]
+    old["target"]["known_asvs"] = old["target"].pop("vocabulary_size")
+    old["target"] |= {"trees": trees, "leaves": 9 if trees else 0}
+    target = ModelConfig.from_json(old).target
+    assert target.heads == ("ridge", *(["forest"] if trees else []), "attention")
+    assert (target.vocabulary_size, target.random_features) == (6, 2048)
 
 
 def test_every_older_format_has_its_way_to_the_present_one():
@@ -155,8 +173,8 @@ def test_what_is_not_a_table_is_refused(content):
         ({"residuals": [-(10**400)]}, "residuals"),
         ({"covariates": [None] * 300}, "300 covariates, but at most 256"),
         ({"mean": "3"}, "target mean"),
-        ({"known_asvs": 0}, "known_asvs"),
-        ({"known_asvs": 10**6}, "known_asvs"),
+        ({"vocabulary_size": 0}, "vocabulary_size"),
+        ({"vocabulary_size": 10**6}, "vocabulary_size"),
         ({"minimum": True}, "target minimum"),
         ({"scaling": "log"}, "target scaling"),
         ({"loss": "absolute"}, "target loss"),
@@ -167,15 +185,23 @@ def test_what_is_not_a_table_is_refused(content):
         ({"covariates": "sex"}, "covariates"),
         ({"covariates": ["sex"]}, "where a table belongs"),
         ({"covariate_fusion": "sum"}, "covariate_fusion"),
-        ({"clades": 0}, "clades is 0"),
+        ({"heads": []}, "not in the order"),
+        ({"heads": ["forest", "ridge"]}, "not in the order"),
+        ({"heads": ["ridge", "ridge"]}, "not in the order"),
+        ({"heads": ["ridge", "oracle"]}, "head is 'oracle'"),
+        ({"heads": "ridge"}, "heads"),
+        ({"random_features": -1}, "random_features is -1"),
+        ({"clades": -1}, "clades is -1"),
         ({"clades": 2**14 + 1}, "clades is 16385"),
-        ({"trees": 1001, "leaves": 4}, "trees is 1001"),
-        ({"trees": True, "leaves": 4}, "trees is True"),
-        ({"trees": 3}, "leaves is 0"),
-        ({"trees": 3, "leaves": 1}, "leaves is 1"),
-        ({"trees": 3, "leaves": 4097}, "leaves is 4097"),
+        (FOREST | {"trees": 1001}, "trees is 1001"),
+        (FOREST | {"trees": True}, "trees is True"),
+        (FOREST | {"trees": 0}, "trees is 0"),
+        (FOREST | {"leaves": 0}, "leaves is 0"),
+        (FOREST | {"leaves": 4097}, "leaves is 4097"),
+        ({"trees": 3}, "trees is 3"),
         ({"leaves": 4}, "leaves is 4"),
-        ({"trees": 3, "leaves": 4, "loss": "quantile"}, "cannot give a range"),
+        ({"residual_weights": [1.0]}, "number of residual weights"),
+        ({"residual_weights": [1.0, 0.0]}, "residual weight"),
         ({"residuals": "12"}, "residuals"),
         ({"residuals": [float("nan")]}, "residuals"),
         ({"residuals": [[1.0]]}, "residuals"),
@@ -245,7 +271,7 @@ def test_covariates_have_a_limit_that_keeps_models_small(refused):
     """What is read is multiplied by random features, which no file has to hold."""
     levels = tuple(map(str, range(100)))
     most = tuple(Covariate(str(number), levels) for number in range(256))
-    assert describe_classes(covariates=most).covariate_inputs * RANDOM_FEATURES * 4 < 2**28
+    assert describe_classes(covariates=most).covariate_inputs * 2048 * 4 < 2**28
     one_more = (*most, Covariate("another"))
     refused(lambda: describe_classes(covariates=one_more), "number of covariates", "256")
 

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "q2_aam"
 FILES = sorted(PACKAGE.rglob("*.py"))
-LARGEST_FILE, LARGEST_FUNCTION = 300, 60
+LARGEST_FILE, LARGEST_FUNCTION = 350, 60
 
 # What each part may import of the package; imports go down only.
 _BOTTOM = {"config", "errors"}

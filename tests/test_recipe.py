@@ -1,6 +1,7 @@
-"""The conda recipe and the environment files say what setup.py and the package say."""
+"""The conda recipe and the environment files say what setup.py, the package and each other say."""
 
 import ast
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 
 PROJECT = Path(__file__).parent.parent
 RECIPE = PROJECT / "recipe"
+ENVIRONMENTS = PROJECT / "environment-files"
 # Channel of QIIME 2 by the name of the distribution's environment
 RELEASED = "https://packages.qiime2.org/qiime2"
 DISTRIBUTIONS = {
@@ -22,13 +24,19 @@ DISTRIBUTIONS = {
     "qiime2-amplicon-2026.1": f"{RELEASED}/2026.1/amplicon/released",
     "rachis-qiime2-2026.4": f"{RELEASED}/2026.4/qiime2/released",
 }
-CONDA_NAMES = {"torch": "pytorch"}
+CONDA_NAMES = {"torch": "pytorch", "edlib": "python-edlib"}
 # Package of a module, where the two differ
 PACKAGES = {
-    "PIL": "pillow", "biom": "biom-format", "matplotlib": "matplotlib-base",
-    "q2_sample_classifier": "q2-sample-classifier", "q2_types": "q2-types",
-    "skbio": "scikit-bio", "sklearn": "scikit-learn", "torch": "pytorch",
-    "vl_convert": "vl-convert-python",
+    "PIL": "pillow", "biom": "biom-format", "edlib": "python-edlib",
+    "matplotlib": "matplotlib-base", "q2_sample_classifier": "q2-sample-classifier",
+    "q2_types": "q2-types", "skbio": "scikit-bio", "sklearn": "scikit-learn",
+    "torch": "pytorch", "vl_convert": "vl-convert-python",
+}  # fmt: skip
+# What a QIIME 2 distribution owns and setup.py leaves to it
+OWNED = {
+    "biom-format", "jinja2", "markupsafe", "matplotlib-base", "numpy", "pandas", "pillow",
+    "q2-sample-classifier", "q2-types", "q2templates", "qiime2", "scikit-bio", "scikit-learn",
+    "scipy",
 }  # fmt: skip
 
 
@@ -55,12 +63,27 @@ def recipe(package):
     return yaml.safe_load(text.render(load_setup_py_data=load_setup_py_data, PYTHON="python"))
 
 
+class Environment:
+    """An environment file, read as conda reads it."""
+
+    def __init__(self, distribution: str):
+        self.distribution = distribution
+        self.path = ENVIRONMENTS / f"q2-aam-{distribution}.yml"
+        self.content = yaml.safe_load(self.path.read_text())
+        *conda, last = self.content["dependencies"]
+        assert conda[-1] == "pip", "conda wants pip named before what it installs"
+        self.conda = dict(re.fullmatch(r"([\w-]+)([>=].*)?", one).groups() for one in conda)
+        self.pip = last["pip"]
+
+    @property
+    def added(self) -> dict[str, SpecifierSet]:
+        """What pip adds beside this repository."""
+        return requirements(line for line in self.pip if line != "..")
+
+
 @pytest.fixture(params=sorted(DISTRIBUTIONS))
 def environment(request):
-    name = request.param
-    content = yaml.safe_load((RECIPE / f"environment-{name}.yml").read_text())
-    assert content["name"] == name
-    return content
+    return Environment(request.param)
 
 
 def requirements(lines) -> dict[str, SpecifierSet]:
@@ -108,6 +131,12 @@ def test_the_recipe_requires_what_the_package_imports(recipe):
     assert "qiime2" in imported
 
 
+def test_setup_requires_what_the_package_imports(package):
+    needed = {CONDA_NAMES.get(name, name) for name in requirements(package["install_requires"])}
+    assert not {PACKAGES.get(name, name) for name in imported_modules()} - needed - OWNED
+    assert not needed & OWNED
+
+
 def test_the_recipe_takes_the_tests_along_and_runs_them(recipe, package):
     assert recipe["test"]["source_files"] == ["tests"]
     assert any("pytest tests" in command for command in recipe["test"]["commands"])
@@ -119,25 +148,46 @@ def test_files_that_the_recipe_names_exist(recipe):
 
 
 def test_there_is_an_environment_file_for_each_distribution():
-    found = {path.stem.removeprefix("environment-") for path in RECIPE.glob("environment-*.yml")}
+    found = {path.stem.removeprefix("q2-aam-") for path in ENVIRONMENTS.iterdir()}
     assert found == set(DISTRIBUTIONS)
+    # The pattern of QIIME 2's library
+    pattern = re.compile(r"q2-aam-(qiime2|rachis)-[a-z0-9]+-\d{4}\.\d{1,2}\.yml")
+    assert all(pattern.fullmatch(path.name) for path in ENVIRONMENTS.iterdir())
 
 
-def test_an_environment_has_the_channels_of_its_distribution(environment):
-    own = DISTRIBUTIONS[environment["name"]]
-    assert sorted(environment["channels"]) == sorted([own, "conda-forge", "bioconda"])
+def test_an_environment_has_channels_and_packages_only(environment):
+    # QIIME 2's library names the environment itself
+    assert set(environment.content) == {"channels", "dependencies"}
+    own = DISTRIBUTIONS[environment.distribution]
+    assert sorted(environment.content["channels"]) == sorted([own, "conda-forge", "bioconda"])
 
 
-def test_an_environment_adds_what_setup_requires(environment, package):
-    assert environment["dependencies"][0] == "pip"
-    added = requirements(environment["dependencies"][-1]["pip"])
+def test_an_environment_has_the_qiime_2_that_the_recipe_requires(environment, recipe):
+    epoch = environment.distribution.split("-")[-1]
+    of_qiime = {name for name in environment.conda if re.match("q2|qiime2$", name)}
+    assert {environment.conda[name] for name in of_qiime} == {f"={epoch}"}
+    required = requirements(recipe["requirements"]["run"] + recipe["test"]["requires"])
+    assert {name for name in required if re.match("q2|qiime2$", name)} <= of_qiime
+    # the demo's commands
+    assert {"q2-metadata", "q2-diversity-lib"} <= of_qiime
+
+
+def test_an_environment_installs_q2_aam_without_further_steps(environment, package):
+    assert environment.pip[-1] == ".."
+    assert (environment.path.parent / "..").resolve() == PROJECT
     needed = requirements(package["install_requires"])
-    assert {name: added.get(name) for name in needed} == needed
-    # all else keeps what the distribution has
-    rest = {name: str(added[name]) for name in set(added) - set(needed)}
-    assert rest.pop("setuptools", "<81") == "<81"
-    assert {"numpy", "click"} <= set(rest)
-    assert all(version.startswith("==") for version in rest.values()), rest
+    assert environment.conda["pytorch"] == str(needed.pop("torch"))
+    assert {name: environment.added.get(name) for name in needed} == needed
+
+
+def test_an_environment_keeps_what_the_distribution_has(environment, package):
+    kept = set(environment.added) - set(requirements(package["install_requires"]))
+    kept = {name: str(environment.added[name]) for name in kept}
+    assert kept.pop("setuptools", "<81") == "<81"
+    assert all(version.startswith("==") for version in kept.values()), kept
+    assert {"numpy", "click"} <= set(kept)
+    for name in ("numpy", "click"):
+        assert f"={environment.conda[name]}" == kept[name], "conda and pip must agree"
 
 
 def test_the_newest_environment_of_the_tests_is_the_newest_distribution():
@@ -148,13 +198,21 @@ def test_the_newest_environment_of_the_tests_is_the_newest_distribution():
     )
     newest = sorted(DISTRIBUTIONS, key=lambda name: [*map(int, name.split("-")[-1].split("."))])[-1]
     assert str(tested["rachis"]) == f"=={newest.split('-')[-1]}.0"
-    content = yaml.safe_load((RECIPE / f"environment-{newest}.yml").read_text())
-    added = requirements(content["dependencies"][-1]["pip"])
+    added = Environment(newest).added
     assert {name: tested[name] for name in ("numpy", "click")} == {
         name: added[name] for name in ("numpy", "click")
     }
 
 
-def test_the_readme_tells_how_to_install_into_each_distribution():
+def test_the_readme_names_each_environment_file():
     readme = (PROJECT / "README.md").read_text("utf-8")
-    assert not [name for name in DISTRIBUTIONS if name not in readme]
+    assert not [path.name for path in ENVIRONMENTS.iterdir() if path.name not in readme]
+
+
+def test_the_entry_in_the_library_of_qiime_2_has_the_keys_that_it_asks_for():
+    entry = yaml.safe_load((PROJECT / "docs" / "q2-aam.yml").read_text())
+    assert set(entry) == {"owner", "name", "branch", "docs"}
+    assert entry["name"] == "q2-aam"
+    branch, _, path = entry["docs"].partition("/blob/")[2].partition("/")
+    assert branch == entry["branch"]
+    assert (PROJECT / path).is_file()

@@ -1,23 +1,25 @@
-"""The architecture that an action trains: from its parameters, or from the encoder given."""
+"""The architecture and the weights that an action starts from."""
 
 import dataclasses
 
 from ..config import ModelConfig
 from ..errors import AAMError
 from ..parameters import ARCHITECTURE
+from ..storage.boxed import BUNDLED, read_boxed
 from ..storage.model import read_model
 
 LONGEST_BY_DEFAULT = 512
+_FREE = ("max_asvs", "rarefaction_depth")  # change no tensor
 
 
-def choose_model(encoder, architecture: dict, longest: int, journal):
-    """Choose the architecture and find the weights to start from.
+def choose_model(encoder, settings: dict, longest: int, journal):
+    """Choose the encoder that was given, else the bundled one, else a new one.
 
     Parameters
     ----------
     encoder : AAMModelDirectoryFormat or None
-    architecture : dict
-        The architecture parameters, None where the user gave none.
+    settings : dict
+        ``pretrained``, and the architecture parameters, None where the user gave none.
     longest : int
         Nucleotides of the longest sequence.
     journal : Journal
@@ -27,35 +29,58 @@ def choose_model(encoder, architecture: dict, longest: int, journal):
     -------
     config : ModelConfig
     arrays : dict of str to ndarray, or None
-        The encoder's weights.
+        The encoder's weights; None if it is new.
 
     Raises
     ------
     AAMError
         If a parameter contradicts the encoder.
     """
-    given = {name: value for name, value in architecture.items() if value is not None}
-    if encoder is not None:
+    given = {name: settings[name] for name in ARCHITECTURE if settings.get(name) is not None}
+    if encoder is None and settings["pretrained"] == "none":
+        journal.chose("encoder", "new", "user")
+        return _new(given, longest, journal), None
+    if encoder is not None and settings["pretrained"] == "none":
+        raise AAMError("'pretrained' is 'none', but an 'encoder' was given. Leave one of them out.")
+    if encoder is None:
+        journal.chose("encoder", BUNDLED, "automatic", "no encoder was given")
+        config, arrays = read_boxed()
+    else:
         config, arrays = read_model(str(encoder))
-        check_agreement(config, given)
-        for name in ARCHITECTURE:
-            journal.chose(name, getattr(config, name), "encoder", "as in the encoder given")
-        return config, arrays
-    chosen = dict(given)
-    if "max_sequence_length" not in given:
-        chosen["max_sequence_length"] = min(longest, LONGEST_BY_DEFAULT)
-    config = dataclasses.replace(ModelConfig(), **chosen)
+    _refuse_other_architecture(config, given)
+    free = {name: given[name] for name in _FREE if name in given}
+    config = dataclasses.replace(config, **free, target=None)
     for name in ARCHITECTURE:
-        if name == "max_sequence_length" and name not in given:
-            journal.chose(name, config.max_sequence_length, "automatic", "longest sequence given")
+        value = getattr(config, name)
+        if name in free:
+            journal.chose(name, value, "user")
+        else:
+            journal.chose(name, value, "encoder", "as in the encoder")
+    return config, arrays
+
+
+def _new(given: dict, longest: int, journal) -> ModelConfig:
+    cut = "max_sequence_length" not in given
+    chosen = given | ({"max_sequence_length": min(longest, LONGEST_BY_DEFAULT)} if cut else {})
+    config = dataclasses.replace(ModelConfig(), **chosen)
+    why = "longest sequence given"
+    if longest > LONGEST_BY_DEFAULT:
+        why = f"the longest sequence has {longest:,} nucleotides; set it to read them all"
+    for name in ARCHITECTURE:
+        if name == "max_sequence_length" and cut:
+            journal.chose(name, config.max_sequence_length, "automatic", why)
         else:
             journal.chose(name, getattr(config, name), "user" if name in given else "default")
-    return config, None
+    return config
 
 
-def check_agreement(config: ModelConfig, given: dict) -> None:
+def _refuse_other_architecture(config: ModelConfig, given: dict) -> None:
     """Refuse architecture parameters that contradict an encoder."""
-    differing = {name: value for name, value in given.items() if getattr(config, name) != value}
+    differing = {
+        name: value
+        for name, value in given.items()
+        if name not in _FREE and getattr(config, name) != value
+    }
     if differing:
         lines = [
             f"  {name}: {value} was asked for, the encoder has {getattr(config, name)}"
@@ -64,5 +89,5 @@ def check_agreement(config: ModelConfig, given: dict) -> None:
         raise AAMError(
             "The architecture is the encoder's and cannot be changed:\n"
             + "\n".join(lines)
-            + "\nLeave these parameters out, or pretrain an encoder with them."
+            + "\nLeave these parameters out, or set 'pretrained' to 'none' to train a new encoder."
         )

@@ -8,14 +8,12 @@ from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 from ..errors import AAMError
 from ..parameters import FITTING_DEFAULT, LEARNING_RATE_SETTINGS, PRETRAINING_DEFAULT
 from ..types import AAMModelDirectoryFormat
-from .fit_classifier import class_describer
-from .fit_regressor import number_describer
-from .fitting_run import prepare_fit
+from .fit import FitInputs, prepare_fit
 from .pretrain import prepare_pretraining
 from .settings import with_settings
 
 # nothing is kept, so that nothing need be validated, and only what learns by steps is built
-_ALL_SAMPLES = {"validation_size": 0.0, "trees": 0}
+_ALL_SAMPLES = {"validation_size": 0.0, "n_estimators": 0}
 
 
 @with_settings(LEARNING_RATE_SETTINGS, FITTING_DEFAULT)
@@ -79,16 +77,11 @@ def find_learning_rate(
 
 
 def _as_fit(journal, settings: dict, metadata, **inputs):
-    from ..training.fitting import fitting_task
+    from ..training.fit import start_fit
 
-    numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
-    complete = FITTING_DEFAULT | settings | _ALL_SAMPLES
-    describer = number_describer if numeric else class_describer
-    ready = prepare_fit(
-        journal, describer(metadata.name, complete), (), complete,
-        metadata=metadata, validated=False, **inputs,
-    )  # fmt: skip
-    task = fitting_task(ready.network, ready.studies, ready.labels, ready.config)
+    complete = FITTING_DEFAULT | settings | _ALL_SAMPLES | {"attention_head": "on"}
+    ready = prepare_fit(journal, FitInputs(metadata=metadata, **inputs), complete, validated=False)
+    task, _ = start_fit(ready.network, ready.studies, ready.labels, ready.config)
     return ready.network, task, ready.config, ready.accelerator
 
 

@@ -13,12 +13,12 @@ from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.table import read_table
 from ..errors import AAMError, counted
-from ..parameters import ARCHITECTURE, PRETRAINING_DEFAULT, PRETRAINING_SETTINGS, TRAINING
+from ..parameters import PRETRAINING_DEFAULT, PRETRAINING_SETTINGS
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
-from .named_sequences import merge_sequences
+from .inputs import merge_sequences
 from .settings import with_settings
-from .training_run import require_validation, start_run, store_run
+from .training_run import require_validation, start_run, store_run, training_settings
 
 
 @with_settings(PRETRAINING_SETTINGS, PRETRAINING_DEFAULT)
@@ -26,7 +26,7 @@ def pretrain(
     tables: biom.Table,
     distance_matrices: DistanceMatrixDirectoryFormat,
     sequences: pd.Series = None,
-    initial_encoder: AAMModelDirectoryFormat = None,
+    encoder: AAMModelDirectoryFormat = None,
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on one or several studies."""
@@ -34,9 +34,7 @@ def pretrain(
     from ..training.journal import Journal
 
     journal = Journal("pretrain", settings["epochs"])
-    ready = prepare_pretraining(
-        journal, tables, distance_matrices, sequences, initial_encoder, settings
-    )
+    ready = prepare_pretraining(journal, tables, distance_matrices, sequences, encoder, settings)
     progress, reason, shown = pretraining.pretrain(*ready, journal)
     log = journal.log(ready.network, progress, reason)
     return store_run(ready.network, log, shown, journal.say)
@@ -52,7 +50,7 @@ class ReadyPretraining(NamedTuple):
 
 
 def prepare_pretraining(
-    journal, tables, distance_matrices, sequences, initial_encoder, settings: dict
+    journal, tables, distance_matrices, sequences, encoder, settings: dict
 ) -> ReadyPretraining:
     """Check and read everything, and build the network to start from."""
     from ..training import start
@@ -63,14 +61,13 @@ def prepare_pretraining(
     require_validation(fewest, settings["validation_size"], optional=True)
     known = merge_sequences(sequences)
     longest = max(len(dna) for table in samples for dna in sequences_of(table.feature_ids, known))
-    architecture = {name: settings[name] for name in ARCHITECTURE}
-    config, arrays = choose_model(initial_encoder, architecture, longest, journal)
+    config, arrays = choose_model(encoder, settings, longest, journal)
     unlearned = settings["unifrac_weight"] == 0 and config.distance_state == "trained"
     if arrays is not None and unlearned:
         config = dataclasses.replace(config, distance_state="stale")
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     journal.read(studies)
-    training = {name: settings[name] for name in TRAINING}
+    training = training_settings(settings)
     machine = (settings["device"], settings["precision"], settings["threads"])
     trained_by, accelerator = start_run(journal, training, PRETRAINING_DEFAULT, machine)
     if arrays is None:

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pandas as pd
+
 from ..config import AUTO, TrainingConfig
 from ..errors import AAMError
 from ..storage.model import write_model
@@ -49,17 +51,10 @@ def start_run(journal, training: dict, defaults: dict, hardware: tuple[str, str,
     return config, accelerator
 
 
-def refuse_encoder_losses(distance_matrix, nucleotide_weight: float) -> None:
-    """Refuse what trains the encoder while the encoder is kept as it is."""
-    given = [] if distance_matrix is None else ["'distance_matrix'"]
-    if nucleotide_weight:
-        given.append("'nucleotide_weight'")
-    if given:
-        raise AAMError(
-            f"{' and '.join(given)} would train the encoder, but 'freeze_encoder' keeps it as it "
-            "is. Turn 'freeze_encoder' off (on the command line: --p-no-freeze-encoder), or "
-            f"leave {' and '.join(given)} out."
-        )
+def training_settings(settings: dict) -> dict:
+    """Return the fields of `TrainingConfig` that an action has as parameters."""
+    fields = {one.name for one in dataclasses.fields(TrainingConfig)} - {"device", "precision"}
+    return {name: value for name, value in settings.items() if name in fields}
 
 
 def require_validation(samples: int, validation_size: float, optional: bool = False) -> None:
@@ -95,6 +90,10 @@ def store_run(
     write_training_log(str(training_log), log)
     images = draw_predictions(shown, say)
     pictures = Pictures(shown.part, log.summary["kept_epoch"], images)
-    write_events(str(training_log), log.history, pictures)
+    history = log.history
+    if not len(history):  # no epochs: one point of the out-of-fold scores
+        scores = {f"validation_{name}": [one] for name, one in log.summary["scores"].items()}
+        history = pd.DataFrame({"epoch": [0], "seconds": [0.0], **scores})
+    write_events(str(training_log), history, pictures)
     seal_training_log(str(training_log))
     return model, training_log

@@ -9,6 +9,7 @@ from .model import (
 from .target import (
     CLASSIFICATION,
     FUSIONS,
+    HEADS,
     MOST_CLASSES,
     MOST_COVARIATES,
     MOST_LEAVES,
@@ -25,14 +26,13 @@ from .target import (
 )
 from .tensors import (
     KNOWN_ASVS,
-    RANDOM_FEATURES,
     VOCABULARY,
     dtype_of,
     expected_tensors,
     largest_positions,
 )
-from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMISERS, SCHEDULES, TrainingConfig
-from .versions import FORMAT_VERSION
+from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMIZERS, SCHEDULES, TrainingConfig
+from .versions import FORMAT_VERSION, present_tensor_name
 
 __all__ = [
     "ATTENTIONS",
@@ -43,6 +43,7 @@ __all__ = [
     "DISTANCE_STATES",
     "FORMAT_VERSION",
     "FUSIONS",
+    "HEADS",
     "KNOWN_ASVS",
     "LIMITS",
     "MOST_CLASSES",
@@ -51,8 +52,7 @@ __all__ = [
     "MOST_LEVELS",
     "MOST_RESIDUALS",
     "MOST_TREES",
-    "OPTIMISERS",
-    "RANDOM_FEATURES",
+    "OPTIMIZERS",
     "REGRESSION",
     "SCALINGS",
     "SCHEDULES",
@@ -67,4 +67,5 @@ __all__ = [
     "dtype_of",
     "expected_tensors",
     "largest_positions",
+    "present_tensor_name",
 ]

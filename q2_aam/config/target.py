@@ -18,6 +18,13 @@ from .checks import (
 )
 
 SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
+HEADS = ("ridge", "logistic", "forest", "attention")  # the order in which they are blended
+_BLOCKS = {
+    "ridge": ("vocabulary", "branches", "clades", "covariates"),
+    "logistic": ("presence", "covariates"),
+    "forest": (),  # it reads features as they are
+    "attention": ("vocabulary", "branches", "covariates"),
+}
 TARGET_LOSSES = ("huber", "mae", "mse", "quantile")
 FUSIONS = ("concatenate", "gate")
 MOST_CLASSES, MOST_COVARIATES, MOST_LEVELS, MOST_RESIDUALS = 1024, 256, 100, 10**5
@@ -64,34 +71,57 @@ class Covariate:
 
 @dataclass(frozen=True)
 class _Target:
-    """What every target has: a name, the ASVs read by identity, covariates, clades and trees.
+    """What every target has: a name, a vocabulary of ASVs, covariates, and heads that predict it.
 
-    ``clades`` are groups of the known ASVs whose abundances are read too.
-    ``trees`` are the decision trees that read beside the other readers, each of at most ``leaves``
-    leaves; 0 of both if there are none.
+    ``heads`` name what predicts, in the order of `HEADS`. ``trees`` are those of the forest, each
+    of at most ``leaves`` leaves; 0 of both if there is none. ``random_features`` belong to the
+    ridge head. ``clades`` are those of models of format version 1.
     """
 
     name: str
-    known_asvs: int
+    vocabulary_size: int
     covariates: tuple[Covariate, ...] = ()
     covariate_fusion: str = FUSIONS[0]
-    clades: int = 1
+    heads: tuple[str, ...] = ("ridge",)
+    random_features: int = 0
     trees: int = 0
     leaves: int = 0
+    clades: int = 0
 
     def __post_init__(self):
         check_text("target name", self.name)
-        check_whole("known_asvs", self.known_asvs, 1, 2**16)
+        check_whole("vocabulary_size", self.vocabulary_size, 1, 2**16)
         check_choice("covariate_fusion", self.covariate_fusion, FUSIONS)
         check_whole("number of covariates", len(self.covariates), 0, MOST_COVARIATES)
         names = [covariate.name for covariate in self.covariates]
         if len(set(names)) < len(names):
             raise AAMError("The model's config has the same covariate twice.")
-        check_whole("clades", self.clades, 1, 2**14)
-        check_whole("trees", self.trees, 0, MOST_TREES)
-        check_whole("leaves", self.leaves, *((2, MOST_LEAVES) if self.trees else (0, 0)))
-        if self.trees and self.outputs != self.ridge_outputs:
-            raise AAMError("The model's config has trees, which cannot give a range.")
+        for name in self.heads:
+            check_choice("head", name, HEADS)
+        if not self.heads or list(self.heads) != [one for one in HEADS if one in self.heads]:
+            raise AAMError(f"The heads {shown(list(self.heads))} are not in the order of {HEADS}.")
+        check_whole("random_features", self.random_features, 0, 2**14)
+        check_whole("clades", self.clades, 0, 2**14)
+        grown = "forest" in self.heads
+        check_whole("trees", self.trees, *((1, MOST_TREES) if grown else (0, 0)))
+        check_whole("leaves", self.leaves, *((2, MOST_LEAVES) if grown else (0, 0)))
+
+    def block_sizes(self, branches: int) -> dict[str, int]:
+        """Return the blocks of features that heads read scaled, with their numbers of features."""
+        sizes = {
+            "vocabulary": self.vocabulary_size,
+            "presence": self.vocabulary_size,
+            "branches": branches,
+            "clades": self.clades,
+            "covariates": self.covariate_inputs,
+        }
+        read = {block for name in self.heads for block in self.blocks_of(name)}
+        return {name: size for name, size in sizes.items() if name in read}
+
+    def blocks_of(self, head: str) -> tuple[str, ...]:
+        """Name the blocks of features that a head reads scaled."""
+        there = {"clades": self.clades, "covariates": len(self.covariates)}
+        return tuple(block for block in _BLOCKS[head] if there.get(block, 1))
 
     @property
     def tree_nodes(self) -> int:
@@ -118,10 +148,14 @@ class RegressionTarget(_Target):
     that begin with ``log`` transform by ``log(1 + value)``. The statistics are of the training
     samples only; `minimum`, `maximum` and `mean` are in original units.
 
-    ``residuals`` are sorted scores, in scaled units, of samples that did not train the weights:
-    by how much their true values lay outside of what the model said. Conformal prediction reads
-    its intervals from them. With the loss ``quantile`` the model says a range, which is to hold
-    the share ``quantile_range`` of true values; else it says one number.
+    ``residuals`` are sorted scores, in scaled units, of samples predicted without their group: by
+    how much their true values lay outside of what was predicted. Conformal prediction takes its
+    intervals from them; each counts as much as its one of ``residual_weights``, or all alike if
+    there are none. With the loss ``quantile`` a range is predicted, which is to hold the fraction
+    ``quantile_range`` of true values; else one number.
+
+    ``recognized`` is the mean fraction of reads that a model fitted on some of the groups
+    recognizes of samples of the others: above 0, at most 1.
     """
 
     scaling: str = SCALINGS[0]
@@ -134,6 +168,8 @@ class RegressionTarget(_Target):
     loss: str = TARGET_LOSSES[0]
     quantile_range: float = 0.9
     residuals: tuple[float, ...] = ()
+    residual_weights: tuple[float, ...] = ()
+    recognized: float = 1.0
     kind: str = field(default=REGRESSION)
 
     def __post_init__(self):
@@ -144,6 +180,7 @@ class RegressionTarget(_Target):
         for name in ("location", "minimum", "maximum", "mean"):
             check_finite(f"target {name}", getattr(self, name))
         check_positive("target scale", self.scale)
+        check_positive("recognized", self.recognized)
         check_positive("quantile_range", self.quantile_range)
         if self.quantile_range >= 1:
             raise AAMError(f"quantile_range is {self.quantile_range}, but must be below 1.")
@@ -152,20 +189,33 @@ class RegressionTarget(_Target):
         check_whole("number of residuals", len(self.residuals), 0, MOST_RESIDUALS)
         for value in self.residuals:
             check_finite("target residuals", value)
+        if self.residual_weights:
+            number = len(self.residuals)
+            check_whole("number of residual weights", len(self.residual_weights), number, number)
+        for value in self.residual_weights:
+            check_positive("residual weight", value)
 
     @property
-    def bears_outliers(self) -> bool:
-        """Whether a few values far off are to change little."""
-        return self.loss in ("huber", "mae")
+    def is_quantile(self) -> bool:
+        """Whether a range is predicted around the median."""
+        return self.loss == "quantile"
+
+    @property
+    def forest_levels(self) -> tuple[float, ...]:
+        """Quantiles over the trees that the forest predicts; none for their mean."""
+        if self.is_quantile:
+            low = (1 - self.quantile_range) / 2
+            return (low, 0.5, 1 - low)
+        return (0.5,) if self.loss in ("huber", "mae") else ()
 
     @property
     def outputs(self) -> int:
-        """Numbers that the attention reader gives: one, or the lower, middle and upper one."""
-        return 3 if self.loss == "quantile" else 1
+        """Numbers that are predicted: one, or the lower, middle and upper one."""
+        return 3 if self.is_quantile else 1
 
     @property
-    def ridge_outputs(self) -> int:
-        """Numbers that the ridge reader gives."""
+    def points(self) -> int:
+        """Numbers that heads without quantiles predict."""
         return 1
 
 
@@ -193,9 +243,14 @@ class ClassificationTarget(_Target):
             check_whole("class count", count, 0, 2**53)
 
     @property
-    def bears_outliers(self) -> bool:
-        """Probabilities have no values far off."""
+    def is_quantile(self) -> bool:
+        """Probabilities have no range."""
         return False
+
+    @property
+    def forest_levels(self) -> tuple[float, ...]:
+        """Probabilities are the mean of the trees."""
+        return ()
 
     @property
     def outputs(self) -> int:
@@ -203,13 +258,19 @@ class ClassificationTarget(_Target):
         return len(self.classes)
 
     @property
-    def ridge_outputs(self) -> int:
+    def points(self) -> int:
         """One number for each class."""
         return len(self.classes)
 
 
 Target = RegressionTarget | ClassificationTarget
-_LISTS = {"residuals": MOST_RESIDUALS, "classes": MOST_CLASSES, "counts": MOST_CLASSES}
+_LISTS = {
+    "heads": len(HEADS),
+    "residuals": MOST_RESIDUALS,
+    "residual_weights": MOST_RESIDUALS,
+    "classes": MOST_CLASSES,
+    "counts": MOST_CLASSES,
+}
 
 
 def target_from_json(content) -> Target:

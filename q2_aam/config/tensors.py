@@ -5,12 +5,11 @@ from __future__ import annotations
 from .model import ModelConfig
 
 VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
-KNOWN_ASVS = "target_head.known_asvs"
-_TREES = "target_head.trees"
+KNOWN_ASVS = "target_head.vocabulary"
+_FOREST = "target_head.forest"
 _CLADES = "target_head.clades"
-_POSITIONS_IN_TREES = (f"{_TREES}.feature", f"{_TREES}.child")
+_POSITIONS_IN_FOREST = (f"{_FOREST}.feature", f"{_FOREST}.child")
 _POSITIONS_IN_CLADES = tuple(f"{_CLADES}.{name}" for name in ("parent", "order", "start", "end"))
-RANDOM_FEATURES = 2048  # of the ridge reader
 
 
 def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -63,7 +62,7 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 def dtype_of(tensor: str) -> str:
     """Return the type of a tensor as safetensors names it: F32 but for DNA and positions."""
-    if tensor in (*_POSITIONS_IN_TREES, *_POSITIONS_IN_CLADES):
+    if tensor in (*_POSITIONS_IN_FOREST, *_POSITIONS_IN_CLADES):
         return "I32"
     return "U8" if tensor == KNOWN_ASVS else "F32"
 
@@ -73,56 +72,68 @@ def largest_positions(config: ModelConfig) -> dict[str, int]:
     target = config.target
     if target is None:
         return {}
-    nodes = target.known_asvs + target.clades
-    largest = (target.clades, nodes - 1, nodes, nodes)
-    positions = dict(zip(_POSITIONS_IN_CLADES, largest, strict=True))
+    positions = {}
+    if target.clades:
+        nodes = target.vocabulary_size + target.clades
+        largest = (target.clades, nodes - 1, nodes, nodes)
+        positions |= zip(_POSITIONS_IN_CLADES, largest, strict=True)
     if target.trees:
-        inputs = target.known_asvs + target.covariate_inputs
+        inputs = target.vocabulary_size + target.covariate_inputs + config.branches
         largest = (inputs - 1, target.tree_nodes - 1)
-        positions |= zip(_POSITIONS_IN_TREES, largest, strict=True)
+        positions |= zip(_POSITIONS_IN_FOREST, largest, strict=True)
     return positions
 
 
 def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     target, size = config.target, config.hidden_size
-    blocks = {
-        "known": target.known_asvs, "branches": config.branches, "clades": target.clades,
-    }  # fmt: skip
-    if target.covariates:
-        blocks["covariates"] = target.covariate_inputs
-    nodes = target.known_asvs + target.clades
-    tensors = {
-        KNOWN_ASVS: (target.known_asvs, 1 + config.max_sequence_length),
-        f"{_CLADES}.embedding": (target.known_asvs, size),
+    sizes = target.block_sizes(config.branches)
+    tensors = {KNOWN_ASVS: (target.vocabulary_size, 1 + config.max_sequence_length)}
+    tensors |= {f"target_head.blend.{name}": (1,) for name in target.heads[1:]}
+    for name, features in sizes.items():
+        tensors[f"target_head.scaling.{name}.mean"] = (features,)
+        tensors[f"target_head.scaling.{name}.scale"] = (1,)
+    for head in ("ridge", "logistic"):
+        if head in target.heads:
+            for name in target.blocks_of(head):
+                tensors[f"target_head.{head}.{name}"] = (target.points, sizes[name])
+            tensors[f"target_head.{head}.intercept"] = (target.points,)
+    if "ridge" in target.heads and target.random_features:
+        tensors["target_head.ridge.random"] = (target.points, target.random_features)
+    if target.trees:
+        shape = (target.trees, target.tree_nodes)
+        tensors |= {f"{_FOREST}.{name}": shape for name in ("feature", "threshold", "child")}
+        tensors[f"{_FOREST}.value"] = (*shape, target.points)
+    if "attention" in target.heads:
+        tensors |= _attention_head(target, size, sizes)
+    return tensors | _clades(target, size)
+
+
+def _clades(target, size: int) -> dict[str, tuple[int, ...]]:
+    if not target.clades:
+        return {}
+    nodes = target.vocabulary_size + target.clades
+    return {
+        f"{_CLADES}.embedding": (target.vocabulary_size, size),
         f"{_CLADES}.parent": (nodes,),
         f"{_CLADES}.height": (target.clades,),
         f"{_CLADES}.order": (nodes,),
         f"{_CLADES}.start": (target.clades,),
         f"{_CLADES}.end": (target.clades,),
     }
-    for name, features in blocks.items():
-        tensors[f"target_head.scaling.{name}.mean"] = (features,)
-        tensors[f"target_head.scaling.{name}.scale"] = (1,)
-        if name != "clades":
-            tensors[f"target_head.linear.{name}.weight"] = (target.outputs, features)
-        tensors[f"target_head.ridge.{name}"] = (target.ridge_outputs, features)
-    tensors["target_head.ridge.random"] = (target.ridge_outputs, RANDOM_FEATURES)
-    tensors["target_head.ridge.intercept"] = (target.ridge_outputs,)
-    tensors["target_head.attention_share"] = (1,)
-    if target.trees:
-        shape = (target.trees, target.tree_nodes)
-        tensors |= {f"{_TREES}.{name}": shape for name in ("feature", "threshold", "child")}
-        tensors[f"{_TREES}.value"] = (*shape, target.ridge_outputs)
-        tensors["target_head.tree_share"] = (1,)
-    tensors |= _norm("target_head.norm", size)
-    read = size
+
+
+def _attention_head(target, size: int, sizes: dict[str, int]) -> dict[str, tuple[int, ...]]:
+    prefix, read = "target_head.attention", size
+    tensors = _norm(f"{prefix}.norm", size)
+    for name in target.blocks_of("attention"):
+        tensors[f"{prefix}.linear.{name}.weight"] = (target.outputs, sizes[name])
     if target.covariates and target.covariate_fusion == "gate":
-        tensors |= _linear("target_head.fusion.gate", size, size)
+        tensors |= _linear(f"{prefix}.fusion.gate", size, size)
     elif target.covariates:
         read = 2 * size
     if target.covariates:
-        tensors["target_head.fusion.embedding.weight"] = (size, target.covariate_inputs)
-    return tensors | _linear("target_head.pooled", read, target.outputs)
+        tensors[f"{prefix}.fusion.embedding.weight"] = (size, target.covariate_inputs)
+    return tensors | _linear(f"{prefix}.pooled", read, target.outputs)
 
 
 def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:

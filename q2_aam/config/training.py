@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .checks import check_choice, check_positive, check_whole
 
-OPTIMISERS = ("adamw", "adam", "sgd")
+OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "cosine-restarts", "plateau", "one-cycle", "constant")
 AUTO = "auto"  # of a value that is chosen when training starts
 ATTENTIONS = ("sdpa", "flash", "mem_efficient", "math")
@@ -23,16 +23,16 @@ class TrainingConfig:
     gradient_accumulation: int = 1
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
-    optimiser: str = "adamw"
+    optimizer: str = "adamw"
     schedule: str = "cosine"
     warmup: float = 0.05
-    minimum_rate: float = 0.01
+    min_lr: float = 0.01
     restart_epochs: int = 10
     restart_multiplier: float = 2.0
     plateau_factor: float = 0.5
     plateau_patience: int = 5
     patience: int = 10
-    settling: float = 0.5
+    min_epochs: int | None = None
     gradient_clipping: float = 1.0
     dropout: float = 0.0
     validation_size: float = 0.1
@@ -56,7 +56,7 @@ class TrainingConfig:
             check_whole(name, getattr(self, name), 1, 10**9)
         check_whole("workers", self.workers, 0, 64)
         check_whole("patience", self.patience, 1, 10**9)
-        check_choice("optimiser", self.optimiser, OPTIMISERS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("attention", self.attention, ATTENTIONS)
         check_choice("class_weights", self.class_weights, CLASS_WEIGHTS)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..config import MOST_CLASSES
-from ..errors import AAMError, counted, examples, no_shared_ids
+from ..errors import AAMError, counted, examples, likely_cause, no_shared_ids, verb
 from .distances import Distances
 from .table import SampleTable
 
@@ -76,10 +76,12 @@ def match_samples(
     if not shared:
         raise no_shared_ids("The table", wanted, name, sorted(known))
     if missing and missing_samples == "error":
+        hint = likely_cause(missing, known - set(shared))
         raise AAMError(
-            f"{counted(len(missing), 'sample')} of {len(wanted):,} in the table are not in {name}, "
-            f"such as {examples(missing)}.\nSet 'missing_samples' to 'ignore' to leave them out, "
-            f"or complete {name}."
+            f"{counted(len(missing), 'sample')} of {len(wanted):,} in the table "
+            f"{verb(len(missing), 'are')} not in {name}, such as {examples(missing)}.\n"
+            + (f"{hint}\nElse set" if hint else "Set")
+            + f" 'missing_samples' to 'ignore' to leave them out, or complete {name}."
         )
     return shared, missing
 
@@ -151,7 +153,8 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
     infinite = values.index[np.abs(values) > LARGEST_NUMBER]
     if len(infinite):
         raise AAMError(
-            f"{counted(len(infinite), 'sample')} have an infinite '{column.name}', or one beyond "
+            f"{counted(len(infinite), 'sample')} {verb(len(infinite), 'have')} an infinite "
+            f"'{column.name}', or one beyond "
             f"{LARGEST_NUMBER:g}: {examples(infinite)}. Correct the metadata, or leave the cells "
             "blank."
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..config import MOST_COVARIATES, MOST_LEVELS, Covariate
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, verb
 
 FARTHEST = 1e6  # standard deviations from the mean of the training samples
 
@@ -48,7 +48,8 @@ def _describe(column: pd.Series) -> Covariate:
         infinite = present.index[np.isinf(present)]
         if len(infinite):
             raise AAMError(
-                f"{counted(len(infinite), 'sample')} have an infinite '{column.name}': "
+                f"{counted(len(infinite), 'sample')} {verb(len(infinite), 'have')} an infinite "
+                f"'{column.name}': "
                 f"{examples(infinite)}. Correct the metadata, or leave the cells blank."
             )
         spread = float(present.std(ddof=0)) or 1.0
@@ -118,8 +119,9 @@ def _encode(covariate: Covariate, column: pd.Series) -> np.ndarray:
         far = column.index[~(np.abs(inputs[:, 0]) <= FARTHEST)]
         if len(far):
             raise AAMError(
-                f"{counted(len(far), 'sample')} of {len(column):,} have a '{covariate.name}' that "
-                f"is more than {FARTHEST:,.0f} standard deviations from the mean of the training "
+                f"{counted(len(far), 'sample')} of {len(column):,} {verb(len(far), 'have')} a "
+                f"'{covariate.name}' that is more than {FARTHEST:,.0f} standard deviations from "
+                "the mean of the training "
                 f"samples, {covariate.mean:g}: {examples(far)}. Correct the metadata, or leave "
                 "the cells blank."
             )

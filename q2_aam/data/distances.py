@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from ..errors import EXAMPLES, AAMError, counted, examples
 
@@ -77,8 +76,10 @@ def parse_distances(lines) -> tuple[list[str], np.ndarray]:
     return ids, matrix
 
 
-def _in_parts(lines, columns: int) -> Iterator[pd.DataFrame]:
-    """Read some rows at a time, so that the matrix is never held twice."""
+def _in_parts(lines, columns: int) -> Iterator:
+    """Read some rows at a time as data frames, so that the matrix is never held twice."""
+    import pandas as pd  # training on a machine that only trains needs none
+
     blanks = {column: ["nan", "NaN", ""] for column in range(1, columns + 1)}
     types = {0: str} | dict.fromkeys(range(1, columns + 1), np.float32)
     rows = (_of_width(line, columns) for line in lines if line.strip())

@@ -12,9 +12,9 @@ from ..errors import AAMError, counted
 _DRAWS = 32  # of splits by group and class, of which the best is taken
 
 
-def hold_out(
+def train_test_split(
     sample_ids: Sequence[str],
-    share: float,
+    test_size: float,
     seed: int,
     groups: Mapping[str, str] | None = None,
     classes: Mapping[str, str] | None = None,
@@ -25,7 +25,7 @@ def hold_out(
     ----------
     sample_ids : sequence of str
         Their order does not matter.
-    share : float
+    test_size : float
         Share of the samples to hold out, above 0 and below 1.
     seed : int
     groups : mapping of str to str, optional
@@ -55,9 +55,9 @@ def hold_out(
         )
     random = np.random.default_rng([seed, 0x5B117])
     if classes is None:
-        held_out = _draw(members, share, random)
+        held_out = _draw(members, test_size, random)
     else:
-        held_out = _draw_by_class(members, share, random, classes)
+        held_out = _draw_by_class(members, test_size, random, classes)
     chosen = set(held_out)
     return sorted(set(sample_ids) - chosen), sorted(chosen)
 

@@ -9,9 +9,17 @@ import numpy as np
 import scipy.sparse
 
 from .distances import Distances
+from .matching import (
+    EMBEDDING_ONLY,
+    KINDS,
+    Vocabulary,
+    match_sequences,
+    merge_overlapping,
+    reverse_complement,
+)
 from .sequences import sequences_of
 from .table import SampleTable
-from .tokens import Asvs, distinct_asvs
+from .tokens import Asvs, tokenize_asvs
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,30 @@ class Study:
 
 
 @dataclass(frozen=True)
+class Recognition:
+    """How the features of a table were read by a model that knows some ASVs.
+
+    Attributes
+    ----------
+    kind : ndarray of int8, (features,)
+        Index into `q2_aam.data.matching.KINDS`.
+    reversed : ndarray of bool, (features,)
+        Whether the reverse complement was read.
+    shares : ndarray of float64, (samples, kinds)
+        Shares of each sample's reads; rows sum to 1.
+    """
+
+    kind: np.ndarray
+    reversed: np.ndarray
+    shares: np.ndarray
+
+    @property
+    def recognized(self) -> np.ndarray:
+        """Share of each sample's reads that is in the vocabulary: (samples,)."""
+        return 1 - self.shares[:, EMBEDDING_ONLY]
+
+
+@dataclass(frozen=True)
 class Studies:
     """Several studies and the distinct ASVs that they share.
 
@@ -47,7 +79,11 @@ class Studies:
     asvs : Asvs
     studies : tuple of Study
     known : ndarray of int64, (asvs,), optional
-        Row of each ASV among those that a model knows by identity (see `match_asvs`).
+        Row of each ASV in a model's vocabulary, or the vocabulary's size for others.
+    recognition : Recognition, optional
+        How the features were read, where a vocabulary was given.
+    assignment : csr_matrix of float64, (features, asvs), optional
+        Shares of the reads of each feature, of all tables one after the other.
     cut_samples : int
         Samples that had more than the allowed number of ASVs.
     cut_share : float
@@ -57,6 +93,9 @@ class Studies:
     asvs: Asvs
     studies: tuple[Study, ...]
     known: np.ndarray | None = None
+    recognition: Recognition | None = None
+    assignment: scipy.sparse.csr_matrix | None = None
+    merged: int = 0
     cut_samples: int = 0
     cut_share: float = 0.0
 
@@ -67,8 +106,12 @@ def build_studies(
     max_sequence_length: int,
     max_asvs: int,
     distances: Sequence[Distances | None] | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Studies:
     """Put tables over one set of distinct ASVs.
+
+    Without a vocabulary, as in training, sequences that overlap are merged: runs of different read
+    lengths hold one organism under several sequences. With one, sequences are looked up in it.
 
     Parameters
     ----------
@@ -76,15 +119,13 @@ def build_studies(
     sequences : mapping of str to str, optional
         DNA by feature id (see `sequences_of`).
     max_sequence_length : int
-        Nucleotides that the model reads of an ASV.
+        Nucleotides that the model reads of an ASV; longer ones lose their end.
     max_asvs : int
         ASVs that the model reads of a sample: the most abundant, ties by sequence.
     distances : sequence of Distances or None, optional
         One for each table.
-
-    Returns
-    -------
-    Studies
+    vocabulary : Vocabulary, optional
+        Of a fitted model.
 
     Raises
     ------
@@ -92,17 +133,24 @@ def build_studies(
         If a feature's DNA is not known.
     """
     dna = [sequences_of(table.feature_ids, sequences) for table in tables]
-    asvs, index = distinct_asvs([one for study in dna for one in study], max_sequence_length)
-    columns = np.split(index, np.cumsum([len(study) for study in dna])[:-1])
-    studies, cut_samples, cut_share = [], 0, 0.0
-    for position, (table, column) in enumerate(zip(tables, columns, strict=True)):
-        counts = table.counts.tocoo()
-        merged = scipy.sparse.csr_matrix(
-            (counts.data, (counts.row, column[counts.col])),
-            shape=(len(table.sample_ids), len(asvs)),
-        )
-        merged.sort_indices()
-        abundances = relative(merged)
+    reads = np.concatenate([np.asarray(table.counts.sum(axis=0)).ravel() for table in tables])
+    distinct, index = np.unique([one for study in dna for one in study], return_inverse=True)
+    distinct, index = distinct.tolist(), index.ravel()
+    match = None
+    if vocabulary is None:
+        shares = merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
+        asvs, assignment, merged = _kept_asvs(distinct, shares, max_sequence_length)
+        known = None
+    else:
+        match = match_sequences(distinct, vocabulary)
+        asvs, assignment, known = _looked_up_asvs(distinct, match, vocabulary, max_sequence_length)
+        merged = 0
+    assignment = assignment[index]  # (features, asvs)
+    studies, cut_samples, cut_share, first = [], 0, 0.0, 0
+    for position, table in enumerate(tables):
+        last = first + len(table.feature_ids)
+        abundances = relative((table.counts @ assignment[first:last]).tocsr())
+        first = last
         kept = keep_most_abundant(abundances, max_asvs)
         lost = 1 - np.asarray(kept.sum(axis=1)).ravel()
         cut = np.diff(kept.indptr) < np.diff(abundances.indptr)
@@ -110,7 +158,51 @@ def build_studies(
         cut_share = max(cut_share, float(lost[cut].max(initial=0)))
         of_study = distances[position] if distances else None
         studies.append(Study(table.sample_ids, kept.astype(np.float32), of_study))
-    return Studies(asvs, tuple(studies), None, cut_samples, cut_share)
+    recognition = match and _recognition(tables[0], match.kind[index], match.reversed[index])
+    return Studies(
+        asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share
+    )
+
+
+def _kept_asvs(distinct: list[str], shares: scipy.sparse.csr_matrix, limit: int):
+    """Return the ASVs that are kept, and the shares of each sequence's reads that they get."""
+    kept = np.flatnonzero(shares.diagonal())
+    asvs, place = tokenize_asvs([distinct[row] for row in kept], limit)
+    columns = np.full(len(distinct), -1)
+    columns[kept] = place
+    shares = shares.tocoo()
+    assignment = scipy.sparse.csr_matrix(
+        (shares.data, (shares.row, columns[shares.col])), shape=(len(distinct), len(asvs))
+    )
+    return asvs, assignment, len(distinct) - len(kept)
+
+
+def _looked_up_asvs(distinct: list[str], match, vocabulary: Vocabulary, limit: int):
+    """Return the ASVs that a table is read as: those of the vocabulary, and those not in it."""
+    shares = match.assignment.tocoo()
+    used = np.unique(shares.col)
+    rest = np.flatnonzero(match.kind == EMBEDDING_ONLY)
+    others = [
+        reverse_complement(distinct[row]) if match.reversed[row] else distinct[row] for row in rest
+    ]
+    asvs, place = tokenize_asvs([vocabulary.sequences[row] for row in used] + others, limit)
+    columns = np.full(len(vocabulary), -1)
+    columns[used] = place[: len(used)]
+    rows = np.concatenate([shares.row, rest])
+    cells = np.concatenate([columns[shares.col], place[len(used) :]])
+    values = np.concatenate([shares.data, np.ones(len(rest))])
+    known = np.full(len(asvs), len(vocabulary), dtype=np.int64)
+    known[place[: len(used)]] = used
+    assignment = scipy.sparse.csr_matrix((values, (rows, cells)), shape=(len(distinct), len(asvs)))
+    return asvs, assignment, known
+
+
+def _recognition(table: SampleTable, kind: np.ndarray, turned: np.ndarray) -> Recognition:
+    """Count how the reads of each sample were recognized."""
+    of_kind = np.zeros((len(kind), len(KINDS)))
+    of_kind[np.arange(len(kind)), kind] = 1
+    reads = table.counts @ of_kind
+    return Recognition(kind, turned, reads / reads.sum(axis=1, keepdims=True))
 
 
 def held_asvs(studies: Studies, *parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse
 
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, verb
 
 if TYPE_CHECKING:
     import biom
@@ -77,7 +77,8 @@ def read_table(table: biom.Table, name: str = "the table") -> SampleTable:
     empty = np.asarray(sample_ids)[counts.getnnz(axis=1) == 0]
     if len(empty):
         raise AAMError(
-            f"{counted(len(empty), 'sample')} of {len(sample_ids):,} in {name} have no features, "
+            f"{counted(len(empty), 'sample')} of {len(sample_ids):,} in {name} "
+            f"{verb(len(empty), 'have')} no features, "
             f"such as {examples(sorted(empty))}.\nRemove them with 'qiime feature-table "
             "filter-samples --p-min-features 1'."
         )

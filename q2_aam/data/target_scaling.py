@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..config import Covariate, RegressionTarget
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, verb
 
 LARGEST_SCALED = 1e12  # its square is a finite number for the model
 _LARGEST_EXPONENT = 700.0  # e^700 is still a finite number
@@ -71,8 +71,9 @@ def refuse_negative_logarithms(values, scaling: str, name: str) -> None:
     negative = values.index[values < 0] if scaling.startswith("log-") else ()
     if len(negative):
         raise AAMError(
-            f"{counted(len(negative), 'sample')} of {len(values):,} have a negative '{name}' "
-            f"({examples(negative)}), which the scaling '{scaling}' cannot take. Set "
+            f"{counted(len(negative), 'sample')} of {len(values):,} "
+            f"{verb(len(negative), 'have')} a negative '{name}' ({examples(negative)}), which "
+            f"the scaling '{scaling}' cannot take. Set "
             "'target_scaling' to 'min-max' or 'z-score'."
         )
 

@@ -35,14 +35,19 @@ def main(folder: Path) -> None:
     age = metadata[TARGET].astype(float)
     truth = age[sample_ids(folder / "test.qza")]
     constant = age[sample_ids(folder / "training.qza")].mean()
-    scores = [
-        score("q2-aam", truth, read_predictions(folder / "predictions.qza")),
-        score("random forest", truth, read_predictions(folder / "forest-predictions.qza")),
-        score("constant (training mean)", truth, pd.Series(constant, index=truth.index)),
-    ]
+    ours, pretrained, forest = (
+        score(name, truth, read_predictions(folder / f"{file}.qza"))
+        for name, file in (
+            ("q2-aam", "predictions"),
+            ("q2-aam, pretrained here", "pretrained-predictions"),
+            ("random forest", "forest-predictions"),
+        )
+    )
+    dummy = score("constant (training mean)", truth, pd.Series(constant, index=truth.index))
     children = metadata.loc[truth.index, CHILD].nunique()
-    print_scores(scores, len(truth), children)
-    print_verdict(*scores)
+    print_scores([ours, pretrained, forest, dummy], len(truth), children)
+    print_verdict(ours, forest, dummy)
+    print_pretraining(ours, pretrained)
     print_distances(folder)
     print_where_to_look(folder)
 
@@ -67,7 +72,7 @@ def score(name: str, truth: pd.Series, predictions: pd.Series) -> Score:
 def print_scores(scores: list[Score], samples: int, children: int) -> None:
     """Print one line for each way of predicting."""
     print(f"\nAge in months, {samples} test samples of {children} children never used for fitting")
-    print("(pretraining saw their microbiomes, as it saw all, but no age):\n")
+    print("('pretrained here' saw their microbiomes without labels, as it saw all):\n")
     print(f"  {'':26}{'mean absolute error':>20}{'R²':>8}")
     for one in scores:
         print(f"  {one.name:26}{one.mae:>13.2f} months{one.r2:>8.2f}")
@@ -93,19 +98,31 @@ def print_verdict(ours: Score, forest: Score, constant: Score) -> None:
     print("With so few children, a small difference between the two may be chance.")
 
 
+def print_pretraining(ours: Score, pretrained: Score) -> None:
+    """Say what pretraining on the study's own samples added."""
+    change = round(ours.mae, 2) - round(pretrained.mae, 2)
+    verdict = (
+        f"by {abs(change):.2f} months {'less' if change > 0 else 'more'}" if change else "alike"
+    )
+    print(f"Pretrained on the study's own matrix, it errs {verdict}.")
+
+
 def print_distances(folder: Path) -> None:
     """Compare predicted with computed UniFrac, over all pairs of test samples."""
-    predicted, computed = (
-        Artifact.load(str(folder / name)).view(DistanceMatrix)
-        for name in ("predicted-unifrac.qza", "unifrac.qza")
-    )
-    computed = computed.filter(predicted.ids).condensed_form()
-    predicted = predicted.condensed_form()
-    correlation = np.corrcoef(predicted, computed)[0, 1]
+    computed = read_distances(folder / "unifrac.qza")
     print(
-        f"\nUniFrac predicted without a tree: correlation {correlation:.2f} with the computed "
-        f"one over {len(computed):,} pairs of test samples."
+        "\nUniFrac predicted without a tree and the computed one, over all pairs of test samples:"
     )
+    for name, file in (("bundled encoder", "predicted"), ("pretrained here", "pretrained")):
+        predicted = read_distances(folder / f"{file}-unifrac.qza")
+        actual = computed.filter(predicted.ids).condensed_form()
+        correlation = np.corrcoef(predicted.condensed_form(), actual)[0, 1]
+        print(f"  {name:26}correlation {correlation:.2f} over {len(actual):,} pairs")
+
+
+def read_distances(path: Path) -> DistanceMatrix:
+    """Return a matrix of distances."""
+    return Artifact.load(str(path)).view(DistanceMatrix)
 
 
 def print_where_to_look(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from .evaluation import evaluate_classification, evaluate_distances
 from .models import (
+    check_table,
     embed_samples,
     evaluate_regression,
     feature_importance,
@@ -15,14 +16,10 @@ from .models import (
     split_samples,
     summarize_training,
 )
-from .pipelines import (
-    classify_samples,
-    merge_prediction_tables,
-    merge_predictions,
-    regress_samples,
-)
+from .pipelines import classify_samples, regress_samples
 
 __all__ = [
+    "check_table",
     "classify_samples",
     "embed_samples",
     "evaluate_classification",
@@ -32,8 +29,6 @@ __all__ = [
     "find_learning_rate",
     "fit_classifier",
     "fit_regressor",
-    "merge_prediction_tables",
-    "merge_predictions",
     "predict_classification",
     "predict_distances",
     "predict_regression",

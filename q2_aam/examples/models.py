@@ -56,8 +56,6 @@ def _fit_results():
         table=_table(),
         sequences=_sequences(),
         metadata=_metadata().get_column("month"),
-        distance_matrix=_distances(),
-        epochs=2,
     )
 
 
@@ -73,7 +71,6 @@ def _classifier() -> qiime2.Artifact:
         table=_table(),
         sequences=_sequences(),
         metadata=_metadata().get_column("delivery"),
-        epochs=2,
     ).classifier
 
 
@@ -86,7 +83,7 @@ def _predict_results():
     from qiime2.plugins import aam
 
     return aam.actions.predict_regression(
-        table=_table(), sequences=_sequences(), regressor=_regressor(), interval=0.5
+        table=_table(), sequences=_sequences(), regressor=_regressor()
     )
 
 
@@ -146,7 +143,7 @@ def fit_regressor(use):
     month, child = _columns(use)
     regressor, training_log = use.action(
         use.UsageAction("aam", "fit_regressor"),
-        use.UsageInputs(table=table, sequences=sequences, metadata=month, groups=child, epochs=2),
+        use.UsageInputs(table=table, sequences=sequences, metadata=month, groups=child),
         use.UsageOutputNames(regressor="regressor", training_log="training_log"),
     )
     regressor.assert_output_type(semantic_type="AAMRegressor")
@@ -162,12 +159,11 @@ def predict_regression(use):
             table=table,
             sequences=sequences,
             regressor=use.init_artifact("regressor", _regressor),
-            interval=0.5,
         ),
         use.UsageOutputNames(predictions="predictions", intervals="intervals"),
     )
     predictions.assert_has_line_matching(path="predictions.tsv", expression="\tprediction$")
-    intervals.assert_has_line_matching(path="intervals.tsv", expression="^id\tlower\tupper$")
+    intervals.assert_has_line_matching(path="intervals.tsv", expression="^id\tlower\tupper\tsame")
 
 
 def fit_classifier(use):
@@ -176,9 +172,7 @@ def fit_classifier(use):
     delivery, child = _columns(use, "delivery")
     classifier, training_log = use.action(
         use.UsageAction("aam", "fit_classifier"),
-        use.UsageInputs(
-            table=table, sequences=sequences, metadata=delivery, groups=child, epochs=2
-        ),
+        use.UsageInputs(table=table, sequences=sequences, metadata=delivery, groups=child),
         use.UsageOutputNames(classifier="classifier", training_log="training_log"),
     )
     classifier.assert_output_type(semantic_type="AAMClassifier")
@@ -188,17 +182,35 @@ def fit_classifier(use):
 def predict_classification(use):
     """Predict the mode of delivery of each sample."""
     table, sequences = _study(use)
-    predictions, probabilities = use.action(
+    predictions, probabilities, recognition = use.action(
         use.UsageAction("aam", "predict_classification"),
         use.UsageInputs(
             table=table,
             sequences=sequences,
             classifier=use.init_artifact("classifier", _classifier),
         ),
-        use.UsageOutputNames(predictions="predictions", probabilities="probabilities"),
+        use.UsageOutputNames(
+            predictions="predictions", probabilities="probabilities", recognition="recognition"
+        ),
     )
+    recognition.assert_output_type(semantic_type="SampleData[AAMRecognition]")
     predictions.assert_has_line_matching(path="predictions.tsv", expression="\tprediction$")
     probabilities.assert_output_type(semantic_type="SampleData[Probabilities]")
+
+
+def check_table(use):
+    """See how much of a table the model recognizes."""
+    table, sequences = _study(use)
+    (visualization,) = use.action(
+        use.UsageAction("aam", "check_table"),
+        use.UsageInputs(
+            table=table,
+            sequences=sequences,
+            model=use.init_artifact("regressor", _regressor),
+        ),
+        use.UsageOutputNames(visualization="visualization"),
+    )
+    visualization.assert_output_type(semantic_type="Visualization")
 
 
 def predict_distances(use):
@@ -209,7 +221,6 @@ def predict_distances(use):
         use.UsageInputs(
             table=table,
             sequences=sequences,
-            model=use.init_artifact("regressor", _regressor),
         ),
         use.UsageOutputNames(distance_matrix="distance_matrix"),
     )

@@ -1,49 +1,6 @@
 """Examples of the common case in one command, on a part of the demo study."""
 
-import pandas as pd
-import qiime2
-
 from .models import _columns, _study
-
-
-def _predictions_of(ids: tuple[str, ...]) -> qiime2.Artifact:
-    values = pd.Series(range(len(ids)), pd.Index(ids, name="id"), dtype=float, name="prediction")
-    return qiime2.Artifact.import_data("SampleData[RegressorPredictions]", values)
-
-
-def _intervals_of(ids: tuple[str, ...]) -> qiime2.Artifact:
-    bounds = pd.DataFrame({"lower": 0.0, "upper": 9.0}, pd.Index(ids, name="id"))
-    return qiime2.Artifact.import_data("SampleData[PredictionIntervals]", bounds)
-
-
-def merge_predictions(use):
-    """Join the predictions of two parts of a study."""
-    parts = [
-        use.init_artifact("first_predictions", lambda: _predictions_of(("s1", "s2"))),
-        use.init_artifact("second_predictions", lambda: _predictions_of(("s3", "s4"))),
-    ]
-    (merged,) = use.action(
-        use.UsageAction("aam", "merge_predictions"),
-        use.UsageInputs(predictions=parts),
-        use.UsageOutputNames(merged_predictions="merged_predictions"),
-    )
-    merged.assert_output_type(semantic_type="SampleData[RegressorPredictions]")
-    merged.assert_has_line_matching(path="predictions.tsv", expression="^s3\t")
-
-
-def merge_prediction_tables(use):
-    """Join the intervals of two parts of a study."""
-    parts = [
-        use.init_artifact("first_intervals", lambda: _intervals_of(("s1", "s2"))),
-        use.init_artifact("second_intervals", lambda: _intervals_of(("s3", "s4"))),
-    ]
-    (merged,) = use.action(
-        use.UsageAction("aam", "merge_prediction_tables"),
-        use.UsageInputs(tables=parts),
-        use.UsageOutputNames(merged_table="merged_table"),
-    )
-    merged.assert_output_type(semantic_type="SampleData[PredictionIntervals]")
-    merged.assert_has_line_matching(path="intervals.tsv", expression="^s3\t")
 
 
 def regress_samples(use):
@@ -58,9 +15,6 @@ def regress_samples(use):
             metadata=month,
             groups=child,
             test_size=0.4,
-            epochs=2,
-            interval=0.5,
-            samples_per_feature=3,
         ),
         use.UsageOutputNames(
             regressor="regressor",
@@ -76,7 +30,7 @@ def regress_samples(use):
     results.training_log.assert_has_line_matching(path="summary.json", expression='"name": "month"')
     results.predictions.assert_has_line_matching(path="predictions.tsv", expression="\tprediction$")
     results.intervals.assert_has_line_matching(
-        path="intervals.tsv", expression="^id\tlower\tupper$"
+        path="intervals.tsv", expression="^id\tlower\tupper\tsame"
     )
     results.baseline_predictions.assert_output_type(
         semantic_type="SampleData[RegressorPredictions]"
@@ -96,8 +50,6 @@ def classify_samples(use):
             sequences=sequences,
             metadata=delivery,
             test_size=0.4,
-            epochs=2,
-            samples_per_feature=3,
         ),
         use.UsageOutputNames(
             classifier="classifier",

@@ -13,6 +13,6 @@ def log_abundance(fraction: Tensor) -> Tensor:
     return torch.log1p(1e4 * fraction) / _LARGEST
 
 
-def stressing_presence(logarithms: Tensor) -> Tensor:
+def sharper_log(logarithms: Tensor) -> Tensor:
     """Turn what `log_abundance` gave into ``log(1 + 1e6 f)``: more between none and the least."""
     return torch.log1p(100 * torch.expm1(_LARGEST * logarithms))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .answers import ordered_quantiles
+from .heads.attention import ordered_quantiles
 from .sample_encoder import scaled_log
 
 _FIRST, _LAST, _MASK = 1, 4, 6  # tokens A and T, and MASK
@@ -57,7 +57,7 @@ def abundance_loss(predicted: Tensor, abundances: Tensor, hidden: Tensor) -> Ten
 
 
 def regression_loss(raw: Tensor, actual: Tensor, loss: str, quantile_range: float) -> Tensor:
-    """Mean loss of what the attention reader says of scaled targets.
+    """Mean loss of the outputs of the attention head of scaled targets.
 
     Parameters
     ----------

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from ..config import VOCABULARY, ModelConfig
 from .asv_encoder import AsvEncoder
 from .branches import BranchDistance, Branches, SharedAsvs, detected_presence, presence, shared_asvs
-from .heads import AbundanceHead, EuclideanDistance, NucleotideHead
+from .heads.blend import TargetHead
+from .heads.features import TargetFeatures
 from .log_abundance import log_abundance
+from .pretraining_heads import AbundanceHead, EuclideanDistance, NucleotideHead
 from .sample_encoder import SampleEncoder
-from .target_head import ReaderAnswers, TargetFeatures, TargetHead
 from .transformer import TransformerBlock
 
 
@@ -122,21 +123,21 @@ class Network(nn.Module):
         self.register_buffer("asv_scale", torch.ones(size))
 
     def parts_for(self, distances: bool, target: bool) -> Parts:
-        """Name the parts of samples that distances, or the target's readers, are read from."""
+        """Name the parts of samples that distances, or the target's heads, are read from."""
         branches = self.config.distance_form == "branches"
         return Parts(
             attend=target or (distances and not branches),
             detect=distances and branches,
             quantify=target,
-            join=target and not self.target_head.one_reader,
+            join=target and self.target_head.clades is not None,
         )
 
     def parts_to_learn(self, distances: bool, target: bool) -> Parts:
-        """Name the parts that losses are of: the attention reader, which learns, has no clades."""
+        """Name the parts that losses are of: the attention head, which learns, has no clades."""
         return self.parts_for(distances, target)._replace(join=False)
 
     def parts_to_solve(self) -> Parts:
-        """Name the parts that readers are solved from, and scaling is fitted to."""
+        """Name the parts that heads are fitted to in closed form, and scaling too."""
         return self.parts_for(False, True)._replace(attend=False)
 
     def parts_to_answer(self) -> Parts:
@@ -210,7 +211,7 @@ class Network(nn.Module):
             present, abundance = self.read_branches(asvs, samples, detect, quantify)
         if quantify and samples.known is not None:
             known = self.read_known(samples, len(asvs))
-        if join and samples.known is not None:
+        if join and samples.known is not None and self.target_head.clades is not None:
             clades = self.read_clades(asvs, samples)
         return SampleState(pooled, slots, present, abundance, known, clades, samples.covariates)
 
@@ -232,8 +233,10 @@ class Network(nn.Module):
 
     def read_known(self, samples: SampleBatch, distinct: int) -> Tensor:
         """Return the log abundance of every ASV known by identity, (B, N) in [0, 1]."""
-        number = self.config.target.known_asvs
-        return log_abundance(_sums(samples, distinct, samples.known, number + 1)[:, :number])
+        number = self.config.target.vocabulary_size
+        found = _sums(samples, distinct, samples.known, number + 1)[:, :number]
+        # of the reads in the vocabulary, so that a read that fits nothing changes nothing here
+        return log_abundance(found / found.sum(dim=1, keepdim=True).clamp_min(1e-12))
 
     def read_clades(self, asvs: Tensor, samples: SampleBatch) -> Tensor:
         """Return the log abundance of every clade of known ASVs, (B, C) in [0, 1]."""
@@ -270,19 +273,15 @@ class Network(nn.Module):
         return -torch.expm1(depth * torch.log1p(-abundances.clamp_max(1 - 1e-7)))
 
     def predict_target(self, state: SampleState) -> Tensor:
-        """Answer for samples, (B, O), from `parts_to_answer`: see `TargetHead`."""
+        """Predict samples, (B, O), from `parts_to_answer`: see `TargetHead`."""
         with torch.autocast(state.known.device.type, enabled=False):
             return self.target_head(state.pooled, state.features)
 
-    def read_target(self, state: SampleState) -> ReaderAnswers:
-        """Let each of the target's readers answer for each sample."""
+    def attention_outputs(self, state: SampleState) -> Tensor:
+        """Return the outputs of the attention head, which losses are of: (B, O)."""
         with torch.autocast(state.pooled.device.type, enabled=False):
-            return self.target_head.read(state.pooled, state.features)
-
-    def learned_target(self, state: SampleState) -> Tensor:
-        """Read samples by the reader that learns by descent, before its answer: (B, O)."""
-        with torch.autocast(state.pooled.device.type, enabled=False):
-            return self.target_head.attention_reader(state.pooled, state.features)
+            head = self.target_head
+            return head.attention(state.pooled, state.features, head.scaling)
 
 
 def dense_abundances(samples: SampleBatch, distinct: int) -> Tensor:

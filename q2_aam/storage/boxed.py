@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from ..config import ModelConfig
 
+BUNDLED = "bundled encoder 1 (Greengenes 13_8)"  # its name in logs, and on pages
 BOX = Path(__file__).parents[1] / "encoders"
 _CONFIG, _WEIGHTS = "config.json", "weights.safetensors"
 

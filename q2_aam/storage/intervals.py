@@ -1,20 +1,22 @@
-"""Prediction intervals as a table of text: id, lower, upper."""
+"""Tables of text by sample: prediction intervals, and how a sample's reads were recognized."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from ..data.matching import KINDS
 from ..errors import AAMError, counted, examples
 
 COLUMNS = ["lower", "upper"]
+SHARES = list(KINDS)  # of a sample's reads; intervals of older versions have none
 
 
 def write_intervals(file, intervals: pd.DataFrame) -> None:
-    """Write intervals indexed by sample id; other columns than lower and upper are left out."""
-    if not set(COLUMNS) <= set(intervals):
+    """Write intervals indexed by sample id, with the shares of reads if there are any."""
+    if list(intervals.columns) not in (COLUMNS, COLUMNS + SHARES):
         raise _other_columns(intervals.columns)
-    intervals[COLUMNS].to_csv(file, sep="\t", index_label="id")
+    intervals.to_csv(file, sep="\t", index_label="id")
 
 
 def read_intervals(lines) -> pd.DataFrame:
@@ -23,7 +25,8 @@ def read_intervals(lines) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        Indexed by sample id (text, so that ``0001`` stays), columns lower and upper.
+        Indexed by sample id (text, so that ``0001`` stays), columns lower and upper, and the
+        shares of reads in `SHARES` if they were written.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def read_intervals(lines) -> pd.DataFrame:
     """
     try:
         frame = pd.read_csv(lines, sep="\t", dtype={"id": str}, keep_default_na=False)
-        if list(frame.columns) != ["id", *COLUMNS]:
+        if list(frame.columns) not in (["id", *COLUMNS], ["id", *COLUMNS, *SHARES]):
             raise _other_columns(frame.columns)
         frame = frame.set_index("id").astype(np.float64)
     except (ValueError, pd.errors.ParserError) as error:
@@ -41,7 +44,14 @@ def read_intervals(lines) -> pd.DataFrame:
         raise AAMError(f"The intervals are not a table of id, lower, upper: {error}") from error
     repeated = frame.index[frame.index.duplicated()]
     crossed = frame.index[~(frame["lower"] <= frame["upper"])]
-    for what, found in (("appear twice", repeated), ("have no lower ≤ upper", crossed)):
+    wrong = ()
+    if len(frame.columns) > len(COLUMNS):
+        wrong = frame.index[~frame[SHARES].apply(lambda column: column.between(0, 1)).all(axis=1)]
+    for what, found in (
+        ("appear twice", repeated),
+        ("have no lower ≤ upper", crossed),
+        ("have shares of reads outside 0 to 1", wrong),
+    ):
         if len(found):
             raise AAMError(
                 f"{counted(len(found), 'id')} {what} in the intervals: {examples(found)}."
@@ -50,4 +60,7 @@ def read_intervals(lines) -> pd.DataFrame:
 
 
 def _other_columns(columns) -> AAMError:
-    return AAMError(f"The intervals have the columns {examples(columns)}, not id, lower, upper.")
+    return AAMError(
+        f"The intervals have the columns {examples(columns)}, not id, lower, upper and "
+        f"perhaps {', '.join(SHARES)}."
+    )

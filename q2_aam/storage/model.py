@@ -54,14 +54,7 @@ def check_model(folder: str | Path) -> ModelConfig:
     AAMError
         That names the file and what is wrong with it.
     """
-    folder = Path(folder)
-    manifest = read_manifest(folder, FILES)
-    config = _read_config(folder, manifest)
-    expected = expected_tensors(config)
-    layout = check_header(folder / WEIGHTS, expected)
-    check_sum(folder, WEIGHTS, manifest)
-    check_values(folder / WEIGHTS, layout, largest_positions(config))
-    return config
+    return _check(Path(folder))[0]
 
 
 def read_model(folder: str | Path) -> tuple[ModelConfig, dict[str, np.ndarray]]:
@@ -77,14 +70,24 @@ def read_model(folder: str | Path) -> tuple[ModelConfig, dict[str, np.ndarray]]:
     AAMError
         As `check_model`.
     """
-    config = check_model(folder)
-    return config, read_weights(Path(folder) / WEIGHTS)
+    config, version = _check(Path(folder))
+    return config, read_weights(Path(folder) / WEIGHTS, version)
 
 
-def _read_config(folder: Path, manifest: dict) -> ModelConfig:
+def _check(folder: Path) -> tuple[ModelConfig, int]:
+    """Check everything, and return the version of the format beside the present config."""
+    manifest = read_manifest(folder, FILES)
+    config, version = _read_config(folder, manifest)
+    layout = check_header(folder / WEIGHTS, expected_tensors(config), version)
+    check_sum(folder, WEIGHTS, manifest)
+    check_values(folder / WEIGHTS, layout, largest_positions(config))
+    return config, version
+
+
+def _read_config(folder: Path, manifest: dict) -> tuple[ModelConfig, int]:
     content = read_json(folder / CONFIG)
     check_sum(folder, CONFIG, manifest)
     try:
-        return ModelConfig.from_json(content)
+        return ModelConfig.from_json(content), content["format_version"]
     except AAMError as error:
         raise damaged(CONFIG, f"is not valid: {error}".rstrip(".")) from error

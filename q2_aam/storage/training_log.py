@@ -28,10 +28,19 @@ _SUMMARY_KINDS = {
     "data": list,
     "target": dict,
     "environment": dict,
+    "heads": list,
+    "scores": dict,
+    "sample_ids": list,
+    "encoder": str,
 }
 LARGEST_TEXT = 2**24  # bytes: the history of 50,000 epochs
 _LONGEST_REASON = 400  # characters: it may quote a file
 _NUMBER = (int, float)
+_HEAD_KINDS = {"name": str, "weight": _NUMBER, "scores": dict}
+_DESIGN_KINDS = {
+    "folds": int, "groups": str, "test_size": _NUMBER, "baseline": str, "version": str,
+    "samples_used": int, "samples_dropped": int,
+}  # fmt: skip
 _TARGET_KINDS = {
     "training_counts": dict,
     "name": str,
@@ -58,13 +67,15 @@ class TrainingLog:
     Attributes
     ----------
     history : pd.DataFrame
-        One row per epoch (index ``epoch 1``, ``epoch 2``, …), numeric columns: ``epoch`` and any
-        of learning_rate, gradient_norm, seconds, samples_per_second, and losses and metrics as
-        pairs ``train_X`` and ``validation_X``. Missing values are NaN.
+        One row per epoch (index ``epoch 1``, ``epoch 2``, …), none if nothing was trained in
+        epochs. Numeric columns: ``epoch`` and any of learning_rate, gradient_norm, seconds,
+        samples_per_second, and losses and metrics as pairs ``train_X`` and ``validation_X``.
+        Missing values are NaN.
     settings : list of Setting
     summary : dict
-        JSON types only: action, kept_epoch, epochs_run, stop_reason, model, data, target and
-        environment; any may be missing.
+        JSON types only; any may be missing: action, kept_epoch, epochs_run, stop_reason, model,
+        data, target, environment, encoder (a sentence), sample_ids (of the samples fitted on),
+        heads (name, weight in the blend, out-of-fold scores; by weight) and scores (of the blend).
     """
 
     history: pd.DataFrame
@@ -151,8 +162,10 @@ def _read_history(path: Path) -> pd.DataFrame:
         ).set_index("id")
     except (ValueError, KeyError) as error:
         raise _damaged(f"{HISTORY} is not a table with a column 'id'") from error
-    if "epoch" not in history or not len(history):
+    if "epoch" not in history:
         raise _damaged(f"{HISTORY} has no epochs")
+    if not len(history):  # nothing was trained by epochs
+        return history.astype(float)
     words = [name for name in history if not pd.api.types.is_numeric_dtype(history[name])]
     if words:
         raise _damaged(f"{HISTORY} has text in the columns {examples(words)}")
@@ -188,6 +201,11 @@ def _read_summary(path: Path) -> dict:
     _check_kinds(summary.get("target") or {}, _TARGET_KINDS)
     counts = (summary.get("target") or {}).get("training_counts") or {}
     _check_kinds(counts, dict.fromkeys(counts, int))
+    for item in summary.get("heads") or []:
+        if not isinstance(item, dict) or set(item) != {"name", "weight", "scores"}:
+            raise _damaged(f"{SUMMARY} has a head without exactly 'name', 'weight' and 'scores'")
+        _check_kinds(item, {"name": str, "weight": _NUMBER, "scores": dict})
+        _check_kinds(item["scores"], dict.fromkeys(item["scores"], _NUMBER))
     for item in summary.get("data") or []:
         if not isinstance(item, dict) or not {"what", "count"} <= set(item):
             raise _damaged(f"{SUMMARY} has an entry of 'data' without 'what' and 'count'")
@@ -232,3 +250,10 @@ def _damaged(what: str) -> AAMError:
         f"The training log is damaged: {what}. Use a training log as q2-aam wrote it, "
         "or train again."
     )
+
+
+def heads_table(log: TrainingLog) -> pd.DataFrame:
+    """Return one row for each head: its weight, and its out-of-fold scores."""
+    heads = log.summary.get("heads") or []
+    rows = [{"weight": one["weight"], **one["scores"]} for one in heads]
+    return pd.DataFrame(rows, index=pd.Index([one["name"] for one in heads], name="id"))

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from ..config import dtype_of
+from ..config import dtype_of, present_tensor_name
 from .manifest import damaged, once
 
 WEIGHTS = "weights.safetensors"
@@ -40,18 +40,24 @@ def write_weights(path: Path, arrays: dict[str, np.ndarray]) -> None:
         raise OSError(errno.EIO, str(error)) from error
 
 
-def read_weights(path: Path) -> dict[str, np.ndarray]:
-    """Read weights that `check_header` and `check_values` have passed."""
-    return load_file(str(path))
+def read_weights(path: Path, version: int) -> dict[str, np.ndarray]:
+    """Read weights that `check_header` and `check_values` have passed, by their present names."""
+    found = load_file(str(path))
+    return {present_tensor_name(name, version): array for name, array in found.items()}
 
 
-def check_header(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
+def check_header(
+    path: Path, expected: dict[str, tuple[int, ...]], version: int
+) -> dict[str, tuple[int, int]]:
     """Hold a safetensors file to the tensors expected: names, types, shapes, layout and size.
 
     Parameters
     ----------
     path : Path
     expected : dict of str to tuple of int
+        By the tensors' present names.
+    version : int
+        Of the model's format, which may have other names.
 
     Returns
     -------
@@ -64,6 +70,10 @@ def check_header(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, 
         That names the file and what is wrong with it.
     """
     start, header = _read_header(path)
+    named = {present_tensor_name(name, version): entry for name, entry in header.items()}
+    if len(named) < len(header):
+        raise damaged(path.name, "has a tensor twice, by an old and a new name")
+    header = named
     missing, extra = sorted(set(expected) - set(header)), sorted(set(header) - set(expected))
     if missing:
         raise damaged(path.name, f"lacks the tensor {missing[0]!r} and {len(missing) - 1} others")

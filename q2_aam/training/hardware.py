@@ -98,18 +98,20 @@ def attention_kernel(attention: str) -> contextlib.AbstractContextManager:
 
 
 def compile_encoder(network: Network, say: Callable[[str], None]) -> None:
-    """Compile the ASV encoder in place; its weights keep their names.
+    """Compile the blocks of the ASV encoder in place; its weights keep their names.
 
-    Where compiling fails (no C++ compiler, an unsupported device), it is said and the encoder
-    stays as it was.
+    All blocks share what one compiles to. Where compiling fails (no C++ compiler, an unsupported
+    device), it is said and the encoder stays as it was.
     """
     encoder = network.asv_encoder
     width = 1 + network.config.max_sequence_length
     tokens = torch.ones(2, width, dtype=torch.uint8, device=network.asv_mean.device)
-    encoder.compile(dynamic=True)
+    for block in encoder.blocks:
+        block.compile(dynamic=True)  # lengths and numbers of ASVs vary
     try:
         with torch.no_grad():
             encoder(tokens, padded=False)
     except Exception as error:  # the compiler's errors have no common base
-        encoder._compiled_call_impl = None
+        for block in encoder.blocks:
+            block._compiled_call_impl = None
         say(f"The encoder cannot be compiled here ({type(error).__name__}): it runs uncompiled.")

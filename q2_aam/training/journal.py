@@ -18,7 +18,6 @@ from ..config import ClassificationTarget, Target
 from ..data.study import Studies
 from ..errors import counted, examples
 from ..model.network import Network
-from ..model.target_head import TargetHead
 from ..storage.training_log import Setting, TrainingLog
 from .progress import Progress
 from .steps import Task
@@ -136,10 +135,35 @@ class Journal:
         kept = " (best so far)" if progress.best_epoch == row["epoch"] else ""
         self.say("  ".join(parts) + kept)
 
+    def log_fit(self, network: Network, sample_ids: tuple[str, ...], fitted) -> TrainingLog:
+        """Build the training log of a fit, and say first what predictions come from.
+
+        Parameters
+        ----------
+        network : Network
+        sample_ids : tuple of str
+            Of the samples fitted on.
+        fitted : q2_aam.training.fit.Fitted
+        """
+        waiting = self.speak()
+        self.say(describe_heads(fitted.heads))
+        for line in waiting:
+            self.say(line)
+        log = self.log(network, fitted.progress, fitted.reason)
+        summary = {
+            "heads": fitted.heads,
+            "scores": fitted.scores,
+            "sample_ids": list(sample_ids),
+            "encoder": log.summary["model"]["description"][0],
+        }
+        return TrainingLog(log.history, log.settings, log.summary | summary)
+
     def log(self, network: Network, progress: Progress, reason: str) -> TrainingLog:
-        """Build the training log of a finished run."""
-        self.say(f"kept epoch {progress.best_epoch}: {reason}")
-        history = pd.DataFrame(progress.history)
+        """Build the training log of a finished run; without epochs its history has no rows."""
+        history = pd.DataFrame({"epoch": []})
+        if progress.history:
+            self.say(f"kept epoch {progress.best_epoch}: {reason}")
+            history = pd.DataFrame(progress.history)
         history.index = [f"epoch {epoch}" for epoch in history["epoch"]]
         target = network.config.target
         summary = {
@@ -153,6 +177,15 @@ class Journal:
             "environment": describe_environment(),
         }  # fmt: skip
         return TrainingLog(history, self.settings, summary)
+
+
+def describe_heads(heads: list[dict]) -> str:
+    """Say what predictions come from, by weight."""
+    counted = [f"{one['name']} {one['weight']:.0%}" for one in heads if one["weight"]]
+    words = f"predictions: {', '.join(counted)}"
+    if not any(one["name"] == "attention" for one in heads):
+        words += "; attention head off"
+    return words.replace("%", " %")
 
 
 def describe_target(target: Target) -> dict:
@@ -185,26 +218,13 @@ def describe_model(network: Network) -> dict:
     ]
     if config.target is not None:
         sentences.append(f"It predicts '{config.target.name}'{_of_what(config.target)}.")
-        sentences.append(_describe_readers(network.target_head))
-    return {"parameters": number, "description": sentences}
-
-
-def _describe_readers(head: TargetHead) -> str:
-    if head.one_reader:
-        return "The attention reader gives the answers."
-    share = float(head.attention_share)
-    shares = {"attention": share, "ridge": 1 - share}
-    if head.trees is not None:
-        of_trees = float(head.tree_share)
-        shares |= {"ridge": (1 - share) * (1 - of_trees), "tree": (1 - share) * of_trees}
-    counted = [f"the {name} reader {part:.0%}" for name, part in shares.items() if part]
-    words = "By how much each reader counts: " + ", ".join(counted) + "."
-    if not share:
-        words += (
-            " On the validation samples the attention reader did not lower the error beyond "
-            "chance, and was left out."
+        weights = [
+            {"name": name, "weight": weight} for name, weight in network.target_head.weights.items()
+        ]
+        sentences.append(
+            f"Of its {describe_heads(sorted(weights, key=lambda one: -one['weight']))}."
         )
-    return words
+    return {"parameters": number, "description": sentences}
 
 
 def _of_what(target: Target) -> str:

@@ -20,7 +20,6 @@ from ..inference import embed_held
 from ..model.network import Network
 from .batch_size import settle_batch_size
 from .checkpoint import load_checkpoint, save_checkpoint
-from .clades import renew_clades
 from .epoch_predictions import EpochPredictions
 from .fingerprint import fingerprint
 from .hardware import attention_kernel, compile_encoder
@@ -30,10 +29,8 @@ from .out_of_memory import EpochStart, smaller_pieces, what_to_lower
 from .prefetch import prepared_batches
 from .progress import Progress
 from .randomness import seed_step
-from .ridge import solve_ridge_reader, weigh_readers
 from .run_folder import RunFolder
 from .schedule import learning_rate_at
-from .seen_samples import see_samples
 from .step_memory import is_out_of_memory
 from .steps import Task, batch_losses
 from .tensorboard import write_live_events
@@ -147,7 +144,8 @@ class Trainer:
 
     def _settling(self) -> float:
         """Epochs at the start of which none is kept: few validation samples favour one by luck."""
-        return self.config.settling * self.config.epochs
+        chosen = self.config.min_epochs
+        return self.config.epochs // 2 if chosen is None else chosen
 
     def _score(self, row: dict[str, float]) -> float:
         monitored = self.task.monitored
@@ -191,25 +189,13 @@ class Trainer:
         return row | {"seconds": time.perf_counter() - started}
 
     def _finish_epoch(self) -> dict[str, float]:
-        """Solve and weigh the readers of the target, and score the validation samples."""
-        task, seed, embedded = self.task, self.config.random_seed, self.embedded
-        target = "target" in task.weights
-        validated = any(len(samples) for samples in task.validation)
-        if not (target or validated):
+        """Score the validation samples, where there are any."""
+        task, embedded = self.task, self.embedded
+        if not any(len(samples) for samples in task.validation):
             return {}
-        if embedded is None:  # once for all that follows
-            parts = (task.validation, task.training)[: 1 + target]
-            embedded = self._embed(held_asvs(task.studies, *parts))
-        if target and not self.config.freeze_encoder:  # else clades are as they were
-            (training,) = task.training
-            renew_clades(self.network.eval(), task, training, seed, embedded)
-            solve_ridge_reader(self.network, task, training, seed, embedded)
-        if not validated:
-            return {}
-        seen = see_samples(self.network.eval(), task, task.validation, embedded)
-        if target:
-            weigh_readers(self.network, task, seen)
-        scores = validate(self.network, task, seed, embedded, seen)
+        if embedded is None:  # once for all that is scored
+            embedded = self._embed(held_asvs(task.studies, task.validation))
+        scores = validate(self.network, task, self.config.random_seed, embedded)
         return {f"validation_{name}": value for name, value in scores.items()}
 
     def _train(

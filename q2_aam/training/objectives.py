@@ -1,4 +1,4 @@
-"""What a target is learned by: its loss, its right answers, and the scores that people read."""
+"""What a target is learned by: its loss, what heads are fitted to, and scores that people read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from ..config import ClassificationTarget, RegressionTarget, Target
 from ..data.target_scaling import middle, to_units
 from ..model import losses
+from .heads.blend import blend_of_classes, blend_of_numbers
 
 _LEAST_PROBABILITY = 1e-6
 _NARROWEST = 1e-3  # scaled distance of a quantile from the median at the start
@@ -30,16 +31,16 @@ class RegressionObjective:
         self.target = target
 
     def loss(self, raw: Tensor, actual: Tensor, weights: Tensor) -> Tensor:
-        """Mean loss of what the attention reader says, (B, O), of scaled numbers, (B,)."""
+        """Mean loss of the outputs of the attention head, (B, O), of scaled numbers, (B,)."""
         del weights  # every number counts alike
         return losses.regression_loss(raw, actual, self.target.loss, self.target.quantile_range)
 
-    def right_answers(self, targets: np.ndarray) -> np.ndarray:
-        """Return the answers that would be right: (samples, 1) float64."""
+    def indicators(self, targets: np.ndarray) -> np.ndarray:
+        """Return what the ridge head and the forest are fitted to: (samples, 1) float64."""
         return targets[:, None].astype(np.float64)
 
     def start(self, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return what the attention reader should say before it has learned anything, (O,)."""
+        """Return what the attention head should predict before it has learned anything, (O,)."""
         del weights
         if self.target.outputs == 1:
             return np.array([targets.mean()])
@@ -49,7 +50,7 @@ class RegressionObjective:
         return np.array([_inverse_softplus(below), median, _inverse_softplus(above)])
 
     def scores(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Score answers, (samples, O), in the target's units."""
+        """Score predictions, (samples, O), in the target's units."""
         predicted, actual = self.in_units(answers, targets)
         return {"mean_absolute_error": float(np.abs(predicted - actual).mean())}
 
@@ -58,14 +59,25 @@ class RegressionObjective:
         truth = dataclasses.replace(self.target, bounded=False)  # only predictions are bounded
         return to_units(self.target, middle(answers)), to_units(truth, targets)
 
-    def loss_of_answers(
-        self, answers: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    def loss_of_predictions(
+        self, predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> float:
-        """Return the loss of the whole head's answers, (samples, O)."""
-        said, actual = torch.from_numpy(answers), torch.from_numpy(targets.astype(np.float64))
-        if self.target.outputs == 3:
+        """Return the loss of predictions, (samples, O)."""
+        said, actual = torch.from_numpy(predictions), torch.from_numpy(targets.astype(np.float64))
+        if self.target.is_quantile:  # a head may predict the median alone
+            said = said.expand(-1, 3)
             return float(losses.pinball_loss(said, actual, self.target.quantile_range))
         return float(self.loss(said, actual, torch.from_numpy(weights)))
+
+    def errors(self, predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return the squared error of each sample's prediction, (samples,)."""
+        return np.square(middle(predictions) - targets)
+
+    def fit_blend(
+        self, predictions: list[np.ndarray], targets: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Weigh heads by their predictions, (samples, O) each: (heads,)."""
+        return blend_of_numbers(np.stack([middle(one) for one in predictions]), targets, weights)
 
 
 class ClassificationObjective:
@@ -85,7 +97,7 @@ class ClassificationObjective:
         """Mean cross-entropy of logits, (B, C), with the samples' weights, (B,)."""
         return losses.classification_loss(raw, actual, weights)
 
-    def right_answers(self, targets: np.ndarray) -> np.ndarray:
+    def indicators(self, targets: np.ndarray) -> np.ndarray:
         """Return 1 for the right class and 0 for the others: (samples, C) float64."""
         return np.eye(len(self.target.classes))[targets]
 
@@ -100,12 +112,22 @@ class ClassificationObjective:
         recalls = [right[targets == one].mean() for one in np.unique(targets)]
         return {"accuracy": float(right.mean()), "balanced_accuracy": float(np.mean(recalls))}
 
-    def loss_of_answers(
-        self, answers: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    def loss_of_predictions(
+        self, predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> float:
-        """Return the cross-entropy of the whole head's probabilities, (samples, C)."""
-        right = answers[np.arange(len(targets)), targets].clip(_LEAST_PROBABILITY)
-        return float(-(weights * np.log(right)).sum() / weights.sum())
+        """Return the cross-entropy of probabilities, (samples, C)."""
+        return float(np.average(self.errors(predictions, targets), weights=weights))
+
+    def errors(self, predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return the cross-entropy of each sample's probabilities, (samples,)."""
+        right = predictions[np.arange(len(targets)), targets]
+        return -np.log(right.clip(_LEAST_PROBABILITY))
+
+    def fit_blend(
+        self, predictions: list[np.ndarray], targets: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        """Weigh heads by their predictions, (samples, C) each: (heads,)."""
+        return blend_of_classes(np.stack(predictions), targets, weights)
 
 
 def _inverse_softplus(value: float) -> float:

@@ -35,5 +35,6 @@ def build_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.O
         "adamw": torch.optim.AdamW,
         "adam": torch.optim.Adam,
         "sgd": partial(torch.optim.SGD, momentum=MOMENTUM),
-    }[config.optimiser]
-    return build(described, lr=config.learning_rate)
+    }[config.optimizer]
+    on_gpu = all(weight.is_cuda for weight in trained)
+    return build(described, lr=config.learning_rate, fused=on_gpu or None)

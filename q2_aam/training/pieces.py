@@ -11,6 +11,8 @@ Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limi
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,9 +20,9 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ..config import ModelConfig
-from ..data.batches import Batch, asv_tokens, build_batch
+from ..data.batches import Batch, build_batch
 from ..data.study import Studies
-from ..inference import ASVS_AT_ONCE, device_of, to_device, to_tensors
+from ..inference import device_of, to_device, to_tensors, token_parts
 from ..model.network import Network, Parts, SampleBatch, SampleState
 
 KEPT_ON_CPU = 5 * 2**28  # bytes of activations that are not computed again
@@ -29,10 +31,9 @@ _ALL = Parts()
 
 
 def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int = 1) -> Tensor:
-    """Embed the distinct ASVs of a batch, shorter ones first so that most need no padding.
+    """Embed the distinct ASVs of a batch, those of one length together (see `token_parts`).
 
-    On a CPU a piece has at most 64 ASVs, whose activations fit its cache: this is faster than all
-    at once. Large models pay with it for computing again what is beyond `KEPT_ON_CPU`.
+    On a CPU large models compute again what is beyond `KEPT_ON_CPU`.
 
     Parameters
     ----------
@@ -48,23 +49,13 @@ def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int
     Tensor, (U, D)
         In the order of the batch.
     """
-    device, asvs = device_of(network), studies.asvs
-    by_length = np.argsort(asvs.lengths[batch.asvs], kind="stable")
-    at_once = -(-len(by_length) // pieces)
-    if device.type == "cpu":
-        at_once = min(at_once, ASVS_AT_ONCE["cpu"])
-    starts = range(0, len(by_length), at_once)
-    kept = _pieces_kept(network.config, device, pieces, at_once)
-    parts = []
-    for number, start in enumerate(starts):
-        chosen = batch.asvs[by_length[start : start + at_once]]
-        lengths = asvs.lengths[chosen]
-        tokens = to_device(asv_tokens(asvs, chosen), device)
-        padded = bool(lengths.min() != lengths.max())
-        again = number < len(starts) - kept  # the last are the first of the backward pass
-        parts.append(_run(network.embed_asvs, again, tokens, padded))
-    back = to_device(np.argsort(by_length), device)
-    return torch.cat(parts).index_select(0, back)
+    at_once = -(-len(batch.asvs) // pieces)
+    parts, back = token_parts(network, studies.asvs, batch.asvs, at_once)
+    largest = max(len(tokens) for tokens, _ in parts)
+    # the last are kept, as they are the first of the backward pass
+    again = len(parts) - _parts_kept(network.config, device_of(network), pieces, largest)
+    found = [_run(network.embed_asvs, at < again, *part) for at, part in enumerate(parts)]
+    return torch.cat(found).index_select(0, back)
 
 
 def embed_samples(
@@ -139,11 +130,11 @@ def _joined(states: list[SampleState]) -> SampleState:
     return SampleState(*(None if parts[0] is None else torch.cat(parts) for parts in columns))
 
 
-def _pieces_kept(config: ModelConfig, device: torch.device, pieces: int, at_once: int) -> int:
-    """Say how many pieces need not be computed again: a fixed rule, by sizes alone."""
+def _parts_kept(config: ModelConfig, device: torch.device, pieces: int, at_once: int) -> int:
+    """Say how many parts need not be computed again: a fixed rule, by sizes alone."""
     if pieces > 1:
         return 0
     if device.type != "cpu":
-        return 1
+        return sys.maxsize
     values = config.tokens_per_sequence * (config.asv_layers * _PER_LAYER + _AROUND)
     return KEPT_ON_CPU // (4 * config.hidden_size * values * at_once)

@@ -8,7 +8,7 @@ import numpy as np
 from accelerate import Accelerator
 
 from ..config import TrainingConfig
-from ..data.splits import hold_out
+from ..data.splits import train_test_split
 from ..data.study import Studies
 from ..errors import AAMError
 from ..model.network import Network
@@ -57,7 +57,7 @@ def pretraining_task(studies: Studies, config: TrainingConfig) -> Task:
         position = {name: index for index, name in enumerate(study.sample_ids)}
         kept, held = list(study.sample_ids), []
         if config.validation_size:
-            kept, held = hold_out(kept, config.validation_size, config.random_seed)
+            kept, held = train_test_split(kept, config.validation_size, config.random_seed)
         training.append(np.array([position[name] for name in kept], dtype=np.int64))
         validation.append(np.array([position[name] for name in held], dtype=np.int64))
     weights = weights_of(config, distances=True, target=False)

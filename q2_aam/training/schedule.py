@@ -47,7 +47,7 @@ def learning_rate_at(
         "cosine-restarts": lambda: _restarting(after / steps_per_epoch, config),
         "plateau": lambda: config.plateau_factor ** _reductions(scores, config.plateau_patience),
     }[config.schedule]()
-    lowest = config.minimum_rate if config.schedule != "constant" else 0.0
+    lowest = config.min_lr if config.schedule != "constant" else 0.0
     if config.schedule == "plateau":
         return config.learning_rate * max(lowest, factor)
     return config.learning_rate * (lowest + (1 - lowest) * factor)

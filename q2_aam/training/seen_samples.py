@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..inference import join_states, sample_states
 from ..model.network import Network, SampleState
-from ..model.target_head import ReaderAnswers
 from .steps import Task
 
 
@@ -24,14 +23,14 @@ class SeenSamples(NamedTuple):
         Positions in the study.
     state : SampleState or None
         What distances are predicted from, if they are learned.
-    said : ReaderAnswers or None
-        What the target's readers answer, if a target is learned.
+    predictions : Tensor, (B, O), or None
+        Of the target by its attention head, if a target is learned.
     """
 
     study: int
     samples: np.ndarray
     state: SampleState | None
-    said: ReaderAnswers | None
+    predictions: Tensor | None
 
 
 @torch.no_grad()
@@ -59,23 +58,15 @@ def see_samples(
     for study, samples in enumerate(of_studies):
         if not len(samples):
             continue
-        kept, said = [], []
+        kept, predictions = [], []
         for state in sample_states(network, task.studies, study, samples, embedded, parts):
             if distances:
                 pooled = state.pooled if compared.attend else None
                 kept.append(SampleState(pooled, None, state.presence, None))
             if target:
-                said.append(network.read_target(state))
+                raw = network.attention_outputs(state)
+                predictions.append(network.target_head.attention.predictions(raw))
         state = join_states(kept) if distances else None
-        seen.append(SeenSamples(study, samples, state, _join(said) if target else None))
+        predicted = torch.cat(predictions) if target else None
+        seen.append(SeenSamples(study, samples, state, predicted))
     return seen
-
-
-def final_answers(network: Network, said: ReaderAnswers) -> np.ndarray:
-    """Return what the readers answer together, (B, O) float64, as they now weigh."""
-    return network.target_head.combine(said).cpu().numpy().astype(np.float64)
-
-
-def _join(said: list[ReaderAnswers]) -> ReaderAnswers:
-    attention, solved = zip(*said, strict=True)
-    return ReaderAnswers(torch.cat(attention), None if solved[0] is None else torch.cat(solved))

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ..config import Target
-from ..model.network import Network, SampleState
-from .seen_samples import SeenSamples, final_answers, see_samples
+from ..model.network import Network
+from .seen_samples import see_samples
 from .steps import Task
 from .validation import unifrac_pairs
 
@@ -47,7 +47,7 @@ class ShownPredictions:
 def predict_shown(
     network: Network, task: Task, embedded: torch.Tensor | None = None
 ) -> ShownPredictions:
-    """Predict the samples that did not train the weights, else those that did.
+    """Predict distances among samples that did not train the weights, else those that did.
 
     Parameters
     ----------
@@ -60,30 +60,10 @@ def predict_shown(
     validated = any(len(samples) for samples in task.validation)
     of_studies = task.validation if validated else task.training
     part, number = "validation" if validated else "train", sum(map(len, of_studies))
-    if not {"unifrac", "target"} & set(task.weights):
+    if "unifrac" not in task.weights:
         return ShownPredictions(part, number)
-    if "target" not in task.weights:  # then nothing but distances is shown
-        of_studies = [_some(samples) for samples in of_studies]
-    seen = see_samples(network, task, of_studies, embedded)
-    target = answers = targets = distances = None
-    if "target" in task.weights:
-        ((_, samples, _, said),) = seen
-        target, answers = network.config.target, final_answers(network, said)
-        targets = task.targets[samples]
-    if "unifrac" in task.weights:
-        distances = unifrac_pairs(network, task, [_compared(one) for one in seen])
-    return ShownPredictions(part, number, target, answers, targets, distances)
-
-
-def _compared(seen: SeenSamples) -> SeenSamples:
-    """Keep the samples whose distances are shown."""
-    rows = np.flatnonzero(np.isin(seen.samples, _some(seen.samples)))
-    of_state = torch.from_numpy(rows)
-    parts = (
-        None if part is None else part.index_select(0, of_state.to(part.device))
-        for part in seen.state
-    )
-    return seen._replace(samples=seen.samples[rows], state=SampleState(*parts))
+    seen = see_samples(network, task, [_some(samples) for samples in of_studies], embedded)
+    return ShownPredictions(part, number, distances=unifrac_pairs(network, task, seen))
 
 
 def _some(samples: np.ndarray) -> np.ndarray:

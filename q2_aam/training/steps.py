@@ -109,7 +109,7 @@ def batch_losses(
     hidden = None
     if "abundance" in task.weights:
         abundances = to_device(batch.abundances, device)
-        draw = torch.rand(abundances.shape).to(device, non_blocking=True)
+        draw = to_device(torch.rand(abundances.shape), device)
         hidden = losses.hide_abundances(abundances, draw)
     compared = "unifrac" in task.weights and batch.distances is not None
     state, predicted = embed_samples(
@@ -133,10 +133,11 @@ def batch_losses(
             to_device(part[samples], device) for part in (task.targets, task.sample_weights)
         )
         objective = objective_of(network.config.target)
-        learned = network.learned_target(state)
+        learned = network.attention_outputs(state)
         found["target"] = objective.loss(learned, actual, counts)
         if seen is not None:
-            seen.add_answers(network.target_head.answer(learned.detach()), task.targets[samples])
+            said = network.target_head.attention.predictions(learned.detach())
+            seen.add_answers(said, task.targets[samples])
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
 
@@ -150,7 +151,5 @@ def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> 
     masked, hidden = losses.hide_nucleotides(tokens, torch.rand(tokens.shape))
     device = device_of(network)
     padded = bool(lengths.min() != lengths.max())
-    masked, tokens, hidden = (
-        part.to(device, non_blocking=True) for part in (masked, tokens, hidden)
-    )
+    masked, tokens, hidden = (to_device(part, device) for part in (masked, tokens, hidden))
     return losses.nucleotide_loss(network.predict_nucleotides(masked, padded), tokens, hidden)

@@ -13,7 +13,7 @@ from ..model.network import Network
 from .objectives import objective_of
 from .randomness import seed_validation
 from .scores import pearson_r
-from .seen_samples import SeenSamples, final_answers, see_samples
+from .seen_samples import SeenSamples, see_samples
 from .steps import Task, batch_losses
 
 MASKED = ("nucleotide", "abundance")  # losses that predict what was hidden
@@ -116,9 +116,9 @@ def unifrac_pairs(
 
 
 def _target_scores(network, task: Task, seen: list[SeenSamples]) -> dict[str, float]:
-    ((_, samples, _, said),) = seen
+    ((_, samples, _, predicted),) = seen
     objective = objective_of(network.config.target)
-    answers, actual = final_answers(network, said), task.targets[samples]
+    predictions, actual = predicted.cpu().numpy().astype(np.float64), task.targets[samples]
     weights = task.sample_weights[samples].astype(np.float64)
-    loss = objective.loss_of_answers(answers, actual, weights)
-    return {"target_loss": loss} | objective.scores(answers, actual)
+    loss = objective.loss_of_predictions(predictions, actual, weights)
+    return {"target_loss": loss} | objective.scores(predictions, actual)

@@ -5,6 +5,7 @@ import qiime2
 
 from ..storage.embeddings import write_embeddings
 from ..storage.intervals import write_intervals
+from ..storage.training_log import heads_table, read_training_log
 from ._formats import (
     AAMEmbeddingsFormat,
     AAMTrainingLogDirectoryFormat,
@@ -49,8 +50,9 @@ def frame_to_embeddings(frame: pd.DataFrame) -> AAMEmbeddingsFormat:
 
 
 def training_log_to_metadata(log: AAMTrainingLogDirectoryFormat) -> qiime2.Metadata:
-    """Read the history of a training run as Metadata, one row an epoch."""
-    return qiime2.Metadata.load(str(log.path / "history.tsv"))
+    """Read the history of a training run as Metadata, one row an epoch; without any, one a head."""
+    found = read_training_log(log.path)
+    return qiime2.Metadata(found.history if len(found.history) else heads_table(found))
 
 
 TRANSFORMERS = (

@@ -96,7 +96,7 @@ def main() -> None:
     network = Network(config).to(device)
     network.set_dropout(training.dropout)
     prepare_network(network, references, rows, clades)
-    optimiser = build_optimiser(network, training)
+    optimizer = build_optimiser(network, training)
 
     def autocast():
         return torch.autocast(device.type, torch.bfloat16, enabled=cuda)
@@ -104,7 +104,7 @@ def main() -> None:
     left_out = {"tips": np.flatnonzero(tips), "families": np.flatnonzero(families)}
     began, history = time.perf_counter(), []
     for epoch in range(training.epochs):
-        loss = train_epoch(network, references, rows, optimiser, training, epoch, autocast)
+        loss = train_epoch(network, references, rows, optimizer, training, epoch, autocast)
         seconds = time.perf_counter() - began
         print(f"epoch {epoch + 1}: loss {loss:.2f}, {seconds:.0f} s", flush=True)
         history.append({"epoch": epoch + 1, "loss": round(loss, 4), "seconds": round(seconds)})

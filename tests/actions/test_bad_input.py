@@ -187,9 +187,9 @@ def test_a_constant_target(refused, study, fit):
 
 @pytest.mark.parametrize("scaling", ["none", "min-max", "z-score"])
 def test_a_target_that_is_constant_where_weights_are_trained(refused, study, fit, scaling):
-    from q2_aam.data.splits import hold_out
+    from q2_aam.data.splits import train_test_split
 
-    _, held = hold_out(list(study.counts.index), 0.5, seed=0)
+    _, held = train_test_split(list(study.counts.index), 0.5, seed=0)
     column = ages(study, lambda column: column.__setitem__(slice(None), 4.5)).to_series()
     column[held[0]] = 9.0
     refused(

@@ -1,10 +1,9 @@
 """What the system promises of data, distances and batches, through the public actions.
 
-Tests are named by the row of the table of behaviours in the README.
+Tests are named by the row of the table in docs/behaviors.md.
 """
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,8 @@ from simulated_study import (
     simulate_study,
 )
 
-from q2_aam.data.tokens import START, tokenise
+from q2_aam.data.tokens import START, tokenize
 from q2_aam.model import losses
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -72,7 +69,7 @@ def test_8_6_any_batch_size_works_and_every_sample_is_scored(aam, study, batch_s
 
 
 def test_8_8_each_asv_begins_with_start_which_is_never_masked():
-    tokens = torch.from_numpy(tokenise(["ACGT", "ACGTAC"])[0])
+    tokens = torch.from_numpy(tokenize(["ACGT", "ACGTAC"])[0])
     assert (tokens[:, 0] == START).all()
     masked, hidden = losses.hide_nucleotides(tokens, torch.zeros(tokens.shape))
     assert hidden[:, 1:5].all()
@@ -152,22 +149,3 @@ def test_8_14_8_16_11_1_11_5_distances_are_pairwise_and_span_their_range(aam, fo
     assert predicted.max() < 1
     assert np.ptp(predicted) > 0.4 * np.ptp(actual)
     assert np.corrcoef(predicted, actual)[0, 1] > 0.6
-
-
-def table_of_rows() -> dict[str, list[str]]:
-    """Read the README's table: tests by row."""
-    section = README.read_text().split("## What it does, and the tests that show it")[1]
-    rows = re.findall(r"^\| (\S[^|]*) \| [^|]* \| (`[^|]*) \|$", section, re.MULTILINE)
-    return {
-        row.strip(): re.findall(r"`([a-z_/]+\.py)::([a-z0-9_]+)`", tests) for row, tests in rows
-    }
-
-
-def test_the_table_of_behaviours_names_tests_that_are_there():
-    rows = table_of_rows()
-    assert len(rows) > 20
-    for row, tests in rows.items():
-        assert tests, row
-        for path, name in tests:
-            source = (README.parent / "tests" / path).read_text()
-            assert re.search(rf"^def {name}\w*\(", source, re.MULTILINE), f"{row}: {path}::{name}"

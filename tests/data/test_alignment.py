@@ -26,7 +26,8 @@ def column(values, ids=IDS, name="age") -> pd.Series:
         (["a.1", "b.1"], ["A.1", "B.1"], "upper and lower case"),
         (["a", "b"], ["a ", " b"], "blanks around them"),
         (["0001", "0002"], ["1", "2"], "leading zeros"),
-        (["s1", "s2"], ["11129.s1", "11129.s2"], "before the first dot"),
+        (["s1", "s2"], ["11129.s1", "11129.s2"], "without the prefix '11129.'"),
+        (["child.1.s1", "s2"], ["x", "10249.child.1.s1"], "without the prefix '10249.'"),
         (["s1", "s2"], ["x", "y"], "same study"),
     ],
 )
@@ -36,6 +37,17 @@ def test_no_shared_ids_names_both_sides_and_the_likely_cause(refused, table, oth
         "no ids in common", "The table: 2 ids", f"{table[0]!r}", "the metadata: 2 ids",
         f"{other[0]!r}", cause,
     )  # fmt: skip
+
+
+def test_where_half_of_the_ids_match_the_hint_is_given_too(refused):
+    refused(
+        lambda: match_samples(("A1", "B2", "C3"), ["A1", "b2", "c3"], "the metadata", "error"),
+        "2 samples of 3", "'B2', 'C3'", "upper and lower case", "missing_samples",
+    )  # fmt: skip
+
+
+def test_one_sample_is_spoken_of_as_one(refused):
+    refused(lambda: match_samples(("a", "b"), ["b"], "the metadata", "error"), "1 sample of 2 in the table is not")
 
 
 def test_no_shared_ids_shows_five_of_each(refused):

@@ -23,7 +23,7 @@ def test_ids_that_are_not_dna_need_sequences(refused):
     assert ids[5] not in message
 
 
-@pytest.mark.parametrize("name", ["CAT", "A" * 19, DNA + " ", f"k__{DNA}", ""])
+@pytest.mark.parametrize("name", ["CAT", "A" * 19, DNA + " ", f"k_{DNA}", ""])
 def test_words_that_look_like_dna_are_not_taken_for_it(refused, name):
     refused(lambda: sequences_of([name], None), "1 feature id of 1", "not DNA")
 
@@ -38,3 +38,10 @@ def test_features_without_a_sequence_are_named(refused):
 @pytest.mark.parametrize("dna", ["ACGT", DNA + "-", DNA + "."])
 def test_sequences_that_are_not_dna_are_named(refused, dna):
     refused(lambda: sequences_of(["a"], {"a": dna}), "1 sequence", "'a'", "unaligned")
+
+
+@pytest.mark.parametrize("sequences", [None, {"x": DNA}])
+@pytest.mark.parametrize("rank", ["k__Bacteria;p__P;g__G{}", "d__Bacteria;__;{}", "g__Genus{}"])
+def test_a_collapsed_table_is_named_as_such(refused, sequences, rank):
+    taxa = [rank.format(number) for number in range(40)]
+    refused(lambda: sequences_of(taxa, sequences), "40 feature ids", "collapsed", "table of ASVs")

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from q2_aam.data.splits import hold_out
+from q2_aam.data.splits import train_test_split
 
 IDS = [f"s{number}" for number in range(40)]
 
 
 def test_a_split_is_whole_disjoint_and_of_the_wanted_size():
-    kept, held = hold_out(IDS, 0.25, 0)
+    kept, held = train_test_split(IDS, 0.25, 0)
     assert sorted(kept + held) == sorted(IDS)
     assert len(held) == 10
 
@@ -16,9 +16,9 @@ def test_a_split_depends_on_ids_and_seed_alone():
     shuffled = list(np.random.default_rng(0).permutation(IDS))
     groups = {name: f"g{number % 7}" for number, name in enumerate(IDS)}
     backwards = dict(reversed(groups.items()))
-    assert hold_out(IDS, 0.25, 3) == hold_out(shuffled, 0.25, 3)
-    assert hold_out(IDS, 0.25, 3, groups) == hold_out(shuffled, 0.25, 3, backwards)
-    splits = {tuple(hold_out(IDS, 0.25, seed)[1]) for seed in range(20)}
+    assert train_test_split(IDS, 0.25, 3) == train_test_split(shuffled, 0.25, 3)
+    assert train_test_split(IDS, 0.25, 3, groups) == train_test_split(shuffled, 0.25, 3, backwards)
+    splits = {tuple(train_test_split(IDS, 0.25, seed)[1]) for seed in range(20)}
     assert len(splits) == 20
 
 
@@ -27,7 +27,7 @@ def test_a_split_depends_on_ids_and_seed_alone():
 def test_groups_never_straddle(seed, share):
     random = np.random.default_rng(seed)
     groups = {name: f"g{random.integers(2 + seed)}" for name in IDS}
-    kept, held = hold_out(IDS, share, seed, groups)
+    kept, held = train_test_split(IDS, share, seed, groups)
     assert kept
     assert held
     assert not {groups[name] for name in kept} & {groups[name] for name in held}
@@ -35,8 +35,8 @@ def test_groups_never_straddle(seed, share):
 
 
 def test_one_group_is_refused(refused):
-    refused(lambda: hold_out(IDS, 0.2, 0, dict.fromkeys(IDS, "x")), "1 group", "40 samples")
-    refused(lambda: hold_out(["a"], 0.2, 0), "1 group")
+    refused(lambda: train_test_split(IDS, 0.2, 0, dict.fromkeys(IDS, "x")), "1 group", "40 samples")
+    refused(lambda: train_test_split(["a"], 0.2, 0), "1 group")
 
 
 def classes_of(random, kinds: int) -> dict[str, str]:
@@ -46,7 +46,7 @@ def classes_of(random, kinds: int) -> dict[str, str]:
 def test_a_share_of_each_class_is_held_out_and_a_class_of_one_sample_is_kept():
     classes = {name: "abbbccccccc"[number % 11] for number, name in enumerate(IDS[:33])}
     classes[IDS[0]] = "alone"
-    _, held = hold_out(IDS[:33], 1 / 3, 0, None, classes)
+    _, held = train_test_split(IDS[:33], 1 / 3, 0, None, classes)
     counts = {one: sum(classes[name] == one for name in held) for one in set(classes.values())}
     assert counts == {"a": 1, "b": 3, "c": 7, "alone": 0}
 
@@ -56,8 +56,8 @@ def test_a_split_by_class_depends_on_ids_and_seed_alone():
     classes, groups = classes_of(random, 3), {name: f"g{random.integers(9)}" for name in IDS}
     shuffled = list(random.permutation(IDS))
     backwards = [dict(reversed(one.items())) for one in (groups, classes)]
-    assert hold_out(IDS, 0.3, 5, groups, classes) == hold_out(shuffled, 0.3, 5, *backwards)
-    assert len({tuple(hold_out(IDS, 0.3, seed, None, classes)[1]) for seed in range(9)}) == 9
+    assert train_test_split(IDS, 0.3, 5, groups, classes) == train_test_split(shuffled, 0.3, 5, *backwards)
+    assert len({tuple(train_test_split(IDS, 0.3, seed, None, classes)[1]) for seed in range(9)}) == 9
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -66,7 +66,7 @@ def test_groups_never_straddle_and_no_class_is_lost(seed, share):
     random = np.random.default_rng(seed)
     groups = {name: f"g{random.integers(4 + seed)}" for name in IDS}
     classes = classes_of(random, 2 + seed % 4)
-    kept, held = hold_out(IDS, share, seed, groups, classes)
+    kept, held = train_test_split(IDS, share, seed, groups, classes)
     assert held
     assert not {groups[name] for name in kept} & {groups[name] for name in held}
     assert sorted(kept + held) == sorted(IDS)
@@ -78,7 +78,7 @@ def test_groups_never_straddle_and_no_class_is_lost(seed, share):
 def test_subjects_of_one_class_each_are_held_out_by_class(seed):
     groups = {name: f"g{number // 4}" for number, name in enumerate(IDS)}
     classes = {name: "ill" if number < 12 else "well" for number, name in enumerate(IDS)}
-    kept, held = hold_out(IDS, 0.3, seed, groups, classes)
+    kept, held = train_test_split(IDS, 0.3, seed, groups, classes)
     assert {classes[name] for name in kept} == {classes[name] for name in held} == {"ill", "well"}
     assert sum(classes[name] == "ill" for name in held) == 4
     assert sum(classes[name] == "well" for name in held) == 8
@@ -89,14 +89,14 @@ def test_classes_of_one_group_are_kept(seed):
     """Two classes are in one group each: if one were held out, nothing could learn it."""
     groups = {name: f"g{number // 8}" for number, name in enumerate(IDS)}
     classes = {name: {"g0": "a", "g1": "b"}.get(groups[name], "c") for name in IDS}
-    kept, held = hold_out(IDS, 0.3, seed, groups, classes)
+    kept, held = train_test_split(IDS, 0.3, seed, groups, classes)
     assert {classes[name] for name in kept} == {"a", "b", "c"}
     assert {classes[name] for name in held} == {"c"}
 
 
 def test_something_is_held_out_though_every_group_is_a_class():
     groups = {name: f"g{number // 8}" for number, name in enumerate(IDS)}
-    kept, held = hold_out(IDS, 0.2, 0, groups, groups)
+    kept, held = train_test_split(IDS, 0.2, 0, groups, groups)
     assert (len(kept), len(held)) == (32, 8)
 
 
@@ -104,4 +104,4 @@ def test_something_is_held_out_though_every_group_is_a_class():
 def test_a_group_that_stands_apart_is_held_out_if_no_other_can_be(seed):
     groups = dict(zip("abcdefgh", ["1", "1", "1", "1", "2", "2", "2", "3"], strict=True))
     classes = dict(zip("abcdefgh", "yypxyyqx", strict=True))
-    assert hold_out("abcdefgh", 0.3, seed, groups, classes)[1] == ["h"]
+    assert train_test_split("abcdefgh", 0.3, seed, groups, classes)[1] == ["h"]

@@ -1,10 +1,10 @@
 import numpy as np
 
-from q2_aam.data.tokens import START, UNKNOWN, distinct_asvs, tokenise
+from q2_aam.data.tokens import START, UNKNOWN, tokenize_asvs, tokenize
 
 
-def test_tokenise_begins_with_start_and_ends_with_padding():
-    tokens, lengths = tokenise(["ACGT", "TT", "GANTC"])
+def test_tokenize_begins_with_start_and_ends_with_padding():
+    tokens, lengths = tokenize(["ACGT", "TT", "GANTC"])
     assert tokens.dtype == np.uint8
     assert lengths.tolist() == [4, 2, 5]
     assert tokens.tolist() == [
@@ -15,12 +15,12 @@ def test_tokenise_begins_with_start_and_ends_with_padding():
 
 
 def test_every_letter_but_four_is_unknown():
-    tokens, _ = tokenise(["RYSWKMBDHVN"])
+    tokens, _ = tokenize(["RYSWKMBDHVN"])
     assert (tokens[0, 1:] == UNKNOWN).all()
 
 
 def test_equal_sequences_become_one_asv():
-    asvs, index = distinct_asvs(["GG", "AA", "GG", "CC"], limit=10)
+    asvs, index = tokenize_asvs(["GG", "AA", "GG", "CC"], limit=10)
     assert len(asvs) == 3
     assert index.tolist() == [2, 0, 2, 1]
     assert asvs.shortened == 0
@@ -28,7 +28,7 @@ def test_equal_sequences_become_one_asv():
 
 
 def test_sequences_that_differ_behind_the_limit_only_become_one():
-    asvs, index = distinct_asvs(["ACGTA", "ACGTC", "ACG"], limit=4)
+    asvs, index = tokenize_asvs(["ACGTA", "ACGTC", "ACG"], limit=4)
     assert len(asvs) == 2
     assert index.tolist() == [1, 1, 0]
     assert asvs.shortened == 2
@@ -37,14 +37,14 @@ def test_sequences_that_differ_behind_the_limit_only_become_one():
 
 def test_asvs_do_not_depend_on_the_order_of_the_features():
     sequences = ["TTG", "ACG", "NNN", "ACGT", "TTG"]
-    one, index = distinct_asvs(sequences, limit=9)
-    other, backwards = distinct_asvs(sequences[::-1], limit=9)
+    one, index = tokenize_asvs(sequences, limit=9)
+    other, backwards = tokenize_asvs(sequences[::-1], limit=9)
     assert (one.tokens == other.tokens).all()
     assert index.tolist() == backwards[::-1].tolist()
     assert one.unknown == 3
 
 
 def test_tokens_cannot_be_changed():
-    asvs, index = distinct_asvs(["ACG"], limit=9)
+    asvs, index = tokenize_asvs(["ACG"], limit=9)
     assert not asvs.tokens.flags.writeable
     assert not index.flags.writeable

@@ -34,7 +34,9 @@ SETTINGS = {
     "hidden_size": 8, "heads": 2, "branches": 16, "epochs": 8, "batch_size": 4,
     "learning_rate": 0.01, "threads": 1, "device": "cpu", "precision": "fp32", "random_seed": 1,
 }  # fmt: skip
-WITH_TREES = SETTINGS | {"trees": 3}
+OF_DESCENT = ("epochs", "batch_size", "learning_rate")
+IN_CLOSED_FORM = {name: value for name, value in SETTINGS.items() if name not in OF_DESCENT}
+IN_CLOSED_FORM["trees"] = 3
 
 
 def write_inputs(folder: Path) -> None:
@@ -59,12 +61,12 @@ def train(folder: Path) -> dict[str, qiime2.Artifact]:
     )
     act, fit = aam.actions, {"covariates": metadata, "covariate_columns": ["sex", "bmi"]}
     encoder, _ = act.pretrain([table], [matrix], **SETTINGS)
-    regressor, _ = act.fit_regressor(table, metadata.get_column("age"), **WITH_TREES)
+    regressor, _ = act.fit_regressor(table, metadata.get_column("age"), **IN_CLOSED_FORM)
     of_quantiles, log = act.fit_regressor(
         table, metadata.get_column("age"), target_loss="quantile", distance_matrix=matrix,
-        covariate_fusion="gate", **fit, **SETTINGS,
+        covariate_fusion="gate", trees=3, **fit, **SETTINGS,
     )  # fmt: skip
-    classifier, _ = act.fit_classifier(table, metadata.get_column("stage"), **fit, **WITH_TREES)
+    classifier, _ = act.fit_classifier(table, metadata.get_column("stage"), **fit, **IN_CLOSED_FORM)
     made = (encoder, regressor, of_quantiles, classifier)
     return dict(zip(MODELS, made, strict=True)) | {"training-log": log}
 

@@ -3,7 +3,7 @@ import torch
 from simulated_study import describe_classes
 
 from q2_aam.config import Covariate
-from q2_aam.model.covariate_fusion import CovariateFusion
+from q2_aam.model.heads.covariate_fusion import CovariateFusion
 
 COVARIATES = (Covariate("sex", ("f", "m")), Covariate("bmi"), Covariate("site", ("a", "b", "c")))
 

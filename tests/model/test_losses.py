@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from q2_aam.data.tokens import MASK, START, UNKNOWN, tokenise
-from q2_aam.model.answers import ordered_quantiles
+from q2_aam.data.tokens import MASK, START, UNKNOWN, tokenize
+from q2_aam.model.heads.attention import ordered_quantiles
 from q2_aam.model.losses import (
     abundance_loss,
     classification_loss,
@@ -38,7 +38,7 @@ def test_one_sample_alone_costs_nothing_and_has_a_gradient():
 
 @pytest.mark.parametrize("share_drawn", [0.0, 0.1499, 0.15, 0.9999])
 def test_masks_touch_known_nucleotides_only(share_drawn):
-    tokens = torch.from_numpy(tokenise(["ACGTNACG", "NN", "A", "ACGTACGTACGT"])[0])
+    tokens = torch.from_numpy(tokenize(["ACGTNACG", "NN", "A", "ACGTACGTACGT"])[0])
     masked, hidden = hide_nucleotides(tokens, torch.full(tokens.shape, share_drawn))
     known = (tokens >= 1) & (tokens <= 4)
     assert torch.equal(hidden, known if share_drawn < 0.15 else torch.zeros_like(known))
@@ -50,14 +50,14 @@ def test_masks_touch_known_nucleotides_only(share_drawn):
 
 def test_about_fifteen_in_a_hundred_are_masked():
     torch.manual_seed(0)
-    tokens = torch.from_numpy(tokenise(["ACGT" * 250] * 40)[0])
+    tokens = torch.from_numpy(tokenize(["ACGT" * 250] * 40)[0])
     _, hidden = hide_nucleotides(tokens, torch.rand(tokens.shape))
     assert float(hidden[:, 1:].float().mean()) == pytest.approx(0.15, abs=0.01)
 
 
 def test_the_nucleotide_loss_is_the_mean_over_what_is_hidden():
     torch.manual_seed(0)
-    tokens = torch.from_numpy(tokenise(["ACGTN", "TTG"])[0])
+    tokens = torch.from_numpy(tokenize(["ACGTN", "TTG"])[0])
     logits = torch.randn(2, 5, 4)
     hidden = torch.zeros(2, 6, dtype=torch.bool)
     hidden[0, 2] = hidden[1, 1] = True  # C and T
@@ -73,7 +73,7 @@ def test_the_nucleotide_loss_is_the_mean_over_what_is_hidden():
 
 @pytest.mark.parametrize("dna", [["NNN"], ["N", "ACGT"], ["A", "AC" * 30], ["ACG"] * 3])
 def test_the_nucleotide_loss_is_finite_for_any_mix_of_lengths(dna):
-    tokens = torch.from_numpy(tokenise(dna)[0])
+    tokens = torch.from_numpy(tokenize(dna)[0])
     logits = torch.randn(*tokens[:, 1:].shape, 4, requires_grad=True)
     for draw in (0.0, 1.0):
         _, hidden = hide_nucleotides(tokens, torch.full(tokens.shape, draw))

@@ -4,7 +4,7 @@ from simulated_study import describe_target
 from torch.nn import functional
 
 from q2_aam.config import ModelConfig
-from q2_aam.data.tokens import tokenise
+from q2_aam.data.tokens import tokenize
 from q2_aam.model.network import Network, SampleBatch
 from q2_aam.model.transformer import AttentionPooling, TransformerBlock
 
@@ -16,22 +16,21 @@ def network(request):
     torch.manual_seed(0)
     config = ModelConfig(
         hidden_size=16, heads=2, branches=12, max_sequence_length=40,
-        nucleotides_per_token=request.param, target=describe_target(known_asvs=4),
+        nucleotides_per_token=request.param, target=describe_target(vocabulary_size=4),
     )  # fmt: skip
     network = Network(config).eval()
     with torch.no_grad():
         # nothing may hide behind a zero of the start
         for weight in [
             *network.parameters(),
-            network.target_head.ridge.known,
-            network.target_head.ridge.random,
+            network.target_head.ridge.vocabulary,
         ]:
             weight.add_(0.3 * torch.randn_like(weight))
     return network
 
 
 def embed(network, dna, padding=0):
-    tokens, lengths = tokenise(dna)
+    tokens, lengths = tokenize(dna)
     tokens = functional.pad(torch.from_numpy(tokens), (0, padding))
     padded = bool(padding) or lengths.min() != lengths.max()
     with torch.no_grad():
@@ -53,7 +52,7 @@ def test_different_asvs_have_different_embeddings(network):
 
 
 def test_standardised_embeddings_are_spread(network):
-    tokens = torch.from_numpy(tokenise([one[:1] * 9 + one[:1] for one in "ACGT"])[0])
+    tokens = torch.from_numpy(tokenize([one[:1] * 9 + one[:1] for one in "ACGT"])[0])
     with torch.no_grad():
         network.standardise(network.asv_encoder(tokens, False).float())
         found = network.embed_asvs(tokens, False)
@@ -96,13 +95,13 @@ def test_the_transformer_does_not_see_hidden_abundances(network):
 
 
 def test_logits_stand_where_the_nucleotides_stand(network):
-    tokens = torch.from_numpy(tokenise(DNA)[0])
+    tokens = torch.from_numpy(tokenize(DNA)[0])
     assert network.predict_nucleotides(tokens, True).shape == (len(DNA), tokens.shape[1] - 1, 4)
 
 
 def test_dropout_acts_in_training_only(network):
     network.set_dropout(0.5)
-    tokens = torch.from_numpy(tokenise(["ACGTACGT"] * 2)[0])
+    tokens = torch.from_numpy(tokenize(["ACGTACGT"] * 2)[0])
     with torch.no_grad():
         assert torch.equal(network.embed_asvs(tokens, False), network.embed_asvs(tokens, False))
         network.train()

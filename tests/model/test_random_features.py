@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from q2_aam.model.random_features import RandomFeatures, random_signs
+from q2_aam.model.heads.random_features import RandomFeatures, random_signs
 
 
 def test_signs_are_balanced_and_never_change():

@@ -9,7 +9,7 @@ import qiime2
 from page_reading import HOSTILE, Page, assert_only_our_scripts, drawn_marks, make_study
 
 from q2_aam.errors import AAMError
-from q2_aam.report.important_features import MOST_LISTED, join_important_features
+from q2_aam.report.importance import MOST_LISTED, join_important_features
 
 N_FEATURES = 130
 DNA = {

@@ -226,8 +226,12 @@ def test_a_wrong_classifier_is_refused_though_the_sums_fit(classifier, old, new,
     ("old", "new", "part"),
     [
         ('"f",', '"f", "x",', "shape"),
-        ('"covariate_fusion": "gate"', '"covariate_fusion": "concatenate"', "'target_head.fusion"),
-        ('"known_asvs": 6', '"known_asvs": 65536', "shape"),
+        (
+            '"covariate_fusion": "gate"',
+            '"covariate_fusion": "concatenate"',
+            "'target_head.attention.fusion",
+        ),
+        ('"vocabulary_size": 6', '"vocabulary_size": 65536', "shape"),
     ],
 )
 def test_weights_of_another_classifier_are_refused(classifier, old, new, part):
@@ -314,7 +318,7 @@ def test_data_of_another_length_is_refused_though_the_sums_fit(folder, data):
 
 @pytest.fixture
 def with_positions(tmp_path):
-    target = describe_target(trees=3, leaves=4, clades=3)
+    target = describe_target(heads=("ridge", "forest"), trees=3, leaves=4, clades=3)
     config = dataclasses.replace(CONFIG, target=target)
     return config, random_arrays(config), tmp_path
 
@@ -322,8 +326,8 @@ def with_positions(tmp_path):
 @pytest.mark.parametrize(
     ("name", "largest"),
     [
-        ("trees.feature", 5),
-        ("trees.child", 6),
+        ("forest.feature", 9),
+        ("forest.child", 6),
         ("clades.parent", 3),
         ("clades.order", 8),
         ("clades.start", 9),

@@ -36,7 +36,7 @@ def collect(studies, target, targets):
         hidden_size=16, heads=2, branches=24, max_sequence_length=60, target=target
     )
     network = Network(config)
-    torch.nn.init.normal_(network.target_head.pooled.weight)
+    torch.nn.init.normal_(network.target_head.attention.pooled.weight)
     weights = {"unifrac": 1.0, "target": 1.0}
     task = Task(
         studies, [np.arange(8)], [np.arange(0)], targets, weights, "target_loss",
@@ -49,13 +49,13 @@ def collect(studies, target, targets):
 
 
 @pytest.mark.parametrize("kind", ["numbers", "classes"])
-def test_8_1_targets_are_scored_as_the_learned_reader_reads_them(studies, kind):
+def test_8_1_targets_are_scored_as_the_attention_head_reads_them(studies, kind):
     target = describe_classes() if kind == "classes" else describe_target(scale=5.0)
     targets = CLASSES if kind == "classes" else np.arange(8, dtype=np.float32)
     scores, network = collect(studies, target, targets)
     state = all_states(network.eval(), studies, 0, np.arange(8))
     with torch.no_grad():
-        raw = network.learned_target(state).numpy().astype(np.float64)
+        raw = network.attention_outputs(state).numpy().astype(np.float64)
     if kind == "numbers":
         wanted = {"mean_absolute_error": 5 * np.abs(raw[:, 0] - targets).mean()}
     else:

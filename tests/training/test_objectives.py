@@ -13,7 +13,7 @@ from sklearn.metrics import (
 
 from q2_aam.config import TARGET_LOSSES
 from q2_aam.data.target_scaling import to_scaled
-from q2_aam.model.answers import ordered_quantiles
+from q2_aam.model.heads.attention import ordered_quantiles
 from q2_aam.training.objectives import objective_of
 
 ACTUAL = np.array([0, 1, 2, 2, 1, 2, 2, 0])
@@ -33,7 +33,7 @@ def test_scores_of_classes_are_those_of_scikit_learn(random):
     assert found["accuracy"] == pytest.approx(accuracy_score(ACTUAL, favoured))
     assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(ACTUAL, favoured))
     wanted = log_loss(ACTUAL, shares, sample_weight=WEIGHTS)
-    assert objective.loss_of_answers(shares, ACTUAL, WEIGHTS) == pytest.approx(wanted)
+    assert objective.loss_of_predictions(shares, ACTUAL, WEIGHTS) == pytest.approx(wanted)
 
 
 def test_the_loss_of_logits_is_that_of_their_probabilities(random):
@@ -41,7 +41,7 @@ def test_the_loss_of_logits_is_that_of_their_probabilities(random):
     objective = objective_of(describe_classes())
     found = objective.loss(logits, torch.from_numpy(ACTUAL), torch.from_numpy(WEIGHTS))
     shares = torch.softmax(logits, dim=1).numpy()
-    assert float(found) == pytest.approx(objective.loss_of_answers(shares, ACTUAL, WEIGHTS))
+    assert float(found) == pytest.approx(objective.loss_of_predictions(shares, ACTUAL, WEIGHTS))
 
 
 def test_classes_missing_among_the_samples_do_not_count():
@@ -51,7 +51,7 @@ def test_classes_missing_among_the_samples_do_not_count():
 
 
 def test_a_probability_of_zero_costs_much_and_not_everything():
-    loss = objective_of(describe_classes()).loss_of_answers(
+    loss = objective_of(describe_classes()).loss_of_predictions(
         np.eye(3)[[0]], np.array([1]), np.ones(1)
     )
     assert 10 < loss < 20
@@ -74,7 +74,7 @@ def test_the_quantile_loss_is_the_pinball_loss_of_three_quantiles(random, quanti
         mean_pinball_loss(actual, answers[:, place], alpha=level)
         for place, level in enumerate([low, 0.5, 1 - low])
     ])  # fmt: skip
-    assert objective.loss_of_answers(answers, actual, np.ones(20)) == pytest.approx(wanted)
+    assert objective.loss_of_predictions(answers, actual, np.ones(20)) == pytest.approx(wanted)
     learned = objective.loss(raw, torch.from_numpy(actual), torch.ones(20))
     assert float(learned) == pytest.approx(wanted)
 
@@ -82,7 +82,9 @@ def test_the_quantile_loss_is_the_pinball_loss_of_three_quantiles(random, quanti
 def test_mse_and_mae_are_those_of_scikit_learn(random):
     said, actual = random.normal(size=(20, 1)), random.normal(size=20)
     for loss, score in (("mse", mean_squared_error), ("mae", mean_absolute_error)):
-        found = objective_of(describe_target(loss=loss)).loss_of_answers(said, actual, np.ones(20))
+        found = objective_of(describe_target(loss=loss)).loss_of_predictions(
+            said, actual, np.ones(20)
+        )
         assert found == pytest.approx(score(actual, said[:, 0]))
 
 
@@ -94,7 +96,8 @@ def test_the_best_constant_of_a_loss_is_a_mean_or_a_median(loss):
     places = np.linspace(-1, 3, 401)
     width = 3 if loss == "quantile" else 1
     costs = [
-        objective.loss_of_answers(np.full((7, width), one), actual, np.ones(7)) for one in places
+        objective.loss_of_predictions(np.full((7, width), one), actual, np.ones(7))
+        for one in places
     ]
     best = places[int(np.argmin(costs))]
     if loss == "mse":

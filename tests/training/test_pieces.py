@@ -131,6 +131,7 @@ def test_accumulated_fitting_is_that_of_the_whole_batch(aam, study, pretrained):
     def fit(**options):
         found = aam.fit_regressor(
             study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
+            attention_head="on",
             epochs=2, threads=1, **DESCENT | options,
         )  # fmt: skip
         return model_of(found.regressor)[1]

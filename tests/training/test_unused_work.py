@@ -5,7 +5,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from simulated_study import TINY, TINY_FIT
+from simulated_study import QUICK_FIT, TINY, TINY_FIT
 
 from q2_aam import inference
 from q2_aam.model.network import Network, Parts
@@ -53,14 +53,17 @@ def test_without_distances_fitting_detects_no_branch(aam, study, asked):
     fit(aam, study)
     assert asked[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
     assert not any(parts.detect for parts in asked[False])
-    ridge = Parts(attend=False, detect=False, quantify=True, join=True)
-    assert ridge in asked[False]  # the ridge reader needs no transformer
+    closed = Parts(attend=False, detect=False, quantify=True, join=False)
+    assert closed in asked[False]
 
 
-def test_without_the_ridge_reader_no_clade_is_read(aam, study, asked):
-    model = fit(aam, study, target_loss="quantile", trees=0)
+def test_without_the_attention_head_no_transformer_runs(aam, study, asked):
+    model = aam.fit_regressor(study.table, study.age_column, sequences=study.sequences, **QUICK_FIT)
     aam.predict_regression(study.table, model.regressor, sequences=study.sequences)
-    assert not any(parts.join for parts in asked[True] | asked[False])
+    assert asked == {
+        True: set(),
+        False: {Parts(attend=False, detect=False, quantify=True, join=False)},
+    }
 
 
 def test_fitting_with_distances_computes_both(aam, study, asked):
@@ -85,7 +88,7 @@ def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatc
     monkeypatch.setattr(Network, "embed_asvs", watched)
     aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        epochs=3, threads=1, freeze_encoder=True,
+        epochs=3, threads=1, attention_head="on",
     )  # fmt: skip
     assert sum(read) == study.counts.shape[1]
 

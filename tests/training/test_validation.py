@@ -10,7 +10,7 @@ from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.model.network import Network
 from q2_aam.training import validation
-from q2_aam.training.fitting import distance_state_after
+from q2_aam.training.fit import distance_state_after
 from q2_aam.training.steps import Task
 
 

@@ -57,7 +57,7 @@ def random_covariates(random) -> tuple[Covariate, ...]:
 def random_target(random):
     shared = {
         "name": pick(random, NAMES),
-        "known_asvs": int(random.integers(1, 20)),
+        "vocabulary_size": int(random.integers(1, 20)),
         "covariates": random_covariates(random) if random.random() < 0.5 else (),
         "covariate_fusion": pick(random, FUSIONS),
     }

@@ -1,0 +1,158 @@
+"""embed-samples, feature-importance: what a model has learned of samples, and rests on."""
+
+import biom
+import numpy as np
+import pandas as pd
+import qiime2
+import scipy.sparse
+
+from ..config import CLASSIFICATION, ModelConfig, Target
+from ..data.principal_components import principal_components
+from ..data.table import SampleTable, read_table
+from ..data.target_scaling import middle, to_units
+from ..errors import AAMError, counted
+from ..parameters import DEFAULT
+from ..storage.model import read_model
+from ..types import AAMModelDirectoryFormat
+from .predict import read_any_model, read_studies
+
+# of each content: where a sample's state holds it, and what a number of it is called
+_CONTENTS = {
+    "branches": ("abundance", "branch"),
+    "presence": ("presence", "branch"),
+    "pooled": ("pooled", "pooled"),
+}
+
+
+def embed_samples(
+    table: biom.Table,
+    model: AAMModelDirectoryFormat = None,
+    sequences: pd.Series = None,
+    content: str = DEFAULT["content"],
+    dimensions: int = DEFAULT["dimensions"],
+) -> pd.DataFrame:
+    """Embed every sample of a table."""
+    from .. import inference
+
+    config, arrays = read_any_model(model)
+    refuse_untrained(config, content)
+    samples = read_table(table)
+    number = len(samples.sample_ids)
+    field, name = _CONTENTS[content]
+    refuse_too_many(dimensions, number, config.hidden_size if name == "pooled" else config.branches)
+    studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    network = inference.load_network(config, arrays)
+    values = inference.embed_samples(network, studies, 0, np.arange(number), field)
+    if dimensions:
+        values, name = principal_components(values, dimensions), "component"
+    columns = [f"{name} {place}" for place in range(1, values.shape[1] + 1)]
+    index = pd.Index(samples.sample_ids, name="id")
+    # float32 is written in few digits
+    return pd.DataFrame(values.astype(np.float32), index, columns)
+
+
+def refuse_untrained(config: ModelConfig, content: str) -> None:
+    """Refuse what an encoder never learned; a model with a target reads all contents."""
+    if config.target is not None:
+        return
+    if config.distance_state != "trained":
+        raise AAMError(
+            "The encoder never learned distances, so that it has learned nothing of samples. "
+            "Pretrain it with an 'unifrac_weight' above 0."
+        )
+    if (content == "pooled") == (config.distance_form == "euclidean"):
+        return
+    instead = "'pooled'" if content != "pooled" else "'branches' or 'presence'"
+    raise AAMError(
+        f"The encoder was pretrained with the distance form '{config.distance_form}', which does "
+        f"not train what the content '{content}' needs. Set 'content' to {instead}, or give a "
+        "model from fit-regressor or fit-classifier."
+    )
+
+
+def refuse_too_many(dimensions: int, samples: int, columns: int) -> None:
+    """Refuse more components than there can be."""
+    most = min(samples - 1, columns)
+    if dimensions > most:
+        raise AAMError(
+            f"'dimensions' is {dimensions:,}, but {counted(samples, 'sample')} with "
+            f"{counted(columns, 'number')} each have at most "
+            f"{counted(most, 'principal component')}. Lower it, or set it to 0 for every number."
+        )
+
+
+def feature_importance(
+    table: biom.Table,
+    model: AAMModelDirectoryFormat,
+    sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None,
+    samples_per_feature: int = DEFAULT["samples_per_feature"],
+) -> pd.DataFrame:
+    """Take each feature out of samples that hold it, and see how predictions change."""
+    from ..inference import load_network
+    from ..occlusion import effects_of_asvs
+
+    config, arrays = read_model(str(model))
+    if config.target is None:
+        raise AAMError(
+            "The model has no target: it is an encoder, whose features are important for nothing "
+            "yet. Give a model from fit-regressor or fit-classifier."
+        )
+    samples = read_table(table)
+    studies = read_studies(samples, sequences, config, arrays, covariates)
+    effects = effects_of_asvs(
+        load_network(config, arrays),
+        studies,
+        lambda answers: explained(config.target, answers),
+        samples_per_feature,
+    )
+    shares = shares_of_features(samples, studies.assignment)
+    raises, lowers = (shares @ part for part in effects)
+    return importance_table(samples.feature_ids, raises, lowers, config.target)
+
+
+def explained(target: Target, answers: np.ndarray) -> np.ndarray:
+    """Return what is explained of answers (R, O): predictions in units, or probabilities."""
+    if target.kind == CLASSIFICATION:
+        return answers
+    return to_units(target, middle(answers))[:, None]
+
+
+def shares_of_features(samples: SampleTable, assignment: scipy.sparse.csr_matrix):
+    """Find which share of the reads of each ASV is of each feature.
+
+    Parameters
+    ----------
+    samples : SampleTable
+    assignment : csr_matrix, (features, asvs)
+        Shares of the reads of each feature that each ASV gets.
+
+    Returns
+    -------
+    csr_matrix of float64, (features, asvs)
+        Columns sum to 1.
+    """
+    reads = np.asarray(samples.counts.sum(axis=0)).ravel()
+    shares = scipy.sparse.diags(reads) @ assignment
+    total = np.asarray(shares.sum(axis=0)).ravel()
+    return (shares @ scipy.sparse.diags(1 / np.maximum(total, 1e-300))).tocsr()
+
+
+def importance_table(
+    feature_ids: tuple[str, ...], raises: np.ndarray, lowers: np.ndarray, target: Target
+) -> pd.DataFrame:
+    """Put effects (features, outputs) into columns, the most important feature first.
+
+    No column is below 0, as q2-sample-classifier's heatmap ranks features by the sum of a row.
+    """
+    moved = (raises + lowers).sum(axis=1)
+    if target.kind == CLASSIFICATION:
+        columns = {"importance": moved / 2}  # what one class gains the others lose
+        for place, name in enumerate(target.classes):
+            columns[f"raises {name}"] = raises[:, place]
+            columns[f"lowers {name}"] = lowers[:, place]
+    else:
+        columns = {"importance": moved, "raises": raises[:, 0], "lowers": lowers[:, 0]}
+    index = pd.Index(feature_ids, name="id")
+    table = pd.DataFrame(columns, index).sort_index()
+    return table.sort_values("importance", ascending=False, kind="stable")

@@ -1,0 +1,297 @@
+"""fit-regressor and fit-classifier: learn to predict a number or a class of each sample."""
+
+import dataclasses
+from typing import NamedTuple
+
+import biom
+import numpy as np
+import pandas as pd
+import qiime2
+from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
+
+from ..config import HEADS, ClassificationTarget
+from ..data.alignment import require_variation
+from ..data.covariates import describe_covariates, encode_covariates
+from ..data.sequences import sequences_of
+from ..data.study import build_studies
+from ..data.target_scaling import (
+    describe_target,
+    refuse_far_values,
+    refuse_negative_logarithms,
+    to_scaled,
+)
+from ..data.vocabulary import know_prevalent_asvs
+from ..errors import AAMError, counted, examples
+from ..parameters import (
+    CLASSIFICATION_SETTINGS,
+    FITTING_DEFAULT,
+    OF_NUMBERS,
+    REGRESSION_SETTINGS,
+)
+from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
+from .chosen_model import choose_model
+from .descent import (
+    attention_descends,
+    is_frozen,
+    refuse_contradictions,
+    refuse_what_has_no_effect,
+)
+from .inputs import (
+    TrainingSamples,
+    merge_sequences,
+    read_training_samples,
+    split_training_samples,
+)
+from .settings import with_settings
+from .training_run import require_validation, start_run, store_run, training_settings
+
+RANDOM_FEATURES = 2048  # of the ridge head
+
+
+@with_settings(REGRESSION_SETTINGS, FITTING_DEFAULT)
+def fit_regressor(
+    table: biom.Table,
+    metadata: qiime2.NumericMetadataColumn,
+    sequences: pd.Series = None,
+    encoder: AAMModelDirectoryFormat = None,
+    distance_matrix: DistanceMatrixDirectoryFormat = None,
+    groups: qiime2.MetadataColumn = None,
+    covariates: qiime2.Metadata = None,
+    **settings,
+) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+    """Fit a regressor on every labelled sample of a table."""
+    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
+    return fit_model("fit-regressor", inputs, settings)
+
+
+@with_settings(CLASSIFICATION_SETTINGS, FITTING_DEFAULT)
+def fit_classifier(
+    table: biom.Table,
+    metadata: qiime2.CategoricalMetadataColumn,
+    sequences: pd.Series = None,
+    encoder: AAMModelDirectoryFormat = None,
+    distance_matrix: DistanceMatrixDirectoryFormat = None,
+    groups: qiime2.MetadataColumn = None,
+    covariates: qiime2.Metadata = None,
+    **settings,
+) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+    """Fit a classifier on every labelled sample of a table."""
+    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
+    return fit_model("fit-classifier", inputs, settings)
+
+
+class FitInputs(NamedTuple):
+    """The inputs of an action that fits."""
+
+    table: object
+    metadata: object
+    sequences: object = None
+    encoder: object = None
+    distance_matrix: object = None
+    groups: object = None
+    covariates: object = None
+
+
+class ReadyFit(NamedTuple):
+    """Everything that fitting starts from, in the order of `q2_aam.training.fit.fit`."""
+
+    network: object
+    studies: object
+    labels: object
+    config: object
+    accelerator: object
+
+
+def fit_model(action: str, inputs: FitInputs, settings: dict):
+    """Fit a model on every labelled sample of a table.
+
+    Returns
+    -------
+    model : AAMModelDirectoryFormat
+    training_log : AAMTrainingLogDirectoryFormat
+    """
+    from ..training.fit import fit
+    from ..training.journal import Journal
+
+    journal = Journal(action, settings["epochs"])
+    ready = prepare_fit(journal, inputs, settings)
+    fitted = fit(*ready, journal)
+    log = journal.log_fit(ready.network, ready.studies.studies[0].sample_ids, fitted)
+    return store_run(ready.network, log, fitted.shown, journal.say)
+
+
+def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = True) -> ReadyFit:
+    """Check and read everything, and build the network to start from.
+
+    Parameters
+    ----------
+    journal : Journal
+    inputs : FitInputs
+    settings : dict
+        The action's parameters.
+    validated : bool
+        Whether samples must be held out to validate on, where a head descends.
+    """
+    from ..training import start
+    from ..training.fit import Labels, remember_asvs
+
+    refuse_contradictions(settings, inputs)
+    frozen = is_frozen(settings, inputs)
+    labelled = read_training_samples(
+        inputs.table, inputs.metadata, inputs.groups, inputs.covariates,
+        settings["covariate_columns"], inputs.distance_matrix, settings["missing_samples"],
+    )  # fmt: skip
+    journal.dropped(labelled.dropped)
+    attends = attention_descends(settings, frozen, len(labelled.samples.sample_ids))
+    refuse_what_has_no_effect(settings, attends)
+    fraction = settings["validation_size"] if attends else 0.0
+    if attends:
+        samples = len(labelled.samples.sample_ids)
+        require_validation(samples, fraction, optional=not validated)
+    training, validation = split_training_samples(labelled, fraction, settings["random_seed"])
+    config, arrays, studies = read_study(labelled, inputs, settings, journal)
+    studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
+    described = ()
+    if labelled.covariates is not None:
+        described = describe_covariates(labelled.covariates.iloc[training])
+        studies = with_covariates(studies, described, labelled.covariates)
+    numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
+    describe = describe_number if numeric else describe_classes
+    name = inputs.metadata.name
+    target, targets = describe(name, labelled, training, len(tokens), described, settings)
+    target = with_heads(target, settings["n_estimators"], len(targets), attends)
+    config = dataclasses.replace(config, target=target)
+    trained_by, accelerator = start_fitting_run(journal, settings, frozen)
+    tell_settings(journal, settings, described, numeric)
+    seed, device = settings["random_seed"], accelerator.device
+    if arrays is None:
+        network = start.new_network(config, studies, seed, device)
+    else:
+        network = start.continued_network(config, arrays, seed, device)
+    remember_asvs(network, tokens)
+    labels = Labels(targets, labelled.group_numbers(), training, validation)
+    return ReadyFit(network, studies, labels, trained_by, accelerator)
+
+
+# what is read
+
+
+def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, journal):
+    """Choose the architecture, and read the labelled samples as the model reads them.
+
+    Returns
+    -------
+    config : ModelConfig
+    arrays : dict of str to ndarray, or None
+        The encoder's weights.
+    studies : Studies
+    """
+    known = merge_sequences(inputs.sequences)
+    dna = sequences_of(labelled.samples.feature_ids, known)
+    config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), journal)
+    studies = build_studies(
+        [labelled.samples],
+        known,
+        config.max_sequence_length,
+        config.max_asvs,
+        [labelled.distances],
+    )
+    journal.read(studies)
+    return config, arrays, studies
+
+
+def with_covariates(studies, covariates, columns):
+    """Add covariates to the samples of the only study."""
+    encoded = encode_covariates(covariates, columns)
+    study = dataclasses.replace(studies.studies[0], covariates=encoded)
+    return dataclasses.replace(studies, studies=(study,))
+
+
+# what is predicted
+
+
+def describe_number(
+    name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
+):
+    """Describe a numeric metadata column as a target; return it with every sample's number."""
+    scaling = settings["target_scaling"]
+    refuse_negative_logarithms(labelled.values, scaling, name)
+    values = labelled.values.to_numpy()
+    require_variation(values[training], name, "training samples")
+    target = describe_target(
+        name,
+        values[training],
+        scaling,
+        vocabulary_size,
+        covariates,
+        bounded=settings["bound_predictions"],
+        loss=settings["target_loss"],
+        quantile_range=settings["quantile_range"],
+    )
+    scaled = to_scaled(target, values)
+    refuse_far_values(labelled.values, scaled, name)
+    return target, scaled
+
+
+def describe_classes(
+    name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
+):
+    """Describe a categorical metadata column as a target; return it with every sample's class."""
+    classes, targets = np.unique(labelled.values.to_numpy(dtype=str), return_inverse=True)
+    counts = np.bincount(targets[training], minlength=len(classes))
+    require_every_class(classes, counts, name)
+    target = ClassificationTarget(
+        name,
+        vocabulary_size,
+        covariates,
+        classes=tuple(classes.tolist()),
+        counts=tuple(counts.tolist()),
+    )
+    return target, targets
+
+
+def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> None:
+    """Refuse a split in which a class has no training sample."""
+    lost = classes[counts == 0]
+    if len(lost):
+        raise AAMError(
+            f"'{name}' has {counted(len(lost), 'class', 'classes')} without a training sample, as "
+            f"all samples are of groups that validate: {examples(lost)}.\nChoose other 'groups', "
+            "join classes with others, or blank their cells to leave these samples out."
+        )
+
+
+def with_heads(target, trees: int, samples: int, attends: bool):
+    """Name the heads that predict a target."""
+    from ..training.heads.forest import leaves_for
+
+    chosen = {"logistic": isinstance(target, ClassificationTarget), "forest": trees > 0}
+    chosen |= {"ridge": True, "attention": attends}
+    heads = tuple(name for name in HEADS if chosen[name])
+    leaves = leaves_for(samples, trees, target.points) if trees else 0
+    return dataclasses.replace(
+        target, heads=heads, random_features=RANDOM_FEATURES, trees=trees, leaves=leaves
+    )
+
+
+# what is told
+
+
+def start_fitting_run(journal, settings: dict, frozen: bool):
+    """Choose training parameters and hardware (see `start_run`)."""
+    training = training_settings(settings) | {"target_weight": settings["target_weight"]}
+    training["freeze_encoder"] = frozen
+    if "class_weights" in settings:
+        training["class_weights"] = settings["class_weights"]
+    machine = (settings["device"], settings["precision"], settings["threads"])
+    return start_run(journal, training, FITTING_DEFAULT, machine)
+
+
+def tell_settings(journal, settings: dict, covariates: tuple, numeric: bool) -> None:
+    """Record the settings of what is read and predicted."""
+    names = ["missing_samples", "n_estimators", "attention_head", "features"]
+    names += ["covariate_columns"] if covariates else []
+    names += OF_NUMBERS if numeric else []
+    for name in names:
+        chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
+        journal.chose(name, settings[name], chosen_by)

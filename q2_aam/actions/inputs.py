@@ -1,0 +1,275 @@
+"""Tables, metadata and sequences as users give them, turned into checked samples to learn from."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import qiime2
+
+from ..config import Covariate
+from ..data.alignment import (
+    class_labels,
+    group_labels,
+    match_samples,
+    numeric_labels,
+    require_classes,
+    require_enough,
+    require_variation,
+    with_distances,
+)
+from ..data.distances import parse_distances
+from ..data.splits import train_test_split
+from ..data.table import SampleTable, read_table
+from ..errors import AAMError, counted, examples, verb
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSamples:
+    """Samples that have a value of the target and, if asked for, a group, covariates, distances.
+
+    Attributes
+    ----------
+    samples : SampleTable
+    values : pd.Series
+        Numbers or class names, by sample id.
+    groups : dict of str to str, or None
+        Group by sample id.
+    covariates : pd.DataFrame or None
+        By sample id.
+    distances : Distances or None
+    dropped : dict of str to list of str
+        Ids of the samples of the table that are not used, by reason.
+    """
+
+    samples: SampleTable
+    values: pd.Series
+    groups: dict[str, str] | None
+    covariates: pd.DataFrame | None
+    distances: object
+    dropped: dict[str, list[str]]
+
+    @property
+    def classes(self) -> dict[str, str] | None:
+        """Class by sample id; None of numbers."""
+        return None if pd.api.types.is_numeric_dtype(self.values) else self.values.to_dict()
+
+    def group_numbers(self) -> np.ndarray:
+        """Return a number for the group of each sample, in order; each sample's own without."""
+        ids = self.samples.sample_ids
+        group_of = self.groups or {name: name for name in ids}
+        return np.unique([group_of[name] for name in ids], return_inverse=True)[1].ravel()
+
+
+def read_training_samples(
+    table,
+    metadata,
+    groups=None,
+    covariates=None,
+    covariate_columns=None,
+    distance_matrix=None,
+    missing_samples: str = "error",
+) -> TrainingSamples:
+    """Keep the samples of a table that can be learned from, and say why the others cannot.
+
+    Parameters
+    ----------
+    table : biom.Table
+    metadata : qiime2.NumericMetadataColumn or qiime2.CategoricalMetadataColumn
+        The target.
+    groups : qiime2.MetadataColumn, optional
+    covariates : qiime2.Metadata, optional
+    covariate_columns : list of str, optional
+    distance_matrix : DistanceMatrixDirectoryFormat, optional
+    missing_samples : str
+        ``error`` or ``ignore``.
+
+    Raises
+    ------
+    AAMError
+        If ids do not match, or too little is left to learn from.
+    """
+    refuse_target_as_covariate(metadata.name, covariate_columns)
+    samples = read_table(table)
+    numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
+    read_labels = numeric_labels if numeric else class_labels
+    labels = read_labels(samples, metadata.to_series(), missing_samples)
+    dropped = dict(labels.dropped)
+    samples, of_groups = samples.select(labels.values.index), None
+    if groups is not None:
+        grouped = group_labels(samples, groups.to_series(), missing_samples)
+        dropped |= grouped.dropped
+        samples, of_groups = samples.select(grouped.values.index), grouped.values.to_dict()
+    read, missing = read_covariates(samples, covariates, covariate_columns, missing_samples)
+    dropped |= {"not in the covariates": missing} if missing else {}
+    samples = samples if read is None else samples.select(read.index)
+    samples, distances, missing = _with_distances(samples, distance_matrix, missing_samples)
+    dropped |= {"not in the distance matrix": missing} if missing else {}
+    ids = list(samples.sample_ids)
+    values = labels.values[ids]
+    if numeric:
+        require_enough(len(values), f"learning '{metadata.name}'")
+        require_variation(values.to_numpy(), metadata.name, "samples that can be used")
+    else:
+        require_classes(values, metadata.name)  # of the samples left
+    read = None if read is None else read.loc[ids]
+    return TrainingSamples(samples, values, of_groups, read, distances, dropped)
+
+
+def _with_distances(samples: SampleTable, matrix, missing_samples: str):
+    if matrix is None:
+        return samples, None, []
+    with (matrix.path / "distance-matrix.tsv").open(encoding="utf-8-sig") as lines:
+        ids, values = parse_distances(lines)
+    return with_distances(samples, ids, values, "the distance matrix", missing_samples)
+
+
+def split_training_samples(
+    training: TrainingSamples, validation_size: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide samples into those that train the weights and those that validate, by position.
+
+    Classes are held out alike, and whole groups at a time. A size of 0 holds nothing out.
+    """
+    ids = training.samples.sample_ids
+    position = {name: index for index, name in enumerate(ids)}
+    parts = (ids, ())
+    if validation_size:
+        parts = train_test_split(ids, validation_size, seed, training.groups, training.classes)
+    return tuple(np.array([position[name] for name in part], dtype=np.int64) for part in parts)
+
+
+def merge_sequences(sequences) -> dict[str, str] | None:
+    """Merge the sequences of several studies.
+
+    Parameters
+    ----------
+    sequences : pd.Series of skbio.DNA, a list of them, or None
+
+    Returns
+    -------
+    dict of str to str, or None
+        DNA by feature id; None if no sequences were given.
+
+    Raises
+    ------
+    AAMError
+        If one id stands for different sequences.
+    """
+    if sequences is None or len(sequences) == 0:
+        return None
+    parts = [sequences] if isinstance(sequences, pd.Series) else list(sequences)
+    merged: dict[str, str] = {}
+    differing = set()
+    for part in parts:
+        for name, dna in part.items():
+            if merged.setdefault(str(name), str(dna)) != str(dna):
+                differing.add(str(name))
+    if differing:
+        raise AAMError(
+            f"{counted(len(differing), 'feature id')} {verb(len(differing), 'stand')} for "
+            "different sequences in the "
+            f"studies, such as {examples(sorted(differing))}.\nUse ids that are made from the "
+            "sequence (md5, as DADA2 and Deblur give), or pretrain on these studies one after "
+            "the other."
+        )
+    return merged
+
+
+def read_covariates(
+    samples: SampleTable, covariates, columns, missing_samples: str
+) -> tuple[pd.DataFrame | None, list[str]]:
+    """Read columns of metadata for a table's samples.
+
+    Parameters
+    ----------
+    samples : SampleTable
+    covariates : qiime2.Metadata or None
+    columns : list of str or None
+    missing_samples : str
+        ``error``, or ``ignore`` to leave out samples without a row.
+
+    Returns
+    -------
+    columns : pd.DataFrame or None
+        One row a sample; None if no covariates are given.
+    missing : list of str
+        Samples without a row.
+
+    Raises
+    ------
+    AAMError
+        If only one of both is given, or a column is not there or named twice.
+    """
+    if covariates is None and not columns:
+        return None, []
+    if covariates is None or not columns:
+        given, lacking = "covariate_columns", "covariates"
+        if covariates is not None:
+            given, lacking = lacking, given
+        raise AAMError(
+            f"'{given}' was given without '{lacking}'. Give both: the metadata, and the names of "
+            "the columns to read." + ("" if covariates is None else _there_are(covariates))
+        )
+    wanted = [name.strip() for name in columns]  # metadata has no blanks around names
+    repeated = sorted({name for name in wanted if wanted.count(name) > 1})
+    if repeated:
+        raise AAMError(f"'covariate_columns' names {examples(repeated)} more than once.")
+    return _select(covariates, wanted, samples, missing_samples)
+
+
+def refuse_target_as_covariate(target: str, columns) -> None:
+    """Refuse to predict a column from itself."""
+    if target in {name.strip() for name in columns or ()}:
+        raise AAMError(
+            f"'covariate_columns' names '{target}', which is the column to predict: a model that "
+            "reads it would learn nothing else. Take it out of 'covariate_columns'."
+        )
+
+
+def read_covariates_of(
+    known: tuple[Covariate, ...], covariates, samples: SampleTable
+) -> pd.DataFrame | None:
+    """Read the covariates that a model was fitted with, for the samples to predict.
+
+    Raises
+    ------
+    AAMError
+        If they are not given, are given to a model that reads none, or lack a sample.
+    """
+    if not known:
+        if covariates is not None:
+            raise AAMError(
+                "The model was fitted without covariates, so that 'covariates' would have no "
+                "effect. Leave it out, or fit a model with 'covariates' and 'covariate_columns'."
+            )
+        return None
+    names = [covariate.name for covariate in known]
+    if covariates is None:
+        raise AAMError(
+            f"The model was fitted with {counted(len(names), 'covariate')}, {examples(names)}. "
+            "Give 'covariates': metadata with these columns, with a row for each sample (cells "
+            "may be blank)."
+        )
+    columns, missing = _select(covariates, names, samples, "ignore")
+    if missing:
+        raise AAMError(
+            f"{counted(len(missing), 'sample')} of {len(samples.sample_ids):,} in the table are "
+            f"not in the covariates, such as {examples(missing)}.\nAdd a row for each of them "
+            "(cells may be blank, and then count as missing), or leave them out of the table."
+        )
+    return columns
+
+
+def _select(covariates: qiime2.Metadata, names, samples: SampleTable, missing_samples: str):
+    absent = [name for name in names if name not in covariates.columns]
+    if absent:
+        raise AAMError(f"The covariates have no column {examples(absent)}.{_there_are(covariates)}")
+    frame = covariates.to_dataframe()
+    shared, missing = match_samples(
+        samples.sample_ids, frame.index, "the covariates", missing_samples
+    )
+    return frame.loc[shared, names], missing
+
+
+def _there_are(covariates: qiime2.Metadata) -> str:
+    return f"\nThe columns there are: {examples(covariates.columns, limit=20)}."

@@ -1,0 +1,248 @@
+"""predict-regression, predict-classification, predict-distances: what a model says of a table."""
+
+import dataclasses
+
+import biom
+import numpy as np
+import pandas as pd
+import qiime2
+import skbio
+
+from ..config import CLASSIFICATION, REGRESSION
+from ..conformal import prediction_intervals, widen_unrecognized
+from ..data.covariates import encode_covariates, unknown_levels
+from ..data.matching import EMBEDDING_ONLY, KINDS
+from ..data.study import build_studies
+from ..data.table import read_table
+from ..data.target_scaling import middle, to_units
+from ..data.vocabulary import read_vocabulary
+from ..errors import AAMError, counted, examples, verb, warn
+from ..parameters import DEFAULT
+from ..storage.boxed import BUNDLED, read_boxed
+from ..storage.model import read_model
+from ..types import AAMModelDirectoryFormat
+from .inputs import merge_sequences, read_covariates_of
+
+
+def predict_regression(
+    table: biom.Table,
+    regressor: AAMModelDirectoryFormat,
+    sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None,
+    confidence_level: float = DEFAULT["confidence_level"],
+    min_recognized: float = DEFAULT["min_recognized"],
+) -> (pd.Series, pd.DataFrame):
+    """Predict every sample of a table, in the target's units."""
+    config, arrays = read_fitted(regressor, REGRESSION)
+    sample_ids, answers, recognition = predict_table(
+        table, sequences, config, arrays, covariates, min_recognized
+    )
+    index = pd.Index(sample_ids, name="id")
+    predictions = pd.Series(to_units(config.target, middle(answers)), index, name="prediction")
+    lower, upper = prediction_intervals(config.target, answers, confidence_level)
+    lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
+    columns = {"lower": lower, "upper": upper} | recognition_columns(recognition)
+    return predictions, pd.DataFrame(columns, index)
+
+
+def predict_classification(
+    table: biom.Table,
+    classifier: AAMModelDirectoryFormat,
+    sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None,
+    min_recognized: float = DEFAULT["min_recognized"],
+) -> (pd.Series, pd.DataFrame, pd.DataFrame):
+    """Predict every sample of a table."""
+    config, arrays = read_fitted(classifier, CLASSIFICATION)
+    sample_ids, answers, recognition = predict_table(
+        table, sequences, config, arrays, covariates, min_recognized
+    )
+    index = pd.Index(sample_ids, name="id")
+    shares = answers.clip(0, 1)
+    shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
+    probabilities = pd.DataFrame(shares, index, config.target.classes)
+    favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
+    recognized = pd.DataFrame(recognition_columns(recognition), index)
+    return pd.Series(favoured, index, name="prediction"), probabilities, recognized
+
+
+_REMEDIES = {
+    "untrained": (
+        "The model never learned distances. Use an encoder from 'qiime aam pretrain', or give "
+        "the matrix to 'fit-regressor' or 'fit-classifier'."
+    ),
+    "stale": (
+        "The model's embeddings changed in fitting after its distances were learned. Use the "
+        "encoder that it was fitted from, fit with 'freeze_encoder', or give the matrix to "
+        "'fit-regressor' or 'fit-classifier'."
+    ),
+}
+
+
+def predict_distances(
+    table: biom.Table, model: AAMModelDirectoryFormat = None, sequences: pd.Series = None
+) -> skbio.DistanceMatrix:
+    """Predict the distances between all samples of a table."""
+    from .. import inference
+
+    config, arrays = read_any_model(model)
+    if config.distance_state != "trained":
+        raise AAMError(_REMEDIES[config.distance_state])
+    samples = read_table(table)
+    studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    network, everything = inference.load_network(config, arrays), np.arange(len(samples.sample_ids))
+    parts = network.parts_for(distances=True, target=False)
+    state = inference.all_states(network, studies, 0, everything, parts=parts)
+    matrix = inference.predict_distances(network, state, studies.studies[0].abundances)
+    matrix = matrix.astype(float)
+    return skbio.DistanceMatrix(matrix, samples.sample_ids)
+
+
+def read_any_model(model):
+    """Read a model; without one, the encoder that ships with q2-aam."""
+    if model is not None:
+        return read_model(str(model))
+    print(f"model: {BUNDLED}")
+    return read_boxed()
+
+
+def read_fitted(model, kind: str):
+    """Read a model that predicts a number or a class.
+
+    Returns
+    -------
+    config : ModelConfig
+    arrays : dict of str to ndarray
+
+    Raises
+    ------
+    AAMError
+        If the model predicts nothing, or something else.
+    """
+    config, arrays = read_model(str(model))
+    needed = "classifier" if kind == CLASSIFICATION else "regressor"
+    if config.target is None:
+        raise AAMError(f"The model has no target: it is an encoder. Fit a {needed} with it first.")
+    if config.target.kind != kind:
+        raise AAMError(
+            f"The model predicts '{config.target.name}' by {config.target.kind}: it is no "
+            f"{needed}. Use predict-{config.target.kind}."
+        )
+    return config, arrays
+
+
+def predict_table(table, sequences, config, arrays, covariates, min_recognized: float):
+    """Predict the target of every sample of a table.
+
+    Returns
+    -------
+    sample_ids : tuple of str
+    answers : ndarray of float64, (samples, O)
+        See `q2_aam.inference.predict_answers`.
+    recognition : Recognition
+    """
+    from ..inference import load_network, predict_samples
+
+    samples = read_table(table)
+    studies = read_studies(samples, sequences, config, arrays, covariates)
+    refuse_unrecognized(samples, studies, min_recognized)
+    network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
+    answers = predict_samples(network, studies, 0, everything)
+    return samples.sample_ids, answers, studies.recognition
+
+
+def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):
+    """Read the samples of a table as a model reads them, and print how they were recognized.
+
+    Parameters
+    ----------
+    samples : SampleTable
+    sequences : pd.Series or None
+    config : ModelConfig
+    arrays : dict of str to ndarray
+        The model's weights.
+    covariates : qiime2.Metadata, optional
+    for_target : bool
+        Whether the model's target is to be predicted, which needs its covariates.
+
+    Returns
+    -------
+    Studies
+        One study, of all samples.
+    """
+    vocabulary = read_vocabulary(arrays) if config.target is not None else None
+    studies = build_studies(
+        [samples], merge_sequences(sequences), config.max_sequence_length, config.max_asvs,
+        vocabulary=vocabulary,
+    )  # fmt: skip
+    if studies.asvs.shortened:
+        shortened = studies.asvs.shortened
+        warn(
+            f"{counted(shortened, 'sequence')} of {len(samples.feature_ids):,} "
+            f"{verb(shortened, 'are')} longer than the {config.max_sequence_length} nucleotides "
+            "that the model reads; their ends were not read."
+        )
+    if studies.recognition is not None:
+        print(describe_recognition(samples, studies.recognition))
+    if for_target:
+        studies = _add_covariates(studies, config.target.covariates, covariates, samples)
+    return studies
+
+
+def describe_recognition(samples, recognition) -> str:
+    """Say in one line what share of a table's reads a model recognizes, and how."""
+    reads = np.asarray(samples.counts.sum(axis=1)).ravel()
+    shares = reads @ recognition.shares / reads.sum()
+    names = ("the same", "overlapping", "alike", "read by embedding only")
+    parts = [f"{share:.1%} {name}" for share, name in zip(shares, names, strict=True)]
+    line = f"reads recognized by the model: {', '.join(parts)}"
+    turned = int(recognition.reversed.sum())
+    if turned:
+        line += f"; {counted(turned, 'sequence')} read as the reverse complement"
+    return line
+
+
+def refuse_unrecognized(samples, studies, min_recognized: float) -> None:
+    """Stop where a model recognizes so little of a table that predictions would mean nothing.
+
+    Raises
+    ------
+    AAMError
+        If the mean share of the samples' reads that is recognized is below `min_recognized`.
+    """
+    recognition = studies.recognition
+    share = recognition.recognized.mean()
+    if share >= min_recognized:
+        return
+    strange = np.flatnonzero(recognition.kind == EMBEDDING_ONLY)
+    reads = np.asarray(samples.counts.sum(axis=0)).ravel()
+    most = strange[np.argsort(-reads[strange], kind="stable")]
+    raise AAMError(
+        f"The model recognizes {share:.1%} of the reads of a sample on average, and "
+        f"{counted(len(samples.feature_ids) - len(strange), 'feature')} of "
+        f"{len(samples.feature_ids):,}: predictions would mean nothing.\n"
+        "The most abundant features that it does not recognize: "
+        f"{examples(samples.feature_ids[column] for column in most)}.\n"
+        "Likely causes: another gene or region, another habitat than that of the model, a primer "
+        "or adapter left on both ends, or joined reads in the wrong order. 'qiime aam check-table' "
+        "shows more.\nTo predict all the same, lower 'min_recognized' (now "
+        f"{min_recognized:g})."
+    )
+
+
+def recognition_columns(recognition) -> dict[str, np.ndarray]:
+    """Name the shares of each sample's reads by how they were recognized."""
+    return dict(zip(KINDS, recognition.shares.T, strict=True))
+
+
+def _add_covariates(studies, known, covariates, samples):
+    columns = read_covariates_of(known, covariates, samples)
+    if columns is None:
+        return studies
+    for name, levels in unknown_levels(known, columns).items():
+        warn(
+            f"The covariate '{name}' has {counted(len(levels), 'level')} that the training samples "
+            f"did not have, read as unknown: {examples(levels)}."
+        )
+    study = dataclasses.replace(studies.studies[0], covariates=encode_covariates(known, columns))
+    return dataclasses.replace(studies, studies=(study,))

@@ -1,0 +1,86 @@
+"""The vocabulary of a model: the ASVs that it knows by identity, beside reading their DNA."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..config import KNOWN_ASVS
+from ..errors import AAMError, counted
+from .matching import Vocabulary
+from .study import Studies, Study
+from .tokens import Asvs, detokenize
+
+PREVALENCE = 0.01
+MOST_KNOWN = 8192
+_MEAN = "target_head.scaling.vocabulary.mean"  # of log abundances in training
+
+
+def know_prevalent_asvs(
+    studies: Studies, samples: np.ndarray, max_sequence_length: int
+) -> tuple[Studies, np.ndarray]:
+    """Take the prevalent ASVs of the only study as the vocabulary.
+
+    Returns
+    -------
+    studies : Studies
+        With the row of each ASV in the vocabulary.
+    tokens : ndarray of uint8, (vocabulary, 1 + max_sequence_length)
+    """
+    prevalent = prevalent_asvs(studies.studies[0], samples)
+    known = np.full(len(studies.asvs), len(prevalent), dtype=np.int64)
+    known[prevalent] = np.arange(len(prevalent))
+    tokens = padded_tokens(studies.asvs, prevalent, 1 + max_sequence_length)
+    return dataclasses.replace(studies, known=known), tokens
+
+
+def prevalent_asvs(study: Study, samples: np.ndarray) -> np.ndarray:
+    """Find the ASVs that are in at least 1 % of some samples.
+
+    Parameters
+    ----------
+    study : Study
+    samples : ndarray of int64
+        Positions of the training samples.
+
+    Returns
+    -------
+    ndarray of int64
+        Positions among all ASVs, ascending; at most the `MOST_KNOWN` most prevalent ones.
+    """
+    held_by = study.abundances[samples].getnnz(axis=0)
+    found = np.flatnonzero(held_by >= max(1.0, PREVALENCE * len(samples)))
+    most = found[np.argsort(-held_by[found], kind="stable")[:MOST_KNOWN]]
+    return np.sort(most)
+
+
+def padded_tokens(asvs: Asvs, chosen: np.ndarray, width: int) -> np.ndarray:
+    """Return the tokens of some ASVs, (chosen, width)."""
+    tokens = np.zeros((len(chosen), width), dtype=np.uint8)
+    tokens[:, : asvs.tokens.shape[1]] = asvs.tokens[chosen]
+    return tokens
+
+
+def read_vocabulary(arrays: dict[str, np.ndarray]) -> Vocabulary:
+    """Return the vocabulary of a fitted model.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        The model's tensors.
+
+    Raises
+    ------
+    AAMError
+        If an ASV stands there twice.
+    """
+    sequences = detokenize(arrays[KNOWN_ASVS])
+    repeated = len(sequences) - len(set(sequences))
+    if repeated:
+        raise AAMError(
+            f"The model knows {counted(repeated, 'ASV')} twice: its artifact is damaged or was "
+            "changed by hand. Get it again from where it came, or fit it again."
+        )
+    # means of logarithms rank ASVs as mean abundances do
+    return Vocabulary(sequences, np.expm1(9.21 * arrays[_MEAN].astype(np.float64)))

@@ -1,0 +1,1 @@
+"""Heads that predict a target of a sample, and the blend of them."""

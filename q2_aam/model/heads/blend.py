@@ -1,0 +1,154 @@
+"""From what is known of a sample to its target: a weighted average of heads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from ...config import CLASSIFICATION, Target
+from ..log_abundance import sharper_log
+from .attention import AttentionHead
+from .clades import Clades
+from .features import Scaling, TargetFeatures
+from .forest import ForestHead
+from .linear import LinearHead, class_fractions
+
+
+class TargetHead(nn.Module):
+    """Predict a target as the weighted average of heads that err differently.
+
+    Each head returns O numbers a sample: a scaled number; a lower bound, median and upper bound;
+    or the probability of each class. Where quantiles are wanted, a head may return one number: it
+    then moves the prediction, and the width around it comes from the other heads.
+
+    The weights are kept as the `blend`: each head but the first has a share in [0, 1], by which it
+    replaces what the heads before it say together.
+
+    Parameters
+    ----------
+    size : int
+        Width D of the pooled embedding and of ASV embeddings.
+    branches : int
+        Branches K.
+    width : int
+        Tokens of each ASV of the vocabulary, START included.
+    target : RegressionTarget or ClassificationTarget
+    """
+
+    def __init__(self, size: int, branches: int, width: int, target: Target):
+        super().__init__()
+        self.target = target
+        number = target.vocabulary_size
+        self.register_buffer("vocabulary", torch.zeros(number, width, dtype=torch.uint8))
+        self.clades = Clades(number, target.clades, size) if target.clades else None
+        sizes = target.block_sizes(branches)
+        self.scaling = Scaling(sizes)
+        of_head = {
+            name: {block: sizes[block] for block in target.blocks_of(name)} for name in target.heads
+        }
+        if "ridge" in of_head:
+            self.ridge = LinearHead(of_head["ridge"], target.points, target.random_features)
+        if "logistic" in of_head:
+            self.logistic = LinearHead(of_head["logistic"], target.points)
+        if "forest" in of_head:
+            levels = target.forest_levels
+            others = number + target.covariate_inputs  # before the branches: see `for_forest`
+            covariates, end = list(range(number, others)), others + branches
+            columns = (list(range(others)), [*covariates, *range(others, end)])
+            self.forest = ForestHead(
+                target.trees, target.tree_nodes, target.points, levels, columns
+            )
+        if "attention" in of_head:
+            self.attention = AttentionHead(size, of_head["attention"], target)
+        self.blend = nn.Module()
+        for name in target.heads[1:]:
+            self.blend.register_buffer(name, torch.zeros(1))
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each head; they sum to 1."""
+        weights = {self.target.heads[0]: 1.0}
+        for name, share in self.blend.named_buffers():
+            share = float(share)
+            weights = {one: weight * (1 - share) for one, weight in weights.items()}
+            weights[name] = share
+        return weights
+
+    @torch.no_grad()
+    def set_weights(self, weights: dict[str, float]) -> None:
+        """Set the weight of each head; they sum to 1."""
+        total = weights[self.target.heads[0]]
+        for name, share in self.blend.named_buffers():
+            total += weights[name]
+            share.fill_(weights[name] / total if total > 0 else 0.0)
+
+    @property
+    def can_spare_attention(self) -> bool:
+        """Whether the attention head is there, and the others predict all that is wanted."""
+        heads = self.target.heads
+        return "attention" in heads and ("forest" in heads or not self.target.is_quantile)
+
+    def drop_attention(self) -> None:
+        """Take the attention head away."""
+        heads = tuple(name for name in self.target.heads if name != "attention")
+        self.target = dataclasses.replace(self.target, heads=heads)
+        del self.attention, self.blend.attention
+
+    @property
+    def attends(self) -> bool:
+        """Whether the attention head counts."""
+        return self.weights.get("attention", 0.0) > 0
+
+    @staticmethod
+    def for_forest(features: TargetFeatures) -> Tensor:
+        """Put what the forest reads side by side: (B, N + P + K)."""
+        parts = (sharper_log(features.vocabulary), features.covariates, features.branches)
+        return torch.cat([part for part in parts if part is not None], dim=1)
+
+    def inputs_of(self, name: str, features: TargetFeatures) -> Tensor:
+        """Return what a head that is fitted in closed form reads: (B, F)."""
+        if name == "forest":
+            return self.for_forest(features)
+        head = getattr(self, name)
+        return head.inputs(self.scaling(features, head.blocks))
+
+    def predict(self, name: str, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
+        """Predict by one head: (B, O), or (B, 1) by one that gives no quantiles."""
+        if name == "forest":
+            return self.forest(self.for_forest(features))
+        if name == "attention":
+            return self.attention.predictions(self.attention(pooled, features, self.scaling))
+        head = getattr(self, name)
+        raw = head(self.scaling(features, head.blocks))
+        if name == "logistic":
+            return torch.softmax(raw, dim=1)
+        return class_fractions(raw) if self.target.kind == CLASSIFICATION else raw
+
+    def forward(self, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
+        """Predict by all heads that count: (B, O); `pooled` only if the attention head does."""
+        weights = {name: weight for name, weight in self.weights.items() if weight}
+        predictions = {name: self.predict(name, pooled, features) for name in weights}
+        return blended(predictions, weights, self.target.is_quantile)
+
+
+def blended(predictions: dict[str, Tensor], weights: dict[str, float], is_quantile: bool) -> Tensor:
+    """Return the weighted average of heads' predictions, (B, O) each.
+
+    Of quantiles, all heads count for the median, and those that give a range for how far its
+    bounds lie from the median.
+    """
+    if not is_quantile:
+        return _average(predictions, weights)
+    medians = {name: one[:, one.shape[1] // 2 :][:, :1] for name, one in predictions.items()}
+    ranges = {name: one - medians[name] for name, one in predictions.items() if one.shape[1] > 1}
+    total = sum(weights[name] for name in ranges)
+    width = _average(ranges, {name: weights[name] / total for name in ranges})
+    return _average(medians, weights) + width
+
+
+def _average(predictions: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    parts: Iterable[Tensor] = (weights[name] * one for name, one in predictions.items())
+    return sum(parts)

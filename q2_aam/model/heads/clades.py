@@ -1,0 +1,93 @@
+"""Clades: nested groups of the ASVs of the vocabulary, by which similar ASVs are read together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Clades(nn.Module):
+    """Tell which clades ASVs lie in, and how much of a sample each clade holds.
+
+    Models of format version 1 read them: their ASVs were joined by average linkage of embeddings.
+    An ASV that is not in the vocabulary joins the clades of the one there that is next to it, from
+    the smallest one on that is at least as high as the two are apart.
+
+    Known ASVs and clades are *nodes*: N ASVs, then C clades. In `order` each clade stands before
+    what lies in it, so that a clade is a range of places.
+
+    Parameters
+    ----------
+    asvs : int
+        Known ASVs N.
+    clades : int
+        Clades C. Those that are not needed are empty.
+    size : int
+        Width D of ASV embeddings.
+
+    Attributes
+    ----------
+    embedding : Tensor, (N, D)
+        Of each known ASV.
+    parent : Tensor of int32, (N + C,)
+        The smallest clade that each node lies in; C if in none.
+    height : Tensor, (C,)
+        Mean distance of the two parts that each clade joins.
+    order : Tensor of int32, (N + C,)
+        The node at each place.
+    start, end : Tensor of int32, (C,)
+        The places of each clade and of what lies in it.
+    """
+
+    def __init__(self, asvs: int, clades: int, size: int):
+        super().__init__()
+        nodes = asvs + clades
+        self.register_buffer("embedding", torch.zeros(asvs, size))
+        self.register_buffer("parent", torch.full((nodes,), clades, dtype=torch.int32))
+        self.register_buffer("height", torch.zeros(clades))
+        self.register_buffer("order", torch.arange(nodes, dtype=torch.int32))
+        self.register_buffer("start", torch.zeros(clades, dtype=torch.int32))
+        self.register_buffer("end", torch.zeros(clades, dtype=torch.int32))
+
+    def set_tables(self, **tables: Tensor) -> None:
+        """Set all attributes."""
+        for name, table in tables.items():
+            getattr(self, name).copy_(table)
+
+    @torch.no_grad()
+    def nodes_of(self, asvs: Tensor, known: Tensor) -> Tensor:
+        """Find the node that each ASV is, or joins.
+
+        Parameters
+        ----------
+        asvs : Tensor, (U, D)
+            Embeddings.
+        known : Tensor of int64, (U,)
+            Row of each among the known ones, or N.
+
+        Returns
+        -------
+        Tensor of int64, (U,)
+            N + C for an ASV that is far from all.
+        """
+        number, clades = len(self.embedding), len(self.height)
+        new = (known == number).nonzero()[:, 0]
+        distance, nearest = torch.cdist(asvs[new].float(), self.embedding).min(dim=1)
+        parent = self.parent.long()
+        height = torch.cat([self.height, distance.new_full((1,), torch.inf)])
+        joined = parent[nearest]
+        above = torch.cat([parent[number:], parent.new_full((1,), clades)])
+        for _ in range(clades):  # a damaged table may go round in circles
+            low = height[joined] < distance
+            if not bool(low.any()):
+                break
+            joined = torch.where(low, above[joined], joined)
+        return known.index_copy(0, new, number + joined)
+
+    def forward(self, fractions: Tensor) -> Tensor:
+        """Sum relative abundances of nodes, (B, N + C), within clades: (B, C)."""
+        # in float64, as differences of sums would else make something of nothing
+        sums = fractions.double()[:, self.order.long()].cumsum(dim=1)
+        sums = torch.cat([sums.new_zeros(len(sums), 1), sums], dim=1)
+        within = sums[:, self.end.long()] - sums[:, self.start.long()]
+        return within.clamp(0, 1).float()

@@ -1,0 +1,89 @@
+"""What heads see of samples: blocks of features, each scaled as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class TargetFeatures(NamedTuple):
+    """Blocks of features of B samples.
+
+    Attributes
+    ----------
+    vocabulary : Tensor, (B, N)
+        Log abundances of the ASVs of the model's vocabulary.
+    branches : Tensor, (B, K)
+        Log abundances of the learned branches.
+    clades : Tensor, (B, C), or None
+        Log abundances of clades of the vocabulary, of models of format version 1 only.
+    covariates : Tensor, (B, P), or None
+        Covariates, as `q2_aam.data.covariates` writes them.
+    """
+
+    vocabulary: Tensor
+    branches: Tensor
+    clades: Tensor | None = None
+    covariates: Tensor | None = None
+
+    @property
+    def presence(self) -> Tensor:
+        """Which ASVs of the vocabulary a sample holds: (B, N) of 0 and 1."""
+        return (self.vocabulary > 0).to(self.vocabulary.dtype)
+
+
+class BlockScaling(nn.Module):
+    """Center features and divide them by one number, so that a block of them has variance 1.
+
+    Blocks of different size then weigh alike under one penalty.
+    """
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(1))
+
+    def fit(self, sums: Tensor, squares: Tensor, samples: int) -> None:
+        """Take sums (features,) and the sum of all squares of training samples, in float64."""
+        mean = sums / samples
+        variance = (squares / samples - mean.square().sum()).clamp_min(0)
+        self.mean.copy_(mean)
+        self.scale.copy_(variance.sqrt().clamp_min(1e-6))
+
+    def forward(self, block: Tensor) -> Tensor:
+        """Scale (B, features)."""
+        return (block - self.mean) / self.scale
+
+
+class Scaling(nn.ModuleDict):
+    """The scaling of every block that a head reads.
+
+    Parameters
+    ----------
+    blocks : dict of str to int
+        Features of each block.
+    """
+
+    def __init__(self, blocks: dict[str, int]):
+        super().__init__({name: BlockScaling(features) for name, features in blocks.items()})
+
+    def fit(self, parts: Iterable[TargetFeatures]) -> None:
+        """Take the statistics of all blocks from training samples, some at a time."""
+        samples = 0
+        sums = {name: block.mean.double().zero_() for name, block in self.items()}
+        squares = {name: block.scale.double().zero_() for name, block in self.items()}
+        for features in parts:
+            samples += len(features.vocabulary)
+            for name in self:
+                block = getattr(features, name).double()
+                sums[name] += block.sum(dim=0)
+                squares[name] += block.square().sum()
+        for name, block in self.items():
+            block.fit(sums[name], squares[name], samples)
+
+    def forward(self, features: TargetFeatures, blocks: Iterable[str]) -> Tensor:
+        """Scale some blocks and put them side by side: (B, F)."""
+        return torch.cat([self[name](getattr(features, name)) for name in blocks], dim=1)

@@ -1,0 +1,88 @@
+"""The forest: decision trees as tables that are quick to follow."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+DEPTH = 32  # splits from the root at most
+
+
+class ForestHead(nn.Module):
+    """Follow decision trees that training grows (see `q2_aam.training.heads.forest`).
+
+    Every tree has one row in each table. The children of a node lie side by side, the left one at
+    ``child``; it is taken where the feature is at most the threshold. A leaf is its own child, and
+    its threshold is not exceeded.
+
+    Parameters
+    ----------
+    trees : int
+        Trees T.
+    nodes : int
+        Nodes N of the largest tree.
+    outputs : int
+        Numbers R to predict.
+    levels : tuple of float
+        Of the quantiles over trees that are returned; empty for the mean of the trees.
+    columns : tuple of list of int
+        Each tree reads one of these sets of features.
+    """
+
+    def __init__(
+        self,
+        trees: int,
+        nodes: int,
+        outputs: int,
+        levels: tuple[float, ...],
+        columns: tuple[list[int], ...],
+    ):
+        super().__init__()
+        self.levels, self.columns = levels, columns
+        leaf = torch.arange(nodes, dtype=torch.int32).expand(trees, nodes)
+        self.register_buffer("feature", torch.zeros(trees, nodes, dtype=torch.int32))
+        self.register_buffer("threshold", torch.full((trees, nodes), torch.finfo().max))
+        self.register_buffer("child", leaf.clone())
+        self.register_buffer("value", torch.zeros(trees, nodes, outputs))
+
+    def set_tables(self, feature: Tensor, threshold: Tensor, child: Tensor, value: Tensor) -> None:
+        """Set all tables: three of (T, N) and the values (T, N, R)."""
+        self.feature.copy_(feature)
+        self.threshold.copy_(threshold)
+        self.child.copy_(child)
+        self.value.copy_(value)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Read features (B, F): (B, R), or a quantile of one number for each level."""
+        trees, nodes, outputs = self.value.shape
+        first = torch.arange(trees, device=features.device) * nodes  # of each tree, in flat tables
+        feature, child = self.feature.flatten().long(), self.child.flatten().long()
+        threshold = self.threshold.flatten()
+        node = torch.zeros(len(features), trees, dtype=torch.long, device=features.device)
+        for _ in range(DEPTH):
+            at = first + node
+            right = features.gather(1, feature[at]) > threshold[at]
+            # a damaged table may point beyond its end
+            following = (child[at] + right).clamp_max(nodes - 1)
+            if torch.equal(following, node):
+                break
+            node = following
+        values = self.value.view(-1, outputs)
+        if self.levels:
+            return quantiles(values[first + node][..., 0], self.levels)
+        total = torch.zeros(len(features), outputs, device=features.device)
+        for tree in range(trees):  # never all trees at once: classes may be many
+            total += values[first[tree] + node[:, tree]]
+        return total / trees
+
+
+def quantiles(values: Tensor, levels: tuple[float, ...]) -> Tensor:
+    """Return quantiles of each row of (B, T), interpolated linearly: (B, levels)."""
+    ordered = values.sort(dim=1).values
+    found = []
+    for level in levels:
+        place = level * (values.shape[1] - 1)
+        low = int(place)
+        high = min(low + 1, values.shape[1] - 1)
+        found.append(ordered[:, low] + (place - low) * (ordered[:, high] - ordered[:, low]))
+    return torch.stack(found, dim=1)

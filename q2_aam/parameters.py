@@ -1,0 +1,397 @@
+"""Every parameter once: type, default and one help sentence; actions pick from here by name."""
+
+from typing import Any, NamedTuple
+
+from qiime2.plugin import Bool, Choices, Float, Int, List, Range, Str
+
+from .config import (
+    ATTENTIONS,
+    AUTO,
+    CLASS_WEIGHTS,
+    DISTANCE_FORMS,
+    LIMITS,
+    MOST_TREES,
+    OPTIMIZERS,
+    SCALINGS,
+    SCHEDULES,
+    TARGET_LOSSES,
+    ModelConfig,
+    RegressionTarget,
+    TrainingConfig,
+)
+
+try:  # the framework's own type of threads, where it has one
+    from qiime2.plugin import Threads
+except ImportError:
+    Threads = Int % Range(0, None)
+
+_MODEL, _TARGET, _TRAINING = ModelConfig(), RegressionTarget("", 1), TrainingConfig()
+
+
+class Parameter(NamedTuple):
+    """The QIIME 2 type of a parameter, its default and its help."""
+
+    type: Any
+    default: Any
+    help: str
+
+
+def _fraction(default: float, text: str, largest: float = 0.9) -> Parameter:
+    return Parameter(Float % Range(0.0, largest, inclusive_end=True), default, text)
+
+
+def _count(default: int | None, text: str, least: int = 1) -> Parameter:
+    return Parameter(Int % Range(least, None), default, text)
+
+
+def _weight(default: float, text: str) -> Parameter:
+    return Parameter(Float % Range(0.0, 100.0, inclusive_end=True), default, text)
+
+
+def _choice(choices: tuple[str, ...], default: str | None, text: str) -> Parameter:
+    return Parameter(Str % Choices(*choices), default, text)
+
+
+def _size(name: str, text: str, default: str = "") -> Parameter:
+    """Describe a size of the model; None stands for the default, or for the encoder's."""
+    low, high = LIMITS[name]
+    default = default or f"{getattr(_MODEL, name):,}"
+    text = f"{text} Default: {default}, or that of the encoder."
+    return Parameter(Int % Range(low, high, inclusive_end=True), None, text)
+
+
+_SAMPLES = {
+    "folds": Parameter(
+        Int % Range(0, 100, inclusive_end=True),
+        0,
+        "Parts of a cross-validation: each is predicted by a model fitted on the others, so that "
+        "every sample is predicted once. 5 suits small studies; 0 holds out one share instead.",
+    ),
+    "test_size": _fraction(0.2, "Share of the samples that is held out and predicted."),
+    "missing_samples": _choice(
+        ("error", "ignore"),
+        "error",
+        "What to do with samples of the table that another input lacks: 'error' stops and names "
+        "them, 'ignore' leaves them out and counts them.",
+    ),
+    "confidence_level": Parameter(
+        Float % Range(0.5, 0.99, inclusive_end=True),
+        0.9,
+        "Share of samples whose true value the prediction intervals are to hold.",
+    ),
+    "min_recognized": _fraction(
+        0.3,
+        "Smallest share of a sample's reads, on average, that the model must recognize by their "
+        "DNA; below it nothing is predicted. In tests, errors came near to those of a constant "
+        "below 0.3.",
+        1.0,
+    ),
+}
+_FITTING = {
+    "covariate_columns": Parameter(
+        List[Str],
+        None,
+        "Columns of 'covariates' that are read beside the microbes, such as sex or sequencing run. "
+        "Blank cells count as missing. Default: none.",
+    ),
+    "pretrained": _choice(
+        ("bundled", "none"),
+        "bundled",
+        "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
+        "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone.",
+    ),
+    "features": _choice(
+        ("auto", "asvs", "clades"),
+        "auto",
+        "What the heads read: 'asvs' are the ASVs of the study, 'clades' those of the reference "
+        "tree, which mean the same in every study and hold no sequence; 'auto' reads both.",
+    ),
+    "attention_head": _choice(
+        ("auto", "on", "off"),
+        "auto",
+        "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes: "
+        "'auto' does so where there are enough samples for it to help.",
+    ),
+    "freeze_encoder": Parameter(
+        Bool,
+        True,
+        "Keep what the encoder has learned of ASVs. Turning this off trains it further, which is "
+        "slow.",
+    ),
+    "n_estimators": Parameter(
+        Int % Range(0, MOST_TREES, inclusive_end=True),
+        150,
+        "Trees of the forest head. More hardly predict better; 0 leaves the forest out.",
+    ),
+    "target_weight": Parameter(
+        Float % Range(0.001, 100.0, inclusive_end=True),
+        1.0,
+        "Weight of the loss on the target beside the other losses. Lower it to let the distances "
+        "count more.",
+    ),
+}
+_REGRESSION = {
+    "target_scaling": _choice(
+        SCALINGS,
+        _TARGET.scaling,
+        "How the target is scaled while it is learned: 'min-max' to 0 to 1, 'z-score' to mean 0 "
+        "and deviation 1; with 'log-' of log(1 + value), for values of 0 or more that span powers "
+        "of ten; 'none' does not scale. Predictions are in the original units.",
+    ),
+    "target_loss": _choice(
+        TARGET_LOSSES,
+        _TARGET.loss,
+        "What is made small: 'huber' and 'mae' are robust to outliers, 'mse' fits the mean, "
+        "'quantile' fits a range too, which is wider for samples that are harder to predict.",
+    ),
+    "quantile_range": Parameter(
+        Float % Range(0.1, 0.99, inclusive_end=True),
+        _TARGET.quantile_range,
+        "Share of true values that the range of the loss 'quantile' is to hold.",
+    ),
+    "bound_predictions": Parameter(
+        Bool,
+        _TARGET.bounded,
+        "Keep predictions and intervals within the range of the training samples. Turn it on for "
+        "values that cannot lie outside, such as an age or a share.",
+    ),
+}
+_CLASSIFICATION = {
+    "class_weights": _choice(
+        CLASS_WEIGHTS,
+        CLASS_WEIGHTS[0],
+        "'balanced' lets every class count alike: rare classes are found more often, common ones "
+        "missed more often. 'none' lets every sample count alike.",
+    ),
+}
+_LEARNING_RATE = {
+    "lowest_rate": Parameter(
+        Float % Range(1e-6, 1.0, inclusive_end=True), 1e-5, "Learning rate of the first step."
+    ),
+    "highest_rate": Parameter(
+        Float % Range(1e-6, 1.0, inclusive_end=True),
+        1.0,
+        "Learning rate of the last step; the test stops by itself where the loss explodes.",
+    ),
+    "steps": Parameter(
+        Int % Range(20, 10000, inclusive_end=True),
+        100,
+        "Training steps between both rates. Raise it if the curve is noisy.",
+    ),
+}
+_OPTIMIZATION = {
+    "epochs": _count(
+        _TRAINING.epochs, "Most passes over the samples; training stops sooner when it stalls."
+    ),
+    "patience": _count(
+        _TRAINING.patience,
+        "Epochs without improvement on the validation samples after which training stops.",
+    ),
+    "min_epochs": _count(
+        None,
+        "Epochs before which none is kept: early ones are best on few validation samples by luck. "
+        "Default: half of 'epochs'.",
+        0,
+    ),
+    "validation_size": _fraction(
+        0.1,
+        "Share of the samples that do not train the weights, and decide which epoch is kept.",
+        0.5,
+    ),
+    "batch_size": Parameter(
+        Int % Range(1, None) | Str % Choices(AUTO),
+        _TRAINING.batch_size,
+        "Samples in a training step. 'auto' halves it until it fits into memory.",
+    ),
+    "gradient_accumulation": _count(
+        _TRAINING.gradient_accumulation,
+        "Batches that make up one step, all of whose pairs are compared. Raise it for large steps "
+        "on little memory.",
+    ),
+    "learning_rate": Parameter(
+        Float % Range(1e-6, 1.0, inclusive_end=True),
+        _TRAINING.learning_rate,
+        "Size of a training step. Lower it if the losses jump.",
+    ),
+    "optimizer": _choice(
+        OPTIMIZERS,
+        _TRAINING.optimizer,
+        "How weights follow gradients: 'adamw' suits transformers, 'adam' decays weights less "
+        "evenly, 'sgd' needs a learning rate of about 0.1.",
+    ),
+    "schedule": _choice(
+        SCHEDULES,
+        _TRAINING.schedule,
+        "The course of the learning rate: 'cosine' falls smoothly, 'cosine-restarts' falls and "
+        "starts again, 'plateau' falls when validation stalls, 'one-cycle' rises and falls, "
+        "'constant' stays.",
+    ),
+    "warmup": _fraction(
+        _TRAINING.warmup, "Share of the run in which the learning rate rises to its value.", 0.1
+    ),
+    "min_lr": _fraction(
+        _TRAINING.min_lr, "Lowest learning rate, as a share of 'learning_rate'.", 1.0
+    ),
+    "gradient_clipping": Parameter(
+        Float % Range(1e-6, 1e6, inclusive_end=True),
+        _TRAINING.gradient_clipping,
+        "Largest norm of a gradient; longer ones are shortened.",
+    ),
+    "weight_decay": _weight(_TRAINING.weight_decay, "Pull of the weights towards zero."),
+    "dropout": _fraction(
+        _TRAINING.dropout,
+        "Share of activations that is silenced while training. It hurts the learning of distances.",
+    ),
+    "unifrac_weight": _weight(
+        _TRAINING.unifrac_weight, "Weight of the loss on UniFrac; 0 does without."
+    ),
+}
+_SCHEDULING = {
+    "restart_epochs": _count(
+        _TRAINING.restart_epochs, "Epochs to the first restart of 'cosine-restarts'."
+    ),
+    "restart_multiplier": Parameter(
+        Float % Range(1.0, 10.0, inclusive_end=True),
+        _TRAINING.restart_multiplier,
+        "By how much each period of 'cosine-restarts' is longer than the one before.",
+    ),
+    "plateau_factor": _fraction(
+        _TRAINING.plateau_factor, "By what 'plateau' multiplies the learning rate.", 1.0
+    ),
+    "plateau_patience": _count(
+        _TRAINING.plateau_patience,
+        "Epochs without improvement after which 'plateau' lowers the learning rate.",
+    ),
+}
+_MASKED = {
+    "nucleotide_weight": _weight(
+        _TRAINING.nucleotide_weight, "Weight of the loss on masked nucleotides; 0 does without."
+    ),
+    "abundance_weight": _weight(
+        _TRAINING.abundance_weight, "Weight of the loss on hidden abundances; 0 does without."
+    ),
+}
+_MACHINE = {
+    "device": _choice(
+        ("auto", "cpu", "gpu"),
+        "auto",
+        "'auto' uses a GPU if there is one, 'cpu' never does, 'gpu' stops if there is none.",
+    ),
+    "precision": _choice(
+        ("auto", "fp32", "bf16", "fp16"),
+        "auto",
+        "Numbers of the network: 'auto' is 'bf16' on a GPU that has it, else 'fp32'; 'fp16' suits "
+        "older GPUs.",
+    ),
+    "threads": Parameter(
+        Threads,
+        0,
+        "CPU threads; 0 lets PyTorch choose. Results are equal for an equal number of threads.",
+    ),
+    "workers": Parameter(
+        Int % Range(0, 64, inclusive_end=True),
+        _TRAINING.workers,
+        "Threads that prepare batches while the model computes. Results are the same.",
+    ),
+    "compile": Parameter(
+        Bool, False, "Compile the encoder first: faster on GPUs for long runs, slower to start."
+    ),
+    "gradient_checkpointing": Parameter(
+        Bool, False, "Keep less in memory and compute it again: about a third slower."
+    ),
+    "attention": _choice(
+        ATTENTIONS,
+        _TRAINING.attention,
+        "Kernel of the attention: 'sdpa' lets PyTorch choose; 'flash', 'mem_efficient' and 'math' "
+        "name one.",
+    ),
+    "random_seed": _count(0, "Decides everything random; the same seed gives the same result.", 0),
+}
+_ARCHITECTURE = {
+    "hidden_size": _size("hidden_size", "Width of the embeddings, a multiple of 'heads'."),
+    "heads": _size("heads", "Attention heads."),
+    "asv_layers": _size("asv_layers", "Transformer layers that read the DNA of an ASV."),
+    "sample_layers": _size("sample_layers", "Transformer layers that read the ASVs of a sample."),
+    "nucleotides_per_token": _size(
+        "nucleotides_per_token", "Consecutive nucleotides that are read as one token."
+    ),
+    "branches": _size("branches", "Branches of a phylogeny that are learned."),
+    "max_asvs": _size("max_asvs", "ASVs that are read of a sample: the most abundant ones."),
+    "max_sequence_length": _size(
+        "max_sequence_length",
+        "Nucleotides that are read of an ASV; longer ones are cut at their end.",
+        "the longest sequence given, at most 512",
+    ),
+    "distance_form": _choice(
+        DISTANCE_FORMS,
+        None,
+        "How distances come from embeddings: 'branches' compares which branches two samples hold, "
+        "as UniFrac does; 'euclidean' compares pooled embeddings. Default: "
+        f"'{_MODEL.distance_form}', or that of the encoder.",
+    ),
+    "rarefaction_depth": _count(
+        None,
+        "Depth that the distance matrices were rarefied to, if the tables given are deeper: rare "
+        "ASVs then count by chance. Default: that of the tables.",
+    ),
+}
+_EXPLANATION = {
+    "content": _choice(
+        ("branches", "presence", "pooled"),
+        "branches",
+        "What the numbers of a sample are: 'branches' is the log abundance of each branch of the "
+        "phylogeny, 'presence' the probability that the sample holds it, 'pooled' what the sample "
+        "transformer reads.",
+    ),
+    "dimensions": _count(
+        0,
+        "Principal components to give; 0 gives every number, so that tables embedded apart can be "
+        "compared.",
+        0,
+    ),
+    "samples_per_feature": _count(
+        30,
+        "Samples that each feature is taken out of, spread over its abundances. Time grows with "
+        "it.",
+    ),
+}
+
+PARAMETERS: dict[str, Parameter] = {
+    **_SAMPLES, **_FITTING, **_REGRESSION, **_CLASSIFICATION, **_LEARNING_RATE, **_OPTIMIZATION,
+    **_SCHEDULING, **_MASKED, **_MACHINE, **_ARCHITECTURE, **_EXPLANATION,
+}  # fmt: skip
+
+# In the order in which an action shows them.
+ARCHITECTURE = tuple(_ARCHITECTURE)
+MACHINE = tuple(_MACHINE)
+FITTING = (*_OPTIMIZATION, *_MACHINE)  # what a fit takes of training
+TRAINING = tuple(
+    name
+    for name in (*_OPTIMIZATION, *_SCHEDULING, *_MASKED, *_MACHINE)
+    if name not in ("device", "precision", "threads")
+)
+PRETRAINING_SETTINGS = (
+    "missing_samples", "pretrained", *_OPTIMIZATION, *_SCHEDULING, *_MASKED, *_MACHINE,
+    *_ARCHITECTURE,
+)  # fmt: skip
+OF_NUMBERS = tuple(_REGRESSION)
+LEARNING_RATE_SETTINGS = (
+    "missing_samples", "pretrained", "freeze_encoder", *_LEARNING_RATE, "batch_size", "optimizer",
+    "gradient_clipping", "weight_decay", "dropout", "unifrac_weight", *_MACHINE, "max_asvs",
+)  # fmt: skip
+REGRESSION_SETTINGS = ("missing_samples", *_FITTING, *_REGRESSION, *FITTING, "max_asvs")
+CLASSIFICATION_SETTINGS = ("missing_samples", *_FITTING, *_CLASSIFICATION, *FITTING, "max_asvs")
+
+DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
+PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
+FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 30, "validation_size": 0.2}
+
+
+def types_of(*names: str) -> dict:
+    """Return the QIIME 2 types of some parameters, for registration."""
+    return {name: PARAMETERS[name].type for name in names}
+
+
+def help_of(*names: str) -> dict[str, str]:
+    """Return the help of some parameters, for registration."""
+    return {name: PARAMETERS[name].help for name in names}

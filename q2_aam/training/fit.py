@@ -1,0 +1,307 @@
+"""Fitting a target: heads in closed form on a frozen encoder, and one by descent if asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from ..config import CLASSIFICATION, ModelConfig, RegressionTarget, TrainingConfig
+from ..conformal import kept_scores, nonconformity
+from ..data.study import Studies
+from ..inference import embed_held
+from ..model.heads.blend import blended
+from ..model.network import Network
+from .heads import forest, logistic, ridge
+from .heads.blend import make_folds, surely_positive
+from .heads.features import Known, SampleFeatures
+from .loop import Trainer
+from .objectives import objective_of
+from .progress import Progress
+from .seen_samples import see_samples
+from .shown_predictions import ShownPredictions, predict_shown
+from .steps import Task, weights_of
+
+FITTERS = {"ridge": ridge, "logistic": logistic, "forest": forest}
+FOLDS = 5
+TUNED_ON = 1024  # samples that folds divide; more hardly change what is chosen by them
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """What is known of a study's samples, by position.
+
+    Attributes
+    ----------
+    targets : ndarray, (samples,)
+        Scaled numbers (float64), or positions among the classes (int64).
+    groups : ndarray of int64, (samples,)
+        Samples of one group are never divided.
+    training, validation : ndarray of int64
+        Positions of the samples that train the weights and, where heads descend, of those that
+        choose the epoch.
+    """
+
+    targets: np.ndarray
+    groups: np.ndarray
+    training: np.ndarray
+    validation: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What a fit has to tell beside the network.
+
+    Attributes
+    ----------
+    progress : Progress
+        Without epochs where nothing descended.
+    reason : str
+        Why training stopped.
+    shown : ShownPredictions
+        Of samples that were predicted without their group.
+    heads : list of dict
+        ``name``, ``weight`` and out-of-fold ``scores`` of each head, by weight.
+    scores : dict of str to float
+        Of the blend.
+    """
+
+    progress: Progress
+    reason: str
+    shown: ShownPredictions
+    heads: list[dict]
+    scores: dict[str, float]
+
+
+def fit(
+    network: Network,
+    studies: Studies,
+    labels: Labels,
+    config: TrainingConfig,
+    accelerator: Accelerator,
+    journal,
+) -> Fitted:
+    """Fit the heads that the network's target names.
+
+    Parameters
+    ----------
+    network : Network
+    studies : Studies
+        One study, of the labelled samples, with their ASVs looked up in the vocabulary.
+    labels : Labels
+    config : TrainingConfig
+    accelerator : Accelerator
+    journal : Journal
+    """
+    (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
+    progress, reason = Progress(), "nothing descended: heads were fitted in closed form"
+    labelled = np.sort(np.concatenate([labels.training, labels.validation]))
+    if "attention" in network.config.target.heads:
+        progress, reason = Trainer(network, task, config, accelerator, journal).run()
+        features = SampleFeatures(network, task, labelled)
+    samples, predictions, settings = predict_out_of_fold(network, task, features, labelled, seed)
+    heads, scores, shown = blend_heads(network, task, samples, predictions)
+    fit_heads(network, task, features, labelled, settings, seed)
+    if "unifrac" in task.weights:
+        compared = dataclasses.replace(task, weights={"unifrac": 1.0})
+        distances = predict_shown(network, compared, features.embedded).distances
+        shown = dataclasses.replace(shown, distances=distances)
+    network.config = dataclasses.replace(
+        network.config,
+        distance_state=distance_state_after(network.config, task, config.freeze_encoder),
+        target=network.target_head.target,
+    )
+    return Fitted(progress, reason, shown, heads, scores)
+
+
+def start_fit(
+    network: Network, studies: Studies, labels: Labels, config: TrainingConfig
+) -> tuple[Task, SampleFeatures]:
+    """Say what is learned, and bring a network to where fitting starts (see `fit`).
+
+    Blocks of features are scaled, and the attention head starts from what is right on average.
+    """
+    objective, head = objective_of(network.config.target), network.target_head
+    task = Task(
+        studies,
+        [labels.training],
+        [labels.validation],
+        labels.targets.astype(objective.dtype),
+        weights_of(config, studies.studies[0].distances is not None, target=True),
+        "target_loss",
+        labels.groups,
+        class_balance(labels, config.class_weights),
+    )
+    if config.freeze_encoder:
+        for part in (network.asv_encoder, network.branches, network.distance_head):
+            part.requires_grad_(False)
+        held = np.arange(len(studies.asvs))
+        task = dataclasses.replace(task, embedded=embed_held(network.eval(), studies.asvs, held))
+    samples = labels.training
+    features = SampleFeatures(network, task, samples)
+    head.scaling.fit(features(samples))
+    if "attention" in head.target.heads:
+        start = objective.start(task.targets[samples], task.sample_weights[samples])
+        head.attention.pooled.bias.data.copy_(torch.from_numpy(start))
+    return task, features
+
+
+def class_balance(labels: Labels, class_weights: str) -> np.ndarray:
+    """Weigh samples so that all classes of the training samples count alike, if so wished.
+
+    Returns
+    -------
+    ndarray of float32, (samples,)
+        All 1 for numbers, and if `class_weights` is ``none``.
+    """
+    if class_weights == "none":
+        return np.ones(len(labels.targets), dtype=np.float32)
+    counts = np.bincount(labels.targets[labels.training], minlength=labels.targets.max() + 1)
+    wanted = len(labels.training) / (len(counts) * np.maximum(counts, 1))
+    return wanted[labels.targets].astype(np.float32)
+
+
+@torch.no_grad()
+def remember_asvs(network: Network, tokens: np.ndarray) -> None:
+    """Store the tokens (N, width) of the vocabulary."""
+    network.target_head.vocabulary.copy_(torch.from_numpy(tokens))
+
+
+def predict_out_of_fold(
+    network: Network, task: Task, features: SampleFeatures, labelled: np.ndarray, seed: int
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, float]]:
+    """Predict samples by heads that did not learn from their group, all on the same folds.
+
+    Where the attention head descended, the samples that chose its epoch are the only fold.
+
+    Returns
+    -------
+    samples : ndarray of int64
+    predictions : dict of str to ndarray of float64, (samples, O)
+        By head.
+    settings : dict of str to float
+        What each head was tuned to.
+
+    Raises
+    ------
+    AAMError
+        If all samples are of one group.
+    """
+    head, chosen = network.target_head, some(labelled, TUNED_ON, [seed, 0x41D6E])
+    known = known_of(network, task, chosen)
+    if "attention" in head.target.heads:
+        folds = [np.flatnonzero(np.isin(chosen, task.validation[0]))]
+    else:
+        groups = np.unique(task.groups[chosen], return_inverse=True)[1]
+        folds = make_folds(groups, known.classes, FOLDS, seed)
+    rows = np.sort(np.concatenate([*folds, np.zeros(0, dtype=np.int64)]))
+    predictions, settings = {}, {}
+    for name in head.target.heads if len(rows) else ():
+        if name == "attention":
+            predictions[name] = attention_predictions(network, task, chosen[rows])
+            continue
+        settings[name], found = FITTERS[name].out_of_fold(
+            getattr(head, name), features.inputs_of(name, chosen), known, folds, seed
+        )
+        predictions[name] = found[rows]
+    return chosen[rows], predictions, settings
+
+
+def known_of(network: Network, task: Task, samples: np.ndarray) -> Known:
+    """Return what is known of some samples."""
+    target, values = network.config.target, task.targets[samples]
+    return Known(
+        objective_of(target).indicators(values),
+        values if target.kind == CLASSIFICATION else None,
+        task.sample_weights[samples].astype(np.float64),
+    )
+
+
+def attention_predictions(network: Network, task: Task, samples: np.ndarray) -> np.ndarray:
+    """Predict some samples by the attention head alone: (samples, O) float64."""
+    only = dataclasses.replace(task, weights={"target": 1.0})
+    ((*_, predictions),) = see_samples(network, only, [samples], task.embedded)
+    return predictions.cpu().numpy().astype(np.float64)
+
+
+def fit_heads(
+    network: Network,
+    task: Task,
+    features: SampleFeatures,
+    labelled: np.ndarray,
+    settings: dict[str, float],
+    seed: int,
+) -> None:
+    """Fit the heads of the closed form on all labelled samples, as they were tuned."""
+    for name in network.target_head.target.heads:
+        if name == "attention":
+            continue
+        samples = some(labelled, FITTERS[name].MOST_SAMPLES, [seed, 0x7EE5])
+        inputs, known = features.inputs_of(name, samples), known_of(network, task, samples)
+        FITTERS[name].fit(getattr(network.target_head, name), inputs, known, settings[name], seed)
+
+
+def blend_heads(
+    network: Network, task: Task, samples: np.ndarray, predictions: dict[str, np.ndarray]
+) -> tuple[list[dict], dict[str, float], ShownPredictions]:
+    """Weigh heads by their out-of-fold predictions, and take intervals from those of the blend.
+
+    The attention head is left out unless it surely lowers the error: the epoch was chosen on these
+    samples, and the other heads will also learn from them, so an advantage that may be chance is
+    none.
+    """
+    head, objective = network.target_head, objective_of(network.config.target)
+    actual, groups = task.targets[samples], task.groups[samples]
+    weights = task.sample_weights[samples] * alike(groups)
+
+    def blend(names: tuple[str, ...]) -> tuple[dict[str, float], np.ndarray]:
+        found = objective.fit_blend([predictions[one] for one in names], actual, weights)
+        of_heads = dict(zip(names, found.tolist(), strict=True))
+        tensors = {one: torch.from_numpy(predictions[one]) for one in names}
+        return of_heads, blended(tensors, of_heads, head.target.is_quantile).numpy()
+
+    of_heads, of_blend = blend(head.target.heads)
+    if head.can_spare_attention:
+        without, of_others = blend(head.target.heads[:-1])
+        gains = objective.errors(of_others, actual) - objective.errors(of_blend, actual)
+        if not surely_positive(weights * gains, groups):
+            head.drop_attention()
+            of_heads, of_blend = without, of_others
+    head.set_weights(of_heads)
+    if isinstance(head.target, RegressionTarget):
+        residuals = kept_scores(nonconformity(of_blend, actual.astype(np.float64)), weights)
+        head.target = dataclasses.replace(head.target, **residuals)
+
+    def scored(one: np.ndarray) -> dict[str, float]:
+        loss = objective.loss_of_predictions(one, actual, weights)
+        return objective.scores(one, actual) | {"target_loss": loss}
+
+    heads = [
+        {"name": name, "weight": weight, "scores": scored(predictions[name])}
+        for name, weight in sorted(of_heads.items(), key=lambda one: -one[1])
+    ]
+    shown = ShownPredictions("validation", len(samples), head.target, of_blend, actual)
+    return heads, scored(of_blend), shown
+
+
+def alike(groups: np.ndarray) -> np.ndarray:
+    """Return weights of samples, with mean 1, by which all groups count alike."""
+    _, places, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return len(groups) / (len(sizes) * sizes[places])
+
+
+def some(samples: np.ndarray, most: int, seed: list[int]) -> np.ndarray:
+    """Draw some samples, if there are more."""
+    if len(samples) <= most:
+        return samples
+    return np.sort(np.random.default_rng(seed).choice(samples, most, replace=False))
+
+
+def distance_state_after(config: ModelConfig, task: Task, frozen: bool) -> str:
+    """Say whether the distance head still fits the embeddings after training."""
+    if "unifrac" in task.weights:
+        return "trained"
+    kept = frozen and config.distance_form == "branches"
+    return "stale" if config.distance_state == "trained" and not kept else config.distance_state

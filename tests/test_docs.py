@@ -1,0 +1,202 @@
+"""What README, docs and demo say is so: commands, parameters, links, tests, figures."""
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+from shutil import copy
+
+import pytest
+from qiime2.core.type.util import is_metadata_column_type, is_metadata_type
+from qiime2.sdk import PluginManager
+from qiime2.sdk.util import parse_primitive
+
+PROJECT = Path(__file__).parent.parent
+README, DOCS = PROJECT / "README.md", PROJECT / "docs"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+DEMO = PROJECT / "q2_aam" / "demo_data" / "demo.sh"
+MOST_WORDS = 1500
+# Of q2cli itself, beside an action's own
+COMMON = {"--help", "--verbose", "--citations", "--parallel", "--output-dir"}
+
+
+def commands_in(path: Path) -> list[list[str]]:
+    """Read the calls of actions in the blocks of a page, or in a script."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".md":
+        blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.M | re.S)
+        text = "\n".join(block for language, block in blocks if not language)
+    lines = re.sub(r"\\\n\s*", " ", text).splitlines()
+    found = [re.match(r"\s*(?:run )?qiime (.*)", line) for line in lines]
+    calls = [shlex.split(one.group(1), comments=True) for one in found if one]
+    return [call for call in calls if len(call) > 2 and call[0] != "tools"]
+
+
+def options_of(action) -> dict[str, object]:
+    """Name the options of an action on the command line; a parameter's own type, or None."""
+    signature = action.signature
+    options = {f"--i-{name}": None for name in signature.inputs}
+    options |= {f"--o-{name}": None for name in signature.outputs}
+    for name, spec in signature.parameters.items():
+        if is_metadata_type(spec.qiime_type):
+            options[f"--m-{name}-file"] = None
+            if is_metadata_column_type(spec.qiime_type):
+                options[f"--m-{name}-column"] = None
+        else:
+            options[f"--p-{name}"] = spec.qiime_type
+    return {name.replace("_", "-"): qiime_type for name, qiime_type in options.items()}
+
+
+def required_of(action) -> set[str]:
+    """Name the options that must be given."""
+    signature = action.signature
+    needed = {f"--i-{name}" for name, spec in signature.inputs.items() if not spec.has_default()}
+    for name, spec in signature.parameters.items():
+        if not spec.has_default():
+            kind = "--m-{}-file" if is_metadata_type(spec.qiime_type) else "--p-{}"
+            needed.add(kind.format(name))
+    return {name.replace("_", "-") for name in needed}
+
+
+def faults(call: list[str]) -> list[str]:
+    """Name what q2cli would refuse in a call."""
+    plugin, name, *rest = call
+    installed = PluginManager().plugins
+    if plugin.replace("-", "_") not in {one.replace("-", "_") for one in installed}:
+        return []  # of a plugin that is not in every environment of the tests
+    actions = installed[plugin if plugin in installed else plugin.replace("-", "_")].actions
+    if name.replace("-", "_") not in actions:
+        return [f"{plugin} has no action {name}"]
+    action = actions[name.replace("-", "_")]
+    options, given = options_of(action), {}
+    for word in rest:
+        if word.startswith("--"):
+            given[word] = last = []
+        else:
+            last.append(word)
+    found = [f"{name}: no option {one}" for one in set(given) - set(options) - COMMON]
+    found += [f"{name}: {one} is missing" for one in required_of(action) - set(given)]
+    outputs = {one for one in options if one.startswith("--o-")}
+    if not given.keys() & {"--output-dir", "--citations"} and not outputs <= set(given):
+        found.append(f"{name}: {outputs - set(given)} have no place")
+    for one, values in given.items():
+        if options.get(one) is not None and values:
+            try:
+                parse_primitive(options[one], values if len(values) > 1 else values[0])
+            except ValueError as error:
+                found.append(f"{name}: {one}: {error}")
+    return found
+
+
+def with_what_is_not_yet_there(paths, names):
+    """Expect faults of pages that describe what is being built."""
+    mark = pytest.mark.xfail(strict=True, reason="describes actions that are being built")
+    return [
+        pytest.param(one, marks=[mark] if one.name in names else [], id=one.name) for one in paths
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", with_what_is_not_yet_there([*PAGES, DEMO], {"tutorial.md", "demo.sh"})
+)
+def test_every_command_can_be_called(path):
+    assert [fault for call in commands_in(path) for fault in faults(call)] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    with_what_is_not_yet_there(PAGES, {"how-it-works.md", "hpc.md", "README.md", "tutorial.md"}),
+)
+def test_actions_and_parameters_named_in_sentences_exist(path):
+    text = re.sub(r"^ *```.*?^ *```$", "", path.read_text("utf-8"), flags=re.M | re.S)
+    spans = re.findall(r"`([^`\n]+)`", text)
+    named = {word for span in spans if not re.match("python|conda", span) for word in span.split()}
+    plugins = [PluginManager().plugins[name].actions for name in ("aam", "sample-classifier")]
+    actions = [action for one in plugins for action in one.values()]
+    options = {option for action in actions for option in options_of(action)} | COMMON
+    options |= {"--recycle-pool", "--parallel-config"}
+    assert {one for one in named if one.startswith("--")} <= options
+    verbs = "pretrain|fit|predict|evaluate|embed|split|check|load|find|summarize|regress|classify"
+    names = {action.id.replace("_", "-") for action in actions}
+    assert {one for one in named if re.fullmatch(rf"({verbs})-[a-z-]*[a-z]", one)} <= names
+
+
+def test_the_commands_are_found():
+    assert {call[1] for call in commands_in(README)} >= {"regress-samples", "predict-regression"}
+    assert len(commands_in(DEMO)) > 10
+    assert len(commands_in(DOCS / "tutorial.md")) > 10
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        ("aam regress-sample --i-table t.qza", "no action"),
+        ("aam predict-distances --i-tabel t.qza --o-distance-matrix d.qza", "no option --i-tabel"),
+        ("aam embed-samples --i-table t.qza --o-embeddings e.qza", "--i-model is missing"),
+        ("aam embed-samples --i-table t.qza --i-model m.qza", "have no place"),
+        ("aam embed-samples --i-table t --i-model m --output-dir o --p-dimensions x", "dimensions"),
+    ],
+)
+def test_a_wrong_command_is_seen(call, fault):
+    assert any(fault in one for one in faults(call.split()))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files(path):
+    links = re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8"))
+    assert not [link for link in links if "://" not in link and not (path.parent / link).exists()]
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text("utf-8").split()) <= MOST_WORDS
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    text = README.read_text("utf-8")
+    assert not [path.name for path in DOCS.glob("*.md") if f"docs/{path.name}" not in text]
+
+
+@pytest.mark.xfail(strict=True, reason="figures that benchmarks have yet to give")
+def test_no_figure_is_left_open():
+    assert not [f"{path.name}: {one}" for path in PAGES for one in markers_in(path)]
+
+
+def markers_in(path: Path) -> list[str]:
+    """Find what stands in double braces."""
+    return re.findall(r"\{\{.*?\}\}", path.read_text("utf-8"), re.S)
+
+
+def rows_of_behaviors() -> dict[str, list[tuple[str, str]]]:
+    """Read tests by row."""
+    text = (DOCS / "behaviors.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\S[^|]*) \| [^|]* \| (`[^|]*) \|$", text, re.MULTILINE)
+    return {row: re.findall(r"`([a-z_/]+\.py)::([a-z0-9_]+)`", tests) for row, tests in rows}
+
+
+def test_the_table_of_behaviors_names_tests_that_are_there():
+    rows = rows_of_behaviors()
+    assert len(rows) > 40
+    for row, tests in rows.items():
+        assert tests, row
+        for path, name in tests:
+            source = (PROJECT / "tests" / path).read_text("utf-8")
+            assert re.search(rf"^def {name}\w*\(", source, re.MULTILINE), f"{row}: {path}::{name}"
+
+
+def test_security_names_tests_that_are_there():
+    named = re.findall(r"`([a-z_]+/test_[a-z_]+\.py)`", (DOCS / "security.md").read_text("utf-8"))
+    assert len(named) > 5
+    assert not [path for path in named if not (PROJECT / "tests" / path).is_file()]
+
+
+def test_results_of_a_bad_release_are_found(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", (DOCS / "releasing.md").read_text("utf-8"), re.M | re.S
+    )
+    copy(PROJECT / "tests" / "golden" / "version-1" / "regressor.qza", tmp_path / "ours.qza")
+    copy(DEMO.parent / "table.qza", tmp_path / "imported.qza")
+    monkeypatch.chdir(tmp_path)
+    for version, printed in (("0.1.0", "ours.qza\n"), ("0.1.1", "")):
+        (tmp_path / "recall.py").write_text(code.replace('"0.1.0"', f'"{version}"'))
+        runpy.run_path("recall.py")
+        assert capsys.readouterr().out == printed
