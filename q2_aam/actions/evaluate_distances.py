@@ -10,7 +10,7 @@ def evaluate_distances(
     output_dir: str,
     predicted: DistanceMatrixDirectoryFormat,
     actual: DistanceMatrixDirectoryFormat,
-    metadata: qiime2.MetadataColumn = None,
+    color_by: qiime2.MetadataColumn = None,
     random_seed: int = DEFAULT["random_seed"],
 ) -> None:
     """Write the comparison of predicted with actual distances as a page.
@@ -21,8 +21,8 @@ def evaluate_distances(
         The visualization's folder.
     predicted, actual : DistanceMatrixDirectoryFormat
         Compared on the samples that both have.
-    metadata : qiime2.MetadataColumn, optional
-        Colours the samples.
+    color_by : qiime2.MetadataColumn, optional
+        Colors the samples.
     random_seed : int
         Of the bootstrap, of the permutations and of the samples that are ordinated.
 
@@ -33,15 +33,15 @@ def evaluate_distances(
     """
     import pandas as pd
 
-    from ..report.compared_distances import compare_distances, read_distances
-    from ..report.distances import write_distances_page
-    from ..report.point_colours import PointColours
+    from ..report.color_by import ColorBy
+    from ..report.distances.page import write_distances_page
+    from ..report.distances.samples import compare_distances, read_distances
 
     compared = compare_distances(
         read_distances(predicted.path / "distance-matrix.tsv", "the predicted distances"),
         read_distances(actual.path / "distance-matrix.tsv", "the actual distances"),
     )
-    colours = None
-    if metadata is not None:
-        colours = PointColours.of(metadata.to_series(), pd.Index(compared.ids))
-    write_distances_page(output_dir, compared, colours, random_seed)
+    colors = None
+    if color_by is not None:
+        colors = ColorBy.of(color_by.to_series(), pd.Index(compared.ids))
+    write_distances_page(output_dir, compared, colors, random_seed)

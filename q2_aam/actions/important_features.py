@@ -4,14 +4,15 @@ from ..errors import AAMError
 from .named_sequences import merge_sequences
 
 
-def read_importance(importance, sequences, taxonomy):
-    """Join the importance of features with their DNA and taxa.
+def read_importance(importance, sequences, taxonomy, table):
+    """Join the importance of features with their DNA, taxa and abundances.
 
     Parameters
     ----------
     importance : pd.DataFrame or None
     sequences : pd.Series of skbio.DNA, or None
     taxonomy : pd.DataFrame or None
+    table : biom.Table or None
 
     Returns
     -------
@@ -21,21 +22,19 @@ def read_importance(importance, sequences, taxonomy):
     Raises
     ------
     AAMError
-        If sequences or a taxonomy are given without importance, or tell of other features.
+        If the others are given without importance, or tell of other features.
     """
-    from ..report.important_features import join_important_features
+    from ..report.importance import join_important_features
 
-    given = [
-        name for name, part in (("sequences", sequences), ("taxonomy", taxonomy))
-        if part is not None
-    ]  # fmt: skip
+    others = {"sequences": sequences, "taxonomy": taxonomy, "table": table}
+    given = [name for name, part in others.items() if part is not None]
     if importance is None:
         if given:
             raise AAMError(
                 f"{' and '.join(repr(name) for name in given)} were given, but not 'importance', "
-                "whose features they name. Give the importance from feature-importance too, or "
+                "of whose features they tell. Give the importance from feature-importance too, or "
                 "leave them out."
             )
         return None
     taxa = None if taxonomy is None else taxonomy["Taxon"].astype(str).to_dict()
-    return join_important_features(importance, merge_sequences(sequences), taxa)
+    return join_important_features(importance, merge_sequences(sequences), taxa, table)

@@ -19,7 +19,7 @@ def summarize_training(output_dir: str, training_log: AAMTrainingLogDirectoryFor
     AAMError
         If the log is damaged.
     """
-    from ..report.training_summary import write_training_page
+    from ..report.training.page import write_training_page
 
     folder = str(training_log)
     write_training_page(output_dir, read_training_log(folder), folder)

@@ -74,7 +74,7 @@ def evaluate_classification(use):
     )
     visualization.assert_output_type(semantic_type="Visualization")
     visualization.assert_has_line_matching(
-        path="downloads/scores.tsv", expression="^this model: accuracy\t"
+        path="downloads/scores.tsv", expression="^model: accuracy\t"
     )
     visualization.assert_has_line_matching(
         path="downloads/confusion.tsv", expression="^baseline: skin as gut\tbaseline\tskin\tgut\t12"
@@ -108,14 +108,14 @@ def _predicted_distances() -> qiime2.Artifact:
 
 
 def evaluate_distances(use):
-    """Compare predicted and actual distances, samples coloured by body site."""
+    """Compare predicted and actual distances, samples colored by body site."""
     metadata = use.init_metadata("metadata", _site_metadata)
     (visualization,) = use.action(
         use.UsageAction("aam", "evaluate_distances"),
         use.UsageInputs(
             predicted=use.init_artifact("predicted_unifrac", _predicted_distances),
             actual=use.init_artifact("unifrac", _actual_distances),
-            metadata=use.get_metadata_column("body_site", "body_site", metadata),
+            color_by=use.get_metadata_column("body_site", "body_site", metadata),
         ),
         use.UsageOutputNames(visualization="visualization"),
     )

@@ -8,6 +8,7 @@ from q2_sample_classifier import (
 )
 from q2_types.distance_matrix import DistanceMatrix
 from q2_types.feature_data import FeatureData, Sequence, Taxonomy
+from q2_types.feature_table import FeatureTable, Frequency
 from q2_types.sample_data import SampleData
 from qiime2.plugin import Categorical, MetadataColumn, Numeric
 
@@ -24,6 +25,7 @@ _FEATURES = {
     "importance": FeatureData[Importance],
     "sequences": FeatureData[Sequence],
     "taxonomy": FeatureData[Taxonomy],
+    "table": FeatureTable[Frequency],
 }
 _FEATURE_HELP = {
     "importance": (
@@ -35,6 +37,7 @@ _FEATURE_HELP = {
         "feature ids are DNA."
     ),
     "taxonomy": "Names the features of the importance by their taxa.",
+    "table": "The samples that were predicted: adds a heatmap of the features of the importance.",
 }
 
 
@@ -59,7 +62,7 @@ def _register_regression(plugin) -> None:
         parameters={
             "truth": MetadataColumn[Numeric],
             "groups": MetadataColumn[Categorical | Numeric],
-            "colour_by": MetadataColumn[Categorical | Numeric],
+            "color_by": MetadataColumn[Categorical | Numeric],
         },
         input_descriptions={
             "predictions": "Predictions of samples that the model was not fitted on.",
@@ -73,8 +76,8 @@ def _register_regression(plugin) -> None:
         parameter_descriptions={
             "truth": "The true values, in the same units.",
             "groups": "Samples that belong together: errors are shown by group.",
-            "colour_by": (
-                "A column that colours the points and is shown when hovering over one, to see "
+            "color_by": (
+                "A column that colors the points and is shown when hovering over one, to see "
                 "whether errors follow it: a batch, a site, a diet. Samples without a value are "
                 "grey."
             ),
@@ -98,6 +101,8 @@ def _register_classification(plugin) -> None:
             "baseline_probabilities": SampleData[Probabilities],
             "training_log": types.AAMTrainingLog,
             **_FEATURES,
+            # how reads were recognized: columns same, overlapping, alike and embedding_only
+            "recognition": SampleData[types.PredictionIntervals],
         },
         parameters={
             "truth": MetadataColumn[Categorical],
@@ -119,10 +124,14 @@ def _register_classification(plugin) -> None:
             "baseline_probabilities": "The probabilities that came with the baseline predictions.",
             "training_log": _LOG,
             **_FEATURE_HELP,
+            "recognition": (
+                "How the reads of the samples were recognized, from the prediction: adds whether "
+                "mistakes come from reads that the model does not know."
+            ),
         },
         parameter_descriptions={
             "truth": (
-                "The true classes, at most 50. Samples with a blank cell are left out and "
+                "The true classes. Samples with a blank cell are left out and "
                 "counted. A column whose classes are numbers must be marked as categorical in "
                 "the metadata file."
             ),
@@ -161,10 +170,7 @@ def _register_distances(plugin, citations) -> None:
     plugin.visualizers.register_function(
         function=evaluate_distances,
         inputs={"predicted": DistanceMatrix, "actual": DistanceMatrix},
-        parameters={
-            "metadata": MetadataColumn[Categorical | Numeric],
-            **types_of("random_seed"),
-        },
+        parameters={"color_by": MetadataColumn[Categorical | Numeric], **types_of("random_seed")},
         input_descriptions={
             "predicted": (
                 "Distances from predict-distances, of samples that the model was not pretrained on."
@@ -175,8 +181,8 @@ def _register_distances(plugin, citations) -> None:
             ),
         },
         parameter_descriptions={
-            "metadata": (
-                "A column that colours the samples, to see whether the ordinations tell the same "
+            "color_by": (
+                "A column that colors the samples, to see whether the ordinations tell the same "
                 "groups apart. Samples without a value are grey."
             ),
             **help_of("random_seed"),

@@ -1,19 +1,31 @@
-"""The page of find-learning-rate."""
+"""The page of find-learning-rate: what a range test found, and whether it is more than noise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import altair as alt
+import numpy as np
 import pandas as pd
+from markupsafe import Markup
+from scipy.stats import kendalltau
 
 from ..storage.training_log import Setting
-from .figure import Figure
-from .learning_rate_chart import chart_learning_rate
-from .learning_rate_words import write_command, write_headline, write_rate, write_warnings
-from .number_format import format_number
-from .page import write_page
-from .settings_table import setting_rows, settings_table
+from . import style
+from .formatting import MISSING, format_count, format_number
+from .page import Card, Command, Download, Figures, Note, Section, figure, write_page
+from .samples import table_of_counts, training_counts
+from .style import chart_of, short, themed, tips
+from .training.settings import section_of_settings
+from .words import words
+
+_DIGITS = 2  # a third digit of a learning rate means nothing
+_ROOM = 0.04  # of the axis, above and below
+_LOGARITHMIC_FROM = 100  # largest over smallest loss
+_LARGEST_P = 0.01  # of a fall: one curve in a hundred falls so much by chance
+_SMALLEST_TAU = -0.25  # rank correlation of loss and step: weaker falls say little about where
+_FEWEST_STEPS = 10
 
 
 def write_learning_rate_page(
@@ -31,7 +43,6 @@ def write_learning_rate_page(
 
     Parameters
     ----------
-    output_dir : str or Path
     curve : pd.DataFrame
         One row a step (index ``step 1``, …): learning_rate, loss and smoothed_loss.
     suggestion : float or None
@@ -40,47 +51,146 @@ def write_learning_rate_page(
         Whether the loss exploded before the highest rate.
     action : str
         As which the model was trained: ``pretrain``, ``fit-regressor`` or ``fit-classifier``.
-    target : str or None
-        The metadata column that was learned.
-    settings : sequence of Setting
     data : sequence of dict
         What was read and dropped, as in a training log.
     """
-    figure = Figure(
-        "loss-by-learning-rate",
-        "Loss while the learning rate rose",
-        chart_learning_rate(curve, suggestion),
-        "Each point is the loss of one batch before its step, the line their moving average. From "
-        "left to right, the line stays level while steps are too small to matter, falls while the "
-        "model learns, and rises once steps are too large. A good learning rate lies where it "
-        "falls steeply, well before its lowest point.",
-        len(curve),
-        wide=True,
-    )
-    context = {
-        "title": "Learning-rate range test",
-        "action": action,
-        "target": target,
-        "headline": write_headline(curve, suggestion, action),
-        "warnings": write_warnings(curve, suggestion, diverged),
-        "tiles": _tiles(curve, suggestion, diverged),
-        "figure": figure,
-        "command": write_command(suggestion, action),
-        "settings": setting_rows(settings),
-        "data": list(data),
-    }
-    tables = {"curve": curve, "settings": settings_table(settings)}
-    write_page(output_dir, "learning_rate.html", context, [figure], tables)
-
-
-def _tiles(curve: pd.DataFrame, suggestion: float | None, diverged: bool) -> list[dict]:
+    suggestion = suggestion if has_clear_slope(curve) else None
+    chart = chart_learning_rate(curve, suggestion)
+    one = figure("loss-by-learning-rate", chart, "curve", len(curve), wide=True)
+    blocks = [Figures([one]), Download("curve", "every step", curve)]
+    command, use = write_command(suggestion, action), [Note(words("notes", "rate_use"))]
+    use = [Command(command), *use] if command else use
+    counts = table_of_counts(training_counts({"data": list(data)}), "data-table")
+    sections = [
+        Section("curve", "Curve", "Curve", blocks),
+        Section("use", "How to use it", "How to use it", use),
+        Section("data", "Data", "Data used and dropped", [counts]),
+        section_of_settings(settings),
+    ]
     lowest = curve.loc[curve["smoothed_loss"].idxmin()]
-    tiles = [
-        ("suggested learning rate", write_rate(suggestion)),
-        ("lowest average loss", format_number(lowest["smoothed_loss"])),
-        ("at a learning rate of", write_rate(lowest["learning_rate"])),
-        ("steps", format_number(len(curve))),
+    cards = [
+        Card("suggested learning rate", write_rate(suggestion)),
+        Card("lowest average loss", format_number(lowest["smoothed_loss"])),
+        Card("at a learning rate of", write_rate(lowest["learning_rate"])),
+        Card("steps", format_count(len(curve))),
     ]
     if diverged:
-        tiles.append(("stopped at", write_rate(curve["learning_rate"].iloc[-1])))
-    return [{"label": label, "value": value, "detail": ""} for label, value in tiles]
+        cards.append(Card("stopped at", write_rate(curve["learning_rate"].iloc[-1])))
+    heading = f"Learning rate for {action}"
+    if target is not None:
+        heading = Markup("{}: <em>{}</em>").format(heading, target)
+    write_page(
+        output_dir,
+        "Learning-rate range test",
+        heading,
+        write_headline(curve, suggestion, action),
+        sections,
+        cards,
+        write_warnings(curve, suggestion, diverged),
+    )
+
+
+def has_clear_slope(curve: pd.DataFrame) -> bool:
+    """Say whether the batches' losses fall, up to their lowest average, more than noise does.
+
+    Kendall's rank correlation of loss and step: what single batches do beside their neighbors
+    cannot make a slope.
+    """
+    lowest = int(curve["smoothed_loss"].to_numpy().argmin())
+    losses = curve["loss"].to_numpy()[: lowest + 1]
+    if len(losses) < _FEWEST_STEPS:
+        return False
+    tau, p_value = kendalltau(np.arange(len(losses)), losses)
+    return bool(tau <= _SMALLEST_TAU and p_value <= _LARGEST_P)
+
+
+def write_rate(rate: float | None) -> str:
+    """Write a learning rate as it can be typed on a command line, or a dash."""
+    return MISSING if rate is None else f"{rate:.{_DIGITS}g}"
+
+
+def write_headline(curve: pd.DataFrame, suggestion: float | None, action: str) -> str:
+    """Say what was found."""
+    low, high = (write_rate(curve["learning_rate"].iloc[place]) for place in (0, -1))
+    rose = f"while the learning rate rose from {low} to {high}"
+    if suggestion is None:
+        return f"No clear slope {rose}: keep the default 'learning_rate' of {action}."
+    return (
+        f"{rose.capitalize()}, the loss fell most steeply at {write_rate(suggestion)}: use about "
+        f"that as 'learning_rate' of {action}."
+    )
+
+
+def write_command(suggestion: float | None, action: str) -> str:
+    """Write the suggestion as a command line's option, or nothing."""
+    if suggestion is None:
+        return ""
+    return f"qiime aam {action} --p-learning-rate {write_rate(suggestion)} …"
+
+
+def write_warnings(curve: pd.DataFrame, suggestion: float | None, diverged: bool) -> list[str]:
+    """Point at what the curve suggests to do differently."""
+    if suggestion is None:
+        return [words("notes", "rate_unclear")]
+    warnings = []
+    lowest = int(curve["smoothed_loss"].to_numpy().argmin())
+    if not diverged and lowest >= len(curve) - 2:
+        warnings.append(words("notes", "rate_falling"))
+    start, end = curve["learning_rate"].iloc[[0, -1]]
+    if suggestion < start * (end / start) ** 0.15:
+        warnings.append(words("notes", "rate_early"))
+    return warnings
+
+
+def chart_learning_rate(curve: pd.DataFrame, suggestion: float | None) -> alt.LayerChart:
+    """Draw the loss of each batch and its moving average over the learning rate."""
+    records = [
+        {
+            "step": step + 1,
+            "learning_rate": short(rate),
+            "loss": short(loss),
+            "average": short(average),
+        }
+        for step, (rate, loss, average) in enumerate(
+            curve[["learning_rate", "loss", "smoothed_loss"]].to_numpy()
+        )
+    ]
+    axis, scale = alt.Axis(format="~g"), alt.Scale(type="log", nice=False)
+    x = alt.X("learning_rate:Q", title="Learning rate", scale=scale, axis=axis)
+    scale = _loss_scale(curve)
+    numbers = {"step": "d", "learning_rate": ".3~g", "loss": ("loss of the batch", ".4~g")}
+    numbers["average"] = ("moving average", ".4~g")
+    base = chart_of(records).encode(x)
+    points = base.mark_point(filled=True, size=22, color=style.GREY, fillOpacity=0.55, clip=True)
+    line = base.mark_line(strokeWidth=2.5, color=style.BLUE, clip=True)
+    layers = [
+        points.encode(alt.Y("loss:Q", title="Loss", scale=scale), tooltip=tips(**numbers)),
+        line.encode(alt.Y("average:Q", title="Loss", scale=scale)),
+    ]
+    if suggestion is not None:
+        layers += _mark(suggestion, curve["learning_rate"])
+    padding = {"left": 6, "right": 6, "bottom": 6, "top": 22}  # room for the words of the mark
+    return themed(*layers, height=380).properties(padding=padding)
+
+
+def _loss_scale(curve: pd.DataFrame) -> alt.Scale:
+    """Leave out single batches that would flatten the curve: they are cut at the frame."""
+    smoothed = curve["smoothed_loss"].to_numpy()
+    low = float(min(np.quantile(curve["loss"], 0.02), smoothed.min()))
+    before_end = smoothed[:-1] if len(smoothed) > 1 else smoothed
+    high = float(max(np.quantile(curve["loss"], 0.9), before_end.max()))
+    if low > 0 and high / low >= _LOGARITHMIC_FROM:
+        return alt.Scale(type="log", domain=[low, high], nice=False)
+    room = _ROOM * (high - low) or 1.0
+    return alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
+
+
+def _mark(suggestion: float, rates: pd.Series) -> list[alt.Chart]:
+    late = suggestion > float(np.sqrt(rates.iloc[0] * rates.iloc[-1]))
+    words = f"suggested: {write_rate(suggestion)}"
+    data = chart_of([{"learning_rate": suggestion, "words": words}])
+    rule = data.mark_rule(color=style.VERMILLION, strokeWidth=2, strokeDash=[5, 3])
+    align = {"align": "right" if late else "left", "dx": 3 if late else -3}
+    text = data.mark_text(dy=-9, fontSize=13, color="#222", **align)
+    x = alt.X("learning_rate:Q", title="Learning rate")
+    return [rule.encode(x), text.encode(x, y=alt.value(0), text="words:N")]

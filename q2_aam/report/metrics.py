@@ -1,104 +1,278 @@
-"""Regression metrics as functions of sample weights, so that a bootstrap is one matrix product."""
+"""Scores and their bootstrap intervals: by sample, or by group where repeated measures belong."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn import config_context
+from sklearn import metrics as sklearn_metrics
+
+from .formatting import format_decimals, format_like, format_p
+from .page import Card, Cell, Column, Definitions, Download, Note, Table
+from .words import parts, words
+
+RANDOM_SEED = 20160615
+_MOST_RESAMPLES, _FEWEST_RESAMPLES, _MOST_DRAWN = 1000, 200, 2_000_000
+INTERVAL_WORDS = "95 % interval"
 
 
-def mean_absolute_error(truth, predicted, weights):
-    """Return the weighted mean absolute error, in the target's units.
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % bootstrap interval; NaN where it is not defined."""
 
-    Parameters
-    ----------
-    truth, predicted : np.ndarray of shape (samples,)
-    weights : np.ndarray of shape (resamples, samples)
-        How often each sample counts.
+    value: float
+    lower: float = float("nan")
+    upper: float = float("nan")
 
-    Returns
-    -------
-    np.ndarray of shape (resamples,)
-    """
-    return weights @ np.abs(predicted - truth) / weights.sum(axis=1)
+    @property
+    def has_interval(self) -> bool:
+        """Whether the interval is known."""
+        return self.lower <= self.upper
 
+    @property
+    def verdict(self) -> str:
+        """Of a difference: ``better`` above zero, ``worse`` below, ``unclear`` around it."""
+        return "better" if self.lower > 0 else "worse" if self.upper < 0 else "unclear"
 
-def root_mean_squared_error(truth, predicted, weights):
-    """Return the weighted root mean squared error; see `mean_absolute_error` for the shapes."""
-    return np.sqrt(weights @ np.square(predicted - truth) / weights.sum(axis=1))
-
-
-def r_squared(truth, predicted, weights):
-    """Return the share of the truth's variance that is explained; NaN where it has none."""
-    # Centred first: the variance as a difference of sums would lose digits for large values.
-    centred = truth - truth.mean()
-    total = weights.sum(axis=1)
-    variance = weights @ np.square(centred) - np.square(weights @ centred) / total
-    unexplained = weights @ np.square(predicted - truth)
-    constant = variance <= 1e-12 * (weights @ np.square(truth) + 1e-300)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(constant, np.nan, 1 - unexplained / variance)
-
-
-def spearman_correlation(truth, predicted, weights):
-    """Return Spearman's rank correlation; NaN where truth or prediction is constant."""
-    x, y = _ranks(truth, weights), _ranks(predicted, weights)
-    total = weights.sum(axis=1, keepdims=True)
-    x -= (weights * x).sum(axis=1, keepdims=True) / total
-    y -= (weights * y).sum(axis=1, keepdims=True) / total
-    covariance = (weights * x * y).sum(axis=1)
-    spread = (weights * x * x).sum(axis=1) * (weights * y * y).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(spread > 1e-9, covariance / np.sqrt(spread), np.nan)
-
-
-def _ranks(values, weights):
-    """Rank every sample among the weighted ones (ties share their mean rank)."""
-    distinct, place = np.unique(values, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(len(distinct)))
-    counts = np.add.reduceat(weights[:, order], starts, axis=1)
-    return (np.cumsum(counts, axis=1) - (counts - 1) / 2)[:, place]
+    @classmethod
+    def from_draws(cls, value: float, draws: np.ndarray) -> Estimate:
+        """Take the 95 % percentile interval of a statistic's resampled values."""
+        known = draws[np.isfinite(draws)]
+        # Resamples in which it is undefined say nothing; too many, and no interval is fair.
+        if not np.isfinite(value) or len(known) < 0.9 * len(draws) or not len(draws):
+            return cls(float(value))
+        return cls(float(value), *map(float, np.percentile(known, [2.5, 97.5])))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with the words for it."""
+    """A score; its words stand in words.ini.
+
+    Attributes
+    ----------
+    places : int or None
+        Decimals to show; None: three digits that count, in the target's units.
+    """
 
     name: str
+    places: int | None = 2
+
+    @property
+    def label(self) -> str:
+        """What a column of it is called."""
+        return parts("scores", self.name)[0]
+
+    @property
+    def column(self) -> Column:
+        """A column of a table."""
+        return Column(self.label, True, parts("scores", self.name)[1])
+
+    @property
+    def is_area(self) -> bool:
+        """Whether predicted classes alone do not give it."""
+        return self.name.endswith("auc")
+
+    def format(self, estimate: Estimate) -> str:
+        """Write a value."""
+        is_p = self.name == "p_value"
+        return format_p(estimate.value) if is_p else self._write(estimate.value, estimate)
+
+    def format_interval(self, estimate: Estimate) -> str:
+        """Write an interval as ``2.1 to 2.9``; nothing if it is not known."""
+        ends = [self._write(end, estimate) for end in (estimate.lower, estimate.upper)]
+        return " to ".join(ends) if estimate.has_interval else ""
+
+    def in_brackets(self, estimate: Estimate) -> str:
+        """Write an interval as a sentence has it; nothing if it is not known."""
+        text = self.format_interval(estimate)
+        return f" ({INTERVAL_WORDS} {text})" if text else ""
+
+    def cell(self, estimate: Estimate) -> Cell:
+        """Write a cell of a table."""
+        return Cell(self.format(estimate), self.format_interval(estimate))
+
+    def card(self, estimate: Estimate) -> Card:
+        """Write a number at the top of a page."""
+        return Card(self.label, self.format(estimate), self.format_interval(estimate))
+
+    def _write(self, number: float, estimate: Estimate) -> str:
+        if self.places is None:
+            return format_like(number, estimate.value)
+        return format_decimals(number, self.places)
+
+
+MAE = Metric("mean_absolute_error", None)
+REGRESSION_METRICS = (
+    MAE, Metric("root_mean_squared_error", None), Metric("r_squared"),
+    Metric("spearman_correlation"),
+)  # fmt: skip
+FIT_METRICS = (Metric("slope"), Metric("intercept", None), Metric("p_value"))
+OVERALL_METRICS = (
+    Metric("accuracy"), Metric("accuracy_ratio"), Metric("balanced_accuracy"), Metric("macro_f1"),
+    Metric("macro_auc", 3), Metric("micro_auc", 3),
+)  # fmt: skip
+CLASS_METRICS = (Metric("precision"), Metric("recall"), Metric("f1"), Metric("auc", 3))
+DISTANCE_METRICS = (
+    Metric("correlation"), Metric("r_squared"), Metric("mean_absolute_error", 3),
+    Metric("mean_error", 3), Metric("spread_ratio"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A row of a table of scores: whose (key in downloads, label on the page), over how many."""
+
+    key: str
     label: str
-    meaning: str
-    in_units: bool
-    function: object
+    n_samples: int
+    estimates: dict[str, Estimate]
 
 
-METRICS = (
-    Metric(
-        "mean_absolute_error",
-        "MAE",
-        "mean absolute error: how far off a prediction is on average; lower is better",
-        True,
-        mean_absolute_error,
-    ),
-    Metric(
-        "root_mean_squared_error",
-        "RMSE",
-        "root mean squared error: like MAE, but large errors count more; lower is better",
-        True,
-        root_mean_squared_error,
-    ),
-    Metric(
-        "r_squared",
-        "R\u00b2",
-        "share of the variance explained: 1 is perfect, 0 is no better than the mean",
-        False,
-        r_squared,
-    ),
-    Metric(
-        "spearman_correlation",
-        "Spearman \u03c1",
-        "rank correlation: 1 means that the order of the samples is right",
-        False,
-        spearman_correlation,
-    ),
-)
+def score_blocks(
+    rows: Sequence[ScoreRow], metrics: Sequence[Metric], notes: Sequence[str], last: str = ""
+) -> list:
+    """Show scores in a table, say what they mean and offer them unrounded."""
+    columns = [Column("Predictor"), Column("Samples", number=True), *(m.column for m in metrics)]
+    cells = [
+        [row.label, f"{row.n_samples:,}", *(m.cell(row.estimates[m.name]) for m in metrics)]
+        for row in rows
+    ]
+    records = [
+        {
+            "id": f"{row.key}: {metric.name}" if row.key else metric.name,
+            "predictor": row.label,
+            "metric": metric.name,
+            "samples": row.n_samples,
+            **as_record(row.estimates[metric.name]),
+        }
+        for row in rows
+        for metric in metrics
+    ]
+    return [
+        Table("score-table", columns, cells),
+        *map(Note, notes),
+        Definitions(columns, f"{last} {words('notes', 'undefined')}".strip()),
+        Download("scores", "the scores", pd.DataFrame.from_records(records, index="id")),
+    ]
+
+
+def as_record(estimate: Estimate) -> dict:
+    """Write an estimate for a download."""
+    return {"value": estimate.value, "lower_95": estimate.lower, "upper_95": estimate.upper}
+
+
+def count_resamples(n_numbers: int) -> int:
+    """Return how many resamples are drawn: fewer where each looks at very many numbers."""
+    return int(np.clip(_MOST_DRAWN // max(1, n_numbers), _FEWEST_RESAMPLES, _MOST_RESAMPLES))
+
+
+def bootstrap(
+    statistics: Callable[[np.ndarray], np.ndarray],
+    n_samples: int,
+    groups: np.ndarray | None = None,
+    size: int = 1,
+) -> list[Estimate]:
+    """Estimate statistics and their intervals from one set of resamples, so that they are paired.
+
+    Parameters
+    ----------
+    statistics : callable
+        Takes rows of samples (drawn ones repeat), returns values of shape (statistics,).
+    groups : np.ndarray of int, shape (samples,), optional
+        Whole groups are drawn, else single samples; fewer than two units give no interval.
+    size : int
+        Numbers looked at for each sample: of very many, fewer resamples are drawn.
+    """
+    with config_context(assume_finite=True), np.errstate(divide="ignore", invalid="ignore"):
+        values = statistics(np.arange(n_samples))
+        draws = np.array([statistics(rows) for rows in _resample(n_samples, groups, size)])
+    draws = draws.reshape(-1, len(values))
+    return [Estimate.from_draws(v, column) for v, column in zip(values, draws.T, strict=True)]
+
+
+def _resample(n_samples: int, groups: np.ndarray | None, size: int) -> Iterator[np.ndarray]:
+    codes = np.arange(n_samples) if groups is None else np.unique(groups, return_inverse=True)[1]
+    n_units = int(codes.max(initial=-1)) + 1
+    units = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    random = np.random.default_rng(RANDOM_SEED)
+    for _ in range(count_resamples(n_samples * size) if n_units > 1 else 0):
+        drawn = random.integers(n_units, size=n_units)
+        yield drawn if groups is None else np.concatenate([units[unit] for unit in drawn])
+
+
+def score_numbers(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return `REGRESSION_METRICS` of several predictors, NaN where a score is not defined.
+
+    Parameters
+    ----------
+    truth : np.ndarray of shape (samples,)
+    predicted : np.ndarray of shape (samples, predictors)
+
+    Returns
+    -------
+    np.ndarray of shape (metrics, predictors)
+    """
+    actual = np.repeat(truth[:, None], predicted.shape[1], axis=1)
+    each = {"multioutput": "raw_values"}
+    mae = sklearn_metrics.mean_absolute_error(actual, predicted, **each)
+    rmse = np.sqrt(sklearn_metrics.mean_squared_error(actual, predicted, **each))
+    r_squared = np.full(predicted.shape[1], np.nan)
+    if not _is_constant(truth):
+        r_squared = sklearn_metrics.r2_score(actual, predicted, **each)
+    ranks = stats.rankdata(np.column_stack([truth, predicted]), axis=0)
+    ranks -= ranks.mean(axis=0)
+    sizes = np.sqrt(np.square(ranks).sum(axis=0))
+    spearman = ranks[:, 0] @ ranks[:, 1:] / (sizes[0] * sizes[1:])
+    return np.stack([mae, rmse, r_squared, np.where(np.isfinite(spearman), spearman, np.nan)])
+
+
+def fit_line(truth: np.ndarray, predicted: np.ndarray) -> list[float] | None:
+    """Return slope, intercept and p of predicted over truth; None if it is not defined."""
+    if len(truth) < 2 or _is_constant(truth):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        line = stats.linregress(truth, predicted)
+    return [float(line.slope), float(line.intercept), float(line.pvalue)]
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    return np.ptp(values) <= 1e-12 * np.abs(values).max(initial=0)
+
+
+def score_classes(actual: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return precision, recall and F1 of each class: NaN, not scikit-learn's 0, if not defined.
+
+    Parameters
+    ----------
+    actual, predicted : np.ndarray of int, shape (samples,)
+
+    Returns
+    -------
+    np.ndarray of shape (3, classes)
+    """
+    is_of = np.bincount(actual, minlength=n_classes)
+    is_said = np.bincount(predicted, minlength=n_classes)
+    right = np.bincount(actual[actual == predicted], minlength=n_classes).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.stack([right / is_said, right / is_of, 2 * right / (is_of + is_said)])
+
+
+def area_under_roc(is_class: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve of each column, by the ranks of Mann and Whitney.
+
+    All classes at once, and NaN where scikit-learn's would raise: where all samples or none are of
+    a class, as happens in resamples. Equal probabilities count half.
+
+    Parameters
+    ----------
+    is_class, probabilities : np.ndarray of shape (samples, classes)
+    """
+    inside = is_class.sum(axis=0).astype(float)
+    ranks = stats.rankdata(probabilities, axis=0)
+    won = (ranks * is_class).sum(axis=0) - inside * (inside + 1) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return won / (inside * (len(is_class) - inside))

@@ -28,10 +28,19 @@ _SUMMARY_KINDS = {
     "data": list,
     "target": dict,
     "environment": dict,
+    "heads": list,
+    "encoder": str,
+    "sample_ids": list,
+    "design": dict,
 }
 LARGEST_TEXT = 2**24  # bytes: the history of 50,000 epochs
 _LONGEST_REASON = 400  # characters: it may quote a file
 _NUMBER = (int, float)
+_HEAD_KINDS = {"name": str, "weight": _NUMBER, "scores": dict}
+_DESIGN_KINDS = {
+    "folds": int, "groups": str, "test_size": _NUMBER, "baseline": str, "version": str,
+    "samples_used": int, "samples_dropped": int,
+}  # fmt: skip
 _TARGET_KINDS = {
     "training_counts": dict,
     "name": str,
@@ -58,13 +67,16 @@ class TrainingLog:
     Attributes
     ----------
     history : pd.DataFrame
-        One row per epoch (index ``epoch 1``, ``epoch 2``, …), numeric columns: ``epoch`` and any
-        of learning_rate, gradient_norm, seconds, samples_per_second, and losses and metrics as
-        pairs ``train_X`` and ``validation_X``. Missing values are NaN.
+        One row per epoch (index ``epoch 1``, ``epoch 2``, …), none if nothing was trained in
+        epochs. Numeric columns: ``epoch`` and any of learning_rate, gradient_norm, seconds,
+        samples_per_second, and losses and metrics as pairs ``train_X`` and ``validation_X``.
+        Missing values are NaN.
     settings : list of Setting
     summary : dict
-        JSON types only: action, kept_epoch, epochs_run, stop_reason, model, data, target and
-        environment; any may be missing.
+        JSON types only; any may be missing: action, kept_epoch, epochs_run, stop_reason, model,
+        data, target, environment, encoder (a sentence), sample_ids (of the samples fitted on),
+        heads (name, weight in the blend, out-of-fold scores; by weight) and design (how samples
+        were divided and compared).
     """
 
     history: pd.DataFrame
@@ -151,8 +163,10 @@ def _read_history(path: Path) -> pd.DataFrame:
         ).set_index("id")
     except (ValueError, KeyError) as error:
         raise _damaged(f"{HISTORY} is not a table with a column 'id'") from error
-    if "epoch" not in history or not len(history):
+    if "epoch" not in history:
         raise _damaged(f"{HISTORY} has no epochs")
+    if not len(history):
+        return history.astype(float)
     words = [name for name in history if not pd.api.types.is_numeric_dtype(history[name])]
     if words:
         raise _damaged(f"{HISTORY} has text in the columns {examples(words)}")
@@ -188,6 +202,12 @@ def _read_summary(path: Path) -> dict:
     _check_kinds(summary.get("target") or {}, _TARGET_KINDS)
     counts = (summary.get("target") or {}).get("training_counts") or {}
     _check_kinds(counts, dict.fromkeys(counts, int))
+    _check_kinds(summary.get("design") or {}, _DESIGN_KINDS)
+    for head in summary.get("heads") or []:
+        if not isinstance(head, dict) or not {"name", "weight"} <= set(head):
+            raise _damaged(f"{SUMMARY} has an entry of 'heads' without 'name' and 'weight'")
+        _check_kinds(head, _HEAD_KINDS)
+        _check_kinds(head.get("scores") or {}, dict.fromkeys(head.get("scores") or {}, _NUMBER))
     for item in summary.get("data") or []:
         if not isinstance(item, dict) or not {"what", "count"} <= set(item):
             raise _damaged(f"{SUMMARY} has an entry of 'data' without 'what' and 'count'")

@@ -16,7 +16,7 @@ from page_reading import (
 )
 
 from q2_aam.report.learning_rate import write_learning_rate_page
-from q2_aam.report.training_summary import write_training_page
+from q2_aam.report.training.page import write_training_page
 from q2_aam.storage.training_log import Setting
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from q2_aam.report.classification import write_classification_page
-from q2_aam.report.classified_samples import join_classified_samples
-from q2_aam.report.compared_distances import compare_distances
-from q2_aam.report.distances import write_distances_page
-from q2_aam.report.evaluated_samples import join_evaluated_samples
-from q2_aam.report.point_colours import PointColours
-from q2_aam.report.regression import write_regression_page
+from q2_aam.report.classification.page import write_classification_page
+from q2_aam.report.classification.samples import join_classes
+from q2_aam.report.color_by import ColorBy
+from q2_aam.report.distances.page import write_distances_page
+from q2_aam.report.distances.samples import compare_distances
+from q2_aam.report.regression.page import write_regression_page
+from q2_aam.report.regression.samples import join_numbers
 from q2_aam.storage.training_log import (
     SAMPLES_USED_FOR_TRAINING,
     TENSORBOARD_EVENTS,
@@ -95,7 +95,11 @@ class Page(HTMLParser):
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
             "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
             "--host-resolver-rules=MAP * ~NOTFOUND",
             f"--user-data-dir={self.folder.parent / 'chromium'}",
             "--virtual-time-budget=10000",
@@ -229,7 +233,7 @@ def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:
 
 def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
     folder.mkdir()
-    write_regression_page(folder, join_evaluated_samples(**study), log)
+    write_regression_page(folder, join_numbers(**study), log)
     return Page(folder)
 
 
@@ -265,7 +269,7 @@ def make_classes(n_samples: int, classes: list[str], seed: int = 0, noise: float
 
 def write_classes_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
     folder.mkdir()
-    write_classification_page(folder, join_classified_samples(**study), log)
+    write_classification_page(folder, join_classes(**study), log)
     return Page(folder)
 
 
@@ -293,6 +297,6 @@ def _distances_between(places: np.ndarray) -> np.ndarray:
 def write_distances(folder: Path, pair: tuple, column: pd.Series | None = None) -> Page:
     folder.mkdir()
     compared = compare_distances(*pair)
-    colours = None if column is None else PointColours.of(column, pd.Index(compared.ids))
-    write_distances_page(folder, compared, colours)
+    colors = None if column is None else ColorBy.of(column, pd.Index(compared.ids))
+    write_distances_page(folder, compared, colors)
     return Page(folder)

@@ -16,12 +16,12 @@ from page_reading import (
 )
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-from q2_aam.report.classification_charts import (
-    MOST_CLASSES_WITH_COUNTS,
+from q2_aam.report.classification.charts import (
+    MOST_WITH_COUNTS,
     chart_confusion,
-    tabulate_confusion,
 )
-from q2_aam.report.classified_samples import join_classified_samples
+from q2_aam.report.classification.samples import join_classes
+from q2_aam.report.classification.scores import tabulate_confusion
 from q2_aam.storage.training_log import SAMPLES_USED_FOR_TRAINING
 
 
@@ -35,16 +35,18 @@ def test_hostile_names_are_text(classification_page, as_html):
 
 def test_the_browser_draws_every_cell_point_and_curve(classification_page):
     n_classes = len(HOSTILE) + 1
-    for figure in ("confusion", "baseline-confusion"):
+    for figure in ("confusion-matrix", "baseline-confusion"):
         assert drawn_marks(classification_page, figure, "rect") == n_classes**2
         assert drawn_marks(classification_page, figure, "text", "text") == n_classes**2
-    assert drawn_marks(classification_page, "class-scores", "symbol") == 3 * n_classes
-    assert drawn_marks(classification_page, "class-scores", "rule", "line") == 3 * n_classes
+    assert drawn_marks(classification_page, "scores-by-class", "symbol") == 3 * n_classes
+    assert drawn_marks(classification_page, "scores-by-class", "rule", "line") == 3 * n_classes
     for figure in ("roc", "precision-recall"):
         shown = classification_page.drawn_in_browser.split(f'id="{figure}"')[1].split("</svg>")[0]
         assert shown.count('aria-roledescription="line mark"') >= n_classes
-    assert drawn_marks(classification_page, "calibration", "symbol") == 20
-    shown = classification_page.drawn_in_browser.split('id="confusion"')[1].split("</svg>")[0]
+    assert drawn_marks(classification_page, "calibration-curve", "symbol") == 20
+    shown = classification_page.drawn_in_browser.split('id="confusion-matrix"')[1].split("</svg>")[
+        0
+    ]
     assert "{{7*7}}" in shown
     assert ">NA<" in shown
 
@@ -66,20 +68,19 @@ def test_tables_parse_back_and_agree_with_scikit_learn(classification_page):
     table = classification_page.table("predictions")
     scores = classification_page.table("scores")
     accuracy = accuracy_score(table["actual"], table["predicted"])
-    assert scores.loc["this model: accuracy", "value"] == pytest.approx(accuracy)
+    assert scores.loc["model: accuracy", "value"] == pytest.approx(accuracy)
     baseline = accuracy_score(table["actual"], table["baseline"])
-    difference = scores.loc["difference: this model minus baseline: accuracy"]
+    difference = scores.loc["model minus baseline: accuracy"]
     assert difference["value"] == pytest.approx(accuracy - baseline)
     confusion = classification_page.table("confusion")
     labels = confusion["actual"].unique()
-    counts = confusion[confusion["predictor"] == "this model"]["samples"].to_numpy()
+    counts = confusion[confusion["predictor"] == confusion["predictor"].iloc[0]][
+        "samples"
+    ].to_numpy()
     expected = confusion_matrix(table["actual"], table["predicted"], labels=labels)
     assert counts.reshape(expected.shape).tolist() == expected.tolist()
     by_class = classification_page.table("class-scores")
-    assert (
-        by_class.loc["this model: recall of NA", "actual_samples"]
-        == (table["actual"] == "NA").sum()
-    )
+    assert by_class.loc["model: recall of NA", "actual_samples"] == (table["actual"] == "NA").sum()
     calibration = classification_page.table("calibration")
     assert calibration.groupby("predictor")["samples"].sum().tolist() == [120, 120]
 
@@ -118,7 +119,7 @@ def test_two_classes_say_which_one_is_looked_for(tmp_path):
     rarer = study["truth"].value_counts().index[-1]
     page = write_classes_page(tmp_path / "page", study)
     assert f"The class looked for is '{rarer}', the rarer of the two" in page.text
-    assert drawn_marks(page, "calibration", "symbol") > 4
+    assert drawn_marks(page, "calibration-curve", "symbol") > 4
     document = page.drawn_in_browser
     assert document.count('data-drawn="yes"') == page.tags.count("figure")
 
@@ -135,21 +136,21 @@ def large_page(tmp_path_factory):
 def test_thirty_classes_and_thousands_of_samples_stay_small_and_quick(large_page):
     assert large_page.archive_size() < LARGEST_QZV
     assert large_page.seconds < 60
-    assert drawn_marks(large_page, "confusion", "rect") == 900
+    assert drawn_marks(large_page, "confusion-matrix", "rect") == 900
     assert "Drawn are the 8 of 30 classes" in large_page.text
     assert large_page.drawn_in_browser.count('data-drawn="yes"') == large_page.tags.count("figure")
 
 
 def test_cells_hold_counts_and_shares_of_their_row():
-    samples = join_classified_samples(**without_optional(make_classes(90, ["a", "b", "c"])))
+    samples = join_classes(**without_optional(make_classes(90, ["a", "b", "c"])))
     table = tabulate_confusion(samples)
     assert table["samples"].sum() == 90
     assert table.groupby("actual")["share_of_actual"].sum().tolist() == pytest.approx([1, 1, 1])
     cells = layers_of(chart_confusion(table, samples.classes, "site"))[0]["records"]
     first = table.iloc[0]
     assert cells[0]["text"] == f"{first['samples']}\n{100 * first['share_of_actual']:.0f} %"
-    many = [f"{n}" for n in range(MOST_CLASSES_WITH_COUNTS + 1)]
-    samples = join_classified_samples(**without_optional(make_classes(300, many)))
+    many = [f"{n}" for n in range(MOST_WITH_COUNTS + 1)]
+    samples = join_classes(**without_optional(make_classes(300, many)))
     cells = layers_of(chart_confusion(tabulate_confusion(samples), many, "site"))[0]["records"]
     assert {cell["text"] for cell in cells} == {""}
 
@@ -171,7 +172,7 @@ def test_the_action_keeps_classes_that_look_like_blanks_or_numbers(tmp_path, aam
     table = page.table("predictions")
     pd.testing.assert_series_equal(table["predicted"], study["predictions"], check_names=False)
     accuracy = (study["predictions"] == study["truth"]).mean()
-    value = page.table("scores").loc["this model: accuracy", "value"]
+    value = page.table("scores").loc["model: accuracy", "value"]
     assert value == pytest.approx(accuracy)
 
 

@@ -16,10 +16,9 @@ from page_reading import (
     write_distances,
 )
 
-from q2_aam.report.compared_distances import compare_distances
-from q2_aam.report.distance_charts import chart_density
-from q2_aam.report.distance_distribution import density_cells, tabulate_distances
-from q2_aam.report.distance_scores import score_distances
+from q2_aam.report.distances.charts import chart_density
+from q2_aam.report.distances.samples import compare_distances
+from q2_aam.report.distances.scores import density_cells, pairs_of, score_distances
 
 
 def test_hostile_names_are_text(distances_page, as_html):
@@ -28,10 +27,10 @@ def test_hostile_names_are_text(distances_page, as_html):
 
 def test_the_browser_draws_every_cell_bin_and_sample(distances_page, hostile_distances):
     compared = compare_distances(*hostile_distances)
-    cells = density_cells(tabulate_distances(compared).grid)
-    assert drawn_marks(distances_page, "predicted-against-actual", "rect") == len(cells)
+    cells = density_cells(*pairs_of(compared))
+    assert drawn_marks(distances_page, "density", "rect") == len(cells)
     bins = distances_page.table("error-by-distance")
-    assert drawn_marks(distances_page, "error-by-distance", "symbol") == len(bins)
+    assert drawn_marks(distances_page, "errors-by-distance", "symbol") == len(bins)
     for figure in ("actual-ordination", "predicted-ordination", "error-by-sample"):
         assert drawn_marks(distances_page, figure, "symbol") == 40
     shown = distances_page.drawn_in_browser.split('id="actual-ordination"')[1].split("</svg>")[0]
@@ -103,7 +102,7 @@ def test_hundreds_of_thousands_of_pairs_stay_small_and_quick(large_page):
 
 def test_both_axes_of_the_density_are_the_same():
     compared = compare_distances(*make_distances(30))
-    cells = density_cells(tabulate_distances(compared).grid)
+    cells = density_cells(*pairs_of(compared))
     layers = layers_of(chart_density(cells, score_distances(compared)))
     assert [layer["mark"]["type"] for layer in layers] == ["rect", *["line"] * 4]
     scales = [layers[0]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
@@ -126,7 +125,7 @@ def test_the_action_writes_the_page(tmp_path, aam):
     visualization.export_data(str(tmp_path / "page"))
     page = Page(tmp_path / "page")
     assert "over 105 pairs of 15 samples" in page.text
-    assert page.table("samples")["metadata"].to_dict() == sites.to_dict()
+    assert page.table("samples")["color_by"].to_dict() == sites.to_dict()
 
 
 def test_the_action_refuses_what_cannot_be_compared(aam, refused):

@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 from page_reading import HOSTILE, assert_only_our_scripts, layers_of, make_rate_curve
 
-from q2_aam.report.learning_rate_chart import chart_learning_rate
-from q2_aam.report.learning_rate_words import write_command, write_headline, write_warnings
+from q2_aam.report.learning_rate import (
+    chart_learning_rate,
+    write_command,
+    write_headline,
+    write_warnings,
+)
 
 
 def test_hostile_names_are_text(learning_rate_page):
@@ -36,7 +40,7 @@ def test_the_chart_holds_every_step_and_marks_the_suggestion():
     layers = layers_of(chart_learning_rate(curve, 0.0123))
     assert [layer["mark"]["type"] for layer in layers] == ["point", "line", "rule", "text"]
     assert len(layers[0]["records"]) == len(curve)
-    assert layers[2]["records"][0]["rate"] == 0.0123
+    assert layers[2]["records"][0]["learning_rate"] == 0.0123
     domain = layers[1]["encoding"]["y"]["scale"]["domain"]
     assert domain[1] < 2  # the explosion of the last step does not flatten the curve
     assert [layer["mark"]["type"] for layer in layers_of(chart_learning_rate(curve, None))] == [
@@ -46,7 +50,8 @@ def test_the_chart_holds_every_step_and_marks_the_suggestion():
 
 def test_without_a_fall_nothing_is_suggested():
     curve = make_rate_curve()
-    assert "no learning rate can be suggested" in write_headline(curve, None, "pretrain")
+    assert "No clear slope" in write_headline(curve, None, "pretrain")
+    assert "keep the default" in write_headline(curve, None, "pretrain")
     assert write_command(None, "pretrain") == ""
     assert "Raise 'steps'" in write_warnings(curve, None, True)[0]
 

@@ -1,3 +1,4 @@
+import re
 import time
 
 import numpy as np
@@ -14,14 +15,13 @@ from page_reading import (
     write_study_page,
 )
 
-from q2_aam.report.drawn_points import MOST_POINTS, point_records
-from q2_aam.report.evaluated_samples import join_evaluated_samples
-from q2_aam.report.regression_charts import (
+from q2_aam.report.regression.charts import (
     chart_error_distribution,
     chart_predicted_against_actual,
-    fit_line,
     median_error_by_range,
 )
+from q2_aam.report.regression.samples import join_numbers
+from q2_aam.report.samples import MOST_POINTS
 
 
 def test_hostile_names_are_text(regression_page, as_html):
@@ -43,7 +43,7 @@ def test_predictions_parse_back_to_the_numbers(regression_page, hostile_study):
 def test_scores_parse_back_and_agree_with_the_predictions(regression_page):
     scores = regression_page.table("scores")
     table = regression_page.table("predictions")
-    value = scores.loc["this model: mean_absolute_error", "value"]
+    value = scores.loc["model: mean_absolute_error", "value"]
     assert value == pytest.approx(table["error"].abs().mean())
     baseline = scores.loc["baseline: mean_absolute_error", "value"]
     assert baseline == pytest.approx((table["baseline"] - table["actual"]).abs().mean())
@@ -97,41 +97,50 @@ def test_the_worst_predicted_are_always_drawn(large_page):
     assert f'"sample":"{worst}"' in large_page.source
 
 
-def test_every_sample_is_a_point_of_the_chart():
-    samples = join_evaluated_samples(**make_study(30))
-    assert {record["sample"] for record in point_records(samples.frame)} == set(samples.frame.index)
+def test_every_sample_is_a_point_and_both_axes_are_the_same():
+    samples = join_numbers(**make_study(30))
     layers = layers_of(chart_predicted_against_actual(samples, 30))
     assert [layer["mark"]["type"] for layer in layers] == ["rule", "point", "line", "line"]
     scales = [layers[1]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
     assert scales[0] == scales[1]
+    # the ends of intervals do not squeeze the points
+    assert scales[0][1] == samples.frame[["actual", "predicted", "baseline"]].max().max()
+    ends = [record["predicted"] for record in layers[3]["records"]]
+    fitted = np.polyfit(samples.frame["actual"], samples.frame["predicted"], 1)
+    extremes = [samples.frame["actual"].min(), samples.frame["actual"].max()]
+    assert ends == pytest.approx(list(np.polyval(fitted, extremes)))
 
 
-def test_the_histogram_counts_every_sample_and_has_an_edge_at_zero():
-    samples = join_evaluated_samples(**make_study(500))
-    bars = layers_of(chart_error_distribution(samples))[0]["records"]
-    assert sum(bar["samples"] for bar in bars) == 500
-    assert any(bar["from"] == 0 for bar in bars)
+@pytest.mark.parametrize("far", [5.0, 1e6, 1e12, 1e99, -1e99])
+def test_row_11_one_error_far_from_the_others_makes_few_bins(far):
+    truth = pd.Series(np.random.default_rng(0).normal(size=51), name="ph")
+    truth.index = [f"s{n}" for n in truth.index]
+    samples = join_numbers(truth.where(truth.index != "s50", far), truth)
+    bins = layers_of(chart_error_distribution(samples))[0]["encoding"]["x"]["bin"]
+    assert bins["maxbins"] <= 40
 
 
 @pytest.mark.parametrize("error", [0.0, 1.0, -1e6])
-def test_equal_errors_can_be_drawn(error):
+def test_equal_errors_are_one_bar(tmp_path, error):
     truth = pd.Series([1.0, 2.0, 3.0], index=list("abc"), name="ph")
-    samples = join_evaluated_samples(truth + error, truth)
-    bars = layers_of(chart_error_distribution(samples))[0]["records"]
-    assert sum(bar["samples"] for bar in bars) == 3
+    page = write_study_page(tmp_path / "page", {"predictions": truth + error, "truth": truth})
+    svg = (page.folder / "downloads" / "error-distribution.svg").read_text()
+    assert svg.count('aria-roledescription="bar"') == 1
 
 
-def test_lines_are_those_of_numpy():
-    samples = join_evaluated_samples(**make_study(100))
-    actual, predicted = samples.frame["actual"], samples.frame["predicted"]
-    assert fit_line(actual, predicted) == pytest.approx(tuple(np.polyfit(actual, predicted, 1)))
-    assert fit_line(actual * 0 + 3, predicted) is None
-    assert len(median_error_by_range(samples.frame)) == 10
-    assert median_error_by_range(samples.frame[:10]) == []
+def test_the_histogram_counts_every_sample_and_has_an_edge_at_zero(large_page):
+    svg = (large_page.folder / "downloads" / "error-distribution.svg").read_text()
+    counts = [int(n.replace(",", "")) for n in re.findall(r"Samples: ([0-9,]+)", svg)]
+    assert sum(counts) == 8000
+
+
+def test_medians_follow_the_errors():
+    frame = join_numbers(**make_study(100)).frame
+    assert len(median_error_by_range(frame)) == 10
+    assert median_error_by_range(frame[:10]) == []
 
 
 def test_the_action_writes_the_page(tmp_path):
-    pytest.importorskip("q2_aam.types._formats")
     from q2_aam.actions.evaluate_regression import evaluate_regression
 
     study = make_study(20)

@@ -11,10 +11,9 @@ from page_reading import (
 )
 
 from q2_aam.config import CLASS_WEIGHTS, FUSIONS, SCALINGS, TARGET_LOSSES
-from q2_aam.report.setting_words import describe_target_settings
-from q2_aam.report.training_charts import chart_pair, chart_single, paired_names
-from q2_aam.report.training_summary import write_training_page
-from q2_aam.report.training_words import single_names, words_for, write_headline, write_warnings
+from q2_aam.report.training.charts import chart_curve, paired_names, single_names, words_for
+from q2_aam.report.training.page import write_headline, write_training_page, write_warnings
+from q2_aam.report.training.settings import describe_target_settings
 from q2_aam.storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
 
 
@@ -62,7 +61,7 @@ def test_tensorboard_events_unpack_to_a_log_folder(training_page):
 
 def test_a_chart_holds_both_parts_and_marks_the_kept_epoch():
     history = make_history(22)
-    layers = layers_of(chart_pair(history, "loss", "Loss", kept_epoch=12))
+    layers = layers_of(chart_curve(history, "loss", "Loss", kept=12))
     assert [layer["mark"]["type"] for layer in layers] == ["rule", "text", "line"]
     assert layers[0]["records"][0]["epoch"] == 12
     assert len(layers[2]["records"]) == 44
@@ -70,8 +69,10 @@ def test_a_chart_holds_both_parts_and_marks_the_kept_epoch():
 
 def test_blanks_are_left_out_and_an_unknown_kept_epoch_is_not_marked():
     history = make_history(5)
-    layers = layers_of(chart_single(history, "gradient_norm", "Norm", kept_epoch=None))
-    assert [record["epoch"] for record in layers[0]["records"]] == [1, 3, 4, 5]
+    chart = chart_curve(history, "gradient_norm", "Norm", kept=9).to_dict()
+    (records,) = chart["datasets"].values()
+    assert "layer" not in chart
+    assert [record["epoch"] for record in records] == [1, 3, 4, 5]
 
 
 def test_curves_are_found_by_the_names_of_their_columns():
@@ -91,7 +92,6 @@ def test_a_history_suggests_what_to_do():
 
 
 def test_the_action_writes_the_page(tmp_path):
-    pytest.importorskip("q2_aam.types._formats")
     from q2_aam.actions.summarize_training import summarize_training
 
     folder, _ = make_log_folder(tmp_path / "log")
@@ -128,7 +128,7 @@ def test_a_classifiers_log_is_told_in_words(tmp_path, classifier_log):
         f"were of the classes {HOSTILE[2]} (30), {text} (12), class 00 (1)",
         "and 12 more",
         "Every class counts alike in training",
-        f"The columns {HOSTILE[1]}, sex are read beside the microbes; they strengthen or weaken",
+        f"The columns {HOSTILE[1]} and sex are read beside the microbes; they strengthen or weaken",
         "Mean share predicted right, by class",
         "Cross-entropy of the classes",
         "accuracy, validation 0.8",
@@ -145,7 +145,7 @@ def test_a_classifiers_log_is_told_in_words(tmp_path, classifier_log):
      "balanced_accuracy", "nucleotide_loss", "abundance_loss"],
 )  # fmt: skip
 def test_every_curve_of_ours_has_words_of_its_own(name):
-    assert words_for(name).caption != words_for("something else").caption
+    assert words_for(name)[2] != words_for("something else")[2]
     assert words_for("target_loss", classes=True) != words_for("target_loss")
 
 
@@ -182,4 +182,4 @@ def test_skipped_steps_are_shown_where_there_are_any():
     assert "skipped_steps" not in single_names(history)
     history["skipped_steps"] = [2, 1, 0, 0, 0]
     assert "skipped_steps" in single_names(history)
-    assert "half precision" in words_for("skipped_steps").caption
+    assert "half precision" in words_for("skipped_steps")[2]

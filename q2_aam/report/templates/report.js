@@ -7,7 +7,7 @@
   function showPicture(place) {
     var picture = document.createElement("img");
     picture.src = "./downloads/" + place.dataset.name + ".svg";
-    picture.alt = "chart";
+    picture.alt = place.getAttribute("aria-label");
     place.replaceChildren(picture);
   }
 
@@ -43,11 +43,24 @@
   }
 
   function showAll(button) {
-    document.querySelectorAll(".aam-more").forEach(function (row) { row.hidden = false; });
+    document.getElementById(button.dataset.table).querySelectorAll(".aam-more").forEach(
+      function (row) { row.hidden = false; }
+    );
     button.hidden = true;
   }
 
+  // Says that a table goes on beside the screen, which a phone does not show.
+  function hintAtWidth(place) {
+    if (place.scrollWidth <= place.clientWidth + 1) { return; }
+    var hint = document.createElement("p");
+    hint.className = "aam-hint";
+    hint.textContent = "Scroll this table sideways to see all its columns \u2192";
+    place.before(hint);
+  }
+
+  document.documentElement.lang = "en";
   document.querySelectorAll(".aam-chart").forEach(draw);
+  document.querySelectorAll(".aam-scroll").forEach(hintAtWidth);
   document.querySelectorAll(".aam-copy").forEach(function (button) {
     button.addEventListener("click", function () { copy(button); });
   });
