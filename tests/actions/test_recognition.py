@@ -109,8 +109,9 @@ def test_a_merged_training_table_teaches_one_thing(aam, long_study):
     for table in (mixed, table_artifact(_by_dna(counts, dna_of))):
         model = aam.fit_regressor(table, long_study.age_column, **QUICK_FIT).regressor
         found.append(
-            aam.predict_regression(table_artifact(_by_dna(counts, dna_of)), model)
-            .predictions.view(pd.Series)
+            aam.predict_regression(table_artifact(_by_dna(counts, dna_of)), model).predictions.view(
+                pd.Series
+            )
         )
     np.testing.assert_allclose(*found, atol=1e-4)
 
