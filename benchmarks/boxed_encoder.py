@@ -29,13 +29,12 @@ from reference import PRIMERS, Reference, leave_out, read_reference
 from q2_aam.data.phylogeny import Phylogeny
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import SampleTable
-from q2_aam.data.tokens import distinct_asvs, tokenise
+from q2_aam.data.tokens import START, detokenize, tokenize, tokenize_asvs
 from q2_aam.inference import all_states, embed_asvs, load_network, predict_distances
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import BOX, read_boxed
 
 RESULTS = Path(__file__).parent / "results" / "boxed-encoder.json"
-LETTERS = np.array(["", "A", "C", "G", "T", "", "", "N"])
 # what is cut off the start, and how long reads are then at most
 CUTS = {"whole": (0, 1000), "first 100": (0, 100), "20 off": (20, 1000), "50 off": (50, 1000)}
 WINDOWS_AT_ONCE = 4000
@@ -68,7 +67,7 @@ def nearest_windows(reference: Reference, sequences: list[str]) -> np.ndarray:
     rows = np.flatnonzero((begin >= 0) & (begin + length <= reference.lengths))
     windows = reference.tokens[rows[:, None], begin[rows, None] + np.arange(length)]
     windows, first = np.unique(windows, axis=0, return_index=True)
-    reads = one_hot(tokenise([dna[:length] for dna in sequences])[0][:, 1:])
+    reads = one_hot(tokenize([dna[:length] for dna in sequences])[0][:, 1:])
     best, nearest = np.full(len(reads), -1.0), np.zeros(len(reads), np.int64)
     for start in range(0, len(windows), WINDOWS_AT_ONCE):
         equal = reads @ one_hot(windows[start : start + WINDOWS_AT_ONCE]).T
@@ -126,13 +125,8 @@ def moved(network: Network, whole: list[str], cut_reads: list[str]) -> float:
 
 def embeddings(network: Network, sequences: list[str]) -> torch.Tensor:
     """Embed reads: (N, D)."""
-    asvs, index = distinct_asvs(sequences, network.config.max_sequence_length)
-    return embed_asvs(network, asvs, np.arange(len(asvs)))[index]
-
-
-def letters(tokens: np.ndarray) -> list[str]:
-    """Turn tokens back into DNA."""
-    return ["".join(row) for row in LETTERS[tokens]]
+    asvs, index = tokenize_asvs(sequences, network.config.max_sequence_length)
+    return embed_asvs(network, asvs, np.arange(len(asvs)))[torch.from_numpy(index.copy())]
 
 
 def judge_nearest(reference: Reference, studies: dict[str, TreeStudy]) -> dict:
@@ -145,6 +139,12 @@ def judge_nearest(reference: Reference, studies: dict[str, TreeStudy]) -> dict:
             found = unifrac(reference.phylogeny, reference.nodes[nearest], study.held)
             scores[name][how] = agreement(found, study.truth)
     return scores
+
+
+def window_dna(reference: Reference, rows: np.ndarray, begin: np.ndarray, length: int) -> list[str]:
+    """Return a part of some organisms' DNA."""
+    windows = reference.tokens[rows[:, None], begin[:, None] + np.arange(length)]
+    return detokenize(np.pad(windows, ((0, 0), (1, 0)), constant_values=START))
 
 
 def judge_primers(network: Network, reference: Reference, samples: int = 100) -> dict:
@@ -166,7 +166,7 @@ def judge_primers(network: Network, reference: Reference, samples: int = 100) ->
     held = scipy.sparse.csr_matrix(counts)
     truth = unifrac(reference.phylogeny, reference.nodes[rows], held)
     reads = [
-        letters(reference.tokens[rows[:, None], begin[rows, site, None] + np.arange(length)])
+        window_dna(reference, rows, begin[rows, site], length)
         for site, length in ((0, 250), (1, 400))
     ]
     scores = {

@@ -19,13 +19,6 @@ import torch
 from accuracy_scores import scores
 from cross_validation import Problem, folds_of, load_problem, share_of
 from encoders import CACHE, commit, encoder_of_fold
-from reader_features import Features
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.model_selection import GroupKFold
-
-from q2_aam.config import RANDOM_FEATURES
-from q2_aam.model.log_abundance import log_abundance, stressing_presence
-from q2_aam.model.heads.random_features import RandomFeatures
 from q2_aam.model.target_head import BlockScaling
 from q2_aam.training.ridge import fit_ridge
 from q2_aam.training.trees import (
@@ -35,6 +28,13 @@ from q2_aam.training.trees import (
     said_by,
     share_of_trees,
 )
+from reader_features import Features
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.model_selection import GroupKFold
+
+from q2_aam.config import RANDOM_FEATURES
+from q2_aam.model.heads.random_features import RandomFeatures
+from q2_aam.model.log_abundance import log_abundance, stressing_presence
 
 RESULTS = Path(__file__).parent / "results"
 TREES = 150

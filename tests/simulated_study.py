@@ -17,6 +17,7 @@ TIPS = "taxa" if "taxa" in inspect.signature(unweighted_unifrac).parameters else
 
 # A model that trains in about a second.
 TINY = {
+    "pretrained": "none",
     "hidden_size": 16,
     "heads": 2,
     "branches": 32,
@@ -27,9 +28,8 @@ TINY = {
     "precision": "fp32",
 }
 # A model that is fitted in closed form, and one whose encoder and attention head are trained.
-QUICK_FIT = {name: TINY[name] for name in TINY if name not in ("epochs", "batch_size")}
-QUICK_FIT["trees"] = 6
-TINY_FIT = TINY | QUICK_FIT | {"freeze_encoder": False}
+QUICK_FIT = {"n_estimators": 6, "threads": 1, "device": "cpu", "precision": "fp32"}
+TINY_FIT = QUICK_FIT | {"pretrained": "none", "epochs": 2, "batch_size": 8}
 
 
 @dataclass(frozen=True)

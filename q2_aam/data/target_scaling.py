@@ -7,6 +7,7 @@ import numpy as np
 from ..config import Covariate, RegressionTarget
 from ..errors import AAMError, counted, examples, verb
 
+FAR = 10.0
 LARGEST_SCALED = 1e12  # its square is a finite number for the model
 _LARGEST_EXPONENT = 700.0  # e^700 is still a finite number
 
@@ -121,3 +122,14 @@ def to_units(target: RegressionTarget, scaled: np.ndarray) -> np.ndarray:
 def middle(answers: np.ndarray) -> np.ndarray:
     """Return the prediction among a model's answers (samples, 1 or 3), still scaled."""
     return answers[:, answers.shape[1] // 2]
+
+
+def far_off(values: np.ndarray) -> np.ndarray:
+    """Find values far from the others, such as codes of missing values (999): (samples,) bool.
+
+    Farther than `FAR` times the middle half's width from it; none where half of all are equal.
+    """
+    low, high = np.quantile(values, [0.25, 0.75])
+    if low == high:
+        return np.zeros(len(values), dtype=bool)
+    return (values < low - FAR * (high - low)) | (values > high + FAR * (high - low))

@@ -55,6 +55,24 @@ def prevalent_asvs(study: Study, samples: np.ndarray) -> np.ndarray:
     return np.sort(most)
 
 
+def recognized_of_others(study: Study, samples: np.ndarray, folds: list[np.ndarray]) -> float:
+    """Return the mean share of reads that samples have in common with other groups' vocabulary.
+
+    Parameters
+    ----------
+    study : Study
+    samples : ndarray of int64
+        Positions in the study.
+    folds : list of ndarray of int64
+        Positions among the samples that each fold leaves out.
+    """
+    shares = []
+    for fold in folds:
+        known = prevalent_asvs(study, np.delete(samples, fold))
+        shares.append(np.asarray(study.abundances[samples[fold]][:, known].sum(axis=1)).ravel())
+    return float(np.mean(np.concatenate(shares)))
+
+
 def padded_tokens(asvs: Asvs, chosen: np.ndarray, width: int) -> np.ndarray:
     """Return the tokens of some ASVs, (chosen, width)."""
     tokens = np.zeros((len(chosen), width), dtype=np.uint8)

@@ -143,7 +143,7 @@ def score_blocks(
     ]
     records = [
         {
-            "id": f"{row.key}: {metric.name}",
+            "id": f"{row.key}: {metric.name}" if row.key else metric.name,
             "predictor": row.label,
             "metric": metric.name,
             "samples": row.n_samples,

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from ..config import CLASSIFICATION, ModelConfig, RegressionTarget, TrainingConfig
 from ..conformal import kept_scores, nonconformity
 from ..data.study import Studies
+from ..data.vocabulary import recognized_of_others
 from ..inference import embed_held
 from ..model.heads.blend import blended
 from ..model.network import Network
@@ -26,6 +27,7 @@ from .trainer import Trainer
 
 FITTERS = {"ridge": ridge, "logistic": logistic, "forest": forest}
 FOLDS = 5
+LEAST_RECOGNIZED = 0.01  # of samples by a model of other groups: it divides
 TUNED_ON = 1024  # samples that folds divide; more hardly change what is chosen by them
 
 
@@ -198,6 +200,9 @@ def predict_out_of_fold(
         groups = np.unique(task.groups[chosen], return_inverse=True)[1]
         folds = make_folds(groups, known.classes, FOLDS, seed)
     rows = np.sort(np.concatenate([*folds, np.zeros(0, dtype=np.int64)]))
+    if isinstance(head.target, RegressionTarget) and len(rows):
+        share = recognized_of_others(task.studies.studies[0], chosen, folds)
+        head.target = dataclasses.replace(head.target, recognized=max(share, LEAST_RECOGNIZED))
     predictions, settings = {}, {}
     for name in head.target.heads if len(rows) else ():
         if name == "attention":

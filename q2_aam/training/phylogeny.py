@@ -123,7 +123,7 @@ def train_epoch(
     network: Network,
     references: References,
     rows: np.ndarray,
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     epoch: int,
     autocast,
@@ -136,7 +136,7 @@ def train_epoch(
     references : References
     rows : ndarray of int64
         Organisms to learn from.
-    optimiser : torch.optim.Optimizer
+    optimizer : torch.optim.Optimizer
     config : TrainingConfig
     epoch : int
     autocast : callable
@@ -153,7 +153,7 @@ def train_epoch(
     total = torch.zeros((), device=references.tokens.device)
     for step, batch in enumerate(batches):
         rate = learning_rate_at(epoch * len(batches) + step, len(batches), config)
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = rate
         seed_step(seed, epoch, step)
         chosen, begin, length = draw_reads(
@@ -165,10 +165,10 @@ def train_epoch(
             odds.float(), references.targets(chosen, clades), reduction="sum"
         )
         loss = loss / len(chosen)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clipping)
-        optimiser.step()
+        optimizer.step()
         total += loss.detach()
     network.eval()
     return float(total) / len(batches)

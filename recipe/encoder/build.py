@@ -4,7 +4,8 @@
     PYTHONPATH=. python recipe/encoder/build.py qiime-default-reference-*/*/gg_13_8_otus
 
 It needs torch, numpy, scipy and safetensors only, and writes q2_aam/encoders/. The same machine,
-threads and options give the same file.
+threads and options give the same file. On a GPU, `--epochs 180 --batch-size 2048` takes as many
+steps as the defaults, and minutes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from q2_aam.training.optimiser import build_optimiser
 from q2_aam.training.phylogeny import References, prepare_network, train_epoch
 from q2_aam.training.randomness import seed_weights
 
+PATHS = ("reference", "to")
 BOX = Path(__file__).parents[2] / "q2_aam" / "encoders"
 
 
@@ -38,8 +40,8 @@ def read_options() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("reference", type=Path, help="the folder gg_13_8_otus")
     options.add_argument("--to", type=Path, default=BOX, help="where the encoder is written")
-    options.add_argument("--epochs", type=int, default=20)
-    options.add_argument("--minutes", type=float, default=1e9, help="stop after an epoch then")
+    options.add_argument("--epochs", type=int, default=40)
+    options.add_argument("--minutes", type=float, help="stop after an epoch then")
     options.add_argument("--batch-size", type=int, default=512)
     options.add_argument("--learning-rate", type=float, default=3e-3)
     options.add_argument("--dropout", type=float, default=0.0)
@@ -61,6 +63,9 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cuda.enable_cudnn_sdp(False)  # not deterministic, nor is the next
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     cuda = torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")
     reference = read_reference(options.reference)
@@ -91,7 +96,7 @@ def main() -> None:
     network = Network(config).to(device)
     network.set_dropout(training.dropout)
     prepare_network(network, references, rows, clades)
-    optimiser = build_optimiser(network, training)
+    optimizer = build_optimiser(network, training)
 
     def autocast():
         return torch.autocast(device.type, torch.bfloat16, enabled=cuda)
@@ -99,11 +104,11 @@ def main() -> None:
     left_out = {"tips": np.flatnonzero(tips), "families": np.flatnonzero(families)}
     began, history = time.perf_counter(), []
     for epoch in range(training.epochs):
-        loss = train_epoch(network, references, rows, optimiser, training, epoch, autocast)
+        loss = train_epoch(network, references, rows, optimizer, training, epoch, autocast)
         seconds = time.perf_counter() - began
         print(f"epoch {epoch + 1}: loss {loss:.2f}, {seconds:.0f} s", flush=True)
-        history.append({"epoch": epoch + 1, "loss": loss, "seconds": seconds})
-        last = epoch + 1 == training.epochs or seconds > 60 * options.minutes
+        history.append({"epoch": epoch + 1, "loss": round(loss, 4), "seconds": round(seconds)})
+        last = epoch + 1 == training.epochs or (options.minutes and seconds > 60 * options.minutes)
         if last or (epoch + 1) % options.judge_every == 0:
             history[-1] |= judge_clades(network, references, reference, left_out)
             options.to.mkdir(parents=True, exist_ok=True)
@@ -111,7 +116,9 @@ def main() -> None:
             write_boxed(options.to, config, arrays)
         if last:
             break
-    made = {"options": {name: str(value) for name, value in vars(options).items()}}
+    chosen = {name: value for name, value in vars(options).items() if name not in PATHS}
+    machine = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
+    made = {"options": chosen, "machine": machine, "torch": torch.__version__}
     (options.to / "made.json").write_text(json.dumps(made | {"history": history}, indent=1) + "\n")
 
 

@@ -53,7 +53,7 @@ def judge_clades(
                 + f" ({some.sum():,} organisms)",
                 flush=True,
             )
-            scores |= {f"{what} {primer} {length} {name}": x for name, x in found.items()}
+            scores |= {f"{what} {primer} {length} {name}": round(x, 4) for name, x in found.items()}
     return scores
 
 

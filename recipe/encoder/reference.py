@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from q2_aam.data.phylogeny import Phylogeny, parse_newick
-from q2_aam.data.tokens import tokenise
+from q2_aam.data.tokens import tokenize
 
 # Forward primers of 16S. The start of a sequence stands for 27F, which most of them lack.
 PRIMERS = {
@@ -61,7 +61,7 @@ def read_reference(folder: Path) -> Reference:
     known = {name: dna for name, dna in zip(names, lines[1::2], strict=False) if name in tips}
     names = sorted(known)
     sequences = [known[name] for name in names]
-    tokens, lengths = tokenise(sequences)
+    tokens, lengths = tokenize(sequences)
     taxonomy = {}
     with gzip.open(folder / "taxonomy" / "97_otu_taxonomy.txt.gz", "rt") as file:
         for line in file:

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from q2_aam.actions.labelled_samples import Labelled, split_labelled
+
 from q2_aam.data.table import read_table
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import TINY_FIT, model_of, simulate_study
-
 from q2_aam.actions.cross_validation import divide
+from simulated_study import TINY_FIT, model_of, simulate_study
 
 QUICK = {name: value for name, value in TINY_FIT.items() if name != "epochs"} | {"epochs": 1}
 IDS = [f"s{number:02d}" for number in range(30)]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from simulated_study import (
-    TINY_FIT,
+    QUICK_FIT,
     by_age,
     categorical,
     sequences_artifact,
@@ -31,7 +31,7 @@ def long_study():
 def regressor(aam, long_study, runs_of_models_made_once):
     study = long_study
     return aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **TINY_FIT
+        study.table, study.age_column, sequences=study.sequences, **QUICK_FIT
     ).regressor
 
 
@@ -107,10 +107,11 @@ def test_a_merged_training_table_teaches_one_thing(aam, long_study):
     mixed = table_artifact(biom.Table(names.to_numpy().T, list(names), list(names.index)))
     found = []
     for table in (mixed, table_artifact(_by_dna(counts, dna_of))):
-        model = aam.fit_regressor(table, long_study.age_column, **TINY_FIT).regressor
+        model = aam.fit_regressor(table, long_study.age_column, **QUICK_FIT).regressor
         found.append(
-            aam.predict_regression(table_artifact(_by_dna(counts, dna_of)), model)
-            .predictions.view(pd.Series)
+            aam.predict_regression(table_artifact(_by_dna(counts, dna_of)), model).predictions.view(
+                pd.Series
+            )
         )
     np.testing.assert_allclose(*found, atol=1e-4)
 
@@ -170,7 +171,7 @@ def test_verbose_output_says_what_was_recognized(long_study, predict, capsys):
 def test_classes_too(aam, long_study, refused):
     model = aam.fit_classifier(
         long_study.table, categorical(by_age(long_study)), sequences=long_study.sequences,
-        **TINY_FIT,
+        **QUICK_FIT,
     ).classifier  # fmt: skip
     found = [
         aam.predict_classification(long_study.table, model, sequences=sequences_artifact(reads))

@@ -47,7 +47,10 @@ def test_where_half_of_the_ids_match_the_hint_is_given_too(refused):
 
 
 def test_one_sample_is_spoken_of_as_one(refused):
-    refused(lambda: match_samples(("a", "b"), ["b"], "the metadata", "error"), "1 sample of 2 in the table is not")
+    refused(
+        lambda: match_samples(("a", "b"), ["b"], "the metadata", "error"),
+        "1 sample of 2 in the table is not",
+    )
 
 
 def test_no_shared_ids_shows_five_of_each(refused):

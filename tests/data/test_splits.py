@@ -56,8 +56,12 @@ def test_a_split_by_class_depends_on_ids_and_seed_alone():
     classes, groups = classes_of(random, 3), {name: f"g{random.integers(9)}" for name in IDS}
     shuffled = list(random.permutation(IDS))
     backwards = [dict(reversed(one.items())) for one in (groups, classes)]
-    assert train_test_split(IDS, 0.3, 5, groups, classes) == train_test_split(shuffled, 0.3, 5, *backwards)
-    assert len({tuple(train_test_split(IDS, 0.3, seed, None, classes)[1]) for seed in range(9)}) == 9
+    assert train_test_split(IDS, 0.3, 5, groups, classes) == train_test_split(
+        shuffled, 0.3, 5, *backwards
+    )
+    assert (
+        len({tuple(train_test_split(IDS, 0.3, seed, None, classes)[1]) for seed in range(9)}) == 9
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))

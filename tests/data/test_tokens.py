@@ -1,6 +1,6 @@
 import numpy as np
 
-from q2_aam.data.tokens import START, UNKNOWN, tokenize_asvs, tokenize
+from q2_aam.data.tokens import START, UNKNOWN, tokenize, tokenize_asvs
 
 
 def test_tokenize_begins_with_start_and_ends_with_padding():

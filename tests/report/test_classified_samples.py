@@ -140,8 +140,8 @@ def test_the_headline_is_honest_about_the_winner():
     constant = good.copy()
     constant[:] = frequent
     useless = study["truth"].map({"a": "b", "b": "c", "c": "a"})
-    assert "the model is better, and always answering" in headline(good, bad)
-    assert "the baseline is better" in headline(bad, good)
+    assert "the model is better; always answering" in headline(good, bad)
+    assert "it is better than the model" in headline(bad, good)
     assert "exactly as often" in headline(good, good)
     nearly = good.copy()
     nearly.iloc[0] = study["truth"].iloc[0] if good.iloc[0] != study["truth"].iloc[0] else "c"

@@ -65,7 +65,7 @@ def test_every_point_has_its_color_once():
         filters = [layer["transform"][0]["filter"] for layer in points]
         assert filters[-1] == "isValid(datum.color)"
         assert filters[0] == ("!" if len(points) == 2 else "") + "isValid(datum.color)"
-        with_color = [r for r in as_records(samples.frame, samples.colors) if "color" in r]
+        with_color = [r for r in as_records(samples.frame, samples.color_by) if "color" in r]
         assert len(with_color) == values.notna().sum()
 
 

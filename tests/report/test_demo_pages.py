@@ -65,4 +65,4 @@ def test_the_evaluation_shows_and_gives_what_was_predicted(demo_pages):
     pd.testing.assert_series_equal(
         listed, predicted[listed.index], check_names=False, check_exact=False, rtol=1e-8
     )
-    assert drawn_marks(page, "importance", "rect") == 20
+    assert drawn_marks(page, "importance-of-features", "rect") == 20

@@ -112,7 +112,7 @@ def test_hostile_ids_and_taxa_are_text(page, as_html):
 
 
 def test_the_browser_draws_a_bar_for_each_of_the_first(page):
-    assert drawn_marks(page, "importance", "rect") == 20
+    assert drawn_marks(page, "importance-of-features", "rect") == 20
     assert "<title>hacked" not in page.drawn_in_browser
 
 
@@ -149,7 +149,7 @@ def test_features_of_a_class_say_which(aam, tmp_path):
     assert list(effects[:4]) == [HOSTILE[0], "milk"] * 2
     assert f"makes '{HOSTILE[0]}' more probable" in page.text
     assert "<th>Sequence" not in page.source
-    assert drawn_marks(page, "importance", "rect") == 20
+    assert drawn_marks(page, "importance-of-features", "rect") == 20
 
 
 def test_ids_that_are_dna_need_no_sequences():

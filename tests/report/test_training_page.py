@@ -69,8 +69,10 @@ def test_a_chart_holds_both_parts_and_marks_the_kept_epoch():
 
 def test_blanks_are_left_out_and_an_unknown_kept_epoch_is_not_marked():
     history = make_history(5)
-    layers = layers_of(chart_curve(history, "gradient_norm", "Norm"))
-    assert [record["epoch"] for record in layers[0]["records"]] == [1, 3, 4, 5]
+    chart = chart_curve(history, "gradient_norm", "Norm", kept=9).to_dict()
+    (records,) = chart["datasets"].values()
+    assert "layer" not in chart
+    assert [record["epoch"] for record in records] == [1, 3, 4, 5]
 
 
 def test_curves_are_found_by_the_names_of_their_columns():
@@ -126,7 +128,7 @@ def test_a_classifiers_log_is_told_in_words(tmp_path, classifier_log):
         f"were of the classes {HOSTILE[2]} (30), {text} (12), class 00 (1)",
         "and 12 more",
         "Every class counts alike in training",
-        f"The columns {HOSTILE[1]}, sex are read beside the microbes; they strengthen or weaken",
+        f"The columns {HOSTILE[1]} and sex are read beside the microbes; they strengthen or weaken",
         "Mean share predicted right, by class",
         "Cross-entropy of the classes",
         "accuracy, validation 0.8",

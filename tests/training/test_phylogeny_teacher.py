@@ -10,7 +10,7 @@ from simulated_study import simulate_study
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades, parse_newick
-from q2_aam.data.tokens import START, tokenise
+from q2_aam.data.tokens import START, tokenize
 from q2_aam.model.network import Network
 from q2_aam.training import phylogeny as teacher
 from q2_aam.training.optimiser import build_optimiser
@@ -32,7 +32,7 @@ def clades(study):
 
 @pytest.fixture(scope="module")
 def references(study, clades):
-    tokens, lengths = tokenise([study.dna[name] for name in study.counts])
+    tokens, lengths = tokenize([study.dna[name] for name in study.counts])
     starts = np.stack([np.zeros_like(lengths), np.full_like(lengths, 20)], axis=1)
     starts[::2, 1] = -1
     tokens = np.ascontiguousarray(tokens[:, 1:])
@@ -96,10 +96,10 @@ def train(references, clades, epochs):
     seed_weights(0)
     network, rows = Network(config), np.arange(120)
     teacher.prepare_network(network, references, rows, clades)
-    optimiser = build_optimiser(network, training)
+    optimizer = build_optimiser(network, training)
     losses = [
         teacher.train_epoch(
-            network, references, rows, optimiser, training, epoch, contextlib.nullcontext
+            network, references, rows, optimizer, training, epoch, contextlib.nullcontext
         )
         for epoch in range(epochs)
     ]

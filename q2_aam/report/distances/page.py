@@ -51,7 +51,7 @@ def write_distances_page(
     blocks = [Figures([figures["density"], figures["errors-by-distance"]])]
     blocks.append(Download("error-by-distance", "the errors by distance", bins))
     label = f"predicted distances ({counted(compared.n_pairs, 'pair')})"
-    row = ScoreRow("model", label, len(compared.ids), scores.estimates)
+    row = ScoreRow("", label, len(compared.ids), scores.estimates)
     note = words("notes", "pairs", resamples=RESAMPLES, samples=len(compared.ids))
     sections = [
         Section("distances", "Distances", "Distances", blocks),

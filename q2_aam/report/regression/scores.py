@@ -71,9 +71,8 @@ def score_regression(
     rows, differences = _score_together(frame, predicted, labels, common, groups)
     if not common.all():
         alone, everyone = {ALL_SAMPLES: frame["predicted"]}, np.ones(len(frame), bool)
-        labels = {
-            ALL_SAMPLES: f"{names[MODEL]}, with the samples that {in_sentence(names[BASELINE])} lacks"
-        }
+        label = f"{names[MODEL]}, with the samples that {in_sentence(names[BASELINE])} lacks"
+        labels = {ALL_SAMPLES: label}
         rows |= _score_together(frame, alone, labels, everyone, groups)[0]
     inside, coverage = _inside(frame, groups)
     numbers = dummy, f"the mean of the {which}", coverage, len(inside), int(inside.sum())
