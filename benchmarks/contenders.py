@@ -16,6 +16,7 @@ from plain_reference import (
 )
 from q2_aam.training.clades import renew_clades, with_clades
 from q2_aam.training.ridge import solve_ridge_reader
+from q2_aam.training.losses import Task, batch_losses, weights_of
 from q2_aam.training.trees import with_trees
 from simulated_table import SimulatedStudy
 from simulated_trees import TREES, fill_trees
@@ -26,7 +27,6 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
 from q2_aam.training.fit import freeze_encoder, remember_asvs
-from q2_aam.training.steps import Task, batch_losses, weights_of
 
 PRETRAIN, FIT, FROZEN, PREDICT = TASKS = ("pretrain", "fit", "fit, frozen encoder", "predict")
 OURS, DEFAULTS, REFERENCE = "ours", "ours, default sizes", "reference"

@@ -9,6 +9,9 @@ import torch
 from large_table import LENGTH, LargeTable
 from q2_aam.data.known_asvs import know_prevalent_asvs
 from q2_aam.training.clades import with_clades
+from q2_aam.training.device import build_accelerator
+from q2_aam.training.journal import Journal
+from q2_aam.training.prefetch import prepared_batches
 from q2_aam.training.trees import with_trees
 from simulated_trees import TREES, fill_trees
 
@@ -23,9 +26,6 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import predict_samples, to_tensors
 from q2_aam.model.network import Network
 from q2_aam.training import fitting, start
-from q2_aam.training.hardware import build_accelerator
-from q2_aam.training.journal import Journal
-from q2_aam.training.prefetch import prepared_batches
 
 TABLE, MATRIX_TEXT, MATRIX = "table.npz", "distance-matrix.tsv", "distances.npy"
 VALIDATION_SIZE, BATCH_SIZE = 0.2, 32  # fit-regressor's defaults

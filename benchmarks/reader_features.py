@@ -18,7 +18,7 @@ from q2_aam.model.log_abundance import log_abundance
 from q2_aam.model.network import Parts
 from q2_aam.storage.model import read_model
 from q2_aam.training.clades import MOST_CLADES, clade_tables
-from q2_aam.training.start import new_network
+from q2_aam.training.init import new_network
 from q2_aam.types import AAMModelDirectoryFormat
 
 PREVALENT = 0.01

@@ -35,7 +35,7 @@ from q2_aam.model.network import Network
 from q2_aam.model.sample_encoder import SampleEncoder
 from q2_aam.training import fitting, loop, prefetch, pretraining, start, steps
 from q2_aam.training.clades import with_clades
-from q2_aam.training.hardware import build_accelerator
+from q2_aam.training.device import build_accelerator
 from q2_aam.training.journal import Journal
 
 RESULTS = Path(__file__).parent / "results"
@@ -51,15 +51,15 @@ TIMED = (
     (Network, "read_clades", "clades"),
     (loop, "batch_losses", "losses, heads and tensors, forward"),
     (Accelerator, "backward", "losses, heads and samples, backward"),
-    (Accelerator, "clip_grad_norm_", "optimiser"),
-    (AcceleratedOptimizer, "step", "optimiser"),
-    (AcceleratedOptimizer, "zero_grad", "optimiser"),
+    (Accelerator, "clip_grad_norm_", "optimizer"),
+    (AcceleratedOptimizer, "step", "optimizer"),
+    (AcceleratedOptimizer, "zero_grad", "optimizer"),
     (loop, "seed_step", LOGGING),
-    (loop.Trainer, "_check_finite", LOGGING),
-    (loop.Trainer, "_step", "the rest of a step"),
-    (loop.Trainer, "_train", LOOP),
-    (loop.Trainer, "_embed", END + "embedding ASVs"),
-    (loop.Trainer, "_finish_epoch", END + "validation"),
+    (trainer.Trainer, "_check_finite", LOGGING),
+    (trainer.Trainer, "_step", "the rest of a step"),
+    (trainer.Trainer, "_train", LOOP),
+    (trainer.Trainer, "_embed", END + "embedding ASVs"),
+    (trainer.Trainer, "_finish_epoch", END + "validation"),
     (loop, "renew_clades", END + "growing clades"),
     (loop, "solve_ridge_reader", END + "ridge reader"),
     (loop, "save_checkpoint", END + "saving the state"),
@@ -86,7 +86,7 @@ class Clock:
 
     @contextlib.contextmanager
     def stage(self, name: str):
-        """Charge to a stage until it is left; stages of a step are none outside of the loop."""
+        """Charge to a stage until it is left; stages of a step are none outside of the trainer."""
         self._charge()
         apart = LOOP in self.stages or name == LOOP or name.startswith(END)
         self.stages.append(name if apart else self.stages[-1])
@@ -166,13 +166,13 @@ def watched(clock: Clock, batches: Batches):
 
     for (place, name, function), (_, _, stage) in zip(originals, TIMED, strict=True):
         setattr(place, name, timed(function, stage))
-    build, prepare = prefetch.build_batch, loop.prepared_batches
+    build, prepare = prefetch.build_batch, trainer.prepared_batches
     prefetch.build_batch = functools.partial(batches.built, build)
-    loop.prepared_batches = functools.partial(batches.awaited, prepare)
+    trainer.prepared_batches = functools.partial(batches.awaited, prepare)
     try:
         yield
     finally:
-        prefetch.build_batch, loop.prepared_batches = build, prepare
+        prefetch.build_batch, trainer.prepared_batches = build, prepare
         for place, name, function in originals:
             setattr(place, name, function)
 
@@ -216,8 +216,8 @@ def measure(task: str, epochs: int, threads: int) -> dict:
         os.environ["Q2_AAM_RUN_DIR"] = f"{folder}/counted"
         with watched(counting, Batches()), Waits(counting):
             train(task, 1, threads)
-    # the optimiser reads its own counters, which lie on the host; the loop sums up each epoch
-    apart = {LOGGING, LOOP, "optimiser"}
+    # the optimizer reads its own counters, which lie on the host; the loop sums up each epoch
+    apart = {LOGGING, LOOP, "optimizer"}
     in_steps = {name for _, _, name in TIMED if not name.startswith(END)} - apart
     waits = sum(number for name, number in counting.waits.items() if name in in_steps)
     return {
@@ -235,7 +235,7 @@ def measure(task: str, epochs: int, threads: int) -> dict:
 def table_of(found: list[dict]) -> str:
     """Write stages as a table in Markdown: milliseconds a step, or an epoch, and shares."""
     names = [*dict.fromkeys(name for _, _, name in TIMED)]
-    names.insert(names.index("optimiser"), ENCODING_BACK)
+    names.insert(names.index("optimizer"), ENCODING_BACK)
     lines = [["stage", *(one["task"] for one in found)], ["---"] * (1 + len(found))]
     for name in [*names, AROUND]:
         cells = []
