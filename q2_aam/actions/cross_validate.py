@@ -14,8 +14,6 @@ from ..data.sequences import sequences_of
 from ..data.splits import train_test_split
 from ..errors import AAMError, counted, examples
 from ..parameters import DEFAULT
-from ..storage.training_log import read_training_log
-from ..types import AAMTrainingLogDirectoryFormat
 from .inputs import TrainingSamples, merge_sequences, read_training_samples
 
 _DRAWS = 32  # of folds, until every class is left to learn from in each
@@ -168,11 +166,11 @@ def _cross_validate(given: dict, task: _Task, to_fit: dict, to_predict: dict) ->
     to_evaluate = {
         "truth": given["metadata"],
         "importance": importance,
-        "design": describe_design(training, parts, given, logs),
+        "training_log": logs[0] if len(logs) == 1 else log,
+        "design": describe_design(training, parts, given),
         **{name: given[name] for name in ("groups", "sequences", "taxonomy") if given[name]},
+        "table": table,
     }
-    if len(logs) == 1:
-        to_evaluate["training_log"] = logs[0]
     return _Found(model, log, predictions, tables, forest, importance, to_evaluate)
 
 
@@ -358,7 +356,7 @@ def _merged(ctx, action: str, parts: list):
     return merged
 
 
-def describe_design(training: TrainingSamples, parts, given: dict, logs: list) -> str:
+def describe_design(training: TrainingSamples, parts, given: dict) -> str:
     """Say in one paragraph how samples were predicted, for the page."""
     folds, number = given["folds"], len(training.samples.sample_ids)
     held = sum(len(part[1]) for part in parts)
@@ -371,16 +369,4 @@ def describe_design(training: TrainingSamples, parts, given: dict, logs: list) -
     if given["distance_matrix"] is not None:
         words.append("encoder pretrained on the distances of all samples, without labels")
     words.append(f"compared with {_FOREST} on the same samples")
-    return "; ".join(words) + "." + _describe_heads(logs)
-
-
-def _describe_heads(logs: list) -> str:
-    """Say what the predictions come from, over all folds."""
-    weights: dict[str, list[float]] = {}
-    for log in logs:
-        summary = read_training_log(str(log.view(AAMTrainingLogDirectoryFormat))).summary
-        for head in summary.get("heads", ()):
-            weights.setdefault(head["name"], []).append(head["weight"])
-    means = {name: sum(found) / len(logs) for name, found in weights.items()}
-    used = [f"{name} {mean:.0%}" for name, mean in means.items() if mean >= 0.005]
-    return f" Predictions come from: {', '.join(used)}." if used else ""
+    return "; ".join(words) + "."
