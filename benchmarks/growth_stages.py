@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from large_table import LENGTH, LargeTable
-from q2_aam.data.known_asvs import know_prevalent_asvs
+from q2_aam.data.vocabulary import know_prevalent_asvs
 from q2_aam.training.clades import with_clades
 from q2_aam.training.trees import with_trees
 from simulated_trees import TREES, fill_trees

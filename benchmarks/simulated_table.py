@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-from q2_aam.data.known_asvs import know_prevalent_asvs
+from q2_aam.data.vocabulary import know_prevalent_asvs
 
 from q2_aam.data.distances import Distances
 from q2_aam.data.study import Studies, build_studies
