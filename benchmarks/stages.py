@@ -29,12 +29,11 @@ from simulated_table import simulate_study
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from q2_aam.config import ModelConfig, TrainingConfig
-from q2_aam.data.splits import hold_out
+from q2_aam.data.splits import train_test_split
 from q2_aam.data.target_scaling import describe_target
 from q2_aam.model.network import Network
 from q2_aam.model.sample_encoder import SampleEncoder
-from q2_aam.training import fitting, loop, prefetch, pretraining, start, steps
-from q2_aam.training.clades import with_clades
+from q2_aam.training import fit, loop, prefetch, pretraining, start, steps
 from q2_aam.training.hardware import build_accelerator
 from q2_aam.training.journal import Journal
 
@@ -48,7 +47,6 @@ TIMED = (
     (SampleEncoder, "forward", "sample transformer, forward"),
     (Network, "read_branches", "branches, forward"),
     (Network, "read_known", "known ASVs"),
-    (Network, "read_clades", "clades"),
     (loop, "batch_losses", "losses, heads and tensors, forward"),
     (Accelerator, "backward", "losses, heads and samples, backward"),
     (Accelerator, "clip_grad_norm_", "optimiser"),
@@ -60,8 +58,6 @@ TIMED = (
     (loop.Trainer, "_train", LOOP),
     (loop.Trainer, "_embed", END + "embedding ASVs"),
     (loop.Trainer, "_finish_epoch", END + "validation"),
-    (loop, "renew_clades", END + "growing clades"),
-    (loop, "solve_ridge_reader", END + "ridge reader"),
     (loop, "save_checkpoint", END + "saving the state"),
     (loop, "write_live_events", END + "events"),
 )
@@ -190,17 +186,18 @@ def train(task: str, epochs: int, threads: int) -> None:
         pretraining.pretrain(network, studies, config, accelerator, journal)
         return
     (one,) = study.studies.studies
-    kept, held = hold_out(one.sample_ids, 0.2, 0)
+    kept, held = train_test_split(one.sample_ids, 0.2, 0)
     position = {name: place for place, name in enumerate(one.sample_ids)}
     split = [np.array([position[name] for name in part]) for part in (kept, held)]
     values = study.targets.astype(float)
-    target = with_clades(describe_target("target", values, "z-score", len(study.known)))
+    target = describe_target("target", values, "z-score", len(study.known))
+    target = fit.with_heads(target, 150, len(values), attends=True)
     without_distances = (dataclasses.replace(one, distances=None),)
     studies = dataclasses.replace(study.studies, studies=without_distances)
     network = start.new_network(ModelConfig(target=target), studies, 0, device)
-    fitting.remember_asvs(network, study.known)
-    labels = fitting.Labels(values, np.arange(len(values)), *split)
-    fitting.fit(network, studies, labels, config, accelerator, journal)
+    fit.remember_asvs(network, study.known)
+    labels = fit.Labels(values, np.arange(len(values)), *split)
+    fit.fit(network, studies, labels, config, accelerator, journal)
 
 
 def measure(task: str, epochs: int, threads: int) -> dict:

@@ -9,7 +9,7 @@ import pandas as pd
 import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
-from ..config import HEADS, ClassificationTarget
+from ..config import ClassificationTarget
 from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
@@ -44,8 +44,6 @@ from .inputs import (
 )
 from .settings import with_settings
 from .training_run import require_validation, start_run, store_run, training_settings
-
-RANDOM_FEATURES = 2048  # of the ridge head
 
 
 @with_settings(REGRESSION_SETTINGS, FITTING_DEFAULT)
@@ -133,7 +131,7 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
         Whether samples must be held out to validate on, where a head descends.
     """
     from ..training import start
-    from ..training.fit import Labels, remember_asvs
+    from ..training.fit import Labels, remember_asvs, with_heads
 
     refuse_contradictions(settings, inputs)
     frozen = is_frozen(settings, inputs)
@@ -259,19 +257,6 @@ def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> N
             f"all samples are of groups that validate: {examples(lost)}.\nChoose other 'groups', "
             "join classes with others, or blank their cells to leave these samples out."
         )
-
-
-def with_heads(target, trees: int, samples: int, attends: bool):
-    """Name the heads that predict a target."""
-    from ..training.heads.forest import leaves_for
-
-    chosen = {"logistic": isinstance(target, ClassificationTarget), "forest": trees > 0}
-    chosen |= {"ridge": True, "attention": attends}
-    heads = tuple(name for name in HEADS if chosen[name])
-    leaves = leaves_for(samples, trees, target.points) if trees else 0
-    return dataclasses.replace(
-        target, heads=heads, random_features=RANDOM_FEATURES, trees=trees, leaves=leaves
-    )
 
 
 # what is told
