@@ -48,8 +48,8 @@ class History:
         from q2_aam.training import loop, steps
 
         self.share, self.remembered = share, None
-        self._embed, self._train = steps.embed_distinct, loop.Trainer._train
-        self._places = steps, loop.Trainer
+        self._embed, self._train = steps.embed_distinct, trainer.Trainer._train
+        self._places = steps, trainer.Trainer
         self._random = np.random.default_rng(0)
 
     def __enter__(self):

@@ -20,8 +20,8 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.data.vocabulary import know_prevalent_asvs
 from q2_aam.inference import predict_samples, to_tensors
 from q2_aam.model.network import Network
-from q2_aam.training import fit, start
-from q2_aam.training.hardware import build_accelerator
+from q2_aam.training import fit, init
+from q2_aam.training.device import build_accelerator
 from q2_aam.training.journal import Journal
 from q2_aam.training.prefetch import prepared_batches
 

@@ -224,6 +224,15 @@ def with_known_asvs(studies, number: int = 6):
     return dataclasses.replace(studies, known=known)
 
 
+def losses_of(network, task, samples, embedded=None, chunks=1, seen=None):
+    """Compute the losses of some samples of the first study, as a training step does."""
+    from q2_aam.training.losses import Step, batch_losses, prepare_step
+
+    step = Step(0, samples)
+    prepared = prepare_step(task.studies, step)
+    return batch_losses(network, task, step, prepared, embedded, chunks, seen)
+
+
 def model_of(artifact: qiime2.Artifact):
     """Return the config and the arrays of a model artifact."""
     from q2_aam.storage.model import read_model

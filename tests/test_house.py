@@ -88,13 +88,13 @@ def test_imports_go_down_only():
 @pytest.mark.parametrize(
     ("code", "place", "found"),
     [
-        ("from ..training import loop", "data/table.py", {"training"}),
+        ("from ..training import trainer", "data/table.py", {"training"}),
         ("from .. import training", "data/table.py", {"training"}),
         ("def f():\n    from ..model.network import Network", "data/table.py", {"model"}),
         ("import q2_aam.report.page", "storage/model.py", {"report"}),
         ("from q2_aam import actions", "types/_types.py", {"actions"}),
         ("from .data.study import Studies", "inference.py", {"data"}),
-        ("from .. import __version__", "training/journal.py", {"version"}),
+        ("from .. import __version__", "training/logger.py", {"version"}),
         ("from .study import Study\nimport numpy", "data/batches.py", {"data"}),
     ],
 )

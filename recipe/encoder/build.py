@@ -21,15 +21,15 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 import numpy as np
 import torch
 from judge import judge_clades
+from q2_aam.training.optim import build_optimizer
+from q2_aam.training.init import seed_weights
 from reference import leave_out, read_reference, read_starts
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import write_boxed
-from q2_aam.training.optimiser import build_optimiser
 from q2_aam.training.phylogeny import References, prepare_network, train_epoch
-from q2_aam.training.randomness import seed_weights
 
 PATHS = ("reference", "to")
 BOX = Path(__file__).parents[2] / "q2_aam" / "encoders"
@@ -96,7 +96,7 @@ def main() -> None:
     network = Network(config).to(device)
     network.set_dropout(training.dropout)
     prepare_network(network, references, rows, clades)
-    optimizer = build_optimiser(network, training)
+    optimizer = build_optimizer(network, training)
 
     def autocast():
         return torch.autocast(device.type, torch.bfloat16, enabled=cuda)
