@@ -75,7 +75,8 @@ def refused():
             action()
         message = str(caught.value)
         assert len(message.splitlines()) <= limit, message
-        missing = [part for part in parts if part not in message]
+        assert message[0] == message[0].upper(), message
+        missing = [part for part in parts if part.lower() not in message.lower()]
         assert not missing, f"{missing} not in: {message}"
         return message
 

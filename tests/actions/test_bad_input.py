@@ -279,7 +279,7 @@ def test_parameters_that_contradict_the_encoder(refused, study, fit, pretrain, p
     message = refused(lambda: fit(encoder=pretrained.encoder, **other), *parts)
     assert "branches: 64 was asked for, the encoder has 32" in message
     assert "heads" not in message
-    refused(lambda: pretrain(initial_encoder=pretrained.encoder, **other), *parts)
+    refused(lambda: pretrain(encoder=pretrained.encoder, **other), *parts)
     refused(
         lambda: fit(encoder=pretrained.encoder, distance_form="euclidean"),
         "distance_form: euclidean was asked for, the encoder has branches",

@@ -41,7 +41,7 @@ def sexes(small):
 def cross_validated(aam, small, sexes, runs_of_models_made_once):
     return aam.regress_samples(
         small.table, small.age_column, sequences=small.sequences, groups=small.subject_column,
-        distance_matrix=small.distances, folds=3, interval=0.5, pretraining_epochs=1,
+        distance_matrix=small.distances, folds=3, confidence_level=0.5, pretraining_epochs=1,
         covariates=sexes, covariate_columns=["sex"], **QUICK,
     )  # fmt: skip
 
@@ -49,12 +49,12 @@ def cross_validated(aam, small, sexes, runs_of_models_made_once):
 @pytest.mark.filterwarnings("ignore:.*cannot support")
 def test_one_split_gives_what_the_steps_give(aam, small):
     found = aam.regress_samples(
-        small.table, small.age_column, sequences=small.sequences, test_size=0.4, interval=0.5,
+        small.table, small.age_column, sequences=small.sequences, test_size=0.4, confidence_level=0.5,
         **QUICK,
     )  # fmt: skip
     training, test = aam.split_samples(small.table, small.age_column, test_size=0.4)
     fitted = aam.fit_regressor(training, small.age_column, sequences=small.sequences, **QUICK)
-    alone = aam.predict_regression(test, fitted.regressor, sequences=small.sequences, interval=0.5)
+    alone = aam.predict_regression(test, fitted.regressor, sequences=small.sequences, confidence_level=0.5)
     held = found.predictions.view(pd.Series)
     assert held.sort_index().equals(alone.predictions.view(pd.Series).sort_index())
     bounds = found.intervals.view(pd.DataFrame).sort_index()

@@ -10,7 +10,7 @@ import torch
 from simulated_study import TINY, TINY_FIT, model_of, simulate_study
 from torch.nn.attention import SDPBackend
 
-from q2_aam.config import ATTENTIONS, OPTIMISERS, SCHEDULES, ModelConfig
+from q2_aam.config import ATTENTIONS, OPTIMIZERS, SCHEDULES, ModelConfig
 from q2_aam.errors import AAMError
 from q2_aam.model.network import Network
 from q2_aam.storage.training_log import read_training_log
@@ -38,9 +38,9 @@ def largest_difference(left, right) -> float:
     return max(float(np.abs(left[name] - right[name]).max()) for name in left)
 
 
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_8_11_each_optimiser_trains(aam, study, optimiser):
-    _, history, _ = pretrain(aam, study, optimiser=optimiser, epochs=4, learning_rate=0.01)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_8_11_each_optimiser_trains(aam, study, optimizer):
+    _, history, _ = pretrain(aam, study, optimizer=optimizer, epochs=4, learning_rate=0.01)
     assert np.isfinite(history).all(axis=None)
     assert history["train_unifrac_loss"].iloc[-1] != history["train_unifrac_loss"].iloc[0]
 
@@ -56,8 +56,8 @@ def test_8_11_each_schedule_gives_its_own_learning_rates(aam, study, schedule):
 def test_8_7_the_gradient_is_clipped_and_its_norm_logged(aam, study):
     free, history, _ = pretrain(aam, study)
     assert (history["gradient_norm"] > 1e-3).all()
-    clipped, _, _ = pretrain(aam, study, gradient_clipping=1e-6, optimiser="sgd", weight_decay=0.0)
-    start, _, _ = pretrain(aam, study, learning_rate=1e-6, optimiser="sgd", weight_decay=0.0)
+    clipped, _, _ = pretrain(aam, study, gradient_clipping=1e-6, optimizer="sgd", weight_decay=0.0)
+    start, _, _ = pretrain(aam, study, learning_rate=1e-6, optimizer="sgd", weight_decay=0.0)
     assert largest_difference(clipped, start) < 1e-5 < largest_difference(free, start)
 
 
@@ -160,7 +160,7 @@ def test_8_2_the_best_epoch_is_kept_but_none_while_training_settles(aam, study):
 
 def test_8_2_without_validation_samples_the_best_epoch_on_the_training_samples_is_kept(aam, study):
     options = {"epochs": 6, "validation_size": 0.0, "learning_rate": 0.3, "schedule": "constant"}
-    options["settling"] = 0.0
+    options["min_epochs"] = 0.0
     weights, history, printed = pretrain(aam, study, **options)
     assert not [name for name in history if name.startswith("validation_")]
     best = history["train_unifrac_loss"].argmin() + 1
@@ -170,7 +170,7 @@ def test_8_2_without_validation_samples_the_best_epoch_on_the_training_samples_i
 
 def test_8_2_no_epoch_is_kept_while_training_settles(aam, study):
     options = {"epochs": 8, "patience": 8, "validation_size": 0.3, "schedule": "constant"}
-    _, history, printed = pretrain(aam, study, settling=0.75, learning_rate=0.3, **options)
+    _, history, printed = pretrain(aam, study, min_epochs=0.75, learning_rate=0.3, **options)
     losses = history["validation_unifrac_loss"]
     assert losses.argmin() + 1 <= 6  # else the rule would have nothing to do here
     assert f"kept epoch {losses.iloc[6:].argmin() + 7}:" in printed
@@ -179,7 +179,7 @@ def test_8_2_no_epoch_is_kept_while_training_settles(aam, study):
 def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
     _, history, printed = pretrain(
         aam, study, epochs=60, patience=2, learning_rate=0.3, schedule="constant",
-        validation_size=0.3, settling=0.0,
+        validation_size=0.3, min_epochs=0.0,
     )  # fmt: skip
     assert len(history) < 60
     assert "had not improved for 2 epochs" in printed

@@ -9,7 +9,7 @@ import pytest
 import qiime2
 from golden_models import read_inputs
 from hypothesis import strategies as st
-from q2_aam.actions.prediction import predict_table
+from q2_aam.actions.predict import predict_table
 from simulated_study import model_of
 from trials import count
 
@@ -29,7 +29,7 @@ def ask(request, golden):
     covariates = qiime2.Metadata(rows) if config.target.covariates else None
 
     def run(table: biom.Table) -> dict[str, np.ndarray]:
-        ids, found = predict_table(table, None, config, arrays, covariates)
+        ids, found = predict_table(table, None, config, arrays, covariates, 0.0)
         return dict(zip(ids, found, strict=True))
 
     table = table.view(biom.Table)
