@@ -71,10 +71,14 @@ class Journal:
     def read(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
         self.found("distinct ASVs", len(studies.asvs))
+        if studies.merged:
+            self.found("sequences that overlap with others, read as one", studies.merged)
         if studies.asvs.unknown:
             self.found("letters other than A, C, G and T, read as unknown", studies.asvs.unknown)
         if studies.asvs.shortened:
             self.found("sequences cut at the length limit", studies.asvs.shortened)
+        if studies.asvs.joined:
+            self.found("sequences that differ only behind it, read as one", studies.asvs.joined)
         if studies.cut_samples:
             share = f"at most {studies.cut_share:.2%} of a sample's reads lost"
             self.found(f"samples cut to their most abundant ASVs, {share}", studies.cut_samples)

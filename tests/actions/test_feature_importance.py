@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import qiime2
 from planted_study import PLANTED, halves, plant_asvs
-from q2_aam.actions.explain import feature_importance
 from simulated_study import TINY, SimulatedStudy, simulate_study
 
+from q2_aam.actions.explain import feature_importance
 from q2_aam.types import AAMModelDirectoryFormat
 
 PLANTED_MODEL = TINY | {"epochs": 4, "batch_size": 16, "learning_rate": 0.01}

@@ -9,11 +9,11 @@ import pytest
 import qiime2
 from golden_models import read_inputs
 from hypothesis import strategies as st
-from q2_aam.actions.predict import predict_table
 from simulated_study import model_of
 from trials import count
 
 from q2_aam import inference
+from q2_aam.actions.predict import predict_table
 
 CLOSE = 1e-5  # of the target's scale: answers are scaled
 DNA = st.text("ACGT", min_size=25, max_size=60)
