@@ -15,13 +15,14 @@ from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.target_scaling import (
+    clip_far_values,
     describe_target,
     refuse_far_values,
     refuse_negative_logarithms,
     to_scaled,
 )
 from ..data.vocabulary import know_prevalent_asvs
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, warn
 from ..parameters import (
     CLASSIFICATION_SETTINGS,
     FITTING_DEFAULT,
@@ -154,6 +155,8 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
         described = describe_covariates(labelled.covariates.iloc[training])
         studies = with_covariates(studies, described, labelled.covariates)
     numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
+    if numeric:
+        labelled = without_far_values(labelled, inputs.metadata.name, settings, journal)
     describe = describe_number if numeric else describe_classes
     name = inputs.metadata.name
     target, targets = describe(name, labelled, training, len(tokens), described, settings)
@@ -208,12 +211,24 @@ def with_covariates(studies, covariates, columns):
 # what is predicted
 
 
+def without_far_values(labelled: TrainingSamples, name: str, settings: dict, journal):
+    """Say which values lie far from the others, and keep robust losses from following them."""
+    values = labelled.values
+    refuse_negative_logarithms(values, settings["target_scaling"], name)
+    learned, far, warning = clip_far_values(
+        values, settings["target_scaling"], settings["target_loss"], name
+    )
+    if far:
+        warn(warning)
+        journal.found(f"samples with a '{name}' far from all others", len(far), far)
+    return dataclasses.replace(labelled, values=learned)
+
+
 def describe_number(
     name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
 ):
     """Describe a numeric metadata column as a target; return it with every sample's number."""
     scaling = settings["target_scaling"]
-    refuse_negative_logarithms(labelled.values, scaling, name)
     values = labelled.values.to_numpy()
     require_variation(values[training], name, "training samples")
     target = describe_target(
