@@ -33,6 +33,7 @@ ALLOWED = {
     "examples": _BOTTOM,
     "registration": {"types", "actions", "parameters", "examples"},
     "plugin_setup": {"registration", "version"},
+    "encoders": set(),
     "demo_data": _BOTTOM | {"report"},
 }
 CORE = ["config", "data", "model", "training", "storage", "inference", "occlusion"]
