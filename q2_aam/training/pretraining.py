@@ -12,6 +12,7 @@ from ..data.splits import train_test_split
 from ..data.study import Studies
 from ..errors import AAMError
 from ..model.network import Network
+from .calibration import calibrate_lengths
 from .loop import Trainer
 from .progress import Progress
 from .shown_predictions import ShownPredictions, predict_shown
@@ -38,6 +39,9 @@ def pretrain(
         What the kept model says of the validation samples, else of the training samples.
     """
     task = pretraining_task(studies, config)
+    taught = network.config.distance_state == "trained" and "unifrac" in task.weights
+    if taught and calibrate_lengths(network, studies, task.training, config.random_seed):
+        journal.say("The lengths of the encoder's branches were fitted to the matrices.")
     progress, reason = Trainer(network, task, config, accelerator, journal).run()
     if "unifrac" in task.weights:
         network.config = dataclasses.replace(network.config, distance_state="trained")
