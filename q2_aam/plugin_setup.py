@@ -19,12 +19,18 @@ from qiime2.plugin import (
     Numeric,
     Plugin,
     Str,
+    TypeMatch,
     Visualization,
 )
 
 from . import __version__, examples, types
 from .actions.check import check_table
-from .actions.cross_validate import classify_samples, regress_samples
+from .actions.cross_validate import (
+    _merge_predictions,
+    _merge_tables,
+    classify_samples,
+    regress_samples,
+)
 from .actions.evaluate import (
     evaluate_classification,
     evaluate_distances,
@@ -613,6 +619,30 @@ def _of_pipeline(*settings: str) -> tuple[dict, dict]:
     texts = {"groups": _GROUPS, **given[1], "covariates": _COVARIATES, **help_of(*columns)}
     return kinds, texts
 
+
+# Names that begin with _ are hidden from users; pipelines call these, so that provenance is whole.
+_predicted = TypeMatch([RegressorPredictions, ClassifierPredictions])
+plugin.methods.register_function(
+    function=_merge_predictions,
+    name="Join predictions of different samples",
+    description="Join the predictions of the parts of a cross-validation.",
+    inputs={"predictions": List[SampleData[_predicted]]},
+    parameters={},
+    outputs=[("merged_predictions", SampleData[_predicted])],
+    input_descriptions={"predictions": "Predictions of different samples."},
+    output_descriptions={"merged_predictions": "The predictions of all samples."},
+)
+_numbers = TypeMatch([types.PredictionIntervals, types.AAMRecognition, Probabilities])
+plugin.methods.register_function(
+    function=_merge_tables,
+    name="Join intervals or probabilities of different samples",
+    description="Join what belongs to the predictions of the parts of a cross-validation.",
+    inputs={"tables": List[SampleData[_numbers]]},
+    parameters={},
+    outputs=[("merged_table", SampleData[_numbers])],
+    input_descriptions={"tables": "Intervals, probabilities or shares, of different samples."},
+    output_descriptions={"merged_table": "Those of all samples."},
+)
 
 _kinds, _texts = _of_pipeline("bound_predictions", "confidence_level")
 plugin.pipelines.register_function(

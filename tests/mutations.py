@@ -180,8 +180,8 @@ MUTATIONS = [
         ("data/table.py", "    if len(empty):", "    if False:"),
     ),
     *_of(
-        11, "tests/report/test_error_bins.py",
-        ("report/regression_charts.py", "max(narrow, span / 40)", "narrow"),
+        11, "tests/report/test_regression_page.py",
+        ("report/regression/charts.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "10**9"),
     ),
     *_of(
         2, "tests/storage/test_model_files.py",

@@ -24,26 +24,18 @@ _FOREST = "q2-sample-classifier's random forest"
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """The actions by which numbers or classes are learned, and the types of what they predict."""
+    """The actions by which numbers or classes are learned, and what they predict besides."""
 
     fit: str
     predict: str
     model: str
-    predictions: str
-    tables: dict[str, str]
+    tables: tuple[str, ...]
 
 
-_REGRESSION = _Task(
-    "fit_regressor", "predict_regression", "regressor", "SampleData[RegressorPredictions]",
-    {"intervals": "SampleData[PredictionIntervals]"},
-)  # fmt: skip
+_REGRESSION = _Task("fit_regressor", "predict_regression", "regressor", ("intervals",))
 _CLASSIFICATION = _Task(
-    "fit_classifier", "predict_classification", "classifier", "SampleData[ClassifierPredictions]",
-    {
-        "probabilities": "SampleData[Probabilities]",
-        "recognition": "SampleData[AAMRecognition]",
-    },
-)  # fmt: skip
+    "fit_classifier", "predict_classification", "classifier", ("probabilities", "recognition")
+)
 
 
 def regress_samples(
@@ -165,15 +157,14 @@ def _cross_validate(given: dict, task: _Task, to_fit: dict, to_predict: dict) ->
     print("fitting on all samples", flush=True)
     model, log = fit(table=table, **to_fit)
     (importance,) = ctx.get_action("aam", "feature_importance")(table=table, model=model, **to_read)
-    predictions = _merge_predictions(ctx, task, [one[0] for one in results])
+    predictions = _merged(ctx, "_merge_predictions", [one[0] for one in results])
     tables = {
-        name: _merge_tables(ctx, kind, [one[place] for one in results])
-        for place, (name, kind) in enumerate(task.tables.items(), start=1)
+        name: _merged(ctx, "_merge_tables", [one[place] for one in results])
+        for place, name in enumerate(task.tables, start=1)
     }
-    forest = [_merge_predictions(ctx, task, [one[0] for one in forests])]
+    forest = [_merged(ctx, "_merge_predictions", [one[0] for one in forests])]
     if "probabilities" in task.tables:
-        kind = task.tables["probabilities"]
-        forest.append(_merge_tables(ctx, kind, [one[1] for one in forests]))
+        forest.append(_merged(ctx, "_merge_tables", [one[1] for one in forests]))
     to_evaluate = {
         "truth": given["metadata"],
         "importance": importance,
@@ -339,28 +330,32 @@ def _predict_by_forest(ctx, task: _Task, train, test, given: dict):
     return ctx.get_action("sample_classifier", task.predict)(table=test, sample_estimator=estimator)
 
 
-def _merge_predictions(ctx, task: _Task, parts: list):
+def _merge_predictions(predictions: PredictionsDirectoryFormat) -> PredictionsDirectoryFormat:
     """Join predictions of different samples, as they are written: ``NA`` is a class like others."""
-    if len(parts) == 1:
-        return parts[0]
     header, lines = "", []
-    for part in parts:
-        file = part.view(PredictionsDirectoryFormat).path / "predictions.tsv"
+    for part in predictions:
+        file = part.path / "predictions.tsv"
         header, *rest = file.read_text(encoding="utf-8").splitlines()
         lines.extend(rest)
     merged = PredictionsDirectoryFormat()
     content = "\n".join([header, *sorted(lines)]) + "\n"
     (merged.path / "predictions.tsv").write_text(content, encoding="utf-8")
-    return ctx.make_artifact(task.predictions, merged)
+    return merged
 
 
-def _merge_tables(ctx, kind: str, parts: list):
+def _merge_tables(tables: pd.DataFrame) -> pd.DataFrame:
     """Join numbers of different samples; a class that one part did not know has none there."""
+    merged = pd.concat(list(tables)).fillna(0.0).sort_index()
+    merged.index.name = "id"
+    return merged
+
+
+def _merged(ctx, action: str, parts: list):
+    """Join parts by one of the methods above, so that provenance shows where they come from."""
     if len(parts) == 1:
         return parts[0]
-    merged = pd.concat([part.view(pd.DataFrame) for part in parts]).fillna(0.0).sort_index()
-    merged.index.name = "id"
-    return ctx.make_artifact(kind, merged)
+    (merged,) = ctx.get_action("aam", action)(parts)
+    return merged
 
 
 def describe_design(training: TrainingSamples, parts, given: dict, logs: list) -> str:

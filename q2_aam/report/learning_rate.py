@@ -23,7 +23,7 @@ from .words import words
 _DIGITS = 2  # a third digit of a learning rate means nothing
 _ROOM = 0.04  # of the axis, above and below
 _LOGARITHMIC_FROM = 100  # largest over smallest loss
-_LARGEST_P = 0.01  # of a fall: one curve in a hundred falls so much by chance
+_LARGEST_P = 1e-4  # of a fall: small, as the lowest of many points ends it
 _SMALLEST_TAU = -0.25  # rank correlation of loss and step: weaker falls say little about where
 _FEWEST_STEPS = 10
 

@@ -5,10 +5,12 @@ import pytest
 from page_reading import (
     HOSTILE,
     Page,
+    make_checked_table,
     make_classes,
     make_distances,
     make_log_folder,
     make_rate_curve,
+    make_shares,
     make_study,
     write_classes_page,
     write_distances,
@@ -16,6 +18,7 @@ from page_reading import (
 )
 
 from q2_aam.report.learning_rate import write_learning_rate_page
+from q2_aam.report.recognition import write_recognition_page
 from q2_aam.report.training.page import write_training_page
 from q2_aam.storage.training_log import Setting
 
@@ -111,6 +114,15 @@ def learning_rate_page(tmp_path_factory):
     return Page(folder)
 
 
+@pytest.fixture(scope="session")
+def recognition_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recognition") / "page"
+    folder.mkdir()
+    ids = [*HOSTILE, *(f"sample {place}" for place in range(5))]
+    write_recognition_page(folder, make_checked_table(make_shares(ids)))
+    return Page(folder)
+
+
 @pytest.fixture(
     params=[
         "regression_page",
@@ -118,6 +130,7 @@ def learning_rate_page(tmp_path_factory):
         "classification_page",
         "distances_page",
         "learning_rate_page",
+        "recognition_page",
     ]
 )
 def page(request):

@@ -1,5 +1,6 @@
 """Pages as tests see them, and studies and logs to make them from."""
 
+import html
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from q2_aam.report.classification.samples import join_classes
 from q2_aam.report.color_by import ColorBy
 from q2_aam.report.distances.page import write_distances_page
 from q2_aam.report.distances.samples import compare_distances
+from q2_aam.report.recognition import CheckedTable
 from q2_aam.report.regression.page import write_regression_page
 from q2_aam.report.regression.samples import join_numbers
 from q2_aam.storage.training_log import (
@@ -84,30 +86,44 @@ class Page(HTMLParser):
                 archive.write(path, path.relative_to(self.folder))
         return target.stat().st_size
 
-    @cached_property
-    def drawn_in_browser(self) -> str:
-        """Open the page in Chromium without network and return what it became."""
+    def run_browser(self, *options: str) -> subprocess.CompletedProcess:
+        """Open the page in Chromium without network."""
         browser = shutil.which("chromium") or shutil.which("chromium-browser")
         if browser is None:
             pytest.skip("chromium is not installed")
+        flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+        flags += " --disable-background-networking --disable-component-update --disable-sync"
         command = [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            f"--user-data-dir={self.folder.parent / 'chromium'}",
-            "--virtual-time-budget=10000",
-            "--enable-logging=stderr",
-            "--dump-dom",
-            (self.folder / "index.html").as_uri(),
-        ]
-        run = subprocess.run(command, capture_output=True, timeout=120, check=True)
+            browser, *flags.split(), "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={self.folder.parent / 'chromium'}", "--virtual-time-budget=10000",
+            "--enable-logging=stderr", *options, (self.folder / "index.html").as_uri(),
+        ]  # fmt: skip
+        return subprocess.run(command, capture_output=True, timeout=120, check=True)
+
+    @cached_property
+    def words_on_paper(self) -> list[str]:
+        """Print the page and return the words that lie inside the paper."""
+        if shutil.which("pdftotext") is None:
+            pytest.skip("pdftotext (poppler-utils) is not installed")
+        target = self.folder.parent / "printed.pdf"
+        self.run_browser("--window-size=1250,2000", f"--print-to-pdf={target}")
+        printed = subprocess.run(
+            ["pdftotext", "-bbox", target, "-"], capture_output=True, text=True, check=True
+        ).stdout
+        words = []
+        for page in printed.split("<page ")[1:]:
+            width = float(re.search(r'width="([0-9.]+)"', page)[1])
+            for left, right, word in re.findall(
+                r'<word xMin="([0-9.-]+)".*?xMax="([0-9.]+)".*?>(.*?)</word>', page
+            ):
+                if float(left) >= 0 and float(right) <= width:
+                    words.append(html.unescape(word))
+        return words
+
+    @cached_property
+    def drawn_in_browser(self) -> str:
+        """Open the page in Chromium without network and return what it became."""
+        run = self.run_browser("--dump-dom")
         messages = run.stderr.decode("utf-8", "replace").splitlines()
         assert not [line for line in messages if "CONSOLE" in line]
         return run.stdout.decode("utf-8")
@@ -217,6 +233,30 @@ def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
     log = TrainingLog(make_history(22), settings, summary)
     write_training_log(folder, log)
     return folder, log
+
+
+def make_shares(ids) -> pd.DataFrame:
+    """Make shares of recognized reads, from all to little."""
+    unknown = np.linspace(0, 0.9, len(ids))
+    parts = {"same": 0.5, "overlapping": 0.3, "alike": 0.2}
+    shares = pd.DataFrame({name: part * (1 - unknown) for name, part in parts.items()}, ids)
+    return shares.assign(embedding_only=unknown)
+
+
+def make_checked_table(shares: pd.DataFrame) -> CheckedTable:
+    unknown = {"reads": [90, 30], "share": [0.3, 0.1], "sequence": ["ACGT" * 9, "TTTT" * 9]}
+    return CheckedTable(
+        model="regressor of 'age'",
+        verdict="Half of the reads are known",
+        recommendation="Trim them.",
+        shares=shares,
+        features_by_kind={"same": 3, "embedding_only": 2},
+        table_lengths=[(36, 5)],
+        vocabulary_lengths=[(36, 4), (40, 4)],
+        orientation="mixed",
+        orientation_counts={"forward": 4, "reverse complement": 1},
+        unrecognized=pd.DataFrame(unknown, index=[HOSTILE[0], HOSTILE[4]]),
+    )
 
 
 def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:

@@ -1,3 +1,4 @@
+import re
 import time
 
 import numpy as np
@@ -187,3 +188,16 @@ def test_the_action_refuses_predictions_of_other_samples(aam, refused):
         lambda: aam.evaluate_classification(predictions, qiime2.CategoricalMetadataColumn(others)),
         "no ids in common", "the predictions", "the metadata",
     )  # fmt: skip
+
+
+def test_very_many_classes_make_a_reduced_page(tmp_path):
+    study = make_classes(300, [f"site {n}" for n in range(120)])
+    page = write_classes_page(tmp_path / "page", study)
+    assert "There are 120 classes, too many for charts of each" in page.text
+    figures = re.findall(r'<figure[^>]* id="([^"]+)"', page.source)
+    assert figures == ["roc", "precision-recall", "calibration-curve", "confidence"]
+    assert len(page.table("class-scores").filter(like="model: recall", axis=0)) == 120
+    assert page.table("confusion")["samples"].sum() == 600
+    found = page.table("scores").loc["model: macro_auc"]
+    assert 0.5 < found["value"] < 1
+    assert page.drawn_in_browser.count('data-drawn="yes"') == 4

@@ -1,5 +1,7 @@
+import html
 import re
 import struct
+from collections import Counter
 
 from page_reading import LARGEST_QZV
 
@@ -29,6 +31,7 @@ def test_pictures_are_what_their_names_say(page):
     assert pictures
     for picture in pictures:
         assert picture.read_text(encoding="utf-8").startswith("<svg")
+        assert picture.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
         content = picture.with_suffix(".png").read_bytes()
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         assert struct.unpack(">I", content[16:20])[0] > 1000  # pixels: fit for print
@@ -41,7 +44,8 @@ def test_the_script_is_there_once_and_the_page_is_small(page):
 
 def test_every_figure_says_how_to_read_it(page):
     figures = page.tags.count("figure")
-    assert figures >= (1 if "learning rate" in str(page.folder) else 5)
+    few = {"learning rate": 1, "recognition": 2}
+    assert figures >= next((n for name, n in few.items() if name in str(page.folder)), 5)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page.source, re.S)
     assert len(captions) == figures
     assert all(len(caption) > 30 for caption in captions)
@@ -53,3 +57,47 @@ def test_a_browser_without_network_draws_every_chart(page):
     assert len(charts) == page.tags.count("figure")
     assert all('data-drawn="yes"' in chart for chart in charts)
     assert "<title>hacked" not in document
+
+
+def test_every_chart_has_a_name_and_a_table_and_every_head_its_scope(page):
+    charts = re.findall(r'<div class="aam-chart" role="img" aria-label="([^"]+)"', page.source)
+    assert len(charts) == page.tags.count("figure")
+    assert all(len(name) > 40 for name in charts)
+    tables = re.findall(r'and its numbers: <a href="./downloads/([^"]+).tsv"', page.source)
+    assert len(tables) == len(charts)
+    assert all(len(page.table(name.replace("&#39;", "'"))) for name in tables)
+    heads = re.findall(r"<th[ >][^>]*", page.source)
+    assert heads
+    assert all('scope="col"' in head for head in heads)
+    assert '<main class="aam" lang="en">' in page.source
+    assert '<html lang="en"' in page.drawn_in_browser
+
+
+def test_nothing_is_said_twice_on_a_page(page):
+    body = page.source.split("<main")[1].split("</main>")[0]
+    headings = re.findall(r"<h[123][^>]*>(.*?)</h[123]>", body)
+    assert len(headings) == len(set(headings))
+    prose = re.findall(r"<(?:p|figcaption)[^>]*>(.*?)</(?:p|figcaption)>", body, re.S)
+    sentences = [s.strip() for text in prose for s in text.split(". ") if len(s) > 50]
+    assert len(sentences) == len(set(sentences)), sorted(sentences)
+
+
+def test_headlines_have_at_most_two_sentences(page):
+    headline = re.search(r'id="headline">(.*?)</p>', page.source, re.S)[1]
+    assert len(re.findall(r"[.!?](?= [A-Z]|$)", headline)) <= 2
+
+
+def test_charts_are_printed_whole(regression_page):
+    """All words of all charts, such as the last tick of each axis, lie on paper."""
+    drawn = Counter()
+    for path in (regression_page.folder / "downloads").glob("*.svg"):
+        texts = re.findall(r"<text [^>]*>([^<]+)</text>", path.read_text("utf-8"))
+        drawn += Counter(word for text in texts for word in html.unescape(text).split())
+    assert sum(drawn.values()) > 100
+    assert not drawn - Counter(regression_page.words_on_paper)
+
+
+def test_a_phone_is_told_that_a_table_goes_on(regression_page):
+    found = regression_page.run_browser("--window-size=500,900", "--dump-dom").stdout.decode()
+    assert "Scroll this table sideways" in found
+    assert 'class="aam-hint"' in found

@@ -2,6 +2,7 @@
 
 import shutil
 
+import biom
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,12 @@ import qiime2
 from page_reading import HOSTILE, Page, assert_only_our_scripts, drawn_marks, make_study
 
 from q2_aam.errors import AAMError
-from q2_aam.report.importance import MOST_LISTED, join_important_features
+from q2_aam.report.importance import (
+    MOST_LISTED,
+    join_important_features,
+    label_feature,
+    section_of_importance,
+)
 
 N_FEATURES = 130
 DNA = {
@@ -193,3 +199,58 @@ def test_sequences_without_importance_are_refused(aam, tmp_path, refused):
         "FeatureData[Sequence]", pd.Series({"a": skbio.DNA("ACGT" * 9, {"id": "a"})})
     )
     refused(lambda: evaluate(aam, tmp_path / "page", sequences=sequences), "'sequences'", "leave")
+
+
+@pytest.mark.parametrize(
+    ("taxon", "label"),
+    [
+        ("d__Bacteria; f__Lachnospiraceae; g__; s__", "f. Lachnospiraceae \u00b7 68c2c3"),
+        ("d__B; f__X; g__uncultured; s__uncultured_bacterium", "f. X \u00b7 68c2c3"),
+        ("k__B; g__Rothia; s__mucilaginosa", "s. Rothia mucilaginosa \u00b7 68c2c3"),
+        ("d__B; g__Rothia; s__human_gut_metagenome", "g. Rothia \u00b7 68c2c3"),
+        ("Unassigned", "68c2c3d4"),
+        (None, "68c2c3d4"),
+    ],
+)
+def test_a_label_is_the_last_rank_that_says_something_and_a_short_id(taxon, label):
+    assert label_feature("68c2c3d4", taxon) == label
+    of_dna = label_feature("ACGT" * 30, taxon)
+    assert of_dna[-6:] == label_feature("acgt" * 30, taxon)[-6:]
+    assert "ACGT" not in of_dna
+
+
+def abundances(ids) -> biom.Table:
+    names = [name for name in DNA if name.isascii()]  # as HDF5 wants them
+    counts = np.random.default_rng(0).poisson(4, (len(names), len(ids)))
+    return biom.Table(counts + 1, names, list(ids))
+
+
+def test_a_table_adds_a_heatmap_along_the_target(aam, tmp_path):
+    table = abundances(make_study(20)["truth"].index)
+    given = qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
+    page = evaluate(aam, tmp_path / "page", artifact(of_a_number()), table=given)
+    assert drawn_marks(page, "abundance-heatmap", "rect") == 29 * 20
+    cells = page.table("abundance-heatmap")
+    assert cells.loc["asv-1", "actual"].is_monotonic_increasing
+    row = cells[cells["column"] == "sample 3"].loc["asv-1"]
+    expected = 1e4 * table.get_value_by_ids("asv-1", "sample 3") / table.sum("sample")[3]
+    assert row["reads"] == pytest.approx(expected)
+
+
+def test_a_heatmap_of_classes_shows_means_and_of_many_samples_some():
+    ids = [f"s{n}" for n in range(300)]
+    features = join_important_features(of_a_number(), table=abundances(ids))
+    classes = pd.Series(["b", "a"] * 150, ids, name="diet")
+    (section,) = section_of_importance(features, classes, "diet")
+    by_class = section.blocks[0].figures[1].numbers
+    assert set(by_class["column"]) == {"a", "b"}
+    (section,) = section_of_importance(features, pd.Series(np.arange(300.0), ids), "age")
+    along = section.blocks[0].figures[1]
+    assert along.numbers["column"].nunique() == 200
+    assert "200 of 300, evenly spaced" in along.caption
+
+
+def test_a_table_of_other_features_is_refused():
+    other = biom.Table(np.ones((1, 1)), ["other"], ["s1"])
+    with pytest.raises(AAMError, match="the table have no ids in common"):
+        join_important_features(of_a_number(), table=other)

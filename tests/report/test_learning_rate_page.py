@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
-from page_reading import HOSTILE, assert_only_our_scripts, layers_of, make_rate_curve
+from page_reading import HOSTILE, Page, assert_only_our_scripts, layers_of, make_rate_curve
 
 from q2_aam.report.learning_rate import (
     chart_learning_rate,
+    has_clear_slope,
     write_command,
     write_headline,
+    write_learning_rate_page,
     write_warnings,
 )
 
@@ -62,3 +64,22 @@ def test_a_range_that_is_too_short_is_said():
     falling = curve.assign(smoothed_loss=-np.arange(len(curve)))
     assert "raise 'highest_rate'" in write_warnings(falling, 0.5, False)[0]
     assert "lower 'lowest_rate'" in write_warnings(curve, 2e-5, True)[0]
+
+
+def test_noise_is_no_advice(tmp_path):
+    """A flat ragged curve gives no rate, whatever the steepest part of it is."""
+    for seed in range(20):
+        noise = 1 + 0.3 * np.random.default_rng(seed).normal(size=80)
+        curve = make_rate_curve().assign(loss=noise)
+        curve["smoothed_loss"] = curve["loss"].ewm(span=8).mean()
+        assert not has_clear_slope(curve)
+    falling = make_rate_curve()
+    falling["loss"] *= 1 + 0.1 * np.random.default_rng(1).normal(size=80)
+    assert has_clear_slope(falling)
+    write_learning_rate_page(
+        tmp_path, curve, 0.00021, False, action="pretrain", target=None, settings=[], data=[]
+    )
+    page = Page(tmp_path)
+    assert "No clear slope" in page.text
+    assert "keep the default 'learning_rate' of pretrain" in page.text
+    assert "0.00021" not in page.text

@@ -11,6 +11,8 @@ from page_reading import (
     assert_hostile_names_are_text,
     drawn_marks,
     layers_of,
+    make_history,
+    make_log_folder,
     make_study,
     write_study_page,
 )
@@ -22,6 +24,7 @@ from q2_aam.report.regression.charts import (
 )
 from q2_aam.report.regression.samples import join_numbers
 from q2_aam.report.samples import MOST_POINTS
+from q2_aam.storage.training_log import TrainingLog, write_training_log
 
 
 def test_hostile_names_are_text(regression_page, as_html):
@@ -140,13 +143,94 @@ def test_medians_follow_the_errors():
     assert median_error_by_range(frame[:10]) == []
 
 
-def test_the_action_writes_the_page(tmp_path):
+def evaluate(tmp_path, study: dict, log=None, **options) -> Page:
+    """Evaluate through the action."""
     from q2_aam.actions.evaluate_regression import evaluate_regression
 
-    study = make_study(20)
+    given = {name: values.copy() for name, values in study.items()}
     for name in ("truth", "groups"):
-        study[name].index.name = "id"
-    study["truth"] = qiime2.NumericMetadataColumn(study["truth"])
-    study["groups"] = qiime2.CategoricalMetadataColumn(study["groups"])
-    evaluate_regression(str(tmp_path), **study)
-    assert "over 20 samples" in Page(tmp_path).text
+        if name in given:
+            given[name].index.name = "id"
+            kind = pd.api.types.is_numeric_dtype(given[name])
+            column = qiime2.NumericMetadataColumn if kind else qiime2.CategoricalMetadataColumn
+            given[name] = column(given[name])
+    if log is not None:
+        options["training_log"], _ = make_log_folder(tmp_path / "log")
+        write_training_log(options["training_log"], log)
+    (tmp_path / "page").mkdir()
+    evaluate_regression(str(tmp_path / "page"), **given, **options)
+    return Page(tmp_path / "page")
+
+
+def log_of(**summary) -> TrainingLog:
+    target = {"name": "month", "training_mean": 9.5, "training_min": 0.0, "training_max": 24.0}
+    return TrainingLog(make_history(3), [], {"target": target, **summary})
+
+
+def test_evaluated_samples_that_the_model_was_fitted_on_are_told(tmp_path):
+    study = make_study(20)
+    log = log_of(sample_ids=["sample 3", "sample 7", "another"])
+    page = evaluate(tmp_path, study, log)
+    assert (
+        "2 of these samples were used to fit the model, such as 'sample 3', 'sample 7'" in page.text
+    )
+
+
+def test_cross_validated_samples_are_no_reason_to_warn(tmp_path):
+    log = log_of(sample_ids=["sample 3"], design={"folds": 5})
+    assert "used to fit the model, such as" not in evaluate(tmp_path, make_study(20), log).text
+
+
+def test_the_design_is_said_in_one_line_and_predictors_by_their_names(tmp_path):
+    design = {
+        "folds": 5, "groups": "child", "baseline": "random forest", "samples_used": 600,
+        "samples_dropped": 3, "version": "0.2.0",
+    }  # fmt: skip
+    heads = [{"name": "ridge", "weight": 1.0, "scores": {}}]
+    log = log_of(design=design, heads=heads, encoder="It was pretrained on 90 samples.")
+    page = evaluate(tmp_path, make_study(20), log)
+    for words in (
+        "Design: 5-fold cross-validation; groups of 'child' kept apart; compared with random",
+        "600 samples used, 3 dropped; predictions: ridge 100 %. Encoder: It was pretrained on 90",
+        "q2-aam 0.2.0.",
+        "AAM: predicted against actual",
+        "random forest misses by",
+    ):
+        assert words in page.text, words
+    for words in ("this model", "the baseline"):
+        assert words not in page.text, words
+    # one dummy everywhere: the mean of the training samples, from the log
+    assert "Always answering 9.50, the mean of the training samples" in page.text
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1e-9, "e-09"), (1e9, "e+09"), (1e9, "e+12")])
+def test_numbers_of_any_size_have_one_notation_and_digits_that_count(tmp_path, scale, unit):
+    shift = 1e12 if unit == "e+12" else 0.0
+    study = {name: make_study(20)[name] * scale + shift for name in ("predictions", "truth")}
+    page = evaluate(tmp_path, study)
+    mae = (study["predictions"] - study["truth"]).abs().mean()
+    headline = page.source.split('id="headline">')[1].split("</p>")[0]
+    assert f"{mae:.2e} on average (95 % interval " in headline
+    assert not re.search(r"0\.0000|[0-9]{3},[0-9]{3},[0-9]{3}", page.text)
+    worst = page.source.split('id="worst-table"')[1].split("</table>")[0]
+    assert unit in worst
+    interval = re.search(r"interval ([^ ]+) to ([^)]+)\)", headline)
+    assert float(interval[1]) < mae < float(interval[2])
+
+
+def test_intervals_below_what_training_saw_are_told(tmp_path):
+    study = make_study(40)
+    page = evaluate(tmp_path, study, log_of())
+    below = (study["intervals"]["lower"] < 0).sum()
+    assert f"{below} intervals reach below 0, the smallest value seen in training" in page.text
+    assert "'bound_predictions'" in page.text
+
+
+def test_a_blank_group_is_the_reason_why_a_sample_was_not_predicted(tmp_path):
+    study = make_study(20)
+    study["groups"].iloc[:3] = np.nan
+    study["predictions"] = study["predictions"].iloc[4:]
+    counts = evaluate(tmp_path, study).table("samples")["count"]
+    assert counts["samples left out: not predicted, and blank in 'child'"] == 3
+    (others,) = [count for what, count in counts.items() if "used for fitting" in what]
+    assert others == 1

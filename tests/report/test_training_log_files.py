@@ -87,6 +87,10 @@ def test_a_missing_file_is_named(folder, name):
     [
         (HISTORY, "", "column 'id'"),
         (HISTORY, "id\ttrain_loss\nepoch 1\t0.1\n", "no epochs"),
+        (SUMMARY, '{"heads": [{"name": "ridge"}]}', "without 'name' and 'weight'"),
+        (SUMMARY, '{"heads": [{"name": "ridge", "weight": "all"}]}', "under 'weight'"),
+        (SUMMARY, '{"design": {"folds": "five"}}', "under 'folds'"),
+        (SUMMARY, '{"sample_ids": "all"}', "under 'sample_ids'"),
         (HISTORY, "id\tepoch\nepoch 1\tone\n", "text in the columns 'epoch'"),
         (HISTORY, "id\tepoch\tx\nepoch 1\t\t1\n", "without an epoch"),
         (SETTINGS, "{}", "not a list"),
@@ -111,3 +115,11 @@ def test_damage_is_explained(folder, name, content, message):
     (folder / name).write_text(content)
     with pytest.raises(AAMError, match=message):
         read_training_log(folder)
+
+
+def test_a_log_without_epochs_reads_back(folder):
+    log = read_training_log(folder)
+    write_training_log(folder, TrainingLog(log.history.iloc[:0], log.settings, {}))
+    again = read_training_log(folder)
+    assert len(again.history) == 0
+    assert list(again.history) == list(log.history)

@@ -1,3 +1,4 @@
+import re
 import zipfile
 
 import pytest
@@ -10,11 +11,12 @@ from page_reading import (
     make_log_folder,
 )
 
+from q2_aam.actions.summarize_training import summarize_training
 from q2_aam.config import CLASS_WEIGHTS, FUSIONS, SCALINGS, TARGET_LOSSES
 from q2_aam.report.training.charts import chart_curve, paired_names, single_names, words_for
 from q2_aam.report.training.page import write_headline, write_training_page, write_warnings
 from q2_aam.report.training.settings import describe_target_settings
-from q2_aam.storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
+from q2_aam.storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog, write_training_log
 
 
 def test_hostile_names_are_text(training_page):
@@ -92,8 +94,6 @@ def test_a_history_suggests_what_to_do():
 
 
 def test_the_action_writes_the_page(tmp_path):
-    from q2_aam.actions.summarize_training import summarize_training
-
     folder, _ = make_log_folder(tmp_path / "log")
     (tmp_path / "page").mkdir()
     summarize_training(str(tmp_path / "page"), folder)
@@ -183,3 +183,73 @@ def test_skipped_steps_are_shown_where_there_are_any():
     history["skipped_steps"] = [2, 1, 0, 0, 0]
     assert "skipped_steps" in single_names(history)
     assert "half precision" in words_for("skipped_steps")[2]
+
+
+HEADS = [
+    {"name": "ridge", "weight": 0.69, "scores": {"mean_absolute_error": 2.1}},
+    {"name": "forest", "weight": 0.31, "scores": {"mean_absolute_error": 2.3}},
+    {"name": "attention", "weight": 0, "scores": {"mean_absolute_error": 4.3}},
+]
+
+
+def page_of(tmp_path, change: dict, epochs: int = 22, settings=()) -> Page:
+    """Write a log as training does, and summarize it through the action."""
+    folder, log = make_log_folder(tmp_path / "log")
+    history, summary = log.history.iloc[:epochs], log.summary | change
+    write_training_log(folder, TrainingLog(history, [*log.settings, *settings], summary))
+    (tmp_path / "page").mkdir()
+    summarize_training(str(tmp_path / "page"), folder)
+    return Page(tmp_path / "page")
+
+
+def test_what_predictions_come_from_is_said_first(tmp_path):
+    page = page_of(tmp_path, {"heads": HEADS, "encoder": "The encoder in the box."})
+    headline = page.source.split('id="headline">')[1]
+    assert headline.startswith("Predictions: ridge 69 %, forest 31 %; attention head off.")
+    assert "The encoder in the box." in page.text
+    assert page.table("heads")["mean_absolute_error"].tolist() == [2.1, 2.3, 4.3]
+    order = [page.source.index(f'<h2 id="{name}">') for name in ("heads", "model", "curves")]
+    assert order == sorted(order)
+    assert "This head does not count" in page.text
+    titles = re.findall(r"<figure.*?<h3>(.*?)</h3>", page.source, re.S)
+    assert titles
+    assert all(title.startswith("Attention head: ") for title in titles)
+    assert "kept epoch" not in page.text  # no epoch is the model's
+
+
+def test_a_head_that_counts_has_its_curves_first(tmp_path):
+    heads = [HEADS[0] | {"weight": 0.6}, HEADS[2] | {"weight": 0.4}]
+    page = page_of(tmp_path, {"heads": heads})
+    assert "Predictions: ridge 60 %, attention 40 %." in page.text
+    assert page.source.index('<h2 id="curves">') < page.source.index('<h2 id="model">')
+    assert "does not count:" not in page.text
+
+
+def test_a_fit_without_epochs_makes_a_page_without_empty_charts(tmp_path):
+    change = {"heads": HEADS[:2], "kept_epoch": None, "epochs_run": None, "stop_reason": None}
+    page = page_of(tmp_path, change, epochs=0)
+    assert "Predictions: ridge 69 %, forest 31 %. Fitted without epochs of training." in page.text
+    assert page.tags.count("figure") == 0
+    assert "There is no validation loss" not in page.text
+    for words in ("TensorBoard", "Curves", "NaN"):
+        assert words not in page.text, words
+    assert page.table("settings").loc["epochs", "chosen_by"] == "user"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "end"),
+    [("settling", 0.3, 9.0), ("min_epochs", 5, 5.0), ("settling", 0, None)],
+)
+def test_epochs_that_may_not_be_kept_are_shaded(tmp_path, name, value, end):
+    page = page_of(tmp_path, {}, settings=[Setting(name, value, "user")])
+    assert ("No epoch in the shaded part" in page.text) == (end is not None)
+    assert (f'"to":{end}' in page.source) == (end is not None)
+
+
+def test_a_total_that_is_only_the_targets_loss_is_not_drawn_twice():
+    history = make_history(5).assign(train_target_loss=lambda h: h["train_loss"])
+    history = history.assign(validation_target_loss=history["validation_loss"])
+    assert "loss" not in paired_names(history)
+    assert "target_loss" in paired_names(history)
+    history["train_target_loss"] += 1
+    assert "loss" in paired_names(history)

@@ -143,7 +143,7 @@ def judging_calls(aam, given: Inputs, models: dict, forecasts: dict, random) -> 
         "evaluate_regression": lambda: aam.evaluate_regression(
             numbers(), given.number(), intervals=given.maybe(intervals),
             baseline_predictions=given.maybe(numbers), groups=given.maybe(given.column),
-            colour_by=given.maybe(given.column), training_log=log,
+            color_by=given.maybe(given.column), training_log=log,
         ),
         "evaluate_classification": lambda: aam.evaluate_classification(
             classes(), given.words(), probabilities=given.maybe(shares),

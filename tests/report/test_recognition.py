@@ -1,0 +1,89 @@
+"""How reads were recognized: on the pages of evaluations, and on the page of a checked table."""
+
+import numpy as np
+import pytest
+from page_reading import (
+    HOSTILE,
+    Page,
+    assert_only_our_scripts,
+    drawn_marks,
+    make_checked_table,
+    make_classes,
+    make_shares,
+    make_study,
+    write_classes_page,
+    write_study_page,
+)
+
+from q2_aam.errors import AAMError
+from q2_aam.report.recognition import write_recognition_page
+
+
+def test_hostile_names_are_text(recognition_page):
+    for name in (HOSTILE[0], HOSTILE[4]):
+        assert " ".join(name.split()) in recognition_page.text
+    assert "<script>document.title" not in recognition_page.source
+    assert "</script><img" not in recognition_page.source
+    assert_only_our_scripts(recognition_page)
+
+
+def test_the_verdict_comes_first_and_everything_is_told(recognition_page):
+    text = recognition_page.text
+    assert text.index("Half of the reads are known.") < text.index("Trim them.") < 400
+    for words in ("regressor of 'age'", "reverse complement 1", "embedding", "mixed"):
+        assert words in text, words
+    unrecognized = recognition_page.table("unrecognized")
+    assert unrecognized["sequence"].tolist() == ["ACGT" * 9, "TTTT" * 9]
+    fasta = recognition_page.source.split('id="unrecognized-fasta"')[1].split("</pre>")[0]
+    assert "\n" + "TTTT" * 9 + "\n" in fasta
+    np.testing.assert_allclose(recognition_page.table("recognition").sum(axis=1), 1)
+
+
+def test_each_sample_is_a_bar_of_four_parts_and_each_length_a_point(recognition_page):
+    assert drawn_marks(recognition_page, "recognition-by-sample", "rect") == 4 * 12
+    assert drawn_marks(recognition_page, "read-lengths", "symbol") == 3
+
+
+def test_many_samples_are_counted(tmp_path):
+    (tmp_path / "page").mkdir()
+    ids = [f"s{n}" for n in range(200)]
+    write_recognition_page(tmp_path / "page", make_checked_table(make_shares(ids)))
+    assert "Samples by the share of their reads" in Page(tmp_path / "page").text
+
+
+def test_errors_are_shown_against_the_share_recognized(tmp_path):
+    study = make_study(40)
+    study["intervals"] = study["intervals"].join(make_shares(study["truth"].index))
+    page = write_study_page(tmp_path / "page", study)
+    assert "Of a sample's reads the model recognizes on average" in page.text
+    assert drawn_marks(page, "error-by-recognition", "symbol") == 40
+    table = page.table("predictions")
+    np.testing.assert_allclose(table["embedding_only"], study["intervals"]["embedding_only"])
+
+
+def test_where_all_is_recognized_a_sentence_is_enough(tmp_path):
+    study = make_study(20)
+    shares = {"same": 1.0, "overlapping": 0.0, "alike": 0.0, "embedding_only": 0.0}
+    study["intervals"] = study["intervals"].assign(**shares)
+    page = write_study_page(tmp_path / "page", study)
+    assert "less than half are recognized in 0 samples of 20" in page.text
+    assert 'id="error-by-recognition"' not in page.source
+
+
+def test_mistakes_are_counted_by_the_share_recognized(tmp_path):
+    study = make_classes(40, ["a", "b"], noise=2.0)
+    study["recognition"] = make_shares(study["truth"].index)
+    page = write_classes_page(tmp_path / "page", study)
+    assert "Of a sample's reads the model recognizes on average" in page.text
+    assert 'id="error-by-recognition"' in page.source
+    assert "embedding_only" in page.table("predictions")
+
+
+def test_shares_that_are_none_are_refused():
+    from q2_aam.report.regression.samples import join_numbers
+
+    study = make_study(5)
+    shares = make_shares(study["truth"].index) * 2
+    study["intervals"] = study["intervals"].join(shares)
+    with pytest.raises(AAMError, match="5 samples.*do not add up to 1"):
+        join_numbers(**study)
