@@ -78,8 +78,8 @@ def measure(folder: Path, name: str) -> dict:
             os.environ["Q2_AAM_RUN_DIR"] = runs
             started = time.perf_counter()
             encoder = aam.actions.pretrain(
-                [training], [own], sequences=sequences and [sequences], epochs=epochs, learning_rate=rate,
-                min_epochs=0, threads=1, device="cpu",
+                [training], [own], sequences=sequences and [sequences],
+                epochs=epochs, learning_rate=rate, min_epochs=0, threads=1, device="cpu",
             ).encoder  # fmt: skip
             seconds = time.perf_counter() - started
         variant = f"{epochs} epochs at {rate:g}"

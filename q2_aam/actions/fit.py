@@ -111,28 +111,28 @@ def fit_model(action: str, inputs: FitInputs, settings: dict):
     training_log : AAMTrainingLogDirectoryFormat
     """
     from ..training.fit import fit
-    from ..training.journal import Journal
+    from ..training.logger import TrainingLogger
 
-    journal = Journal(action, settings["epochs"])
-    ready = prepare_fit(journal, inputs, settings)
-    fitted = fit(*ready, journal)
-    log = journal.log_fit(ready.network, ready.studies.studies[0].sample_ids, fitted)
-    return store_run(ready.network, log, fitted.shown, journal.say)
+    logger = TrainingLogger(action, settings["epochs"])
+    ready = prepare_fit(logger, inputs, settings)
+    fitted = fit(*ready, logger)
+    log = logger.log_fit(ready.network, ready.studies.studies[0].sample_ids, fitted)
+    return store_run(ready.network, log, fitted.shown, logger.info)
 
 
-def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = True) -> ReadyFit:
+def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = True) -> ReadyFit:
     """Check and read everything, and build the network to start from.
 
     Parameters
     ----------
-    journal : Journal
+    logger : TrainingLogger
     inputs : FitInputs
     settings : dict
         The action's parameters.
     validated : bool
         Whether samples must be held out to validate on, where a head descends.
     """
-    from ..training import start
+    from ..training import init
     from ..training.fit import Labels, remember_asvs
 
     refuse_contradictions(settings, inputs)
@@ -141,7 +141,7 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
         inputs.table, inputs.metadata, inputs.groups, inputs.covariates,
         settings["covariate_columns"], inputs.distance_matrix, settings["missing_samples"],
     )  # fmt: skip
-    journal.dropped(labelled.dropped)
+    logger.log_dropped(labelled.dropped)
     attends = attention_descends(settings, frozen, len(labelled.samples.sample_ids))
     refuse_what_has_no_effect(settings, attends)
     fraction = settings["validation_size"] if attends else 0.0
@@ -149,7 +149,7 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
         samples = len(labelled.samples.sample_ids)
         require_validation(samples, fraction, optional=not validated)
     training, validation = split_training_samples(labelled, fraction, settings["random_seed"])
-    config, arrays, studies = read_study(labelled, inputs, settings, journal)
+    config, arrays, studies = read_study(labelled, inputs, settings, logger)
     studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
     described = ()
     if labelled.covariates is not None:
@@ -161,13 +161,13 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
     target, targets = describe(name, labelled, training, len(tokens), described, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
-    trained_by, accelerator = start_fitting_run(journal, settings, frozen)
-    tell_settings(journal, settings, described, numeric)
+    trained_by, accelerator = start_fitting_run(logger, settings, frozen)
+    tell_settings(logger, settings, described, numeric)
     seed, device = settings["random_seed"], accelerator.device
     if arrays is None:
-        network = start.new_network(config, studies, seed, device)
+        network = init.new_network(config, studies, seed, device)
     else:
-        network = start.continued_network(config, arrays, seed, device)
+        network = init.continued_network(config, arrays, seed, device)
     remember_asvs(network, tokens)
     labels = Labels(targets, labelled.group_numbers(), training, validation)
     return ReadyFit(network, studies, labels, trained_by, accelerator)
@@ -176,7 +176,7 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
 # what is read
 
 
-def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, journal):
+def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, logger):
     """Choose the architecture, and read the labelled samples as the model reads them.
 
     Returns
@@ -188,7 +188,7 @@ def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, jou
     """
     known = merge_sequences(inputs.sequences)
     dna = sequences_of(labelled.samples.feature_ids, known)
-    config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), journal)
+    config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), logger)
     studies = build_studies(
         [labelled.samples],
         known,
@@ -196,7 +196,7 @@ def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, jou
         config.max_asvs,
         [labelled.distances],
     )
-    journal.read(studies)
+    logger.log_asvs(studies)
     return config, arrays, studies
 
 
@@ -277,21 +277,21 @@ def with_heads(target, trees: int, samples: int, attends: bool):
 # what is told
 
 
-def start_fitting_run(journal, settings: dict, frozen: bool):
+def start_fitting_run(logger, settings: dict, frozen: bool):
     """Choose training parameters and hardware (see `start_run`)."""
     training = training_settings(settings) | {"target_weight": settings["target_weight"]}
     training["freeze_encoder"] = frozen
     if "class_weights" in settings:
         training["class_weights"] = settings["class_weights"]
     machine = (settings["device"], settings["precision"], settings["threads"])
-    return start_run(journal, training, FITTING_DEFAULT, machine)
+    return start_run(logger, training, FITTING_DEFAULT, machine)
 
 
-def tell_settings(journal, settings: dict, covariates: tuple, numeric: bool) -> None:
+def tell_settings(logger, settings: dict, covariates: tuple, numeric: bool) -> None:
     """Record the settings of what is read and predicted."""
     names = ["missing_samples", "n_estimators", "attention_head", "features"]
     names += ["covariate_columns"] if covariates else []
     names += OF_NUMBERS if numeric else []
     for name in names:
         chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
-        journal.chose(name, settings[name], chosen_by)
+        logger.log_param(name, settings[name], chosen_by)

@@ -1,8 +1,8 @@
-"""Embedding a batch in pieces, so that few activations are held at a time.
+"""Embedding a batch in chunks, so that few activations are held at a time.
 
 All samples of a batch are compared with each other, so a large batch cannot be cut into smaller
-ones that are learned one after the other. Its embeddings, which are small, can be computed piece
-by piece: each piece is computed again when its gradient is wanted.
+ones that are learned one after the other. Its embeddings, which are small, can be computed chunk
+by chunk: each chunk is computed again when its gradient is wanted.
 
 References
 ----------
@@ -12,6 +12,8 @@ Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limi
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from torch.utils.checkpoint import checkpoint
 from ..config import ModelConfig
 from ..data.batches import Batch, build_batch
 from ..data.study import Studies
+from ..data.tokens import Asvs
 from ..inference import device_of, to_device, to_tensors, token_parts
 from ..model.network import Network, Parts, SampleBatch, SampleState
 
@@ -30,7 +33,30 @@ _PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
 _ALL = Parts()
 
 
-def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int = 1) -> Tensor:
+class Cut(NamedTuple):
+    """How reads are cut: what is cut off at their start, and how much of the rest is kept.
+
+    Both are fractions of the longest read, so that reads of one length stay of one length.
+    """
+
+    start: float
+    kept: float
+
+    def of(self, asvs: Asvs, chosen: np.ndarray) -> Asvs:
+        """Cut some ASVs; of reads that are too short, something is left."""
+        lengths = asvs.lengths[chosen]
+        longest = int(lengths.max())
+        begin = min(int(self.start * longest), int(lengths.min()) - 1)
+        stop = begin + max(1, int(self.kept * (longest - begin)))
+        tokens = asvs.tokens[chosen, : 1 + stop]
+        if begin:
+            tokens = np.concatenate([tokens[:, :1], tokens[:, 1 + begin :]], axis=1)
+        return replace(asvs, tokens=tokens, lengths=np.minimum(lengths, stop) - begin)
+
+
+def embed_distinct(
+    network: Network, studies: Studies, batch: Batch, chunks: int = 1, cut: Cut | None = None
+) -> Tensor:
     """Embed the distinct ASVs of a batch, those of one length together (see `token_parts`).
 
     On a CPU large models compute again what is beyond `KEPT_ON_CPU`.
@@ -41,19 +67,23 @@ def embed_distinct(network: Network, studies: Studies, batch: Batch, pieces: int
     studies : Studies
     batch : Batch
         Of U distinct ASVs.
-    pieces : int
+    chunks : int
         1 keeps all activations (on a CPU: up to `KEPT_ON_CPU`), more keep none.
+    cut : Cut, optional
 
     Returns
     -------
     Tensor, (U, D)
         In the order of the batch.
     """
-    at_once = -(-len(batch.asvs) // pieces)
-    parts, back = token_parts(network, studies.asvs, batch.asvs, at_once)
+    at_once = -(-len(batch.asvs) // chunks)
+    asvs, chosen = studies.asvs, batch.asvs
+    if cut is not None:
+        asvs, chosen = cut.of(asvs, chosen), np.arange(len(chosen))
+    parts, back = token_parts(network, asvs, chosen, at_once)
     largest = max(len(tokens) for tokens, _ in parts)
     # the last are kept, as they are the first of the backward pass
-    again = len(parts) - _parts_kept(network.config, device_of(network), pieces, largest)
+    again = len(parts) - _parts_kept(network.config, device_of(network), chunks, largest)
     found = [_run(network.embed_asvs, at < again, *part) for at, part in enumerate(parts)]
     return torch.cat(found).index_select(0, back)
 
@@ -65,7 +95,7 @@ def embed_samples(
     batch: Batch,
     asvs: Tensor,
     hidden: Tensor | None = None,
-    pieces: int = 1,
+    chunks: int = 1,
     parts: Parts = _ALL,
 ) -> tuple[SampleState, Tensor | None]:
     """Embed the samples of a batch from the embeddings of its ASVs.
@@ -80,7 +110,7 @@ def embed_samples(
     asvs : Tensor, (U, D)
     hidden : Tensor of bool, (B, S), optional
         Abundances that must not be seen, but predicted.
-    pieces : int
+    chunks : int
         1 keeps all activations, more keep none.
     parts : Parts
         What the losses read of samples; to predict hidden abundances the transformer runs too.
@@ -93,23 +123,23 @@ def embed_samples(
         Scaled log abundances, where some are hidden.
     """
     device = device_of(network)
-    if pieces == 1:
-        return _embed_piece(network, asvs, to_tensors(batch, device), hidden, parts)
+    if chunks == 1:
+        return _embed_chunk(network, asvs, to_tensors(batch, device), hidden, parts)
     states, predictions = [], []
-    for rows in np.array_split(np.arange(len(batch.samples)), min(pieces, len(batch.samples))):
-        piece = build_batch(studies, study, batch.samples[rows], tokens=False)
-        own = to_device(np.searchsorted(batch.asvs, piece.asvs), device)
-        slots = piece.index.shape[1]
-        of_piece = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]
-        inputs = (asvs.index_select(0, own), to_tensors(piece, device), of_piece, parts)
-        state, predicted = _run(_embed_piece, True, network, *inputs)
+    for rows in np.array_split(np.arange(len(batch.samples)), min(chunks, len(batch.samples))):
+        chunk = build_batch(studies, study, batch.samples[rows], tokens=False)
+        own = to_device(np.searchsorted(batch.asvs, chunk.asvs), device)
+        slots = chunk.index.shape[1]
+        of_chunk = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]
+        inputs = (asvs.index_select(0, own), to_tensors(chunk, device), of_chunk, parts)
+        state, predicted = _run(_embed_chunk, True, network, *inputs)
         states.append(state)
         if predicted is not None:
             predictions.append(functional.pad(predicted, (0, batch.index.shape[1] - slots)))
     return _joined(states), torch.cat(predictions) if predictions else None
 
 
-def _embed_piece(
+def _embed_chunk(
     network: Network, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None, parts: Parts
 ) -> tuple[SampleState, Tensor | None]:
     attend = parts.attend or hidden is not None
@@ -130,9 +160,9 @@ def _joined(states: list[SampleState]) -> SampleState:
     return SampleState(*(None if parts[0] is None else torch.cat(parts) for parts in columns))
 
 
-def _parts_kept(config: ModelConfig, device: torch.device, pieces: int, at_once: int) -> int:
+def _parts_kept(config: ModelConfig, device: torch.device, chunks: int, at_once: int) -> int:
     """Say how many parts need not be computed again: a fixed rule, by sizes alone."""
-    if pieces > 1:
+    if chunks > 1:
         return 0
     if device.type != "cpu":
         return sys.maxsize

@@ -19,15 +19,15 @@ from ..data.study import Studies
 from ..errors import counted, examples
 from ..model.network import Network
 from ..storage.training_log import Setting, TrainingLog
-from .progress import Progress
-from .steps import Task
+from . import distributed
+from .checkpoint import Progress
 
 # of each epoch, as training and validation scored them
 SHOWN = ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss")
 SHOWN += ("mean_absolute_error", "accuracy")
 
 
-class Journal:
+class TrainingLogger:
     """Collect settings and facts about the data; print them; build the training log.
 
     Parameters
@@ -43,66 +43,85 @@ class Journal:
         self.epochs = epochs
         self.settings: list[Setting] = []
         self.data: list[dict] = []
+        self.moved_by_cuts: float | None = None
         self._bar: tqdm | None = None
         self._waiting: list[str] | None = []
 
-    def chose(self, name: str, value, chosen_by: str, why: str = "") -> None:
+    def log_param(self, name: str, value, chosen_by: str, why: str = "") -> None:
         """Record a value in force, and print it if we chose it."""
         self.settings.append(Setting(name, value, chosen_by, why))
         if chosen_by == "automatic":
-            self.say(f"{name}: {value} ({why})")
+            self.info(f"{name}: {value} ({why})")
 
-    def chose_threads(self, threads: int) -> None:
+    def log_threads(self, threads: int) -> None:
         """Record the CPU threads in force."""
         chosen_by, why = ("user", "") if threads else ("automatic", "PyTorch's number")
-        self.chose("threads", torch.get_num_threads(), chosen_by, why)
+        self.log_param("threads", torch.get_num_threads(), chosen_by, why)
 
-    def found(self, what: str, count: int, ids=()) -> None:
+    def log_count(self, what: str, count: int, ids=()) -> None:
         """Record and print how many of something there are, with up to five ids."""
         shown = [str(value) for value in list(ids)[:5]]
         self.data.append({"what": what, "count": int(count), "examples": shown})
-        self.say(f"{what}: {count:,}" + (f" (such as {', '.join(shown)})" if shown else ""))
+        self.info(f"{what}: {count:,}" + (f" (such as {', '.join(shown)})" if shown else ""))
 
-    def dropped(self, reasons: dict[str, list[str]]) -> None:
+    def log_dropped(self, reasons: dict[str, list[str]]) -> None:
         """Record samples that are not used, by reason."""
         for reason, ids in reasons.items():
-            self.found(f"samples dropped: {reason}", len(ids), ids)
+            self.log_count(f"samples dropped: {reason}", len(ids), ids)
 
-    def read(self, studies: Studies) -> None:
+    def log_asvs(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
-        self.found("distinct ASVs", len(studies.asvs))
+        self.log_count("distinct ASVs", len(studies.asvs))
         if studies.asvs.unknown:
-            self.found("letters other than A, C, G and T, read as unknown", studies.asvs.unknown)
+            self.log_count(
+                "letters other than A, C, G and T, read as unknown", studies.asvs.unknown
+            )
         if studies.asvs.shortened:
-            self.found("sequences cut at the length limit", studies.asvs.shortened)
+            self.log_count("sequences cut at the length limit", studies.asvs.shortened)
         if studies.cut_samples:
             share = f"at most {studies.cut_share:.2%} of a sample's reads lost"
-            self.found(f"samples cut to their most abundant ASVs, {share}", studies.cut_samples)
+            self.log_count(f"samples cut to their most abundant ASVs, {share}", studies.cut_samples)
 
-    def split(self, task: Task) -> None:
-        """Record how many samples train and how many validate."""
-        for what, parts in (("training", task.training), ("validation", task.validation)):
-            self.found(f"samples used for {what}", sum(len(part) for part in parts))
+    def begin(self, objective, folder: Path | None, epochs_done: int, finished: bool) -> None:
+        """Print what has been collected; a resumed run says so in its first line.
 
-    def begin(self, task: Task, folder: Path, epochs_done: int, finished: bool) -> None:
-        """Print what has been collected; a resumed run says so in its first line."""
+        Parameters
+        ----------
+        objective : q2_aam.training.trainer.Objective
+        folder : Path or None
+            Of the run, if its state can be saved.
+        epochs_done : int
+        finished : bool
+            Whether training had come to its end before.
+        """
         waiting = self.speak()
         if finished:
-            self.say("This command had finished its training before: its result is used again.")
+            self.info("This command had finished its training before: its result is used again.")
         elif epochs_done:
-            self.say(f"Resuming an interrupted run of this command after epoch {epochs_done}.")
+            self.info(f"Resuming an interrupted run of this command after epoch {epochs_done}.")
         for line in waiting:
-            self.say(line)
-        self.split(task)
-        self.say(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
+            self.info(line)
+        self.log_count("samples used for training", sum(objective.sizes))
+        self.log_count("samples used for validation", objective.validated)
+        if folder is not None and not finished:
+            self.info(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
+
+    def interrupted(self, epochs_done: int, saved: bool) -> None:
+        """Say what an interrupted run leaves behind."""
+        if saved and epochs_done:
+            self.info(f"Interrupted: the same command resumes after epoch {epochs_done}.")
+        else:
+            self.info("Interrupted: nothing was saved, and the same command starts again.")
 
     def speak(self) -> list[str]:
-        """Print at once from now on; return the lines that have waited."""
+        """Return the lines that have waited, and print at once from now on."""
         waiting, self._waiting = self._waiting, None
         return waiting or []
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Print a line, at once after `begin`."""
+        if distributed.rank():
+            return
         if self._waiting is None:
             print(text, flush=True)
         else:
@@ -110,7 +129,7 @@ class Journal:
 
     def on_step(self, step: int, steps: int) -> None:
         """Move the bar of an epoch, on a terminal only."""
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not distributed.rank():
             if step == 1:
                 self._bar = tqdm(total=steps, leave=False, unit="batch")
             self._bar.update()
@@ -133,7 +152,7 @@ class Journal:
             parts.append(f"{counted(row['skipped_steps'], 'step')} skipped (normal in fp16)")
         parts.append(f"at most {left / 60:.1f} min left")
         kept = " (best so far)" if progress.best_epoch == row["epoch"] else ""
-        self.say("  ".join(parts) + kept)
+        self.info("  ".join(parts) + kept)
 
     def log_fit(self, network: Network, sample_ids: tuple[str, ...], fitted) -> TrainingLog:
         """Build the training log of a fit, and say first what predictions come from.
@@ -146,9 +165,9 @@ class Journal:
         fitted : q2_aam.training.fit.Fitted
         """
         waiting = self.speak()
-        self.say(describe_heads(fitted.heads))
+        self.info(describe_heads(fitted.heads))
         for line in waiting:
-            self.say(line)
+            self.info(line)
         log = self.log(network, fitted.progress, fitted.reason)
         summary = {
             "heads": fitted.heads,
@@ -158,11 +177,19 @@ class Journal:
         }
         return TrainingLog(log.history, log.settings, log.summary | summary)
 
+    def log_moved(self, kept: float, moved: float) -> None:
+        """Record how far embeddings move when reads are cut."""
+        self.moved_by_cuts = moved
+        self.info(
+            f"Reads cut to {kept:.0%} of their length move embeddings by {moved:.0%} of the mean "
+            "distance between ASVs."
+        )
+
     def log(self, network: Network, progress: Progress, reason: str) -> TrainingLog:
         """Build the training log of a finished run; without epochs its history has no rows."""
         history = pd.DataFrame({"epoch": []})
         if progress.history:
-            self.say(f"kept epoch {progress.best_epoch}: {reason}")
+            self.info(f"kept epoch {progress.best_epoch}: {reason}")
             history = pd.DataFrame(progress.history)
         history.index = [f"epoch {epoch}" for epoch in history["epoch"]]
         target = network.config.target
@@ -176,6 +203,8 @@ class Journal:
             "target": target and describe_target(target),
             "environment": describe_environment(),
         }  # fmt: skip
+        if self.moved_by_cuts is not None:
+            summary["moved_by_cuts"] = self.moved_by_cuts
         return TrainingLog(history, self.settings, summary)
 
 

@@ -1,20 +1,53 @@
-"""The learning rate of every step, as a pure function of the step and of past scores."""
+"""The optimizer, and the learning rate of every step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import nn
 
 from ..config import TrainingConfig
 
+MOMENTUM = 0.9  # of SGD
 ONE_CYCLE_START = 0.04  # of the learning rate
 LONGEST_WARMUP = 0.1  # of the run
+
+
+def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """Build AdamW, Adam or SGD with momentum; weight decay acts on matrices only.
+
+    Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning.
+
+    References
+    ----------
+    Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+    """
+    embeddings = {
+        id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)
+    }
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    decayed = [w for w in trained if w.ndim > 1 and id(w) not in embeddings]
+    others = [w for w in trained if w.ndim <= 1 or id(w) in embeddings]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    build = {
+        "adamw": torch.optim.AdamW,
+        "adam": torch.optim.Adam,
+        "sgd": partial(torch.optim.SGD, momentum=MOMENTUM),
+    }[config.optimizer]
+    on_gpu = all(weight.is_cuda for weight in trained)
+    return build(groups, lr=config.learning_rate, fused=on_gpu or None)
 
 
 def learning_rate_at(
     step: int, steps_per_epoch: int, config: TrainingConfig, scores: Sequence[float] = ()
 ) -> float:
-    """Return the learning rate of a step.
+    """Return the learning rate of a step: a pure function of the step and of past scores.
 
     Parameters
     ----------
@@ -22,8 +55,7 @@ def learning_rate_at(
         From 0, over the whole run.
     steps_per_epoch : int
     config : TrainingConfig
-        Its schedule is one of ``cosine``, ``cosine-restarts``, ``plateau``, ``one-cycle`` and
-        ``constant``. Each begins with a linear warm-up.
+        Each schedule begins with a linear warm-up.
     scores : sequence of float
         Monitored loss of each epoch so far; only ``plateau`` reads them.
 

@@ -8,6 +8,7 @@ Smith 2017, "Cyclical learning rates for training neural networks".
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,14 +17,13 @@ import numpy as np
 from accelerate import Accelerator
 
 from ..config import TrainingConfig
-from ..data.batches import epoch_order
 from ..errors import AAMError
-from ..inference import embed_asvs
 from ..model.network import Network
-from .hardware import attention_kernel
-from .loop import Trainer
-from .randomness import seed_step
-from .steps import Task
+from .device import attention_kernel
+from .init import seed_step
+from .losses import Step, Task
+from .sample_objective import SampleObjective
+from .trainer import Trainer
 
 MEMORY = 0.05  # share of the steps that the smoothed loss looks back on
 SKIPPED = 0.1  # share of the steps at the start, whose smoothed loss rests on few batches
@@ -78,7 +78,7 @@ def find_rate(
     task: Task,
     config: TrainingConfig,
     accelerator: Accelerator,
-    journal,
+    logger,
     rates: np.ndarray,
 ) -> RateCurve:
     """Run a range test on a copy of a network, which itself stays as it is.
@@ -92,7 +92,7 @@ def find_rate(
     config : TrainingConfig
         Its learning rate and schedule have no effect.
     accelerator : Accelerator
-    journal : Journal
+    logger : TrainingLogger
     rates : ndarray of float64, (steps,)
 
     Returns
@@ -104,37 +104,26 @@ def find_rate(
     AAMError
         If the loss of the first step is not finite.
     """
-    trainer = _RisingRate(copy.deepcopy(network), task, config, accelerator, journal)
+    objective = SampleObjective(copy.deepcopy(network), task, config)
+    trainer = Trainer(objective, config, accelerator, logger)
     with attention_kernel(config.attention):
-        return sweep(trainer.step_taker(), rates)
-
-
-class _RisingRate(Trainer):
-    """Training whose learning rate comes from outside."""
-
-    def step_taker(self) -> Callable[[float], float]:
-        """Return a function that takes one step at a rate and returns the loss before it."""
-        if self.config.freeze_encoder and self.embedded is None:
-            asvs = self.task.studies.asvs
-            self.embedded = embed_asvs(self.network.eval(), asvs, np.arange(len(asvs)))
-        self.network.train()
-        batches = self._batches()
+        objective.start()
+        objective.network.train()
+        steps = _steps_without_end(objective, trainer.config)
 
         def take_step(rate: float) -> float:
-            study, samples = next(batches)
-            return float(self._step(study, samples, rate)["loss"])
+            step = next(steps)
+            return float(trainer.take_step(step, objective.prepare(step), rate)["loss"])
 
-        return take_step
+        return sweep(take_step, rates)
 
-    def _batches(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield batches without end, seeding what is random in each step."""
-        seed, epoch = self.config.random_seed, 0
-        while True:
-            order = epoch_order(self.task.training, self.config.batch_size, seed, epoch)
-            for step, batch in enumerate(order):
-                seed_step(seed, epoch, step)
-                yield batch
-            epoch += 1
+
+def _steps_without_end(objective: SampleObjective, config: TrainingConfig) -> Iterator[Step]:
+    """Yield shuffled steps, seeding what is random in each."""
+    for epoch in itertools.count():
+        for position, step in enumerate(objective.batches(epoch, config.batch_size)):
+            seed_step(config.random_seed, epoch, position)
+            yield step
 
 
 def sweep(take_step: Callable[[float], float], rates: np.ndarray) -> RateCurve:

@@ -1,4 +1,4 @@
-"""The network to start from: drawn anew and fitted to the data's scale, or from stored weights."""
+"""What training starts from: seeds, and a network drawn anew or from stored weights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..data.batches import build_batch
 from ..data.study import Studies
 from ..inference import embed_asvs, to_tensors
 from ..model.network import Network, SampleBatch
-from .randomness import seed_weights
 
 STANDARDISED_ASVS = 8192  # more change the statistics of the start by less than 1 %
 CENTRED_SAMPLES = 128
 PRESENCE_AT_START = 0.15
 _LOWEST_BIAS, _HALVINGS = -40.0, 24
+_TRAINING, _VALIDATION, _WEIGHTS = range(3)  # what a seed is for
 
 
 def new_network(config: ModelConfig, studies: Studies, seed: int, device) -> Network:
@@ -84,3 +84,26 @@ def _some(values: np.ndarray, number: int, random: np.random.Generator) -> np.nd
     if len(values) <= number:
         return values
     return np.sort(random.choice(values, number, replace=False))
+
+
+# Everything random is a function of (seed, epoch, step), so that nothing need be stored.
+
+
+def seed_weights(seed: int) -> None:
+    """Seed the initialisation of weights."""
+    _seed(seed, _WEIGHTS, 0, 0)
+
+
+def seed_step(seed: int, epoch: int, step: int) -> None:
+    """Seed the masks and the dropout of one training step."""
+    _seed(seed, _TRAINING, epoch, step)
+
+
+def seed_validation(seed: int, step: int) -> None:
+    """Seed the masks of one validation batch; they are the same in every epoch."""
+    _seed(seed, _VALIDATION, 0, step)
+
+
+def _seed(seed: int, purpose: int, epoch: int, step: int) -> None:
+    state = np.random.SeedSequence([seed, purpose, epoch, step]).generate_state(2, np.uint32)
+    torch.manual_seed(int(state[0]) << 31 ^ int(state[1]))

@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import AAMError
 from ..model.network import Network
+from . import distributed
 
 _KERNELS = {
     "flash": SDPBackend.FLASH_ATTENTION,
@@ -81,8 +82,12 @@ def build_accelerator(device: str, precision: str, threads: int) -> Accelerator:
     """
     if threads:
         torch.set_num_threads(threads)
+    distributed.start(device)
     AcceleratorState._reset_state()
     PartialState._reset_state()
+    if hasattr(torch.backends.cuda, "enable_cudnn_sdp"):
+        # it plans every new shape on the host: a fifth of the speed, with reads of many lengths
+        torch.backends.cuda.enable_cudnn_sdp(False)
     mixed = "no" if precision == "fp32" else precision
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 
@@ -97,7 +102,7 @@ def attention_kernel(attention: str) -> contextlib.AbstractContextManager:
     return sdpa_kernel(list({_KERNELS[attention], SDPBackend.MATH}))
 
 
-def compile_encoder(network: Network, say: Callable[[str], None]) -> None:
+def compile_encoder(network: Network, info: Callable[[str], None]) -> None:
     """Compile the blocks of the ASV encoder in place; its weights keep their names.
 
     All blocks share what one compiles to. Where compiling fails (no C++ compiler, an unsupported
@@ -114,4 +119,4 @@ def compile_encoder(network: Network, say: Callable[[str], None]) -> None:
     except Exception as error:  # the compiler's errors have no common base
         for block in encoder.blocks:
             block._compiled_call_impl = None
-        say(f"The encoder cannot be compiled here ({type(error).__name__}): it runs uncompiled.")
+        info(f"The encoder cannot be compiled here ({type(error).__name__}): it runs uncompiled.")
