@@ -31,8 +31,8 @@ ALLOWED = {
     "actions": _CORE
     | {"types", "conformal", "inference", "occlusion", "training", "report", "parameters"},
     "examples": _BOTTOM,
-    "registration": {"types", "actions", "parameters", "examples"},
-    "plugin_setup": {"registration", "version"},
+    "plugin_setup": {"types", "actions", "parameters", "examples", "version"},
+    "encoders": set(),
     "demo_data": _BOTTOM | {"report"},
 }
 CORE = ["config", "data", "model", "training", "storage", "inference", "occlusion"]

@@ -9,11 +9,13 @@ import pandas as pd
 import qiime2
 from q2_sample_classifier import PredictionsDirectoryFormat
 
-from ..data.alignment import FEWEST_OF_A_CLASS
+from ..data.alignment import FEWEST_OF_A_CLASS, require_variation
+from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
 from ..data.splits import train_test_split
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, verb
 from ..parameters import DEFAULT
+from .chosen_model import refuse_encoder_twice
 from .inputs import TrainingSamples, merge_sequences, read_training_samples
 
 _DRAWS = 32  # of folds, until every class is left to learn from in each
@@ -137,6 +139,8 @@ def _cross_validate(given: dict, task: _Task, to_fit: dict, to_predict: dict) ->
     ctx, table = given["ctx"], given["table"]
     training = _check(given)
     parts = make_folds(training, given["folds"], given["test_size"], given["random_seed"])
+    for kept, held in parts:
+        _refuse_unlearnable_part(training, kept, held)
     to_fit = {name: value for name, value in to_fit.items() if value is not None}
     encoder = _encoder(given)
     if encoder is not None:
@@ -181,6 +185,7 @@ def _check(given: dict) -> TrainingSamples:
             f"'test_size' was given with {given['folds']} 'folds', which predict every sample "
             "once: it would have no effect. Leave one of them out."
         )
+    refuse_encoder_twice(given["encoder"], given["pretrained"])
     matrix, sequences = given["distance_matrix"], given["sequences"]
     if matrix is not None:
         from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
@@ -193,6 +198,16 @@ def _check(given: dict) -> TrainingSamples:
     dna = None if sequences is None else merge_sequences(sequences.view(pd.Series))
     sequences_of(training.samples.feature_ids, dna)
     return training
+
+
+def _refuse_unlearnable_part(training: TrainingSamples, kept: list[str], held: list[str]) -> None:
+    """Refuse a part whose target or covariates a fit on it, or a prediction, would refuse."""
+    if training.classes is None:
+        values = training.values[kept].to_numpy()
+        require_variation(values, training.values.name, "training samples")
+    if training.covariates is not None:
+        described = describe_covariates(training.covariates.loc[kept])
+        encode_covariates(described, training.covariates.loc[held])
 
 
 def make_folds(
@@ -282,7 +297,8 @@ def _refuse_lost_classes(parts, training: TrainingSamples, folds: int) -> None:
             if groups:
                 of_class = {groups[name] for name in classes if classes[name] == one}
                 where += f" in {counted(len(of_class), 'group')}"
-            shown.append(f"{where}, of which {left[one]} remain to learn from")
+            shown.append(f"{where}, of which {left[one]} {verb(left[one], 'remain')} to "
+                "learn from")
         part = f"in fold {number} of {folds}" if folds else "after holding out the test samples"
         raise AAMError(
             f"{counted(len(lost), 'class', 'classes')} would have fewer than {FEWEST_OF_A_CLASS} "

@@ -14,6 +14,7 @@ from ..data.study import Studies
 from ..errors import AAMError
 from ..inference import embed_asvs
 from ..model.network import Network
+from .calibration import calibrate_lengths
 from .checkpoint import Progress
 from .chunking import Cut
 from .evaluation import FinalPredictions, predict_final
@@ -46,6 +47,9 @@ def pretrain(
         What the kept model says of the validation samples, else of the training samples.
     """
     task = pretraining_task(studies, config)
+    taught = network.config.distance_state == "trained" and "unifrac" in task.weights
+    if taught and calibrate_lengths(network, studies, task.training, config.random_seed):
+        logger.info("The lengths of the encoder's branches were fitted to the matrices.")
     objective = SampleObjective(network, task, config, cut_reads=CUT_READS)
     progress, reason = Trainer(objective, config, accelerator, logger).run()
     if "unifrac" in task.weights:

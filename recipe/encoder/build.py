@@ -73,7 +73,7 @@ def main() -> None:
     config = ModelConfig(
         hidden_size=options.hidden_size, asv_layers=options.asv_layers, branches=options.branches,
         branch_hidden_size=options.branch_hidden_size, distance_state="trained",
-        asv_tips=True,
+        asv_tips=True, max_asvs=8192,
         max_sequence_length=options.max_sequence_length,
     )  # fmt: skip
     training = TrainingConfig(
