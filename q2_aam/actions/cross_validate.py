@@ -297,8 +297,7 @@ def _refuse_lost_classes(parts, training: TrainingSamples, folds: int) -> None:
             if groups:
                 of_class = {groups[name] for name in classes if classes[name] == one}
                 where += f" in {counted(len(of_class), 'group')}"
-            shown.append(f"{where}, of which {left[one]} {verb(left[one], 'remain')} to "
-                "learn from")
+            shown.append(f"{where}, of which {left[one]} {verb(left[one], 'remain')} to learn from")
         part = f"in fold {number} of {folds}" if folds else "after holding out the test samples"
         raise AAMError(
             f"{counted(len(lost), 'class', 'classes')} would have fewer than {FEWEST_OF_A_CLASS} "

@@ -156,7 +156,7 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
         studies = with_covariates(studies, described, labelled.covariates)
     numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
     if numeric:
-        labelled = without_far_values(labelled, inputs.metadata.name, settings, journal)
+        labelled = without_far_values(labelled, inputs.metadata.name, settings, logger)
     describe = describe_number if numeric else describe_classes
     name = inputs.metadata.name
     target, targets = describe(name, labelled, training, len(tokens), described, settings)
@@ -211,7 +211,7 @@ def with_covariates(studies, covariates, columns):
 # what is predicted
 
 
-def without_far_values(labelled: TrainingSamples, name: str, settings: dict, journal):
+def without_far_values(labelled: TrainingSamples, name: str, settings: dict, logger):
     """Say which values lie far from the others, and keep robust losses from following them."""
     values = labelled.values
     refuse_negative_logarithms(values, settings["target_scaling"], name)
@@ -220,7 +220,7 @@ def without_far_values(labelled: TrainingSamples, name: str, settings: dict, jou
     )
     if far:
         warn(warning)
-        journal.found(f"samples with a '{name}' far from all others", len(far), far)
+        logger.log_count(f"samples with a '{name}' far from all others", len(far), far)
     return dataclasses.replace(labelled, values=learned)
 
 

@@ -21,14 +21,14 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 import numpy as np
 import torch
 from judge import judge_clades
-from q2_aam.training.optim import build_optimizer
-from q2_aam.training.init import seed_weights
 from reference import leave_out, read_reference, read_starts
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import write_boxed
+from q2_aam.training.init import seed_weights
+from q2_aam.training.optim import build_optimizer
 from q2_aam.training.phylogeny import References, prepare_network, train_epoch
 
 PATHS = ("reference", "to")
