@@ -23,7 +23,7 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
 from q2_aam.training.fit import remember_asvs, with_heads
-from q2_aam.training.losses import Task, batch_losses, weights_of
+from q2_aam.training.losses import Step, Task, batch_losses, prepare_step, weights_of
 
 PRETRAIN, FIT, FROZEN, PREDICT = TASKS = ("pretrain", "fit", "fit, frozen encoder", "predict")
 OURS, DEFAULTS, REFERENCE = "ours", "ours, default sizes", "reference"
@@ -127,7 +127,9 @@ class Ours:
     def loss(self, samples: np.ndarray) -> Tensor:
         """Compute the loss of a batch; what a backward pass computes again is not counted."""
         self._counting = True
-        found = batch_losses(self.network, self.learned, 0, samples, self._embedded)
+        step = Step(0, samples)
+        prepared = prepare_step(self.learned.studies, step)
+        found = batch_losses(self.network, self.learned, step, prepared, self._embedded)
         self._counting = False
         return found["loss"]
 
