@@ -23,7 +23,7 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
 from q2_aam.training.fit import remember_asvs, with_heads
-from q2_aam.training.steps import Task, batch_losses, weights_of
+from q2_aam.training.losses import Task, batch_losses, weights_of
 
 PRETRAIN, FIT, FROZEN, PREDICT = TASKS = ("pretrain", "fit", "fit, frozen encoder", "predict")
 OURS, DEFAULTS, REFERENCE = "ours", "ours, default sizes", "reference"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from large_table import LENGTH, LargeTable
+from q2_aam.training.prefetch import prepared_batches
 from simulated_trees import TREES, fill_trees
 
 from q2_aam.config import ModelConfig, TrainingConfig
@@ -20,10 +21,9 @@ from q2_aam.data.target_scaling import describe_target
 from q2_aam.data.vocabulary import know_prevalent_asvs
 from q2_aam.inference import predict_samples, to_tensors
 from q2_aam.model.network import Network
-from q2_aam.training import fit, start
-from q2_aam.training.hardware import build_accelerator
-from q2_aam.training.journal import Journal
-from q2_aam.training.prefetch import prepared_batches
+from q2_aam.training import fit, init
+from q2_aam.training.device import build_accelerator
+from q2_aam.training.logger import TrainingLogger
 
 TABLE, MATRIX_TEXT, MATRIX = "table.npz", "distance-matrix.tsv", "distances.npy"
 VALIDATION_SIZE, BATCH_SIZE = 0.2, 32  # fit-regressor's defaults
@@ -124,7 +124,7 @@ def _new_network(studies: Studies, known: np.ndarray, split: dict) -> tuple[Netw
     values = (held > 0).astype(np.float32) @ effect + 5 * random.standard_normal(held.shape[0])
     target = describe_target("target", values[split["training"]], "z-score", len(known))
     target = fit.with_heads(target, TREES, len(values), attends=False)
-    network = start.new_network(ModelConfig(target=target), studies, 0, torch.device("cpu"))
+    network = init.new_network(ModelConfig(target=target), studies, 0, torch.device("cpu"))
     fit.remember_asvs(network, known)
     return network, (values - target.location) / target.scale
 
@@ -139,7 +139,7 @@ def closed_form(folder: Path, threads: int, meter) -> dict:
     with meter:
         fitted = fit.fit(
             network, studies, labels, TrainingConfig(freeze_encoder=True), accelerator,
-            Journal("fit-regressor", 1),
+            TrainingLogger("fit-regressor", 1),
         )  # fmt: skip
     shown = fitted.shown
     residual = np.abs(shown.answers[:, 0] - shown.targets).mean()

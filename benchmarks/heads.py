@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from encoders import commit
+from q2_aam.training.start import new_network
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from studies import INFANTS, Task, labelled_samples, load_study
@@ -37,7 +38,6 @@ from q2_aam.storage.boxed import read_boxed
 from q2_aam.training.heads import forest, logistic, ridge
 from q2_aam.training.heads.blend import blend_of_classes, blend_of_numbers, make_folds
 from q2_aam.training.heads.features import Known
-from q2_aam.training.start import new_network
 
 RESULTS = Path(__file__).parent / "results"
 INFANT, MOUSE, SOIL = ("host_subject_id", INFANTS), ("mouse_number", None), (None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -20,6 +21,10 @@ from .model.network import Network, Parts, SampleBatch, SampleState
 ASVS_AT_ONCE = {"cpu": 64, "cuda": 1024}
 # ASVs of one length that are computed apart: fewer cost less with others, under a mask
 LEAST_ALIKE = 64
+# a row of a matrix product is the same to the last bit among any multiple of so many rows
+ROWS_ALIKE = 16
+CACHE_BYTES = 2**26
+_OVERHEAD = 300  # bytes of an entry of a dict beside its content
 SAMPLES_AT_ONCE = 64
 _DISTANCE_ROWS_AT_ONCE = 256
 
@@ -69,20 +74,80 @@ def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
     )
 
 
+class EmbeddingCache:
+    """Embeddings by the ASV's tokens, of the encoder that was used last in this process.
+
+    Pipelines fit and predict fold after fold of one table, whose ASVs need be read only once.
+    """
+
+    def __init__(self):
+        self.encoder, self.rows, self.bytes = b"", {}, 0
+
+    def of(self, network: Network) -> dict[bytes, np.ndarray]:
+        """Return the embeddings of this encoder; those of any other are forgotten."""
+        encoder = _digest_encoder(network)
+        if encoder != self.encoder:
+            self.encoder, self.rows, self.bytes = encoder, {}, 0
+        return self.rows
+
+    def add(self, keys: list[bytes], embeddings: np.ndarray) -> None:
+        """Remember embeddings while there is room."""
+        for key, row in zip(keys, embeddings, strict=True):
+            self.bytes += len(key) + row.nbytes + _OVERHEAD
+            if self.bytes > CACHE_BYTES:
+                return
+            self.rows[key] = row
+
+
+embedding_cache = EmbeddingCache()
+
+
+def _digest_encoder(network: Network) -> bytes:
+    """Name what embeddings depend on: weights, device and precision."""
+    kind = device_of(network).type
+    digest = hashlib.blake2b(f"{kind} {torch.is_autocast_enabled()}".encode())
+    for tensor in (*network.asv_encoder.state_dict().values(), network.asv_mean, network.asv_scale):
+        digest.update(str(tuple(tensor.shape)).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.digest()
+
+
 @torch.no_grad()
 def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
-    """Embed some ASVs: (U, D), in the order of `chosen`, (U,) int64."""
-    parts, back = token_parts(network, asvs, chosen)
-    return torch.cat([network.embed_asvs(*part) for part in parts]).index_select(0, back)
+    """Embed some ASVs: (U, D), in the order of `chosen`, (U,) int64; each is read once."""
+    rows = embedding_cache.of(network)
+    keys = [asvs.tokens[row, : 1 + asvs.lengths[row]].tobytes() for row in chosen]
+    new = np.flatnonzero([key not in rows for key in keys])
+    found = np.empty((len(chosen), network.config.hidden_size), np.float32)
+    if len(new):
+        found[new] = _read_asvs(network, asvs, chosen[new])
+    for place in np.flatnonzero([key in rows for key in keys]):
+        found[place] = rows[keys[place]]
+    embedding_cache.add([keys[place] for place in new], found[new])
+    return to_device(found, device_of(network))
+
+
+def _read_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> np.ndarray:
+    """Run the encoder; on CPUs an embedding does not depend on the ASVs beside it."""
+    parts, back = token_parts(network, asvs, chosen, least_alike=1)
+    found = []
+    for tokens, padded in parts:
+        more = tokens[:1].expand(-len(tokens) % ROWS_ALIKE, -1)
+        found.append(network.embed_asvs(torch.cat([tokens, more]), padded)[: len(tokens)])
+    return torch.cat(found).index_select(0, back).cpu().numpy()
 
 
 def token_parts(
-    network: Network, asvs: Asvs, chosen: np.ndarray, at_once: int | None = None
+    network: Network,
+    asvs: Asvs,
+    chosen: np.ndarray,
+    at_once: int | None = None,
+    least_alike: int | None = None,
 ) -> tuple[list[tuple[Tensor, bool]], Tensor]:
     """Divide ASVs into parts of one number of tokens, which need no mask, on the device.
 
     A mask keeps attention from its fastest kernel, and padding is computed in vain. Lengths of
-    fewer than `LEAST_ALIKE` ASVs share padded parts.
+    few ASVs share padded parts.
 
     Parameters
     ----------
@@ -91,6 +156,8 @@ def token_parts(
     chosen : ndarray of int64, (U,)
     at_once : int, optional
         Most ASVs of a part; by default, and at most, what suits the device.
+    least_alike : int
+        Fewest ASVs of a length that are a part of their own; `LEAST_ALIKE` by default.
 
     Returns
     -------
@@ -104,7 +171,7 @@ def token_parts(
     at_once = most if at_once is None else min(at_once, most)
     tokens = -(-asvs.lengths[chosen] // network.config.nucleotides_per_token)
     _, kind, number = np.unique(tokens, return_inverse=True, return_counts=True)
-    alike = np.where(number[kind] < LEAST_ALIKE, -1, kind)
+    alike = np.where(number[kind] < (least_alike or LEAST_ALIKE), -1, kind)
     order = np.lexsort((tokens, alike))
     groups = np.split(order, 1 + np.flatnonzero(np.diff(alike[order])))
     parts = []

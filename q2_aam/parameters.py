@@ -356,9 +356,13 @@ _EXPLANATION = {
     ),
 }
 
+_BUNDLED = {
+    "version": _choice(("1",), "1", "Version of the bundled encoder: 1 knows Greengenes 13_8."),
+}
+
 PARAMETERS: dict[str, Parameter] = {
     **_SAMPLES, **_FITTING, **_REGRESSION, **_CLASSIFICATION, **_LEARNING_RATE, **_OPTIMIZATION,
-    **_SCHEDULING, **_MASKED, **_MACHINE, **_ARCHITECTURE, **_EXPLANATION,
+    **_SCHEDULING, **_MASKED, **_MACHINE, **_ARCHITECTURE, **_EXPLANATION, **_BUNDLED,
 }  # fmt: skip
 
 # In the order in which an action shows them.

@@ -40,6 +40,7 @@ from .actions.evaluate import (
 from .actions.explain import embed_samples, feature_importance
 from .actions.find_learning_rate import find_learning_rate
 from .actions.fit import fit_classifier, fit_regressor
+from .actions.load_encoder import load_encoder
 from .actions.predict import predict_classification, predict_distances, predict_regression
 from .actions.pretrain import pretrain
 from .actions.split import split_samples
@@ -201,6 +202,23 @@ plugin.methods.register_function(
     parameter_descriptions=help_of(*PRETRAINING_SETTINGS),
     output_descriptions={"encoder": "The pretrained encoder.", "training_log": _LOG},
     examples={"pretrain": examples.pretrain},
+)
+
+plugin.methods.register_function(
+    function=load_encoder,
+    name="Load the encoder that ships with q2-aam",
+    description=(
+        "Write the bundled encoder as an artifact, to start from it or to share it. Actions use it "
+        "anyway where no encoder is given."
+    ),
+    inputs={},
+    parameters=types_of("version"),
+    outputs=[("encoder", types.AAMEncoder)],
+    input_descriptions={},
+    parameter_descriptions=help_of("version"),
+    output_descriptions={"encoder": "An encoder that knows the clades of Greengenes 13_8."},
+    citations=[citations["mcdonald2012improved"]],
+    examples={"load_encoder": examples.load_encoder},
 )
 
 plugin.methods.register_function(

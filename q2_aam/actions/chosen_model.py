@@ -12,7 +12,7 @@ LONGEST_BY_DEFAULT = 512
 _FREE = ("max_asvs", "rarefaction_depth")  # change no tensor
 
 
-def choose_model(encoder, settings: dict, longest: int, journal):
+def choose_model(encoder, settings: dict, longest: int, logger):
     """Choose the encoder that was given, else the bundled one, else a new one.
 
     Parameters
@@ -22,7 +22,7 @@ def choose_model(encoder, settings: dict, longest: int, journal):
         ``pretrained``, and the architecture parameters, None where the user gave none.
     longest : int
         Nucleotides of the longest sequence.
-    journal : Journal
+    logger : TrainingLogger
         Is told every value, who chose it, and why.
 
     Returns
@@ -37,13 +37,12 @@ def choose_model(encoder, settings: dict, longest: int, journal):
         If a parameter contradicts the encoder.
     """
     given = {name: settings[name] for name in ARCHITECTURE if settings.get(name) is not None}
+    refuse_encoder_twice(encoder, settings["pretrained"])
     if encoder is None and settings["pretrained"] == "none":
-        journal.chose("encoder", "new", "user")
-        return _new(given, longest, journal), None
-    if encoder is not None and settings["pretrained"] == "none":
-        raise AAMError("'pretrained' is 'none', but an 'encoder' was given. Leave one of them out.")
+        logger.log_param("encoder", "new", "user")
+        return _new(given, longest, logger), None
     if encoder is None:
-        journal.chose("encoder", BUNDLED, "automatic", "no encoder was given")
+        logger.log_param("encoder", BUNDLED, "automatic", "no encoder was given")
         config, arrays = read_boxed()
     else:
         config, arrays = read_model(str(encoder))
@@ -53,13 +52,19 @@ def choose_model(encoder, settings: dict, longest: int, journal):
     for name in ARCHITECTURE:
         value = getattr(config, name)
         if name in free:
-            journal.chose(name, value, "user")
+            logger.log_param(name, value, "user")
         else:
-            journal.chose(name, value, "encoder", "as in the encoder")
+            logger.log_param(name, value, "encoder", "as in the encoder")
     return config, arrays
 
 
-def _new(given: dict, longest: int, journal) -> ModelConfig:
+def refuse_encoder_twice(encoder, pretrained: str) -> None:
+    """Refuse an encoder where a new one is asked for."""
+    if encoder is not None and pretrained == "none":
+        raise AAMError("'pretrained' is 'none', but an 'encoder' was given. Leave one of them out.")
+
+
+def _new(given: dict, longest: int, logger) -> ModelConfig:
     cut = "max_sequence_length" not in given
     chosen = given | ({"max_sequence_length": min(longest, LONGEST_BY_DEFAULT)} if cut else {})
     config = dataclasses.replace(ModelConfig(), **chosen)
@@ -68,9 +73,9 @@ def _new(given: dict, longest: int, journal) -> ModelConfig:
         why = f"the longest sequence has {longest:,} nucleotides; set it to read them all"
     for name in ARCHITECTURE:
         if name == "max_sequence_length" and cut:
-            journal.chose(name, config.max_sequence_length, "automatic", why)
+            logger.log_param(name, config.max_sequence_length, "automatic", why)
         else:
-            journal.chose(name, getattr(config, name), "user" if name in given else "default")
+            logger.log_param(name, getattr(config, name), "user" if name in given else "default")
     return config
 
 

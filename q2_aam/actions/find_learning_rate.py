@@ -28,10 +28,10 @@ def find_learning_rate(
 ) -> None:
     """Run a learning-rate range test and write its page."""
     from ..report.learning_rate import write_learning_rate_page
-    from ..training import learning_rate_range
-    from ..training.journal import Journal
+    from ..training import lr_finder
+    from ..training.logger import TrainingLogger
 
-    rates = learning_rate_range.rising_rates(
+    rates = lr_finder.rising_rates(
         settings["lowest_rate"], settings["highest_rate"], settings["steps"]
     )
     if metadata is None and distance_matrix is None:
@@ -39,7 +39,7 @@ def find_learning_rate(
             "There is nothing to learn: give 'metadata' to learn as fit-regressor and "
             "fit-classifier do, or 'distance_matrix' to learn as pretrain does."
         )
-    journal = Journal("find-learning-rate", 1)
+    logger = TrainingLogger("find-learning-rate", 1)
     inputs = {
         "table": table,
         "sequences": sequences,
@@ -48,22 +48,22 @@ def find_learning_rate(
     }
     if metadata is None:
         trained_as = "pretrain"
-        network, task, config, accelerator = _as_pretrain(journal, settings, **inputs)
+        network, task, config, accelerator = _as_pretrain(logger, settings, **inputs)
     else:
         numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
         trained_as = "fit-regressor" if numeric else "fit-classifier"
-        network, task, config, accelerator = _as_fit(journal, settings, metadata, **inputs)
-    journal.found("samples used", sum(len(part) for part in task.training))
-    for line in journal.speak():
-        journal.say(line)
-    found = learning_rate_range.find_rate(network, task, config, accelerator, journal, rates)
+        network, task, config, accelerator = _as_fit(logger, settings, metadata, **inputs)
+    logger.log_count("samples used", sum(len(part) for part in task.training))
+    for line in logger.speak():
+        logger.info(line)
+    found = lr_finder.find_rate(network, task, config, accelerator, logger, rates)
     curve = pd.DataFrame(
         {"learning_rate": found.rates, "loss": found.losses, "smoothed_loss": found.smoothed},
         index=pd.Index([f"step {step + 1}" for step in range(len(found.rates))], name="id"),
     )
     for name in ("lowest_rate", "highest_rate", "steps", "missing_samples"):
         value = settings[name]
-        journal.chose(name, value, "default" if value == FITTING_DEFAULT[name] else "user")
+        logger.log_param(name, value, "default" if value == FITTING_DEFAULT[name] else "user")
     write_learning_rate_page(
         output_dir,
         curve,
@@ -71,24 +71,24 @@ def find_learning_rate(
         found.diverged,
         action=trained_as,
         target=None if metadata is None else metadata.name,
-        settings=[one for one in journal.settings if one.name in settings],
-        data=journal.data,
+        settings=[one for one in logger.settings if one.name in settings],
+        data=logger.data,
     )
 
 
-def _as_fit(journal, settings: dict, metadata, **inputs):
+def _as_fit(logger, settings: dict, metadata, **inputs):
     from ..training.fit import start_fit
 
     complete = FITTING_DEFAULT | settings | _ALL_SAMPLES | {"attention_head": "on"}
-    ready = prepare_fit(journal, FitInputs(metadata=metadata, **inputs), complete, validated=False)
+    ready = prepare_fit(logger, FitInputs(metadata=metadata, **inputs), complete, validated=False)
     task, _ = start_fit(ready.network, ready.studies, ready.labels, ready.config)
     return ready.network, task, ready.config, ready.accelerator
 
 
-def _as_pretrain(journal, settings: dict, table, sequences, encoder, distance_matrix):
-    from ..training.pretraining import pretraining_task
+def _as_pretrain(logger, settings: dict, table, sequences, encoder, distance_matrix):
+    from ..training.pretrain import pretraining_task
 
     complete = PRETRAINING_DEFAULT | settings | _ALL_SAMPLES | {"freeze_encoder": False}
-    ready = prepare_pretraining(journal, [table], [distance_matrix], sequences, encoder, complete)
+    ready = prepare_pretraining(logger, [table], [distance_matrix], sequences, encoder, complete)
     task = pretraining_task(ready.studies, ready.config)
     return ready.network, task, ready.config, ready.accelerator

@@ -15,13 +15,14 @@ from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.target_scaling import (
+    clip_far_values,
     describe_target,
     refuse_far_values,
     refuse_negative_logarithms,
     to_scaled,
 )
 from ..data.vocabulary import know_prevalent_asvs
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, warn
 from ..parameters import (
     CLASSIFICATION_SETTINGS,
     FITTING_DEFAULT,
@@ -109,28 +110,28 @@ def fit_model(action: str, inputs: FitInputs, settings: dict):
     training_log : AAMTrainingLogDirectoryFormat
     """
     from ..training.fit import fit
-    from ..training.journal import Journal
+    from ..training.logger import TrainingLogger
 
-    journal = Journal(action, settings["epochs"])
-    ready = prepare_fit(journal, inputs, settings)
-    fitted = fit(*ready, journal)
-    log = journal.log_fit(ready.network, ready.studies.studies[0].sample_ids, fitted)
-    return store_run(ready.network, log, fitted.shown, journal.say)
+    logger = TrainingLogger(action, settings["epochs"])
+    ready = prepare_fit(logger, inputs, settings)
+    fitted = fit(*ready, logger)
+    log = logger.log_fit(ready.network, ready.studies.studies[0].sample_ids, fitted)
+    return store_run(ready.network, log, fitted.shown, logger.info)
 
 
-def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = True) -> ReadyFit:
+def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = True) -> ReadyFit:
     """Check and read everything, and build the network to start from.
 
     Parameters
     ----------
-    journal : Journal
+    logger : TrainingLogger
     inputs : FitInputs
     settings : dict
         The action's parameters.
     validated : bool
         Whether samples must be held out to validate on, where a head descends.
     """
-    from ..training import start
+    from ..training import init
     from ..training.fit import Labels, remember_asvs, with_heads
 
     refuse_contradictions(settings, inputs)
@@ -139,7 +140,7 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
         inputs.table, inputs.metadata, inputs.groups, inputs.covariates,
         settings["covariate_columns"], inputs.distance_matrix, settings["missing_samples"],
     )  # fmt: skip
-    journal.dropped(labelled.dropped)
+    logger.log_dropped(labelled.dropped)
     attends = attention_descends(settings, frozen, len(labelled.samples.sample_ids))
     refuse_what_has_no_effect(settings, attends)
     fraction = settings["validation_size"] if attends else 0.0
@@ -147,25 +148,27 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
         samples = len(labelled.samples.sample_ids)
         require_validation(samples, fraction, optional=not validated)
     training, validation = split_training_samples(labelled, fraction, settings["random_seed"])
-    config, arrays, studies = read_study(labelled, inputs, settings, journal)
+    config, arrays, studies = read_study(labelled, inputs, settings, logger)
     studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
     described = ()
     if labelled.covariates is not None:
         described = describe_covariates(labelled.covariates.iloc[training])
         studies = with_covariates(studies, described, labelled.covariates)
     numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
+    if numeric:
+        labelled = without_far_values(labelled, inputs.metadata.name, settings, logger)
     describe = describe_number if numeric else describe_classes
     name = inputs.metadata.name
     target, targets = describe(name, labelled, training, len(tokens), described, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
-    trained_by, accelerator = start_fitting_run(journal, settings, frozen)
-    tell_settings(journal, settings, described, numeric)
+    trained_by, accelerator = start_fitting_run(logger, settings, frozen)
+    tell_settings(logger, settings, described, numeric)
     seed, device = settings["random_seed"], accelerator.device
     if arrays is None:
-        network = start.new_network(config, studies, seed, device)
+        network = init.new_network(config, studies, seed, device)
     else:
-        network = start.continued_network(config, arrays, seed, device)
+        network = init.continued_network(config, arrays, seed, device)
     remember_asvs(network, tokens)
     labels = Labels(targets, labelled.group_numbers(), training, validation)
     return ReadyFit(network, studies, labels, trained_by, accelerator)
@@ -174,7 +177,7 @@ def prepare_fit(journal, inputs: FitInputs, settings: dict, validated: bool = Tr
 # what is read
 
 
-def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, journal):
+def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, logger):
     """Choose the architecture, and read the labelled samples as the model reads them.
 
     Returns
@@ -186,7 +189,7 @@ def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, jou
     """
     known = merge_sequences(inputs.sequences)
     dna = sequences_of(labelled.samples.feature_ids, known)
-    config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), journal)
+    config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), logger)
     studies = build_studies(
         [labelled.samples],
         known,
@@ -194,7 +197,7 @@ def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, jou
         config.max_asvs,
         [labelled.distances],
     )
-    journal.read(studies)
+    logger.log_asvs(studies)
     return config, arrays, studies
 
 
@@ -208,12 +211,24 @@ def with_covariates(studies, covariates, columns):
 # what is predicted
 
 
+def without_far_values(labelled: TrainingSamples, name: str, settings: dict, logger):
+    """Say which values lie far from the others, and keep robust losses from following them."""
+    values = labelled.values
+    refuse_negative_logarithms(values, settings["target_scaling"], name)
+    learned, far, warning = clip_far_values(
+        values, settings["target_scaling"], settings["target_loss"], name
+    )
+    if far:
+        warn(warning)
+        logger.log_count(f"samples with a '{name}' far from all others", len(far), far)
+    return dataclasses.replace(labelled, values=learned)
+
+
 def describe_number(
     name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
 ):
     """Describe a numeric metadata column as a target; return it with every sample's number."""
     scaling = settings["target_scaling"]
-    refuse_negative_logarithms(labelled.values, scaling, name)
     values = labelled.values.to_numpy()
     require_variation(values[training], name, "training samples")
     target = describe_target(
@@ -262,21 +277,21 @@ def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> N
 # what is told
 
 
-def start_fitting_run(journal, settings: dict, frozen: bool):
+def start_fitting_run(logger, settings: dict, frozen: bool):
     """Choose training parameters and hardware (see `start_run`)."""
     training = training_settings(settings) | {"target_weight": settings["target_weight"]}
     training["freeze_encoder"] = frozen
     if "class_weights" in settings:
         training["class_weights"] = settings["class_weights"]
     machine = (settings["device"], settings["precision"], settings["threads"])
-    return start_run(journal, training, FITTING_DEFAULT, machine)
+    return start_run(logger, training, FITTING_DEFAULT, machine)
 
 
-def tell_settings(journal, settings: dict, covariates: tuple, numeric: bool) -> None:
+def tell_settings(logger, settings: dict, covariates: tuple, numeric: bool) -> None:
     """Record the settings of what is read and predicted."""
     names = ["missing_samples", "n_estimators", "attention_head", "features"]
     names += ["covariate_columns"] if covariates else []
     names += OF_NUMBERS if numeric else []
     for name in names:
         chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
-        journal.chose(name, settings[name], chosen_by)
+        logger.log_param(name, settings[name], chosen_by)

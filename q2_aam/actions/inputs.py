@@ -17,7 +17,7 @@ from ..data.alignment import (
     require_variation,
     with_distances,
 )
-from ..data.distances import parse_distances
+from ..data.distances import read_distances
 from ..data.splits import train_test_split
 from ..data.table import SampleTable, read_table
 from ..errors import AAMError, counted, examples, verb
@@ -118,8 +118,7 @@ def read_training_samples(
 def _with_distances(samples: SampleTable, matrix, missing_samples: str):
     if matrix is None:
         return samples, None, []
-    with (matrix.path / "distance-matrix.tsv").open(encoding="utf-8-sig") as lines:
-        ids, values = parse_distances(lines)
+    ids, values = read_distances(matrix.path / "distance-matrix.tsv")
     return with_distances(samples, ids, values, "the distance matrix", missing_samples)
 
 

@@ -4,11 +4,13 @@ import dataclasses
 from typing import NamedTuple
 
 import biom
+import numpy as np
 import pandas as pd
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
+from scipy.optimize import linear_sum_assignment
 
 from ..data.alignment import require_enough, with_distances
-from ..data.distances import parse_distances
+from ..data.distances import read_distances
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.table import read_table
@@ -30,14 +32,14 @@ def pretrain(
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on one or several studies."""
-    from ..training import pretraining
-    from ..training.journal import Journal
+    from ..training.logger import TrainingLogger
+    from ..training.pretrain import pretrain as train
 
-    journal = Journal("pretrain", settings["epochs"])
-    ready = prepare_pretraining(journal, tables, distance_matrices, sequences, encoder, settings)
-    progress, reason, shown = pretraining.pretrain(*ready, journal)
-    log = journal.log(ready.network, progress, reason)
-    return store_run(ready.network, log, shown, journal.say)
+    logger = TrainingLogger("pretrain", settings["epochs"])
+    ready = prepare_pretraining(logger, tables, distance_matrices, sequences, encoder, settings)
+    progress, reason, shown = train(*ready, logger)
+    log = logger.log(ready.network, progress, reason)
+    return store_run(ready.network, log, shown, logger.info)
 
 
 class ReadyPretraining(NamedTuple):
@@ -50,34 +52,34 @@ class ReadyPretraining(NamedTuple):
 
 
 def prepare_pretraining(
-    journal, tables, distance_matrices, sequences, encoder, settings: dict
+    logger, tables, distance_matrices, sequences, encoder, settings: dict
 ) -> ReadyPretraining:
     """Check and read everything, and build the network to start from."""
-    from ..training import start
+    from ..training import init
 
     seed = settings["random_seed"]
-    samples, distances = read_pairs(tables, distance_matrices, settings["missing_samples"], journal)
+    samples, distances = read_pairs(tables, distance_matrices, settings["missing_samples"], logger)
     fewest = min(len(table.sample_ids) for table in samples)
     require_validation(fewest, settings["validation_size"], optional=True)
     known = merge_sequences(sequences)
     longest = max(len(dna) for table in samples for dna in sequences_of(table.feature_ids, known))
-    config, arrays = choose_model(encoder, settings, longest, journal)
+    config, arrays = choose_model(encoder, settings, longest, logger)
     unlearned = settings["unifrac_weight"] == 0 and config.distance_state == "trained"
     if arrays is not None and unlearned:
         config = dataclasses.replace(config, distance_state="stale")
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
-    journal.read(studies)
+    logger.log_asvs(studies)
     training = training_settings(settings)
     machine = (settings["device"], settings["precision"], settings["threads"])
-    trained_by, accelerator = start_run(journal, training, PRETRAINING_DEFAULT, machine)
+    trained_by, accelerator = start_run(logger, training, PRETRAINING_DEFAULT, machine)
     if arrays is None:
-        network = start.new_network(config, studies, seed, accelerator.device)
+        network = init.new_network(config, studies, seed, accelerator.device)
     else:
-        network = start.continued_network(config, arrays, seed, accelerator.device)
+        network = init.continued_network(config, arrays, seed, accelerator.device)
     return ReadyPretraining(network, studies, trained_by, accelerator)
 
 
-def read_pairs(tables, matrices, missing_samples: str, journal):
+def read_pairs(tables, matrices, missing_samples: str, logger):
     """Read the tables and, for each, the distances of its samples.
 
     Returns
@@ -94,19 +96,43 @@ def read_pairs(tables, matrices, missing_samples: str, journal):
         raise AAMError(
             f"There are {counted(len(tables), 'table')} but "
             f"{counted(len(matrices), 'distance matrix', 'distance matrices')}. Give one matrix "
-            "for each table, in the same order."
+            "for each table."
         )
+    several = len(tables) > 1
+    read = [
+        read_table(table, f"the table{f' {number}' if several else ''}")
+        for number, table in enumerate(tables, start=1)
+    ]
+    found = [read_distances(one.path / "distance-matrix.tsv") for one in matrices]
     samples, distances = [], []
-    for number, (table, matrix) in enumerate(zip(tables, matrices, strict=True), start=1):
-        study = f" {number}" if len(tables) > 1 else ""
-        with (matrix.path / "distance-matrix.tsv").open(encoding="utf-8-sig") as lines:
-            ids, values = parse_distances(lines)
-        name = f"the distance matrix{study}"
-        aligned, of_table, missing = with_distances(
-            read_table(table, f"the table{study}"), ids, values, name, missing_samples
+    for number, place in enumerate(pair_by_ids(read, [ids for ids, _ in found])):
+        of_table = f" of table {number + 1}" if several else ""
+        name = f"the distance matrix{of_table}"
+        aligned, of_samples, missing = with_distances(
+            read[number], *found[place], name, missing_samples
         )
-        journal.dropped({f"not in {name}": missing} if missing else {})
-        require_enough(len(aligned.sample_ids), f"pretraining on table{study}")
+        logger.log_dropped({f"not in {name}": missing} if missing else {})
+        require_enough(
+            len(aligned.sample_ids), f"pretraining on table{f' {number + 1}' if several else ''}"
+        )
         samples.append(aligned)
-        distances.append(of_table)
+        distances.append(of_samples)
     return samples, distances
+
+
+def pair_by_ids(samples: list, ids_of_matrices: list[list[str]]) -> list[int]:
+    """Find the matrix of each table by their sample ids: the order of a list may get lost.
+
+    Where ids leave it open, as in studies that name their samples alike, the order counts.
+
+    Returns
+    -------
+    list of int
+        For each table, the position of its matrix.
+    """
+    known = [set(ids) for ids in ids_of_matrices]
+    shared = np.array(
+        [[2.0 * len(ids.intersection(one.sample_ids)) for ids in known] for one in samples]
+    )
+    np.fill_diagonal(shared, shared.diagonal() + 1e-9)
+    return linear_sum_assignment(shared, maximize=True)[1].tolist()

@@ -4,19 +4,19 @@ import dataclasses
 
 import pandas as pd
 
-from ..config import AUTO, TrainingConfig
+from ..config import AUTO, TrainingConfig, refuse_without_effect
 from ..errors import AAMError
 from ..storage.model import write_model
 from ..storage.training_log import seal_training_log, write_training_log
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 
 
-def start_run(journal, training: dict, defaults: dict, hardware: tuple[str, str, int]):
-    """Settle training parameters and hardware, and tell the journal.
+def start_run(logger, training: dict, defaults: dict, hardware: tuple[str, str, int]):
+    """Settle training parameters and hardware, and tell the logger.
 
     Parameters
     ----------
-    journal : Journal
+    logger : TrainingLogger
     training : dict
         Fields of `TrainingConfig` that the user can set.
     defaults : dict
@@ -29,13 +29,14 @@ def start_run(journal, training: dict, defaults: dict, hardware: tuple[str, str,
     config : TrainingConfig
     accelerator : accelerate.Accelerator
     """
-    from ..training.hardware import build_accelerator, choose_device, choose_precision
+    from ..training.device import build_accelerator, choose_device, choose_precision
 
     device, precision, threads = hardware
+    refuse_without_effect(training, defaults)
     for name, value in training.items():
         if value == AUTO:  # chosen, and told, when everything is known
             continue
-        journal.chose(name, value, "default" if defaults[name] == value else "user")
+        logger.log_param(name, value, "default" if defaults[name] == value else "user")
     chosen_device, why_device = choose_device(device)
     chosen_precision, why_precision = choose_precision(precision, chosen_device)
     accelerator = build_accelerator(chosen_device, chosen_precision, threads)
@@ -43,8 +44,8 @@ def start_run(journal, training: dict, defaults: dict, hardware: tuple[str, str,
         ("device", device, chosen_device, why_device),
         ("precision", precision, chosen_precision, why_precision),
     ):
-        journal.chose(name, value, "automatic" if asked == "auto" else "user", why)
-    journal.chose_threads(threads)
+        logger.log_param(name, value, "automatic" if asked == "auto" else "user", why)
+    logger.log_threads(threads)
     config = dataclasses.replace(
         TrainingConfig(), **training, device=chosen_device, precision=chosen_precision
     )
@@ -67,33 +68,33 @@ def require_validation(samples: int, validation_size: float, optional: bool = Fa
 
 
 def store_run(
-    network, log, shown, say
+    network, log, final, info
 ) -> tuple[AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat]:
-    """Write a trained network and its log, with pictures of predictions, as artifacts' views.
+    """Write a trained network and its log, with figures of predictions, as artifacts' views.
 
     Parameters
     ----------
     network : Network
     log : TrainingLog
-    shown : ShownPredictions
+    final : FinalPredictions
         What the kept model predicts of the validation samples.
-    say : callable
+    info : callable
         Prints a line.
     """
     from ..inference import arrays_of
-    from ..training.prediction_figures import draw_predictions
-    from ..training.tensorboard import Pictures, write_events
+    from ..training import distributed
+    from ..training.figures import draw_predictions, write_events
 
+    distributed.leave()  # of several processes, one stores
     model = AAMModelDirectoryFormat()
     write_model(str(model), network.config, arrays_of(network))
     training_log = AAMTrainingLogDirectoryFormat()
     write_training_log(str(training_log), log)
-    images = draw_predictions(shown, say)
-    pictures = Pictures(shown.part, log.summary["kept_epoch"], images)
     history = log.history
     if not len(history):  # no epochs: one point of the out-of-fold scores
         scores = {f"validation_{name}": [one] for name, one in log.summary["scores"].items()}
         history = pd.DataFrame({"epoch": [0], "seconds": [0.0], **scores})
-    write_events(str(training_log), history, pictures)
+    figures = draw_predictions(final, info)
+    write_events(str(training_log), history, figures, final.part, log.summary["kept_epoch"])
     seal_training_log(str(training_log))
     return model, training_log

@@ -31,7 +31,15 @@ from .tensors import (
     expected_tensors,
     largest_positions,
 )
-from .training import ATTENTIONS, AUTO, CLASS_WEIGHTS, OPTIMIZERS, SCHEDULES, TrainingConfig
+from .training import (
+    ATTENTIONS,
+    AUTO,
+    CLASS_WEIGHTS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TrainingConfig,
+    refuse_without_effect,
+)
 from .versions import FORMAT_VERSION, present_tensor_name
 
 __all__ = [
@@ -68,4 +76,5 @@ __all__ = [
     "expected_tensors",
     "largest_positions",
     "present_tensor_name",
+    "refuse_without_effect",
 ]

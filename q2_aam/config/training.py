@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from ..errors import AAMError, counted, examples
 from .checks import check_choice, check_positive, check_whole
 
 OPTIMIZERS = ("adamw", "adam", "sgd")
@@ -66,3 +67,42 @@ class TrainingConfig:
     def to_json(self) -> dict:
         """Return the settings as JSON types only."""
         return dataclasses.asdict(self)
+
+
+_ONLY_UNDER = {  # settings of a schedule, and the schedules that read them
+    "restart_epochs": ("cosine-restarts",),
+    "restart_multiplier": ("cosine-restarts",),
+    "plateau_factor": ("plateau",),
+    "plateau_patience": ("plateau",),
+    "warmup": tuple(one for one in SCHEDULES if one != "one-cycle"),
+    "min_lr": tuple(one for one in SCHEDULES if one != "constant"),
+}
+
+
+def refuse_without_effect(settings: dict, defaults: dict) -> None:
+    """Refuse settings that the user changed and that training would not read.
+
+    Raises
+    ------
+    AAMError
+        If there are any; it names them.
+    """
+    schedule = settings["schedule"]
+    given = [
+        name
+        for name, readers in _ONLY_UNDER.items()
+        if name in settings and settings[name] != defaults[name] and schedule not in readers
+    ]
+    if given:
+        readers = dict.fromkeys(one for name in given for one in _ONLY_UNDER[name])
+        raise AAMError(
+            f"{counted(len(given), 'setting')} would have no effect, as 'schedule' is "
+            f"'{schedule}': {examples(given)}. Leave them out, or choose a schedule that reads "
+            f"them ({', '.join(readers)})."
+        )
+    least, epochs = settings.get("min_epochs"), settings["epochs"]
+    if least is not None and least >= epochs:
+        raise AAMError(
+            f"'min_epochs' is {least:,} and 'epochs' is {epochs:,}: no epoch could be kept. Lower "
+            "'min_epochs' or raise 'epochs'."
+        )

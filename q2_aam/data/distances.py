@@ -1,17 +1,26 @@
-"""A precomputed distance matrix, parsed once to float32 and checked by us."""
+"""A precomputed distance matrix, parsed and checked once, then mapped from disk."""
 
 from __future__ import annotations
 
-import io
-import itertools
-from collections.abc import Iterator, Sequence
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import EXAMPLES, AAMError, counted, examples
+from .cache import runs_root
 
 TOLERANCE = 1e-5  # text files round; a larger difference is a real asymmetry
+LARGEST_UNCONVERTED = 2**20  # bytes of text, of about 350 samples
+KEPT_DAYS = 30
 _ROWS_AT_ONCE = 512
 
 
@@ -30,19 +39,90 @@ class Distances:
     matrix: np.ndarray
     rows: np.ndarray
 
+    @property
+    def digest(self) -> str:
+        """Name of the content of a matrix on disk (see `read_distances`); nothing otherwise."""
+        on_disk = isinstance(self.matrix, np.memmap) and self.matrix.filename
+        return Path(self.matrix.filename).stem if on_disk else ""
+
     def block(self, samples: np.ndarray) -> np.ndarray:
         """Return the distances among some samples, (len(samples), len(samples)), in their order."""
         rows = self.rows[samples]
         return self.matrix[np.ix_(rows, rows)]
 
 
-def parse_distances(lines) -> tuple[list[str], np.ndarray]:
-    """Read a labelled square matrix from tab-separated text.
+def read_distances(path: Path) -> tuple[list[str], np.ndarray]:
+    """Read the matrix in a file; a large one is converted once and then lies on disk.
+
+    Later runs find it by the digest of the file's content, and only what is read of it takes
+    memory. Where it cannot be written, it is read into memory.
+
+    Parameters
+    ----------
+    path : Path
+        See `parse_distances`.
+    """
+    kept, digest = runs_root() / "matrices", None
+    if path.stat().st_size > LARGEST_UNCONVERTED:
+        with contextlib.suppress(OSError):
+            kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+            digest = _digest(path)
+            if not (kept / f"{digest}.f32").is_file():
+                _convert(path, kept, digest)
+            return _mapped(kept, digest)
+    with path.open(encoding="utf-8-sig") as lines:
+        return parse_distances(lines)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _convert(path: Path, kept: Path, digest: str) -> None:
+    """Write a matrix as float32 whole or not at all, and drop those not used for 30 days."""
+    for old in kept.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > KEPT_DAYS * 24 * 3600:
+                old.unlink()
+    with tempfile.TemporaryDirectory(dir=kept) as scratch:
+        values, names = Path(scratch) / "values", Path(scratch) / "names"
+
+        def allocate(ids: int) -> np.ndarray:
+            return np.memmap(values, np.float32, "w+", shape=(ids, ids))
+
+        with path.open(encoding="utf-8-sig") as lines:
+            ids, matrix = parse_distances(lines, allocate)
+        matrix.flush()
+        names.write_text(json.dumps(ids), encoding="utf-8")
+        names.replace(kept / f"{digest}.json")
+        values.replace(kept / f"{digest}.f32")
+
+
+def _mapped(kept: Path, digest: str) -> tuple[list[str], np.ndarray]:
+    values = kept / f"{digest}.f32"
+    ids = json.loads((kept / f"{digest}.json").read_text(encoding="utf-8"))
+    if values.stat().st_size != 4 * len(ids) ** 2:
+        raise OSError("its size is wrong")
+    for one in (values, kept / f"{digest}.json"):
+        os.utime(one)
+    return ids, np.memmap(values, np.float32, "r", shape=(len(ids), len(ids)))
+
+
+def parse_distances(
+    lines: Iterable[str], allocate: Callable[[int], np.ndarray] | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Read a labelled square matrix from tab-separated text, a row at a time.
 
     Parameters
     ----------
     lines : text file object
         Header of ids, then one row an id; blank lines and lines that begin with # are skipped.
+    allocate : callable, optional
+        Returns the (ids, ids) float32 array to write to.
 
     Returns
     -------
@@ -54,21 +134,26 @@ def parse_distances(lines) -> tuple[list[str], np.ndarray]:
     AAMError
         If the text is not a square matrix of numbers in [0, 1], symmetric and without NaN.
     """
+    lines = iter(lines)
     ids = _header(lines)
-    matrix, rows = np.empty((len(ids), len(ids)), dtype=np.float32), []
+    number, rows = len(ids), []
+    matrix = allocate(number) if allocate else np.empty((number, number), dtype=np.float32)
     try:
-        for frame in _in_parts(lines, len(ids)):
-            first, stop = len(rows), len(rows) + len(frame)
-            rows.extend(frame[0].str.strip())
-            if stop <= len(ids):
-                matrix[first:stop] = frame.iloc[:, 1:]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # of numpy, for what is no number
+            for line in lines:
+                if line.strip():
+                    name, _, values = line.rstrip("\r\n").partition("\t")
+                    if len(rows) < number:
+                        matrix[len(rows)] = _numbers(name, values, number)
+                    rows.append(name.strip())
         if not rows:
             raise ValueError("it has no rows")
     except ValueError as error:
         raise AAMError(f"The distance matrix is not a table of numbers: {error}") from error
     if rows != ids:
         raise AAMError(
-            f"The distance matrix has {counted(len(ids), 'column id')} and "
+            f"The distance matrix has {counted(number, 'column id')} and "
             f"{counted(len(rows), 'row id')}; both must be the same ids in the same order."
         )
     check_distances(ids, matrix)
@@ -76,28 +161,22 @@ def parse_distances(lines) -> tuple[list[str], np.ndarray]:
     return ids, matrix
 
 
-def _in_parts(lines, columns: int) -> Iterator:
-    """Read some rows at a time as data frames, so that the matrix is never held twice."""
-    import pandas as pd  # training on a machine that only trains needs none
-
-    blanks = {column: ["nan", "NaN", ""] for column in range(1, columns + 1)}
-    types = {0: str} | dict.fromkeys(range(1, columns + 1), np.float32)
-    rows = (_of_width(line, columns) for line in lines if line.strip())
-    while text := "".join(itertools.islice(rows, _ROWS_AT_ONCE)):
-        yield pd.read_csv(
-            io.StringIO(text), sep="\t", header=None, dtype=types, quoting=3, comment=None,
-            keep_default_na=False, na_values=blanks,
-        )  # fmt: skip
-
-
-def _of_width(line: str, columns: int) -> str:
-    """Fill a row that is too short with blanks, and refuse one that pandas would cut."""
-    line = line.rstrip("\r\n")
-    missing = columns - line.count("\t")
-    if missing < 0:
-        name = line.partition("\t")[0]
-        raise ValueError(f"the row of {name} has {columns - missing:,} numbers, not {columns:,}")
-    return line + "\t" * missing + "\n"
+def _numbers(name: str, text: str, columns: int) -> np.ndarray:
+    """Read the numbers of a row; blank cells, and those that are missing at its end, are NaN."""
+    try:
+        numbers = np.fromstring(text, sep="\t")
+        if len(numbers) == columns:
+            return numbers
+    except (ValueError, DeprecationWarning):
+        pass
+    cells = text.split("\t")
+    if len(cells) > columns:
+        raise ValueError(f"the row of {name} has {len(cells):,} numbers, not {columns:,}")
+    cells += [""] * (columns - len(cells))
+    wrong = [cell for cell in cells if "_" in cell]  # which Python would read as a number
+    if wrong:
+        raise ValueError(f"could not convert string to float: {wrong[0]!r}")
+    return np.array([float(cell.strip() or "nan") for cell in cells])
 
 
 def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:

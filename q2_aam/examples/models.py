@@ -124,6 +124,16 @@ def pretrain(use):
     training_log.assert_has_line_matching(path="history.tsv", expression="^epoch 2\t")
 
 
+def load_encoder(use):
+    """Write the bundled encoder as an artifact."""
+    (encoder,) = use.action(
+        use.UsageAction("aam", "load_encoder"),
+        use.UsageInputs(version="1"),
+        use.UsageOutputNames(encoder="encoder"),
+    )
+    encoder.assert_output_type(semantic_type="AAMEncoder")
+
+
 def split_samples(use):
     """Hold out a fifth of the children."""
     table, _ = _study(use)

@@ -22,15 +22,15 @@ from ..data.vocabulary import recognized_of_others
 from ..inference import embed_held
 from ..model.heads.blend import blended
 from ..model.network import Network
+from .checkpoint import Progress
+from .evaluation import FinalPredictions, forward_samples, predict_final
 from .heads import forest, logistic, ridge
 from .heads.blend import make_folds, surely_positive
 from .heads.features import Known, SampleFeatures
-from .loop import Trainer
+from .losses import Task, weights_of
 from .objectives import objective_of
-from .progress import Progress
-from .seen_samples import see_samples
-from .shown_predictions import ShownPredictions, predict_shown
-from .steps import Task, weights_of
+from .sample_objective import SampleObjective
+from .trainer import Trainer
 
 FITTERS = {"ridge": ridge, "logistic": logistic, "forest": forest}
 FOLDS = 5
@@ -70,7 +70,7 @@ class Fitted:
         Without epochs where nothing descended.
     reason : str
         Why training stopped.
-    shown : ShownPredictions
+    shown : FinalPredictions
         Of samples that were predicted without their group.
     heads : list of dict
         ``name``, ``weight`` and out-of-fold ``scores`` of each head, by weight.
@@ -80,7 +80,7 @@ class Fitted:
 
     progress: Progress
     reason: str
-    shown: ShownPredictions
+    shown: FinalPredictions
     heads: list[dict]
     scores: dict[str, float]
 
@@ -91,7 +91,7 @@ def fit(
     labels: Labels,
     config: TrainingConfig,
     accelerator: Accelerator,
-    journal,
+    logger,
 ) -> Fitted:
     """Fit the heads that the network's target names.
 
@@ -103,20 +103,21 @@ def fit(
     labels : Labels
     config : TrainingConfig
     accelerator : Accelerator
-    journal : Journal
+    logger : TrainingLogger
     """
     (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
     progress, reason = Progress(), "nothing descended: heads were fitted in closed form"
     labelled = np.sort(np.concatenate([labels.training, labels.validation]))
     if "attention" in network.config.target.heads:
-        progress, reason = Trainer(network, task, config, accelerator, journal).run()
+        objective = SampleObjective(network, task, config)
+        progress, reason = Trainer(objective, config, accelerator, logger).run()
         features = SampleFeatures(network, task, labelled)
     samples, predictions, settings = predict_out_of_fold(network, task, features, labelled, seed)
     heads, scores, shown = blend_heads(network, task, samples, predictions)
     fit_heads(network, task, features, labelled, settings, seed)
     if "unifrac" in task.weights:
         compared = dataclasses.replace(task, weights={"unifrac": 1.0})
-        distances = predict_shown(network, compared, features.embedded).distances
+        distances = predict_final(network, compared, features.embedded).distances
         shown = dataclasses.replace(shown, distances=distances)
     network.config = dataclasses.replace(
         network.config,
@@ -246,7 +247,7 @@ def known_of(network: Network, task: Task, samples: np.ndarray) -> Known:
 def attention_predictions(network: Network, task: Task, samples: np.ndarray) -> np.ndarray:
     """Predict some samples by the attention head alone: (samples, O) float64."""
     only = dataclasses.replace(task, weights={"target": 1.0})
-    ((*_, predictions),) = see_samples(network, only, [samples], task.embedded)
+    ((*_, predictions),) = forward_samples(network, only, [samples], task.embedded)
     return predictions.cpu().numpy().astype(np.float64)
 
 
@@ -269,7 +270,7 @@ def fit_heads(
 
 def blend_heads(
     network: Network, task: Task, samples: np.ndarray, predictions: dict[str, np.ndarray]
-) -> tuple[list[dict], dict[str, float], ShownPredictions]:
+) -> tuple[list[dict], dict[str, float], FinalPredictions]:
     """Weigh heads by their out-of-fold predictions, and take intervals from those of the blend.
 
     The attention head is left out unless it surely lowers the error: the epoch was chosen on these
@@ -306,7 +307,7 @@ def blend_heads(
         {"name": name, "weight": weight, "scores": scored(predictions[name])}
         for name, weight in sorted(of_heads.items(), key=lambda one: -one[1])
     ]
-    shown = ShownPredictions("validation", len(samples), head.target, of_blend, actual)
+    shown = FinalPredictions("validation", len(samples), head.target, of_blend, actual)
     return heads, scored(of_blend), shown
 
 

@@ -14,8 +14,8 @@ from ..config import TrainingConfig
 from ..data.phylogeny import Clades
 from ..data.tokens import START
 from ..model.network import Network
-from .randomness import seed_step
-from .schedule import learning_rate_at
+from .init import seed_step
+from .optim import learning_rate_at
 
 LARGEST_JITTER = 50
 JITTERED_SHARE = 0.25  # of the reads; the others begin where primers end, or whole

@@ -27,9 +27,9 @@ from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import write_boxed
-from q2_aam.training.optimiser import build_optimiser
+from q2_aam.training.init import seed_weights
+from q2_aam.training.optim import build_optimizer
 from q2_aam.training.phylogeny import References, prepare_network, train_epoch
-from q2_aam.training.randomness import seed_weights
 
 PATHS = ("reference", "to")
 BOX = Path(__file__).parents[2] / "q2_aam" / "encoders"
@@ -73,7 +73,7 @@ def main() -> None:
     config = ModelConfig(
         hidden_size=options.hidden_size, asv_layers=options.asv_layers, branches=options.branches,
         branch_hidden_size=options.branch_hidden_size, distance_state="trained",
-        asv_tips=True,
+        asv_tips=True, max_asvs=8192,
         max_sequence_length=options.max_sequence_length,
     )  # fmt: skip
     training = TrainingConfig(
@@ -96,7 +96,7 @@ def main() -> None:
     network = Network(config).to(device)
     network.set_dropout(training.dropout)
     prepare_network(network, references, rows, clades)
-    optimizer = build_optimiser(network, training)
+    optimizer = build_optimizer(network, training)
 
     def autocast():
         return torch.autocast(device.type, torch.bfloat16, enabled=cuda)

@@ -13,8 +13,8 @@ from q2_aam.data.phylogeny import choose_clades, parse_newick
 from q2_aam.data.tokens import START, tokenize
 from q2_aam.model.network import Network
 from q2_aam.training import phylogeny as teacher
-from q2_aam.training.optimiser import build_optimiser
-from q2_aam.training.randomness import seed_weights
+from q2_aam.training.init import seed_weights
+from q2_aam.training.optim import build_optimizer
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def train(references, clades, epochs):
     seed_weights(0)
     network, rows = Network(config), np.arange(120)
     teacher.prepare_network(network, references, rows, clades)
-    optimizer = build_optimiser(network, training)
+    optimizer = build_optimizer(network, training)
     losses = [
         teacher.train_epoch(
             network, references, rows, optimizer, training, epoch, contextlib.nullcontext

@@ -6,7 +6,7 @@ import torch
 
 from q2_aam import inference
 from q2_aam.config import ModelConfig
-from q2_aam.data.tokens import distinct_asvs
+from q2_aam.data.tokens import tokenize_asvs
 from q2_aam.model.network import Network
 
 LENGTHS = [56, 57, 60, 58, 60, 51, 60, 41, 47, 57, 60, 33]
@@ -15,7 +15,7 @@ LENGTHS = [56, 57, 60, 58, 60, 51, 60, 41, 47, 57, 60, 33]
 @pytest.fixture
 def asvs():
     random = np.random.default_rng(0)
-    return distinct_asvs(["".join(random.choice(list("ACGT"), n)) for n in LENGTHS], 60)[0]
+    return tokenize_asvs(["".join(random.choice(list("ACGT"), n)) for n in LENGTHS], 60)[0]
 
 
 def network_of(per_token: int):

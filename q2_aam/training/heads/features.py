@@ -12,7 +12,7 @@ from ...data.study import held_asvs
 from ...inference import embed_held, sample_states
 from ...model.heads.features import TargetFeatures
 from ...model.network import Network
-from ..steps import Task
+from ..losses import Task
 
 FEATURES_KEPT = 2048  # samples; of more, features are read again for each head
 

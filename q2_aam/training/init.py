@@ -1,0 +1,109 @@
+"""What training starts from: seeds, and a network drawn anew or from stored weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..config import ModelConfig
+from ..data.batches import build_batch
+from ..data.study import Studies
+from ..inference import embed_asvs, to_tensors
+from ..model.network import Network, SampleBatch
+
+STANDARDISED_ASVS = 8192  # more change the statistics of the start by less than 1 %
+CENTRED_SAMPLES = 128
+PRESENCE_AT_START = 0.15
+_LOWEST_BIAS, _HALVINGS = -40.0, 24
+_TRAINING, _VALIDATION, _WEIGHTS = range(3)  # what a seed is for
+
+
+def new_network(config: ModelConfig, studies: Studies, seed: int, device) -> Network:
+    """Draw weights; spread the ASV embeddings and centre the branches on the studies' samples.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    studies : Studies
+    seed : int
+    device : torch.device
+
+    Returns
+    -------
+    Network
+    """
+    seed_weights(seed)
+    network = Network(config).to(device).eval()
+    random = np.random.default_rng([seed, 0xA5])
+    chosen = _some(np.arange(len(studies.asvs)), STANDARDISED_ASVS, random)
+    network.standardise(embed_asvs(network, studies.asvs, chosen))
+    centre_branches(network, studies, random)
+    return network
+
+
+def continued_network(
+    config: ModelConfig, arrays: dict[str, np.ndarray], seed: int, device
+) -> Network:
+    """Build a network whose encoder comes from stored weights; other heads are drawn anew."""
+    seed_weights(seed)
+    network = Network(config)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    network.load_state_dict(network.state_dict() | tensors)
+    return network.to(device).eval()
+
+
+@torch.no_grad()
+def centre_branches(network: Network, studies: Studies, random: np.random.Generator) -> None:
+    """Choose the bias of branch membership so that samples hold few of the branches at the start.
+
+    In rich samples (soil) every branch would else be certain to be held; distances would all be
+    0 and nothing could be learned.
+    """
+    batches = []
+    for study in range(len(studies.studies)):
+        samples = np.arange(len(studies.studies[study]))
+        samples = _some(samples, CENTRED_SAMPLES // len(studies.studies) + 1, random)
+        batch = build_batch(studies, study, samples, tokens=False)
+        asvs = embed_asvs(network, studies.asvs, batch.asvs)
+        batches.append((asvs, to_tensors(batch, asvs.device)))
+    low, high = _LOWEST_BIAS, 0.0
+    for _ in range(_HALVINGS):
+        network.branches.membership.bias.fill_((low + high) / 2)
+        if _mean_presence(network, batches) > PRESENCE_AT_START:
+            high = (low + high) / 2
+        else:
+            low = (low + high) / 2
+
+
+def _mean_presence(network: Network, batches: list[tuple[torch.Tensor, SampleBatch]]) -> float:
+    means = [network.read_branches(*batch, quantify=False)[0].mean() for batch in batches]
+    return float(torch.stack(means).mean())
+
+
+def _some(values: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:
+    if len(values) <= number:
+        return values
+    return np.sort(random.choice(values, number, replace=False))
+
+
+# Everything random is a function of (seed, epoch, step), so that nothing need be stored.
+
+
+def seed_weights(seed: int) -> None:
+    """Seed the initialisation of weights."""
+    _seed(seed, _WEIGHTS, 0, 0)
+
+
+def seed_step(seed: int, epoch: int, step: int) -> None:
+    """Seed the masks and the dropout of one training step."""
+    _seed(seed, _TRAINING, epoch, step)
+
+
+def seed_validation(seed: int, step: int) -> None:
+    """Seed the masks of one validation batch; they are the same in every epoch."""
+    _seed(seed, _VALIDATION, 0, step)
+
+
+def _seed(seed: int, purpose: int, epoch: int, step: int) -> None:
+    state = np.random.SeedSequence([seed, purpose, epoch, step]).generate_state(2, np.uint32)
+    torch.manual_seed(int(state[0]) << 31 ^ int(state[1]))

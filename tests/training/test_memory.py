@@ -1,0 +1,232 @@
+"""How large a step is, and what happens when memory runs out in one."""
+
+import contextlib
+import gc
+import io
+import os
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+import qiime2
+import torch
+from simulated_study import TINY, TINY_FIT, model_of, simulate_study
+
+from q2_aam.config import TrainingConfig
+from q2_aam.storage.training_log import read_training_log
+from q2_aam.training import sample_objective
+from q2_aam.training.logger import TrainingLogger
+from q2_aam.training.losses import batch_losses
+from q2_aam.training.memory import find_batch_size
+from q2_aam.types import AAMTrainingLogDirectoryFormat
+
+ERRORS = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4096 bytes."),
+    MemoryError("Unable to allocate 3.2 GiB"),
+    RuntimeError("could not create a primitive"),
+]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chunks", "wanted"),
+    [([1], 1, 1), ([5], 1, 5), ([8], 1, 8), ([159], 1, 8), ([160], 1, 16), ([700], 1, 64),
+     ([10**6], 1, 256), ([700], 4, 16), ([20] * 35, 1, 20)],
+)  # fmt: skip
+def test_the_rule_leaves_about_ten_steps_within_bounds(sizes, chunks, wanted):
+    config = TrainingConfig(batch_size="auto", gradient_accumulation=chunks)
+    assert find_batch_size(sizes, config, TrainingLogger("test", 1)).batch_size == wanted
+
+
+@pytest.fixture(scope="module")
+def study():
+    return simulate_study(20, 30, 3)
+
+
+def pretrain(aam, study, **options):
+    """Return the weights, the history, what was printed and the setting of the batch size."""
+    printed = io.StringIO()
+    steps = {"epochs": 3, "optimizer": "sgd", "learning_rate": 0.1, "abundance_weight": 0.1}
+    with contextlib.redirect_stdout(printed):
+        found = aam.pretrain(
+            [study.table], [study.distances], sequences=[study.sequences], **TINY | steps | options
+        )
+    history = found.training_log.view(qiime2.Metadata).to_dataframe()
+    log = read_training_log(str(found.training_log.view(AAMTrainingLogDirectoryFormat)))
+    (setting,) = [setting for setting in log.settings if setting.name == "batch_size"]
+    return model_of(found.encoder)[1], history, printed.getvalue(), setting
+
+
+def test_auto_equals_the_number_given_by_hand(aam, study, tmp_path, monkeypatch):
+    weights, history, printed, setting = pretrain(aam, study, batch_size="auto", dropout=0.1)
+    assert (setting.value, setting.chosen_by) == (8, "automatic")
+    assert f"batch_size: 8 ({setting.why})" in printed
+    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "others"))  # it is the same command
+    other, again, _, setting = pretrain(aam, study, batch_size=8, dropout=0.1)
+    assert (setting.value, setting.chosen_by) == (8, "user")
+    for name, value in weights.items():
+        assert np.array_equal(other[name], value), name
+    assert history["train_loss"].equals(again["train_loss"])
+
+
+def test_auto_in_fitting_takes_no_more_than_the_samples_there_are(aam):
+    few = simulate_study(10, 20, 4)
+    found = aam.fit_regressor(
+        few.table, few.age_column, sequences=few.sequences, attention_head="on",
+        **TINY_FIT | {"batch_size": "auto", "validation_size": 0.4},
+    )  # fmt: skip
+    log = read_training_log(str(found.training_log.view(AAMTrainingLogDirectoryFormat)))
+    counts = {item["what"]: item["count"] for item in log.summary["data"]}
+    values = {setting.name: setting.value for setting in log.settings}
+    assert values["batch_size"] == counts["samples used for training"] < 8
+
+
+def test_a_word_other_than_auto_is_refused(aam, study):
+    with pytest.raises(Exception, match="batch_size"):
+        pretrain(aam, study, batch_size="many")
+
+
+def break_step(monkeypatch, error, breaks):
+    """Raise the error in the steps for which `breaks` (number of the call, chunks) is true."""
+    calls = []
+
+    def take_step(network, task, step, prepared, embedded=None, chunks=1, seen=None):
+        calls.append(chunks)
+        if breaks(len(calls), chunks):
+            raise error
+        return batch_losses(network, task, step, prepared, embedded, chunks, seen)
+
+    monkeypatch.setattr(sample_objective, "batch_losses", take_step)
+    return calls
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: str(error)[:15])
+def test_row_14_the_message_says_what_to_lower(aam, study, refused, monkeypatch, error):
+    break_step(monkeypatch, error, lambda call, chunks: call == 2)
+    message = refused(
+        lambda: pretrain(aam, study, batch_size=7),
+        "a step of 7 samples", "'batch_size' (now 7)", "'gradient_accumulation'",
+        "'gradient_checkpointing'", "'max_asvs'", "'hidden_size'",
+    )  # fmt: skip
+    assert str(error) not in message
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(aam, study, monkeypatch):
+    break_step(monkeypatch, RuntimeError("shapes do not match"), lambda *_: True)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        pretrain(aam, study, batch_size="auto")
+
+
+def test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same(
+    aam, study, monkeypatch, tmp_path
+):
+    unbroken, history, *_ = pretrain(aam, study, batch_size="auto")
+    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "others"))  # it is the same command
+    calls = break_step(monkeypatch, ERRORS[0], lambda call, chunks: call == 6 and chunks < 4)
+    weights, other, printed, _ = pretrain(aam, study, batch_size="auto")
+    # three steps an epoch; the third of the second epoch failed, and that epoch was begun again
+    assert calls == [1] * 6 + [2] * 6
+    assert "batch_size: 8 (" in printed
+    assert printed.count("Memory ran out") == 1
+    assert "a batch_size of 4 and a gradient_accumulation of 2" in printed
+    assert printed.count("epoch 2/3") == 1
+    for name, value in unbroken.items():
+        assert np.allclose(weights[name], value, atol=1e-5), name
+    losses = [name for name in history if name.endswith("loss")]
+    assert np.allclose(history[losses], other[losses], rtol=1e-4)
+
+
+def test_row_14_what_the_failed_step_held_is_freed_before_the_next(aam, study, monkeypatch):
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+    held = []
+
+    def breaks(call, chunks):
+        if call == 2:
+            held.append(weakref.ref(Cycle()))
+            assert held[0]() is not None
+        elif call == 3:
+            held.append(held[0]())
+        return call == 2
+
+    break_step(monkeypatch, ERRORS[0], breaks)
+    gc.disable()
+    try:
+        pretrain(aam, study, batch_size="auto", epochs=1)
+    finally:
+        gc.enable()
+    assert held[1] is None
+
+
+def test_row_14_an_automatic_batch_is_halved_until_it_fits(aam, study, monkeypatch):
+    calls = break_step(monkeypatch, ERRORS[1], lambda call, chunks: chunks < 8)
+    _, _, printed, _ = pretrain(aam, study, batch_size="auto", epochs=1)
+    assert calls == [1, 2, 4, 8, 8, 8]
+    assert printed.count("Memory ran out") == 3
+
+
+def test_row_14_where_one_sample_is_too_much_training_stops(aam, study, refused, monkeypatch):
+    calls = break_step(monkeypatch, ERRORS[3], lambda *_: True)
+    refused(lambda: pretrain(aam, study, batch_size="auto"), "Training ran out of memory")
+    assert calls == [1, 2, 4, 8]
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+import numpy as np, psutil
+from qiime2.plugins import aam
+import test_memory as test
+from q2_aam.training import lr_finder, pretrain
+
+study, (size, megabytes) = test.study_without_shared_asvs(), sys.argv[1:]
+np.linalg.inv(np.ones((2, 2)) + np.eye(2))  # OpenBLAS waits for ever if it cannot have its buffers
+taken = psutil.Process().memory_info().vms
+resource.setrlimit(resource.RLIMIT_AS, (taken + int(megabytes) * 10**6,) * 2)
+_, history, printed, _ = test.pretrain(
+    aam.actions, study, batch_size=size if size == "auto" else int(size), hidden_size=256, heads=2,
+    nucleotides_per_token=1, epochs=1, workers=0,
+)
+print(printed)
+"""
+
+
+def study_without_shared_asvs():
+    """Make a study of which half of the samples take half of the memory."""
+    import dataclasses
+
+    study = simulate_study(16, 640, 3)
+    place = np.arange(640) // 40
+    counts = study.counts * 0 + (place == np.arange(16)[:, None])
+    return dataclasses.replace(study, counts=counts)
+
+
+@pytest.mark.hard
+def test_row_14_memory_that_really_runs_out(tmp_path):
+    """The limit is that of a cluster's job: more is refused by the operating system."""
+
+    def run(size: str, megabytes: int) -> subprocess.CompletedProcess:
+        own = Path(__file__).parent
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(own), str(own.parent), *sys.path]),
+            "Q2_AAM_RUN_DIR": str(tmp_path / size),
+            # every thread would reserve addresses of its own, more or fewer by timing
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
+        }
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", SHORT_OF_MEMORY, size, str(megabytes)],
+            check=False, capture_output=True, text=True, env=environment, cwd=tmp_path,
+        )  # fmt: skip
+
+    stopped = run("16", 500)
+    assert stopped.returncode == 1
+    assert "AAMError: Training ran out of memory in a step of 16 samples" in stopped.stderr
+    halved = run("auto", 500)
+    assert halved.returncode == 0, halved.stderr[-2000:]
+    assert "Memory ran out" in halved.stdout
