@@ -4,7 +4,6 @@
     python accuracy.py --further
     python accuracy.py sleep-age sleep-exposure --permute 20
     python accuracy.py sleep-age --labels 0.1 0.25 0.5 1
-    python accuracy.py ecam-delivery --inner class_weights none balanced
 
 Folds and forest as in the studies' own README; ours goes through the actions, with defaults.
 Pretraining sees the training samples of the fold only. Encoders are kept in a folder and shared.
@@ -17,7 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import inner_choice
 import label_fractions
 import leak_check
 import numpy as np
@@ -121,9 +119,6 @@ def read_options() -> argparse.Namespace:
         const=0,
         help="with --labels: also pretrain on the other three studies first, so many epochs",
     )
-    parser.add_argument(
-        "--inner", nargs="+", help="a setting and its values, compared on inner folds"
-    )
     options = parser.parse_args()
     if options.further:
         options.tasks = list(FURTHER_TASKS)
@@ -146,8 +141,6 @@ def main() -> None:
             elif options.labels:
                 result = label_fractions.run(problem, seed, options.labels, options)
                 store(f"labels-{name}-{seed}", result, options)
-            elif options.inner:
-                result = inner_choice.run(problem, seed, options.inner, options)
                 store(f"inner-{options.inner[0]}-{name}-{seed}", result, options)
             else:
                 store(f"accuracy-{name}-{seed}", run_task(problem, seed, options), options)

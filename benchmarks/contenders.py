@@ -14,9 +14,6 @@ from plain_reference import (
     predict,
     pretraining_loss,
 )
-from q2_aam.training.clades import renew_clades, with_clades
-from q2_aam.training.ridge import solve_ridge_reader
-from q2_aam.training.trees import with_trees
 from simulated_table import SimulatedStudy
 from simulated_trees import TREES, fill_trees
 from torch import Tensor
@@ -25,8 +22,8 @@ from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
-from q2_aam.training.fit import freeze_encoder, remember_asvs
-from q2_aam.training.steps import Task, batch_losses, weights_of
+from q2_aam.training.fit import remember_asvs, with_heads
+from q2_aam.training.losses import Task, batch_losses, weights_of
 
 PRETRAIN, FIT, FROZEN, PREDICT = TASKS = ("pretrain", "fit", "fit, frozen encoder", "predict")
 OURS, DEFAULTS, REFERENCE = "ours", "ours, default sizes", "reference"
@@ -87,7 +84,7 @@ class Ours:
             target = describe_target(
                 "target", study.targets.astype(float), "z-score", len(study.known)
             )
-            target = with_trees(with_clades(target), TREES, len(self.samples))
+            target = with_heads(target, TREES, len(self.samples), attends=True)
         if job.contender == DEFAULTS:
             model, config = ModelConfig(target=target), TrainingConfig()
         else:
@@ -123,7 +120,8 @@ class Ours:
 
     def freeze(self) -> None:
         """Embed all ASVs, once for the whole training."""
-        freeze_encoder(self.network)
+        for part in (self.network.asv_encoder, self.network.branches):
+            part.requires_grad_(False)
         self._embedded = self._embed(np.arange(len(self.study.studies.asvs)))
 
     def loss(self, samples: np.ndarray) -> Tensor:
@@ -136,9 +134,7 @@ class Ours:
     def finish_epoch(self) -> None:
         """Do what fitting does after the steps of each epoch."""
         self._counting = True
-        embedded = self._embed(np.arange(len(self.study.studies.asvs)))
-        renew_clades(self.network, self.learned, self.samples, 0, embedded)
-        solve_ridge_reader(self.network, self.learned, self.samples, 0, embedded)
+        self._embed(np.arange(len(self.study.studies.asvs)))  # for what is scored
 
     def predict(self, samples: np.ndarray) -> np.ndarray:
         """Predict the target of samples."""

@@ -29,7 +29,7 @@ from torch.profiler import ProfilerActivity, profile
 from q2_aam import inference
 from q2_aam.data.batches import epoch_order
 from q2_aam.inference import all_states, embed_asvs, predict_distances
-from q2_aam.training.hardware import build_accelerator
+from q2_aam.training.device import build_accelerator
 
 GPU = torch.cuda.is_available()
 DEVICE = "gpu" if GPU else "cpu"

@@ -7,25 +7,23 @@ from pathlib import Path
 import numpy as np
 import torch
 from large_table import LENGTH, LargeTable
-from q2_aam.data.known_asvs import know_prevalent_asvs
-from q2_aam.training.clades import with_clades
-from q2_aam.training.trees import with_trees
+from q2_aam.training.prefetch import prepared_batches
 from simulated_trees import TREES, fill_trees
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.alignment import with_distances
 from q2_aam.data.batches import build_batch, epoch_order
 from q2_aam.data.distances import Distances, parse_distances
-from q2_aam.data.splits import hold_out
+from q2_aam.data.splits import train_test_split
 from q2_aam.data.study import Studies, build_studies
 from q2_aam.data.table import SampleTable, read_table
 from q2_aam.data.target_scaling import describe_target
+from q2_aam.data.vocabulary import know_prevalent_asvs
 from q2_aam.inference import predict_samples, to_tensors
 from q2_aam.model.network import Network
-from q2_aam.training import fitting, start
-from q2_aam.training.hardware import build_accelerator
-from q2_aam.training.journal import Journal
-from q2_aam.training.prefetch import prepared_batches
+from q2_aam.training import fit, init
+from q2_aam.training.device import build_accelerator
+from q2_aam.training.logger import TrainingLogger
 
 TABLE, MATRIX_TEXT, MATRIX = "table.npz", "distance-matrix.tsv", "distances.npy"
 VALIDATION_SIZE, BATCH_SIZE = 0.2, 32  # fit-regressor's defaults
@@ -55,7 +53,7 @@ def read_samples(table: LargeTable) -> tuple[SampleTable, Studies, np.ndarray, d
     """Read a table as fitting does; return samples, studies, known ASVs and who trains."""
     samples = read_table(table)
     studies = build_studies([samples], None, LENGTH, ModelConfig().max_asvs)
-    kept, held = hold_out(samples.sample_ids, VALIDATION_SIZE, 0)
+    kept, held = train_test_split(samples.sample_ids, VALIDATION_SIZE, 0)
     position = {name: place for place, name in enumerate(samples.sample_ids)}
     split = {
         part: np.array([position[name] for name in names], dtype=np.int64)
@@ -125,33 +123,28 @@ def _new_network(studies: Studies, known: np.ndarray, split: dict) -> tuple[Netw
     effect = np.where(studies.known < len(known), random.standard_normal(held.shape[1]), 0)
     values = (held > 0).astype(np.float32) @ effect + 5 * random.standard_normal(held.shape[0])
     target = describe_target("target", values[split["training"]], "z-score", len(known))
-    target = with_trees(with_clades(target), TREES, len(values))
-    network = start.new_network(ModelConfig(target=target), studies, 0, torch.device("cpu"))
-    fitting.remember_asvs(network, known)
+    target = fit.with_heads(target, TREES, len(values), attends=False)
+    network = init.new_network(ModelConfig(target=target), studies, 0, torch.device("cpu"))
+    fit.remember_asvs(network, known)
     return network, (values - target.location) / target.scale
 
 
-def frozen_fit(folder: Path, threads: int, meter) -> dict:
-    """Fit with a frozen encoder for one epoch, with all that surrounds it."""
+def closed_form(folder: Path, threads: int, meter) -> dict:
+    """Fit all heads in closed form, on every sample, with an encoder kept as it is."""
     accelerator = build_accelerator("cpu", "fp32", threads)
-    _, studies, known, split = read_samples(LargeTable.read(folder / TABLE))
-    network, targets = _new_network(studies, known, split)
-    config = TrainingConfig(
-        epochs=1, learning_rate=3e-3, batch_size=BATCH_SIZE, freeze_encoder=True, settling=0.5
-    )
-    labels = fitting.Labels(targets, np.arange(len(targets)), **split)
+    samples, studies, known, _ = read_samples(LargeTable.read(folder / TABLE))
+    every = np.arange(len(samples.sample_ids))
+    network, targets = _new_network(studies, known, {"training": every})
+    labels = fit.Labels(targets, every, every, every[:0])
     with meter:
-        progress, _, shown = fitting.fit(
-            network, studies, labels, config, accelerator, Journal("fit-regressor", 1)
-        )
+        fitted = fit.fit(
+            network, studies, labels, TrainingConfig(freeze_encoder=True), accelerator,
+            TrainingLogger("fit-regressor", 1),
+        )  # fmt: skip
+    shown = fitted.shown
     residual = np.abs(shown.answers[:, 0] - shown.targets).mean()
     spread = np.abs(shown.targets - shown.targets.mean()).mean()
-    row = progress.history[-1]
-    return {
-        "epoch_seconds": row["seconds"],
-        "training_samples_per_second": row["samples_per_second"],
-        "mean_absolute_error_of_constant": float(residual / spread),
-    }
+    return {"mean_absolute_error_of_constant": float(residual / spread)}
 
 
 def predict(folder: Path, threads: int, meter) -> dict:
@@ -170,6 +163,6 @@ STAGES = {
     "matrix": read_matrix,
     "batching": batching,
     "epoch": epoch,
-    "frozen fit": frozen_fit,
+    "closed form": closed_form,
     "predict": predict,
 }

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-from q2_aam.data.known_asvs import know_prevalent_asvs
 
 from q2_aam.data.distances import Distances
 from q2_aam.data.study import Studies, build_studies
 from q2_aam.data.table import SampleTable
+from q2_aam.data.vocabulary import know_prevalent_asvs
 
 LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
 SUBSTITUTIONS = 2.0  # mean number on a branch of the tree

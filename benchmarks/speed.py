@@ -33,9 +33,9 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from q2_aam.config import TrainingConfig
 from q2_aam.data.batches import epoch_order
-from q2_aam.training.fingerprint import processor
-from q2_aam.training.hardware import build_accelerator
-from q2_aam.training.optimiser import build_optimiser
+from q2_aam.training.checkpoint import processor
+from q2_aam.training.device import build_accelerator
+from q2_aam.training.optim import build_optimizer
 
 RESULTS = Path(__file__).parent / "results"
 BATCH, LARGE_BATCH, WARMING = 8, 32, 2
@@ -196,16 +196,16 @@ def time_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -
 
 def step_of(contender, accelerator) -> Callable[[np.ndarray], None]:
     """Return what trains a contender on a batch of samples."""
-    optimiser = accelerator.prepare(build_optimiser(contender.network.train(), TrainingConfig()))
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    optimizer = accelerator.prepare(build_optimizer(contender.network.train(), TrainingConfig()))
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
 
     def step(samples: np.ndarray) -> None:
         with accelerator.autocast():
             loss = contender.loss(samples)
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
 
     return step
 

@@ -1,6 +1,7 @@
 """The real studies that benchmarks run on; they lie beside the project, not in it."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import biom
@@ -9,7 +10,9 @@ import pandas as pd
 import qiime2
 import skbio
 
+# beside the project, unless the environment says where
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("Q2_AAM_STUDIES") or DATA)
 DEPTHS = {"ecam": 1500, "soils88-ph": 500, "sleep-apnea-mouse": 1700, "udca": 2000}
 
 

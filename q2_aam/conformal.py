@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from .config import MOST_RESIDUALS, RegressionTarget
 from .data.target_scaling import middle, to_units
-from .errors import AAMError, counted
+from .errors import AAMError, counted, warn
 
 
 def nonconformity(answers: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -91,11 +90,10 @@ def conformal_margin(target: RegressionTarget, level: float) -> float:
     weights = np.array(target.residual_weights or np.ones(number))
     wanted = (number + 1) * level
     if math.ceil(wanted) > number:
-        warnings.warn(
+        warn(
             f"{counted(number, 'sample')} predicted without their group cannot support "
             f"{level:.0%} intervals: these are as wide as the largest error among them, about "
-            f"{number / (number + 1):.0%}.",
-            stacklevel=2,
+            f"{number / (number + 1):.0%}."
         )
     rank = int(np.searchsorted(weights.cumsum(), wanted - 1e-9 * number))
     return target.residuals[min(rank, number - 1)]

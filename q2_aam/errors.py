@@ -43,7 +43,7 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-_SINGULAR = {"have": "has", "are": "is", "were": "was", "stand": "stands"}
+_SINGULAR = {"have": "has", "are": "is", "were": "was", "stand": "stands", "remain": "remains"}
 
 
 def verb(number: int, plural: str) -> str:

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from simulated_study import TINY, TINY_FIT, simulate_study
+from simulated_study import DESCENT, QUICK_FIT, TINY, by_age, categorical, simulate_study
 
 from q2_aam.errors import AAMError
 
@@ -56,14 +56,35 @@ def pretrained(aam, study, runs_of_models_made_once):
 
 @pytest.fixture(scope="session")
 def fitted(aam, mixed_study, runs_of_models_made_once):
-    """Results of fitting on `mixed_study`, far enough from its mean to tell samples apart."""
+    """Results of fitting a regressor on `mixed_study` in closed form."""
     return aam.fit_regressor(
-        mixed_study.table,
-        mixed_study.age_column,
-        sequences=mixed_study.sequences,
-        distance_matrix=mixed_study.distances,
-        **TINY_FIT | {"epochs": 25, "patience": 25, "learning_rate": 0.01},
+        mixed_study.table, mixed_study.age_column, sequences=mixed_study.sequences, **QUICK_FIT
     )
+
+
+@pytest.fixture(scope="session")
+def halves():
+    """Samples to fit on, and others of the same kind."""
+    study = simulate_study(110, 40, 31, (40, 40))
+    ids = study.counts.index
+    return study.select(ids[:70]), study.select(ids[70:])
+
+
+@pytest.fixture(scope="session")
+def classified(aam, halves, runs_of_models_made_once):
+    """Results of fitting a classifier on the first of `halves` in closed form."""
+    study = halves[0]
+    column = categorical(by_age(study))
+    return aam.fit_classifier(study.table, column, sequences=study.sequences, **QUICK_FIT)
+
+
+@pytest.fixture(scope="session")
+def descended(aam, study, pretrained, runs_of_models_made_once):
+    """Results of fitting a regressor on `study`, whose encoder is trained on beside UniFrac."""
+    return aam.fit_regressor(
+        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
+        freeze_encoder=False, distance_matrix=study.distances, **QUICK_FIT | DESCENT,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -75,7 +96,8 @@ def refused():
             action()
         message = str(caught.value)
         assert len(message.splitlines()) <= limit, message
-        missing = [part for part in parts if part not in message]
+        assert message[0] == message[0].upper(), message
+        missing = [part for part in parts if part.lower() not in message.lower()]
         assert not missing, f"{missing} not in: {message}"
         return message
 

@@ -111,7 +111,7 @@ MUTATIONS = [
     ),
     *_of(
         5, "tests/training/test_resume.py",
-        (_CHECKPOINT, "    _restore_optimiser(optimiser, tensors)\n", ""),
+        (_CHECKPOINT, "    _restore_optimizer(optimizer, tensors)\n", ""),
         (_CHECKPOINT, "    network.load_state_dict(weights)\n", ""),
     ),
     *_of(
@@ -163,8 +163,8 @@ MUTATIONS = [
     ),
     *_of(
         10, f"{_NOT_FINITE}::test_row_10_not_finite_weights_and_losses_stop_training",
-        ("training/loop.py", "if bool(sound) and bool(finite.all()):", "if bool(finite.all()):"),
-        ("training/loop.py", "if bool(sound) and bool(finite.all()):", "if bool(sound):"),
+        ("training/trainer.py", "if bool(sound) and bool(finite.all()):", "if bool(finite.all()):"),
+        ("training/trainer.py", "if bool(sound) and bool(finite.all()):", "if bool(sound):"),
     ),
     *_of(
         10, "tests/storage/test_model_files.py",
@@ -225,7 +225,7 @@ MUTATIONS = [
     *_of(
         13, "tests/training/test_growing_clades.py",
         ("training/fitting.py", "if task.embedded is None:  # else the clades", "if False:  # the"),
-        ("training/loop.py", "            renew_clades(", "            (lambda *_: None)("),
+        ("training/trainer.py", "            renew_clades(", "            (lambda *_: None)("),
         ("training/clades.py", "    network.target_head.fit_scaling(", "    return\n    ("),
     ),
     *_of(
@@ -239,7 +239,7 @@ MUTATIONS = [
         (_STEP_MEMORY, '"can\'t allocate memory", ', ""),
         (_STEP_MEMORY, '"not enough memory", ', ""),
         (_STEP_MEMORY, "message in _WHOLE_MESSAGES or ", ""),
-        ("training/loop.py", "if start is None or self", "if self"),
+        ("training/trainer.py", "if start is None or self", "if self"),
     ),
     *_of(
         14, f"{_SHORT}::test_another_error_is_not_taken_for_a_lack_of_memory",
@@ -253,11 +253,11 @@ MUTATIONS = [
         14, f"{_SHORT}::test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same",
         (_LACK, "gradient_accumulation=2 * config", "gradient_accumulation=config"),
         (_LACK, "[copy.deepcopy(part.state_dict()) for", "[part.state_dict() for"),
-        ("training/loop.py", "            start.restore()\n", ""),
+        ("training/trainer.py", "            start.restore()\n", ""),
     ),
     *_of(
         14, f"{_SHORT}::test_row_14_what_the_failed_step_held_is_freed_before_the_next",
-        ("training/loop.py", "            gc.collect()\n", ""),
+        ("training/trainer.py", "            gc.collect()\n", ""),
     ),
     *_of(
         15, f"{_RUNS}::test_row_15_two_at_once_or_nowhere_to_write",

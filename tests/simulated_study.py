@@ -27,9 +27,10 @@ TINY = {
     "device": "cpu",
     "precision": "fp32",
 }
-# A model that is fitted in closed form, and one whose encoder and attention head are trained.
+# A model that is fitted in closed form; what its descent needs; and one whose encoder is new.
 QUICK_FIT = {"n_estimators": 6, "threads": 1, "device": "cpu", "precision": "fp32"}
-TINY_FIT = QUICK_FIT | {"pretrained": "none", "epochs": 2, "batch_size": 8}
+DESCENT = {"epochs": 2, "batch_size": 8}
+TINY_FIT = QUICK_FIT | DESCENT | {"pretrained": "none"}
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,15 @@ def with_known_asvs(studies, number: int = 6):
     return dataclasses.replace(studies, known=known)
 
 
+def losses_of(network, task, samples, embedded=None, chunks=1, seen=None):
+    """Compute the losses of some samples of the first study, as a training step does."""
+    from q2_aam.training.losses import Step, batch_losses, prepare_step
+
+    step = Step(0, samples)
+    prepared = prepare_step(task.studies, step)
+    return batch_losses(network, task, step, prepared, embedded, chunks, seen)
+
+
 def model_of(artifact: qiime2.Artifact):
     """Return the config and the arrays of a model artifact."""
     from q2_aam.storage.model import read_model
@@ -236,6 +246,37 @@ def by_age(study: SimulatedStudy, bounds=(8, 16), names=("milk", "mixed", "solid
     """Name a class of each sample by its age, and so by the clades that it holds."""
     place = np.searchsorted(bounds, study.ages.to_numpy())
     return pd.Series(np.array(names, dtype=object)[place], study.ages.index, name="diet")
+
+
+def ages_of(study: SimulatedStudy, change) -> qiime2.NumericMetadataColumn:
+    """Make a column of ages that something changed."""
+    column = study.ages.copy()
+    change(column)
+    return qiime2.NumericMetadataColumn(column)
+
+
+def log_of(results):
+    """Read the training log of what an action gave."""
+    from q2_aam.storage.training_log import read_training_log
+    from q2_aam.types import AAMTrainingLogDirectoryFormat
+
+    return read_training_log(str(results.training_log.view(AAMTrainingLogDirectoryFormat)))
+
+
+def counts_of(results) -> dict[str, int]:
+    """Read what a training log counted."""
+    return {item["what"]: item["count"] for item in log_of(results).summary["data"]}
+
+
+def history_of(results) -> pd.DataFrame:
+    """Read the history of a training log."""
+    return results.training_log.view(qiime2.Metadata).to_dataframe()
+
+
+def same_weights(one: qiime2.Artifact, other: qiime2.Artifact) -> bool:
+    """Tell whether two models have the same weights, bit for bit."""
+    (_, left), (_, right) = model_of(one), model_of(other)
+    return left.keys() == right.keys() and all(np.array_equal(left[k], right[k]) for k in left)
 
 
 def categorical(values: pd.Series) -> qiime2.CategoricalMetadataColumn:

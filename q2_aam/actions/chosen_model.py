@@ -37,11 +37,10 @@ def choose_model(encoder, settings: dict, longest: int, logger):
         If a parameter contradicts the encoder.
     """
     given = {name: settings[name] for name in ARCHITECTURE if settings.get(name) is not None}
+    refuse_encoder_twice(encoder, settings["pretrained"])
     if encoder is None and settings["pretrained"] == "none":
         logger.log_param("encoder", "new", "user")
         return _new(given, longest, logger), None
-    if encoder is not None and settings["pretrained"] == "none":
-        raise AAMError("'pretrained' is 'none', but an 'encoder' was given. Leave one of them out.")
     if encoder is None:
         logger.log_param("encoder", BUNDLED, "automatic", "no encoder was given")
         config, arrays = read_boxed()
@@ -57,6 +56,12 @@ def choose_model(encoder, settings: dict, longest: int, logger):
         else:
             logger.log_param(name, value, "encoder", "as in the encoder")
     return config, arrays
+
+
+def refuse_encoder_twice(encoder, pretrained: str) -> None:
+    """Refuse an encoder where a new one is asked for."""
+    if encoder is not None and pretrained == "none":
+        raise AAMError("'pretrained' is 'none', but an 'encoder' was given. Leave one of them out.")
 
 
 def _new(given: dict, longest: int, logger) -> ModelConfig:

@@ -9,13 +9,13 @@ import pandas as pd
 import qiime2
 from q2_sample_classifier import PredictionsDirectoryFormat
 
-from ..data.alignment import FEWEST_OF_A_CLASS
+from ..data.alignment import FEWEST_OF_A_CLASS, require_variation
+from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
 from ..data.splits import train_test_split
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, verb
 from ..parameters import DEFAULT
-from ..storage.training_log import read_training_log
-from ..types import AAMTrainingLogDirectoryFormat
+from .chosen_model import refuse_encoder_twice
 from .inputs import TrainingSamples, merge_sequences, read_training_samples
 
 _DRAWS = 32  # of folds, until every class is left to learn from in each
@@ -139,6 +139,8 @@ def _cross_validate(given: dict, task: _Task, to_fit: dict, to_predict: dict) ->
     ctx, table = given["ctx"], given["table"]
     training = _check(given)
     parts = make_folds(training, given["folds"], given["test_size"], given["random_seed"])
+    for kept, held in parts:
+        _refuse_unlearnable_part(training, kept, held)
     to_fit = {name: value for name, value in to_fit.items() if value is not None}
     encoder = _encoder(given)
     if encoder is not None:
@@ -168,11 +170,11 @@ def _cross_validate(given: dict, task: _Task, to_fit: dict, to_predict: dict) ->
     to_evaluate = {
         "truth": given["metadata"],
         "importance": importance,
-        "design": describe_design(training, parts, given, logs),
+        "training_log": logs[0] if len(logs) == 1 else log,
+        "design": describe_design(training, parts, given),
         **{name: given[name] for name in ("groups", "sequences", "taxonomy") if given[name]},
+        "table": table,
     }
-    if len(logs) == 1:
-        to_evaluate["training_log"] = logs[0]
     return _Found(model, log, predictions, tables, forest, importance, to_evaluate)
 
 
@@ -183,6 +185,7 @@ def _check(given: dict) -> TrainingSamples:
             f"'test_size' was given with {given['folds']} 'folds', which predict every sample "
             "once: it would have no effect. Leave one of them out."
         )
+    refuse_encoder_twice(given["encoder"], given["pretrained"])
     matrix, sequences = given["distance_matrix"], given["sequences"]
     if matrix is not None:
         from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
@@ -195,6 +198,16 @@ def _check(given: dict) -> TrainingSamples:
     dna = None if sequences is None else merge_sequences(sequences.view(pd.Series))
     sequences_of(training.samples.feature_ids, dna)
     return training
+
+
+def _refuse_unlearnable_part(training: TrainingSamples, kept: list[str], held: list[str]) -> None:
+    """Refuse a part whose target or covariates a fit on it, or a prediction, would refuse."""
+    if training.classes is None:
+        values = training.values[kept].to_numpy()
+        require_variation(values, training.values.name, "training samples")
+    if training.covariates is not None:
+        described = describe_covariates(training.covariates.loc[kept])
+        encode_covariates(described, training.covariates.loc[held])
 
 
 def make_folds(
@@ -284,7 +297,7 @@ def _refuse_lost_classes(parts, training: TrainingSamples, folds: int) -> None:
             if groups:
                 of_class = {groups[name] for name in classes if classes[name] == one}
                 where += f" in {counted(len(of_class), 'group')}"
-            shown.append(f"{where}, of which {left[one]} remain to learn from")
+            shown.append(f"{where}, of which {left[one]} {verb(left[one], 'remain')} to learn from")
         part = f"in fold {number} of {folds}" if folds else "after holding out the test samples"
         raise AAMError(
             f"{counted(len(lost), 'class', 'classes')} would have fewer than {FEWEST_OF_A_CLASS} "
@@ -358,7 +371,7 @@ def _merged(ctx, action: str, parts: list):
     return merged
 
 
-def describe_design(training: TrainingSamples, parts, given: dict, logs: list) -> str:
+def describe_design(training: TrainingSamples, parts, given: dict) -> str:
     """Say in one paragraph how samples were predicted, for the page."""
     folds, number = given["folds"], len(training.samples.sample_ids)
     held = sum(len(part[1]) for part in parts)
@@ -371,16 +384,4 @@ def describe_design(training: TrainingSamples, parts, given: dict, logs: list) -
     if given["distance_matrix"] is not None:
         words.append("encoder pretrained on the distances of all samples, without labels")
     words.append(f"compared with {_FOREST} on the same samples")
-    return "; ".join(words) + "." + _describe_heads(logs)
-
-
-def _describe_heads(logs: list) -> str:
-    """Say what the predictions come from, over all folds."""
-    weights: dict[str, list[float]] = {}
-    for log in logs:
-        summary = read_training_log(str(log.view(AAMTrainingLogDirectoryFormat))).summary
-        for head in summary.get("heads", ()):
-            weights.setdefault(head["name"], []).append(head["weight"])
-    means = {name: sum(found) / len(logs) for name, found in weights.items()}
-    used = [f"{name} {mean:.0%}" for name, mean in means.items() if mean >= 0.005]
-    return f" Predictions come from: {', '.join(used)}." if used else ""
+    return "; ".join(words) + "."

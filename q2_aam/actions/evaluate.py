@@ -1,5 +1,7 @@
 """evaluate-*, summarize-training: pages about predictions, and about how a model was trained."""
 
+import dataclasses
+
 import biom
 import pandas as pd
 import qiime2
@@ -73,7 +75,7 @@ def evaluate_regression(
         groups=None if groups is None else groups.to_series(),
         color_by=None if color_by is None else color_by.to_series(),
     )
-    log = None if training_log is None else read_training_log(str(training_log))
+    log = _read_log(training_log, design)
     important = read_importance(importance, sequences, taxonomy, table)
     write_regression_page(output_dir, samples, log, important)
 
@@ -150,7 +152,7 @@ def evaluate_classification(
         groups=None if groups is None else groups.to_series(),
         recognition=recognition,
     )
-    log = None if training_log is None else read_training_log(str(training_log))
+    log = _read_log(training_log, design)
     important = read_importance(importance, sequences, taxonomy, table)
     write_classification_page(output_dir, samples, log, important)
 
@@ -194,6 +196,16 @@ def evaluate_distances(
     if color_by is not None:
         colors = ColorBy.of(color_by.to_series(), pd.Index(compared.ids))
     write_distances_page(output_dir, compared, colors, random_seed)
+
+
+def _read_log(training_log, design: str):
+    """Read a training log, if there is one, and add how the samples were predicted."""
+    if training_log is None:
+        return None
+    log = read_training_log(str(training_log))
+    if design:
+        log = dataclasses.replace(log, summary=log.summary | {"design": design})
+    return log
 
 
 def summarize_training(output_dir: str, training_log: AAMTrainingLogDirectoryFormat) -> None:

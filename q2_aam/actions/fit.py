@@ -9,19 +9,20 @@ import pandas as pd
 import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
-from ..config import HEADS, ClassificationTarget
+from ..config import ClassificationTarget
 from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.target_scaling import (
+    clip_far_values,
     describe_target,
     refuse_far_values,
     refuse_negative_logarithms,
     to_scaled,
 )
 from ..data.vocabulary import know_prevalent_asvs
-from ..errors import AAMError, counted, examples
+from ..errors import AAMError, counted, examples, warn
 from ..parameters import (
     CLASSIFICATION_SETTINGS,
     FITTING_DEFAULT,
@@ -44,8 +45,6 @@ from .inputs import (
 )
 from .settings import with_settings
 from .training_run import require_validation, start_run, store_run, training_settings
-
-RANDOM_FEATURES = 2048  # of the ridge head
 
 
 @with_settings(REGRESSION_SETTINGS, FITTING_DEFAULT)
@@ -133,7 +132,7 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
         Whether samples must be held out to validate on, where a head descends.
     """
     from ..training import init
-    from ..training.fit import Labels, remember_asvs
+    from ..training.fit import Labels, remember_asvs, with_heads
 
     refuse_contradictions(settings, inputs)
     frozen = is_frozen(settings, inputs)
@@ -156,6 +155,8 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
         described = describe_covariates(labelled.covariates.iloc[training])
         studies = with_covariates(studies, described, labelled.covariates)
     numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
+    if numeric:
+        labelled = without_far_values(labelled, inputs.metadata.name, settings, logger)
     describe = describe_number if numeric else describe_classes
     name = inputs.metadata.name
     target, targets = describe(name, labelled, training, len(tokens), described, settings)
@@ -210,12 +211,24 @@ def with_covariates(studies, covariates, columns):
 # what is predicted
 
 
+def without_far_values(labelled: TrainingSamples, name: str, settings: dict, logger):
+    """Say which values lie far from the others, and keep robust losses from following them."""
+    values = labelled.values
+    refuse_negative_logarithms(values, settings["target_scaling"], name)
+    learned, far, warning = clip_far_values(
+        values, settings["target_scaling"], settings["target_loss"], name
+    )
+    if far:
+        warn(warning)
+        logger.log_count(f"samples with a '{name}' far from all others", len(far), far)
+    return dataclasses.replace(labelled, values=learned)
+
+
 def describe_number(
     name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
 ):
     """Describe a numeric metadata column as a target; return it with every sample's number."""
     scaling = settings["target_scaling"]
-    refuse_negative_logarithms(labelled.values, scaling, name)
     values = labelled.values.to_numpy()
     require_variation(values[training], name, "training samples")
     target = describe_target(
@@ -259,19 +272,6 @@ def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> N
             f"all samples are of groups that validate: {examples(lost)}.\nChoose other 'groups', "
             "join classes with others, or blank their cells to leave these samples out."
         )
-
-
-def with_heads(target, trees: int, samples: int, attends: bool):
-    """Name the heads that predict a target."""
-    from ..training.heads.forest import leaves_for
-
-    chosen = {"logistic": isinstance(target, ClassificationTarget), "forest": trees > 0}
-    chosen |= {"ridge": True, "attention": attends}
-    heads = tuple(name for name in HEADS if chosen[name])
-    leaves = leaves_for(samples, trees, target.points) if trees else 0
-    return dataclasses.replace(
-        target, heads=heads, random_features=RANDOM_FEATURES, trees=trees, leaves=leaves
-    )
 
 
 # what is told

@@ -180,13 +180,18 @@ def read_studies(samples, sequences, config, arrays, covariates=None, for_target
         warn(
             f"{counted(shortened, 'sequence')} of {len(samples.feature_ids):,} "
             f"{verb(shortened, 'are')} longer than the {config.max_sequence_length} nucleotides "
-            "that the model reads; their ends were not read."
+            "that the model reads; their ends were not read" + describe_joined(studies.asvs.joined)
         )
     if studies.recognition is not None:
         print(describe_recognition(samples, studies.recognition))
     if for_target:
         studies = _add_covariates(studies, config.target.covariates, covariates, samples)
     return studies
+
+
+def describe_joined(joined: int) -> str:
+    """Say how many sequences became equal to others when they were cut; end the sentence."""
+    return f", and {joined:,} became equal to others by this." if joined else "."
 
 
 def describe_recognition(samples, recognition) -> str:

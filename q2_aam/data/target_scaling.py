@@ -8,6 +8,7 @@ from ..config import Covariate, RegressionTarget
 from ..errors import AAMError, counted, examples, verb
 
 FAR = 10.0
+ROBUST_LOSSES = ("huber", "mae")
 LARGEST_SCALED = 1e12  # its square is a finite number for the model
 _LARGEST_EXPONENT = 700.0  # e^700 is still a finite number
 
@@ -133,3 +134,42 @@ def far_off(values: np.ndarray) -> np.ndarray:
     if low == high:
         return np.zeros(len(values), dtype=bool)
     return (values < low - FAR * (high - low)) | (values > high + FAR * (high - low))
+
+
+def clip_far_values(values, scaling: str, loss: str, name: str):
+    """Find values far from the others, and take what robust losses learn from into the range.
+
+    Parameters
+    ----------
+    values : pd.Series of float64
+        By sample id.
+    scaling, loss, name : str
+
+    Returns
+    -------
+    learned : pd.Series of float64
+        With the largest and smallest of the other values in place of far ones, if the loss is
+        robust: heads in closed form would otherwise follow them.
+    far : list of str
+        Sample ids.
+    warning : str
+        What is far, and what becomes of it; empty if nothing is.
+    """
+    is_far = far_off(np.log1p(values) if scaling.startswith("log-") else values)
+    if not is_far.any():
+        return values, [], ""
+    far, inner = values[is_far], values[~is_far]
+    robust = loss in ROBUST_LOSSES
+    outcome = (
+        f"The loss '{loss}' learns them as {inner.min():g} or {inner.max():g}, the ends of the "
+        "others' range"
+        if robust
+        else f"The loss '{loss}' learns them as they are, and all predictions may suffer"
+    )
+    shown = examples(f"{sample}: {value:g}" for sample, value in far.items())
+    warning = (
+        f"{counted(len(far), 'sample')} of {len(values):,} {verb(len(far), 'have')} a '{name}' far "
+        f"from all others: {shown}. {outcome}. Blank these cells if the numbers stand for missing "
+        "values; set 'target_scaling' to 'log-min-max' if values span powers of ten."
+    )
+    return values.clip(inner.min(), inner.max()) if robust else values, list(far.index), warning

@@ -257,8 +257,8 @@ def note_training(summary: dict, target: str, evaluated: Iterable[str]) -> list[
             f"The training log is of a model of '{trained_on}', but the true values are of "
             f"'{target}'."
         )
-    if (summary.get("design") or {}).get("folds"):
-        return warnings  # each fold had a model of its own, which never saw what it predicted
+    if summary.get("design"):
+        return warnings  # a pipeline predicted by models that never saw these samples
     trained = set(map(str, summary.get("sample_ids") or []))
     for entry in summary.get("data") or []:
         if entry["what"] == SAMPLES_USED_FOR_TRAINING:
@@ -274,9 +274,10 @@ def note_training(summary: dict, target: str, evaluated: Iterable[str]) -> list[
 
 
 def name_predictors(summary: dict) -> dict[str, str]:
-    """Call the model and the baseline by their names, as far as the training log knows them."""
-    baseline = (summary.get("design") or {}).get("baseline")
-    return {MODEL: "AAM" if summary else "this model", BASELINE: str(baseline or "baseline")}
+    """Call the model and the baseline by their names, as far as they are known."""
+    forest = "random forest"
+    baseline = forest if forest in summary.get("design", "") else "baseline"
+    return {MODEL: "AAM" if summary else "this model", BASELINE: baseline}
 
 
 def in_sentence(name: str) -> str:
@@ -296,25 +297,19 @@ def describe_heads(summary: dict) -> str:
 
 
 def describe_design(summary: dict) -> list[str]:
-    """Say in one line how the samples were divided, compared and used; empty if unknown."""
-    design, heads, parts = summary.get("design") or {}, describe_heads(summary), []
-    if design.get("folds"):
-        parts.append(f"{design['folds']}-fold cross-validation")
-    elif design.get("test_size"):
-        parts.append(f"{format_fraction(design['test_size'])} of the samples held out")
-    if design.get("groups"):
-        parts.append(f"groups of '{design['groups']}' kept apart")
-    if design.get("baseline"):
-        parts.append(f"compared with {design['baseline']}")
-    if design.get("samples_used") is not None:
-        used = counted(design["samples_used"], "sample")
-        parts.append(f"{used} used, {design.get('samples_dropped') or 0:,} dropped")
-    if heads:
-        parts.append(f"predictions: {heads}")
+    """Say how the samples were divided and compared, and what predicts; empty if unknown.
+
+    Parameters
+    ----------
+    summary : dict
+        Of a training log; a pipeline adds ``design``, a sentence.
+    """
+    heads, design = describe_heads(summary), summary.get("design", "").rstrip(".")
+    parts = [f"Design: {design}."] if design else []
+    parts += [f"Predictions: {heads}."] if heads else []
     if not parts:
         return []
-    line = f"Design: {'; '.join(parts)}."
     if summary.get("encoder"):
-        line += f" Encoder: {summary['encoder'].strip().rstrip('.')}."
-    version = design.get("version") or (summary.get("environment") or {}).get("q2-aam")
-    return [f"{line} q2-aam {version}." if version else line]
+        parts.append(f"Encoder: {summary['encoder'].strip().rstrip('.')}.")
+    version = (summary.get("environment") or {}).get("q2-aam")
+    return [" ".join([*parts, *([f"q2-aam {version}."] if version else [])])]

@@ -124,6 +124,18 @@ def from_first(tensors: Iterable[Tensor]) -> None:
             _together(lambda tensor=tensor: dist.broadcast(tensor, 0, _group))
 
 
+def numbers_of_first(row: dict[str, float]) -> dict[str, float]:
+    """Return the first process's numbers: what is decided from them must be the same everywhere."""
+    if size() == 1:
+        return row
+    numbers = torch.tensor(list(row.values()), dtype=torch.float64)
+    from_first([numbers])
+    return {
+        name: type(value)(number)
+        for (name, value), number in zip(row.items(), numbers.tolist(), strict=True)
+    }
+
+
 def send_file(path: Path, own_copy: Path) -> Path:
     """Give every process the first one's file; return where it lies."""
     if size() == 1:

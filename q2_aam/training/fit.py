@@ -8,7 +8,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from ..config import CLASSIFICATION, ModelConfig, RegressionTarget, TrainingConfig
+from ..config import (
+    CLASSIFICATION,
+    HEADS,
+    ModelConfig,
+    RegressionTarget,
+    Target,
+    TrainingConfig,
+)
 from ..conformal import kept_scores, nonconformity
 from ..data.study import Studies
 from ..data.vocabulary import recognized_of_others
@@ -27,6 +34,7 @@ from .trainer import Trainer
 
 FITTERS = {"ridge": ridge, "logistic": logistic, "forest": forest}
 FOLDS = 5
+RANDOM_FEATURES = 2048  # of the ridge head
 LEAST_RECOGNIZED = 0.01  # of samples by a model of other groups: it divides
 TUNED_ON = 1024  # samples that folds divide; more hardly change what is chosen by them
 
@@ -117,6 +125,17 @@ def fit(
         target=network.target_head.target,
     )
     return Fitted(progress, reason, shown, heads, scores)
+
+
+def with_heads(target: Target, trees: int, samples: int, attends: bool) -> Target:
+    """Name the heads that predict a target; the forest has leaves for so many samples."""
+    chosen = {"ridge": True, "logistic": target.kind == CLASSIFICATION}
+    chosen |= {"forest": trees > 0, "attention": attends}
+    leaves = forest.leaves_for(samples, trees, target.points) if trees else 0
+    heads = tuple(name for name in HEADS if chosen[name])
+    return dataclasses.replace(
+        target, heads=heads, random_features=RANDOM_FEATURES, trees=trees, leaves=leaves
+    )
 
 
 def start_fit(

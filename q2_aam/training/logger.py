@@ -72,12 +72,16 @@ class TrainingLogger:
     def log_asvs(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
         self.log_count("distinct ASVs", len(studies.asvs))
+        if studies.merged:
+            self.log_count("sequences that overlap with others, read as one", studies.merged)
         if studies.asvs.unknown:
             self.log_count(
                 "letters other than A, C, G and T, read as unknown", studies.asvs.unknown
             )
         if studies.asvs.shortened:
             self.log_count("sequences cut at the length limit", studies.asvs.shortened)
+        if studies.asvs.joined:
+            self.log_count("sequences that differ only behind it, read as one", studies.asvs.joined)
         if studies.cut_samples:
             share = f"at most {studies.cut_share:.2%} of a sample's reads lost"
             self.log_count(f"samples cut to their most abundant ASVs, {share}", studies.cut_samples)

@@ -185,10 +185,7 @@ class Trainer:
         found = self.objective.validate()
         row |= {f"validation_{name}": value for name, value in found.items()}
         row |= {"seconds": time.perf_counter() - started}
-        # what is decided from these numbers must be the same everywhere
-        numbers = torch.tensor(list(row.values()), dtype=torch.float64)
-        distributed.from_first([numbers])
-        return row | dict(zip(list(row)[1:], numbers.tolist()[1:], strict=True))
+        return distributed.numbers_of_first(row)
 
     def _train(self, epoch: int, steps: Sequence[Any], scores: list[float]) -> dict[str, float]:
         """Take one step for each batch; return the epoch's means, weighted by samples."""

@@ -7,9 +7,11 @@ import pytest
 import qiime2
 import skbio
 from simulated_study import (
+    QUICK_FIT,
     TINY,
     TINY_FIT,
     SimulatedStudy,
+    ages_of,
     distances_artifact,
     distances_text_artifact,
     matrix_text,
@@ -41,16 +43,10 @@ def fit(aam, study):
     def run(table=None, column=None, sequences=True, **settings):
         aam.fit_regressor(
             table or study.table, column or study.age_column,
-            sequences=study.sequences if sequences is True else sequences, **TINY_FIT | settings,
+            sequences=study.sequences if sequences is True else sequences, **QUICK_FIT | settings,
         )  # fmt: skip
 
     return run
-
-
-def ages(study, change) -> qiime2.NumericMetadataColumn:
-    column = study.ages.copy()
-    change(column)
-    return qiime2.NumericMetadataColumn(column)
 
 
 # ids
@@ -60,7 +56,7 @@ def ages(study, change) -> qiime2.NumericMetadataColumn:
     ("change", "cause"),
     [
         (str.lower, "upper and lower case"),
-        (lambda name: f"11129.{name}", "before the first dot"),
+        (lambda name: f"10249.x.{name}", "without the prefix '10249.x.'"),
         (lambda name: f"other{name}", "same study"),
     ],
 )
@@ -80,7 +76,11 @@ def test_no_shared_ids(refused, study, pretrain, fit, change, cause):
 def test_no_shared_ids_with_groups_or_matrix(refused, study, fit):
     other = renamed(study, lambda name: f"other{name}")
     refused(lambda: fit(groups=other.subject_column), "no ids in common", "column 'child'")
-    refused(lambda: fit(distance_matrix=other.distances), "no ids in common", "distance matrix")
+    refused(
+        lambda: fit(distance_matrix=other.distances, freeze_encoder=False),
+        "no ids in common",
+        "distance matrix",
+    )
 
 
 def test_split_samples_refuses_other_ids(refused, aam, study):
@@ -93,10 +93,24 @@ def test_some_missing_ids(refused, study, pretrain, fit, aam):
     named = ("7 samples of 20", "'S013'", "'S017' and 2 more", "'missing_samples' to 'ignore'")
     refused(lambda: pretrain(matrices=[part.distances]), "the distance matrix", *named)
     refused(lambda: fit(column=part.age_column), "the metadata column 'age'", *named)
-    refused(lambda: fit(distance_matrix=part.distances), "the distance matrix", *named)
+    refused(
+        lambda: fit(distance_matrix=part.distances, freeze_encoder=False),
+        "the distance matrix",
+        *named,
+    )
     refused(lambda: aam.split_samples(study.table, part.age_column), *named)
     pretrain(matrices=[part.distances], missing_samples="ignore", epochs=1)
-    fit(column=part.age_column, missing_samples="ignore", epochs=1)
+    fit(column=part.age_column, missing_samples="ignore")
+
+
+def test_some_ids_that_differ_in_case_alone(refused, study, fit):
+    """Half of them match: leaving out the others would lose half of the samples."""
+    names = list(study.ages.index)
+    half = renamed(study, lambda name: name.lower() if names.index(name) % 2 else name)
+    message = refused(
+        lambda: fit(column=half.age_column), "10 samples of 20", "only in upper and lower case"
+    )
+    assert message.index("case") < message.index("'missing_samples'")
 
 
 def test_the_study_at_fault_is_numbered(refused, study, pretrain):
@@ -130,6 +144,18 @@ def test_features_without_a_sequence(refused, study, pretrain, fit, aam, pretrai
     refused(lambda: pretrain(sequences=[part]), *parts)
     refused(lambda: fit(sequences=part), *parts)
     refused(lambda: aam.predict_distances(study.table, pretrained.encoder, sequences=part), *parts)
+
+
+def test_a_collapsed_table_cannot_be_read(refused, study, fit):
+    taxa = [f"k__Bacteria;p__P;c__C;o__O;f__F;g__G{place}" for place in range(40)]
+    table = SimulatedStudy(
+        study.counts.set_axis(taxa, axis=1), study.dna, None, study.ages, None
+    ).table
+    for sequences in (None, True):
+        refused(
+            lambda sequences=sequences: fit(table, sequences=sequences),
+            "40 feature ids", "are taxa", "collapsed table cannot be read", "table of ASVs",
+        )  # fmt: skip
 
 
 def test_one_id_for_two_sequences(refused, study, pretrain):
@@ -168,9 +194,14 @@ def test_fewer_than_ten_samples(refused, study, pretrain, fit, aam):
     refused(lambda: pretrain([part.table], [part.distances]), *parts)
     refused(lambda: fit(part.table), *parts)
     refused(lambda: aam.split_samples(part.table, study.age_column), *parts)
-    refused(lambda: fit(distance_matrix=part.distances, missing_samples="ignore"), *parts)
     refused(
-        lambda: fit(column=ages(study, lambda column: column.iloc.__setitem__(slice(9, 20), None))),
+        lambda: fit(distance_matrix=part.distances, missing_samples="ignore", freeze_encoder=False),
+        *parts,
+    )
+    refused(
+        lambda: fit(
+            column=ages_of(study, lambda column: column.iloc.__setitem__(slice(9, 20), None))
+        ),
         *parts, "'age'",
     )  # fmt: skip
     few = qiime2.CategoricalMetadataColumn(study.subjects.where(study.ages.index < "S009"))
@@ -181,7 +212,7 @@ def test_fewer_than_ten_samples(refused, study, pretrain, fit, aam):
 
 
 def test_a_constant_target(refused, study, fit):
-    column = ages(study, lambda column: column.__setitem__(slice(None), 4.5))
+    column = ages_of(study, lambda column: column.__setitem__(slice(None), 4.5))
     refused(lambda: fit(column=column), "All 20 samples", "'age' (4.5)", "nothing to learn")
 
 
@@ -190,12 +221,12 @@ def test_a_target_that_is_constant_where_weights_are_trained(refused, study, fit
     from q2_aam.data.splits import train_test_split
 
     _, held = train_test_split(list(study.counts.index), 0.5, seed=0)
-    column = ages(study, lambda column: column.__setitem__(slice(None), 4.5)).to_series()
+    column = ages_of(study, lambda column: column.__setitem__(slice(None), 4.5)).to_series()
     column[held[0]] = 9.0
     refused(
         lambda: fit(
             column=qiime2.NumericMetadataColumn(column), target_scaling=scaling,
-            validation_size=0.5, random_seed=0,
+            validation_size=0.5, random_seed=0, attention_head="on",
         ),
         "All 10 training samples have the same 'age' (4.5)", "random_seed",
     )  # fmt: skip
@@ -203,7 +234,7 @@ def test_a_target_that_is_constant_where_weights_are_trained(refused, study, fit
 
 def test_a_target_left_constant_by_blank_groups(refused, study, fit):
     """Values that differ in samples without a group only are no target."""
-    column = ages(study, lambda column: column.iloc.__setitem__(slice(3, 20), 4.5))
+    column = ages_of(study, lambda column: column.iloc.__setitem__(slice(3, 20), 4.5))
     groups = study.subjects.copy()
     groups.iloc[:3] = None
     refused(
@@ -235,9 +266,16 @@ def test_a_group_column_with_one_group(refused, study, fit, aam):
 
 
 def test_nothing_to_validate_or_test_on(refused, study, fit, pretrain, aam):
-    refused(lambda: fit(validation_size=0.0), "validation_size of 0", "at least 0.05")
+    refused(
+        lambda: fit(validation_size=0.0, attention_head="on"), "validation_size of 0",
+        "at least 0.05",
+    )  # fmt: skip
     refused(lambda: pretrain(validation_size=0.01), "validation_size of 0.01", "20")
-    refused(lambda: aam.split_samples(study.table, study.age_column, test_size=0.0), "test_size")
+    refused(
+        lambda: aam.split_samples(study.table, study.age_column, test_size=0.0),
+        "test_size",
+        "no sample of 20",
+    )
 
 
 # matrices
@@ -261,7 +299,7 @@ def test_matrices_that_are_not_unifrac(refused, study, pretrain, fit, tmp_path, 
     values[0, 3], values[3, 0] = pair
     matrix = distances_text_artifact(matrix_text(unifrac.ids, values), tmp_path)
     refused(lambda: pretrain(matrices=[matrix]), *parts)
-    refused(lambda: fit(distance_matrix=matrix), *parts)
+    refused(lambda: fit(distance_matrix=matrix, freeze_encoder=False), *parts)
 
 
 def test_a_matrix_of_percentages_shows_five_pairs(refused, study, pretrain):
@@ -273,56 +311,57 @@ def test_a_matrix_of_percentages_shows_five_pairs(refused, study, pretrain):
 # models
 
 
-def test_parameters_that_contradict_the_encoder(refused, study, fit, pretrain, pretrained):
+def test_parameters_that_contradict_the_encoder(refused, study, pretrain, pretrained):
     parts = ("hidden_size: 32 was asked for, the encoder has 16", "cannot be changed")
-    other = {"hidden_size": 32, "branches": 64}
-    message = refused(lambda: fit(encoder=pretrained.encoder, **other), *parts)
+    given = dict.fromkeys(("pretrained", "heads")) | {"hidden_size": 32, "branches": 64}
+    given["pretrained"] = "bundled"
+    message = refused(lambda: pretrain(encoder=pretrained.encoder, **given), *parts)
     assert "branches: 64 was asked for, the encoder has 32" in message
     assert "heads" not in message
-    refused(lambda: pretrain(initial_encoder=pretrained.encoder, **other), *parts)
     refused(
-        lambda: fit(encoder=pretrained.encoder, distance_form="euclidean"),
-        "distance_form: euclidean was asked for, the encoder has branches",
+        lambda: pretrain(pretrained="bundled"), "hidden_size: 16 was asked for", "'none' to train"
     )
 
 
-def test_an_architecture_that_cannot_be(refused, fit):
-    refused(lambda: fit(hidden_size=18, heads=4), "hidden_size (18)", "heads (4)")
+def test_an_architecture_that_cannot_be(refused, pretrain):
+    refused(lambda: pretrain(hidden_size=18, heads=4), "hidden_size (18)", "heads (4)")
 
 
-def test_what_would_train_a_frozen_encoder(refused, study, fit, pretrained):
-    parts = ("'freeze_encoder'", "--p-no-freeze-encoder")
+def test_settings_that_contradict_each_other(refused, study, fit, pretrained):
+    """Or that have no effect, where heads are fitted in closed form."""
     refused(
-        lambda: fit(encoder=pretrained.encoder, distance_matrix=study.distances),
-        "'distance_matrix' would train the encoder", *parts,
+        lambda: fit(distance_matrix=study.distances),
+        "'distance_matrix' would train the encoder", "--p-no-freeze-encoder",
     )  # fmt: skip
-    refused(
-        lambda: fit(encoder=pretrained.encoder, nucleotide_weight=0.1),
-        "'nucleotide_weight'",
-        *parts,
-    )
+    refused(lambda: fit(epochs=3, learning_rate=0.1), "2 settings would have no effect", "'epochs'")
+    refused(lambda: fit(freeze_encoder=False, attention_head="off"), "'attention_head' is 'off'")
+    refused(lambda: fit(unifrac_weight=2.0), "'unifrac_weight'", "'distance_matrix'")
+    refused(lambda: fit(target_weight=0.5), "'target_weight'", "nothing else is learned")
+    refused(lambda: fit(quantile_range=0.5), "'quantile_range'", "'target_loss' is 'huber'")
+    refused(lambda: fit(target_loss="quantile", n_estimators=0), "'n_estimators' is 0")
+    refused(lambda: fit(encoder=pretrained.encoder, pretrained="none"), "'encoder' was given")
 
 
-def test_distances_that_were_never_trained_or_went_stale(refused, aam, study, pretrained):
-    untrained = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **TINY_FIT
-    ).regressor
+def test_distances_that_were_never_trained_or_went_stale(
+    refused, aam, study, pretrained, descended, pretrain
+):
+    untrained, stale = (
+        aam.fit_regressor(
+            study.table, study.age_column, sequences=study.sequences, **TINY_FIT | given
+        ).regressor
+        for given in (
+            {}, {"encoder": pretrained.encoder, "pretrained": "bundled", "freeze_encoder": False},
+        )
+    )  # fmt: skip
     refused(
         lambda: aam.predict_distances(study.table, untrained, sequences=study.sequences),
         "never learned distances", "pretrain",
     )  # fmt: skip
-    stale = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        freeze_encoder=False, epochs=1, threads=1,
-    ).regressor  # fmt: skip
     refused(
         lambda: aam.predict_distances(study.table, stale, sequences=study.sequences),
         "after its distances were learned", "freeze_encoder",
     )  # fmt: skip
-    again = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        distance_matrix=study.distances, freeze_encoder=False, epochs=1, threads=1,
-    ).regressor  # fmt: skip
+    again = descended.regressor
     assert aam.predict_distances(study.table, again, sequences=study.sequences).distance_matrix
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import qiime2
 from planted_study import PLANTED, halves, plant_asvs
-from q2_aam.actions.feature_importance import feature_importance
 from simulated_study import TINY, SimulatedStudy, simulate_study
 
+from q2_aam.actions.explain import feature_importance
 from q2_aam.types import AAMModelDirectoryFormat
 
 PLANTED_MODEL = TINY | {"epochs": 4, "batch_size": 16, "learning_rate": 0.01}
@@ -74,7 +74,7 @@ def test_effects_are_what_predictions_lose_without_the_feature(
 ):
     def predict(study):
         return aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, interval=0.5
+            study.table, fitted.regressor, sequences=study.sequences, confidence_level=0.5
         ).predictions.view(pd.Series)
 
     found, whole = importance(samples_per_feature=ALL), predict(mixed_study)

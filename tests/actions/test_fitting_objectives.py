@@ -49,11 +49,11 @@ def fit(aam, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predict(aam):
-    def run(study, fitted, interval=0.9):
+    def run(study, fitted, confidence_level=0.9):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*cannot support")
             found = aam.predict_regression(
-                study.table, fitted.regressor, sequences=study.sequences, interval=interval
+                study.table, fitted.regressor, sequences=study.sequences, confidence_level=confidence_level
             )
         bounds = found.intervals.view(pd.DataFrame)
         return bounds.assign(prediction=found.predictions.view(pd.Series))

@@ -115,7 +115,7 @@ def test_a_classifier_reads_covariates(aam, parts, columns, fusion):
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_training_reaches_every_weight_of_the_fusion(fit, fusion):
     """The layer after the fusion starts at zero: for a step no gradient passes it."""
-    settings = {"covariate_fusion": fusion, "learning_rate": 0.01, "settling": 0.0}
+    settings = {"covariate_fusion": fusion, "learning_rate": 0.01, "min_epochs": 0}
     _, early = model_of(fit("of site", ["site"], epochs=1, **settings).regressor)
     _, late = model_of(fit("of site", ["site"], epochs=6, patience=6, **settings).regressor)
     names = [name for name in early if "fusion" in name or "target_head.pooled" in name]

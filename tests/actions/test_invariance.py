@@ -11,7 +11,7 @@ CLOSE = 1e-5  # of the target's scale
 
 def predictions(aam, study: SimulatedStudy, regressor) -> pd.Series:
     return aam.predict_regression(
-        study.table, regressor, sequences=study.sequences, interval=0.5
+        study.table, regressor, sequences=study.sequences, confidence_level=0.5
     ).predictions.view(pd.Series)
 
 

@@ -94,7 +94,7 @@ def test_training_continues_from_an_encoder(aam, study, pretrained):
     settings = {name: TINY[name] for name in ("batch_size", "threads", "device", "precision")}
     again = aam.pretrain(
         [study.table], [study.distances], sequences=[study.sequences],
-        initial_encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, **settings,
+        encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, **settings,
     )  # fmt: skip
     new_config, new_arrays = model_of(again.encoder)
     assert new_config == config
@@ -193,7 +193,7 @@ def test_intervals_lie_around_predictions_and_widen_with_the_level(aam, study):
     widths = []
     for interval, rank in ((0.5, 6), (0.9, 10)):
         found = aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, interval=interval
+            study.table, fitted.regressor, sequences=study.sequences, confidence_level=interval
         )
         bounds = found.intervals.view(pd.DataFrame)
         predicted = found.predictions.view(pd.Series)
@@ -203,7 +203,7 @@ def test_intervals_lie_around_predictions_and_widen_with_the_level(aam, study):
     assert widths[0] < widths[1]
     with pytest.warns(UserWarning, match="cannot support 95%"):
         aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, interval=0.95
+            study.table, fitted.regressor, sequences=study.sequences, confidence_level=0.95
         )
 
 

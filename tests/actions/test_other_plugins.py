@@ -10,7 +10,7 @@ from skbio.stats.ordination import pcoa
 @pytest.fixture(scope="module")
 def predicted(aam, mixed_study, fitted):
     return aam.predict_regression(
-        mixed_study.table, fitted.regressor, sequences=mixed_study.sequences, interval=0.5
+        mixed_study.table, fitted.regressor, sequences=mixed_study.sequences, confidence_level=0.5
     )
 
 

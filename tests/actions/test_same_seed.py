@@ -51,7 +51,7 @@ def predictions(aam, regressor) -> dict[str, str]:
     rows = pd.DataFrame({"site": "c", "mass": 3.0}, study.ages.index)
     found = aam.predict_regression(
         study.table, regressor, sequences=study.sequences, covariates=qiime2.Metadata(rows),
-        interval=0.5,
+        confidence_level=0.5,
     ).predictions.view(pd.Series)  # fmt: skip
     return {name: float(value).hex() for name, value in found.items()}
 

@@ -63,7 +63,7 @@ def test_8_6_any_batch_size_works_and_every_sample_is_scored(aam, study, batch_s
     )  # fmt: skip
     assert len(model_of(fitted.regressor)[0].target.residuals) == 7
     found = aam.predict_regression(
-        study.table, fitted.regressor, sequences=study.sequences, interval=0.5
+        study.table, fitted.regressor, sequences=study.sequences, confidence_level=0.5
     )
     assert sorted(found.predictions.view(pd.Series).index) == sorted(study.counts.index)
 

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 import qiime2
 import torch
-from simulated_study import TINY, TINY_FIT, model_of, simulate_study
+from simulated_study import TINY, model_of, simulate_study
 from torch.nn.attention import SDPBackend
 
-from q2_aam.config import ATTENTIONS, OPTIMISERS, SCHEDULES, ModelConfig
+from q2_aam.config import ATTENTIONS, OPTIMIZERS, SCHEDULES, ModelConfig
 from q2_aam.errors import AAMError
 from q2_aam.model.network import Network
-from q2_aam.storage.training_log import read_training_log
-from q2_aam.training import hardware, loop
-from q2_aam.types import AAMTrainingLogDirectoryFormat
+from q2_aam.training import device, trainer
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +36,17 @@ def largest_difference(left, right) -> float:
     return max(float(np.abs(left[name] - right[name]).max()) for name in left)
 
 
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_8_11_each_optimiser_trains(aam, study, optimiser):
-    _, history, _ = pretrain(aam, study, optimiser=optimiser, epochs=4, learning_rate=0.01)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_8_11_each_optimizer_trains(aam, study, optimizer):
+    _, history, _ = pretrain(aam, study, optimizer=optimizer, epochs=4, learning_rate=0.01)
     assert np.isfinite(history).all(axis=None)
     assert history["train_unifrac_loss"].iloc[-1] != history["train_unifrac_loss"].iloc[0]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_8_11_each_schedule_gives_its_own_learning_rates(aam, study, schedule):
-    _, history, _ = pretrain(aam, study, schedule=schedule, epochs=8, restart_epochs=2)
+    restarts = {"restart_epochs": 2} if schedule == "cosine-restarts" else {}
+    _, history, _ = pretrain(aam, study, schedule=schedule, epochs=8, **restarts)
     _, cosine, _ = pretrain(aam, study, schedule="cosine", epochs=8)
     same = np.allclose(history["learning_rate"], cosine["learning_rate"])
     assert same == (schedule in ("cosine", "one-cycle"))  # both fall alike once they are warm
@@ -56,8 +55,8 @@ def test_8_11_each_schedule_gives_its_own_learning_rates(aam, study, schedule):
 def test_8_7_the_gradient_is_clipped_and_its_norm_logged(aam, study):
     free, history, _ = pretrain(aam, study)
     assert (history["gradient_norm"] > 1e-3).all()
-    clipped, _, _ = pretrain(aam, study, gradient_clipping=1e-6, optimiser="sgd", weight_decay=0.0)
-    start, _, _ = pretrain(aam, study, learning_rate=1e-6, optimiser="sgd", weight_decay=0.0)
+    clipped, _, _ = pretrain(aam, study, gradient_clipping=1e-6, optimizer="sgd", weight_decay=0.0)
+    start, _, _ = pretrain(aam, study, learning_rate=1e-6, optimizer="sgd", weight_decay=0.0)
     assert largest_difference(clipped, start) < 1e-5 < largest_difference(free, start)
 
 
@@ -75,7 +74,7 @@ def test_10_2_a_compiled_encoder_gives_equal_embeddings_and_the_same_tensor_name
     tokens = torch.randint(1, 5, (6, 151), dtype=torch.uint8)
     plain = network.embed_asvs(tokens, padded=False)
     said = []
-    hardware.compile_encoder(network, said.append)
+    device.compile_encoder(network, said.append)
     assert set(network.state_dict()) == names
     assert torch.allclose(network.embed_asvs(tokens, padded=False), plain, atol=1e-4)
     assert not said
@@ -122,8 +121,10 @@ def test_10_5_each_attention_reaches_training_and_gives_equal_results(
 ):
     plain, _, _ = pretrain(aam, study, learning_rate=1e-4)
     asked = []
-    kernel = hardware.attention_kernel
-    monkeypatch.setattr(loop, "attention_kernel", lambda name: asked.append(name) or kernel(name))
+    kernel = device.attention_kernel
+    monkeypatch.setattr(
+        trainer, "attention_kernel", lambda name: asked.append(name) or kernel(name)
+    )
     other, _, _ = pretrain(aam, study, learning_rate=1e-4, attention=attention)
     assert asked == [attention]
     assert largest_difference(plain, other) < 1e-4
@@ -131,7 +132,7 @@ def test_10_5_each_attention_reaches_training_and_gives_equal_results(
 
 @pytest.mark.parametrize("attention", ["flash", "math"])
 def test_10_5_the_kernel_asked_for_is_allowed_and_others_are_not(attention):
-    with hardware.attention_kernel(attention):
+    with device.attention_kernel(attention):
         assert torch.backends.cuda.math_sdp_enabled()
         assert torch.backends.cuda.flash_sdp_enabled() == (attention == "flash")
         assert not torch.backends.cuda.mem_efficient_sdp_enabled()
@@ -151,7 +152,7 @@ def test_10_1_fp16_without_a_gpu_is_refused(aam, study):
         pretrain(aam, study, precision="fp16")
 
 
-def test_8_2_the_best_epoch_is_kept_but_none_while_training_settles(aam, study):
+def test_8_2_the_best_epoch_is_kept_but_none_before_min_epochs(aam, study):
     options = {"epochs": 8, "patience": 3, "validation_size": 0.3}
     _, history, printed = pretrain(aam, study, learning_rate=0.02, **options)
     best = history["validation_unifrac_loss"].argmin() + 1
@@ -160,7 +161,7 @@ def test_8_2_the_best_epoch_is_kept_but_none_while_training_settles(aam, study):
 
 def test_8_2_without_validation_samples_the_best_epoch_on_the_training_samples_is_kept(aam, study):
     options = {"epochs": 6, "validation_size": 0.0, "learning_rate": 0.3, "schedule": "constant"}
-    options["settling"] = 0.0
+    options["min_epochs"] = 0
     weights, history, printed = pretrain(aam, study, **options)
     assert not [name for name in history if name.startswith("validation_")]
     best = history["train_unifrac_loss"].argmin() + 1
@@ -168,9 +169,9 @@ def test_8_2_without_validation_samples_the_best_epoch_on_the_training_samples_i
     assert all(np.isfinite(values).all() for values in weights.values())
 
 
-def test_8_2_no_epoch_is_kept_while_training_settles(aam, study):
+def test_8_2_no_epoch_is_kept_before_min_epochs(aam, study):
     options = {"epochs": 8, "patience": 8, "validation_size": 0.3, "schedule": "constant"}
-    _, history, printed = pretrain(aam, study, settling=0.75, learning_rate=0.3, **options)
+    _, history, printed = pretrain(aam, study, min_epochs=6, learning_rate=0.3, **options)
     losses = history["validation_unifrac_loss"]
     assert losses.argmin() + 1 <= 6  # else the rule would have nothing to do here
     assert f"kept epoch {losses.iloc[6:].argmin() + 7}:" in printed
@@ -179,7 +180,7 @@ def test_8_2_no_epoch_is_kept_while_training_settles(aam, study):
 def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
     _, history, printed = pretrain(
         aam, study, epochs=60, patience=2, learning_rate=0.3, schedule="constant",
-        validation_size=0.3, settling=0.0,
+        validation_size=0.3, min_epochs=0,
     )  # fmt: skip
     assert len(history) < 60
     assert "had not improved for 2 epochs" in printed
@@ -188,24 +189,17 @@ def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
     assert f"kept epoch {best}:" in printed
 
 
-@pytest.mark.parametrize("sure", [True, False])
-def test_a_reader_that_does_not_surely_help_is_left_out(aam, study, monkeypatch, sure):
-    monkeypatch.setattr("q2_aam.training.reader_choice.surely_positive", lambda *given: sure)
-    fitted = aam.fit_regressor(
-        study.table,
-        study.age_column,
-        sequences=study.sequences,
-        **TINY_FIT | {"validation_size": 0.3},
-    )
-    share = model_of(fitted.regressor)[1]["target_head.attention_share"]
-    log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
-    said = " ".join(log.summary["model"]["description"])
-    if sure:
-        assert 0 < share < 1
-        assert share != 0.5  # as it is at the start
-        assert "the attention reader " in said
-    else:
-        assert share == 0
-        monkeypatch.delattr("q2_aam.model.sample_encoder.SampleEncoder.forward")
-        aam.predict_regression(study.table, fitted.regressor, sequences=study.sequences)
-        assert "did not lower the error beyond chance" in said
+@pytest.mark.parametrize(
+    ("schedule", "name", "value"),
+    [("cosine", "restart_epochs", 3), ("plateau", "restart_multiplier", 3.0),
+     ("cosine", "plateau_factor", 0.3), ("one-cycle", "plateau_patience", 2),
+     ("one-cycle", "warmup", 0.01), ("constant", "min_lr", 0.5)],
+)  # fmt: skip
+def test_settings_that_the_schedule_does_not_read_are_refused(aam, study, schedule, name, value):
+    with pytest.raises(AAMError, match=f"no effect.*'{schedule}'.*{name}"):
+        pretrain(aam, study, schedule=schedule, **{name: value})
+
+
+def test_min_epochs_that_leave_none_to_keep_are_refused(aam, study):
+    with pytest.raises(AAMError, match="no epoch could be kept"):
+        pretrain(aam, study, epochs=3, min_epochs=3)

@@ -31,9 +31,9 @@ def predict(folder: Path, name: str) -> pd.DataFrame:
         (distances,) = aam.actions.predict_distances(table, model)
         return distances.view(skbio.DistanceMatrix).to_data_frame()
     if name == "classifier":
-        _, probabilities = aam.actions.predict_classification(table, model, **of_covariates)
-        return probabilities.view(pd.DataFrame)
-    found = aam.actions.predict_regression(table, model, interval=0.5, **of_covariates)
+        found = aam.actions.predict_classification(table, model, **of_covariates)
+        return found.probabilities.view(pd.DataFrame)
+    found = aam.actions.predict_regression(table, model, confidence_level=0.5, **of_covariates)
     return pd.concat(
         [found.predictions.view(pd.Series), found.intervals.view(pd.DataFrame)], axis=1
     )

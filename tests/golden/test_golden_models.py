@@ -21,7 +21,8 @@ def test_row_13_a_golden_model_predicts_what_it_did(version, name):
     )
     found = predict(folder, name)
     assert list(found.index) == list(stored.index)
-    assert list(found.columns) == list(stored.columns)
+    assert set(stored.columns) <= set(found.columns)  # later versions may tell more
+    found = found[list(stored.columns)]
     assert stored.to_numpy().std() > 0.01
     scale = np.abs(stored.to_numpy()).max()
     assert np.abs(found.to_numpy() - stored.to_numpy()).max() < CLOSE * max(scale, 1)

@@ -98,7 +98,7 @@ def test_inputs_that_do_not_belong_together_are_refused():
     )  # fmt: skip
     refused("no baseline predictions", PREDICTED, TRUTH, baseline_probabilities=SHARES)
     refused(
-        "the baseline predictions and the evaluated samples have no ids in common",
+        "The baseline predictions and the evaluated samples have no ids in common",
         PREDICTED, TRUTH, baseline_predictions=PREDICTED.rename(lambda name: f"x{name}y"),
     )  # fmt: skip
 

@@ -145,7 +145,7 @@ def test_medians_follow_the_errors():
 
 def evaluate(tmp_path, study: dict, log=None, **options) -> Page:
     """Evaluate through the action."""
-    from q2_aam.actions.evaluate_regression import evaluate_regression
+    from q2_aam.actions.evaluate import evaluate_regression
 
     given = {name: values.copy() for name, values in study.items()}
     for name in ("truth", "groups"):
@@ -176,22 +176,23 @@ def test_evaluated_samples_that_the_model_was_fitted_on_are_told(tmp_path):
     )
 
 
+DESIGN = "5-fold cross-validation; compared with q2-sample-classifier's random forest."
+
+
 def test_cross_validated_samples_are_no_reason_to_warn(tmp_path):
-    log = log_of(sample_ids=["sample 3"], design={"folds": 5})
+    log = log_of(sample_ids=["sample 3"], design=DESIGN)
     assert "used to fit the model, such as" not in evaluate(tmp_path, make_study(20), log).text
 
 
 def test_the_design_is_said_in_one_line_and_predictors_by_their_names(tmp_path):
-    design = {
-        "folds": 5, "groups": "child", "baseline": "random forest", "samples_used": 600,
-        "samples_dropped": 3, "version": "0.2.0",
-    }  # fmt: skip
     heads = [{"name": "ridge", "weight": 1.0, "scores": {}}]
-    log = log_of(design=design, heads=heads, encoder="It was pretrained on 90 samples.")
+    log = log_of(
+        design=DESIGN, heads=heads, encoder="It was pretrained on 90 samples.",
+        environment={"q2-aam": "0.2.0"},
+    )  # fmt: skip
     page = evaluate(tmp_path, make_study(20), log)
     for words in (
-        "Design: 5-fold cross-validation; groups of 'child' kept apart; compared with random",
-        "600 samples used, 3 dropped; predictions: ridge 100 %. Encoder: It was pretrained on 90",
+        f"Design: {DESIGN} Predictions: ridge 100 %. Encoder: It was pretrained on 90 samples.",
         "q2-aam 0.2.0.",
         "AAM: predicted against actual",
         "random forest misses by",

@@ -87,9 +87,8 @@ def test_a_missing_file_is_named(folder, name):
     [
         (HISTORY, "", "column 'id'"),
         (HISTORY, "id\ttrain_loss\nepoch 1\t0.1\n", "no epochs"),
-        (SUMMARY, '{"heads": [{"name": "ridge"}]}', "without 'name' and 'weight'"),
-        (SUMMARY, '{"heads": [{"name": "ridge", "weight": "all"}]}', "under 'weight'"),
-        (SUMMARY, '{"design": {"folds": "five"}}', "under 'folds'"),
+        (SUMMARY, '{"heads": [{"name": "ridge"}]}', "without exactly 'name', 'weight'"),
+        (SUMMARY, '{"heads": [{"name": "a", "weight": "all", "scores": {}}]}', "under 'weight'"),
         (SUMMARY, '{"sample_ids": "all"}', "under 'sample_ids'"),
         (HISTORY, "id\tepoch\nepoch 1\tone\n", "text in the columns 'epoch'"),
         (HISTORY, "id\tepoch\tx\nepoch 1\t\t1\n", "without an epoch"),

@@ -10,8 +10,8 @@ from page_reading import (
     make_history,
     make_log_folder,
 )
-from q2_aam.actions.summarize_training import summarize_training
 
+from q2_aam.actions.evaluate import summarize_training
 from q2_aam.config import CLASS_WEIGHTS, FUSIONS, SCALINGS, TARGET_LOSSES
 from q2_aam.report.training.charts import chart_curve, paired_names, single_names, words_for
 from q2_aam.report.training.page import write_headline, write_training_page, write_warnings

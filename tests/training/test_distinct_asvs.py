@@ -6,6 +6,7 @@ import torch
 from simulated_study import (
     TINY_FIT,
     describe_target,
+    losses_of,
     model_of,
     simulate_study,
     with_known_asvs,
@@ -19,7 +20,7 @@ from q2_aam.data.table import read_table
 from q2_aam.model import losses
 from q2_aam.model.network import Network, SampleBatch
 from q2_aam.storage.training_log import read_training_log
-from q2_aam.training.steps import Task, batch_losses
+from q2_aam.training.losses import Task
 from q2_aam.types import AAMTrainingLogDirectoryFormat
 
 SAMPLES = np.array([3, 0, 7, 5, 11])
@@ -91,7 +92,7 @@ def gradients(network, loss):
 
 def test_losses_and_gradients_equal_those_of_the_plain_path(network, task):
     torch.manual_seed(9)
-    found = batch_losses(network, task, 0, SAMPLES)
+    found = losses_of(network, task, SAMPLES)
     plain = plain_losses(network, task)
     for name, value in plain.items():
         assert float(found[name].detach()) == pytest.approx(float(value.detach()), abs=1e-5), name
@@ -106,7 +107,7 @@ def test_losses_and_gradients_equal_those_of_the_plain_path(network, task):
 
 def test_the_sum_is_weighted(network, task):
     torch.manual_seed(9)
-    found = batch_losses(network, task, 0, SAMPLES)
+    found = losses_of(network, task, SAMPLES)
     wanted = found["unifrac_loss"] + 0.1 * found["abundance_loss"] + found["target_loss"]
     assert torch.allclose(found["loss"], wanted)
 
@@ -119,15 +120,12 @@ def test_frozen_embeddings_give_the_same_losses(network, task):
     for embedded in (None, everything):
         torch.manual_seed(9)
         with torch.no_grad():
-            results.append(batch_losses(network, task, 0, SAMPLES, embedded))
+            results.append(losses_of(network, task, SAMPLES, embedded))
     for name, value in results[0].items():
         assert float(value) == pytest.approx(float(results[1][name]), abs=1e-5), name
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.1])
-def test_after_an_epoch_each_asv_is_encoded_once_for_all_that_is_solved_and_scored(
-    aam, monkeypatch, weight
-):
+def test_after_an_epoch_each_asv_is_encoded_once_for_all_that_is_scored(aam, monkeypatch):
     study = simulate_study(20, 30, 2, (40, 60))
     encoded = []
     embed = Network.embed_asvs
@@ -143,7 +141,7 @@ def test_after_an_epoch_each_asv_is_encoded_once_for_all_that_is_solved_and_scor
         encoded.clear()
         aam.fit_regressor(
             study.table, study.age_column, sequences=study.sequences,
-            **TINY_FIT | {"epochs": epochs, "validation_size": 0.4, "abundance_weight": weight},
+            **TINY_FIT | {"epochs": epochs, "validation_size": 0.4},
         )  # fmt: skip
         totals.append(sum(encoded))
     assert totals[1] - totals[0] == 2 * 30

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from simulated_study import describe_classes, describe_target, simulate_study, with_known_asvs
+from simulated_study import (
+    describe_classes,
+    describe_target,
+    losses_of,
+    simulate_study,
+    with_known_asvs,
+)
 
 from q2_aam.config import ModelConfig
 from q2_aam.data.distances import Distances
@@ -11,9 +17,8 @@ from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.inference import all_states
 from q2_aam.model.network import Network
-from q2_aam.training.epoch_predictions import EpochPredictions
+from q2_aam.training.losses import EpochPredictions, Task
 from q2_aam.training.objectives import objective_of
-from q2_aam.training.steps import Task, batch_losses
 
 BATCHES = [np.array([4, 0, 3]), np.array([7, 1, 2, 6]), np.array([5])]
 CLASSES = np.array([0, 1, 2, 0, 1, 2, 0, 1])
@@ -44,7 +49,7 @@ def collect(studies, target, targets):
     )  # fmt: skip
     seen = EpochPredictions()
     for samples in BATCHES:
-        batch_losses(network, task, 0, samples, seen=seen)["loss"].backward()
+        losses_of(network, task, samples, seen=seen)["loss"].backward()
     return seen.scores(objective_of(target)), network
 
 

@@ -1,5 +1,6 @@
 """A run is resumed only by a command that would give the same weights."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -11,8 +12,9 @@ from q2_aam.config import Covariate, ModelConfig, TrainingConfig
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.model.network import Network
-from q2_aam.training.fingerprint import fingerprint
-from q2_aam.training.steps import Task
+from q2_aam.training.checkpoint import fingerprint
+from q2_aam.training.losses import Task
+from q2_aam.training.sample_objective import SampleObjective
 
 
 @pytest.fixture(scope="module")
@@ -54,5 +56,21 @@ def with_covariates(task):
 )
 def test_other_data_are_another_run(network, task, change):
     config = TrainingConfig()
-    assert fingerprint(network, task, config) == fingerprint(network, task, config)
-    assert fingerprint(network, change(task), config) != fingerprint(network, task, config)
+
+    def name(task):
+        return fingerprint(SampleObjective(network, task, config), config)
+
+    assert name(task) == name(task)
+    assert name(change(task)) != name(task)
+
+
+def test_other_settings_weights_or_cut_reads_are_another_run(network, task):
+    config = TrainingConfig()
+    usual = fingerprint(SampleObjective(network, task, config), config)
+    other = TrainingConfig(learning_rate=0.1)
+    assert fingerprint(SampleObjective(network, task, other), other) != usual
+    assert fingerprint(SampleObjective(network, task, config, cut_reads=True), config) != usual
+    changed = copy.deepcopy(network)
+    with torch.no_grad():
+        changed.asv_mean[0] += 1
+    assert fingerprint(SampleObjective(changed, task, config), config) != usual

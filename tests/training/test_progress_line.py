@@ -8,20 +8,20 @@ import qiime2
 import torch
 from simulated_study import TINY, TINY_FIT
 
-from q2_aam.training import hardware
+from q2_aam.training import device
 
 
 def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam, study, capfd):
     found = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        distance_matrix=study.distances, nucleotide_weight=0.1, abundance_weight=0.1, **TINY_FIT,
+        distance_matrix=study.distances, **TINY_FIT,
     )  # fmt: skip
     lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("epoch ")]
     history = found.training_log.view(qiime2.Metadata).to_dataframe()
     assert len(lines) == len(history) == 2
     for number, (line, (_, row)) in enumerate(zip(lines, history.iterrows(), strict=True), 1):
         assert line.startswith(f"epoch {number}/2  ")
-        for name in ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss"):
+        for name in ("loss", "unifrac_loss", "target_loss"):
             train, validation = row[f"train_{name}"], row[f"validation_{name}"]
             assert f"  {name} {train:.4g} / {validation:.4g}" in line, name
         assert f"  learning rate {row['learning_rate']:.2g}" in line
@@ -32,7 +32,7 @@ def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam,
 @pytest.fixture
 def half_precision(monkeypatch):
     """Train in fp16 with a loss scale that is too large to begin with, on the CPU."""
-    build = hardware.build_accelerator
+    build = device.build_accelerator
 
     def build_in_half(*arguments):
         accelerator = build(*arguments)
@@ -40,7 +40,7 @@ def half_precision(monkeypatch):
         accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**21)
         return accelerator
 
-    monkeypatch.setattr(hardware, "build_accelerator", build_in_half)
+    monkeypatch.setattr(device, "build_accelerator", build_in_half)
 
 
 def test_8_7_skipped_steps_of_fp16_are_counted_and_stop_nothing(aam, study, half_precision, capfd):

@@ -16,7 +16,8 @@ from q2_aam.types import AAMModelDirectoryFormat
 
 encoder, _ = aam.actions.pretrain(
     tables=[examples._table()], distance_matrices=[examples._distances()],
-    sequences=[examples._sequences()], epochs=6, batch_size=4, dropout=0.1, threads=1,
+    sequences=[examples._sequences()], pretrained="none", epochs=6, batch_size=4,
+    dropout=0.1, threads=1,
     hidden_size=16, heads=2, branches=16, random_seed=int(sys.argv[1]),
     nucleotide_weight=0.1, abundance_weight=0.1,
 )

@@ -18,7 +18,7 @@ KILLS = count(5, 100)
 EPOCHS = 12
 WAIT = 240  # seconds for a line, on a busy machine
 
-# Imports once and forks for every attempt: a kill hits the attempt only. An optimiser imports
+# Imports once and forks for every attempt: a kill hits the attempt only. An optimizer imports
 # torch._dynamo, which takes three times as long as the attempt. Each has QIIME 2's cache to itself:
 # whoever is killed while holding the lock of the shared one stops all others for ten minutes.
 PROGRAM = """
@@ -27,7 +27,7 @@ import qiime2
 import torch._dynamo
 from qiime2.plugins import aam
 from q2_aam.examples import models as examples
-from q2_aam.training import journal, pretraining, start
+from q2_aam.training import init, logger, pretrain
 
 tables, matrices = [examples._table()], [examples._distances()]
 sequences = [examples._sequences()]
@@ -39,7 +39,8 @@ for line in sys.stdin:
         with qiime2.Cache(f"{folder}-cache-{os.getpid()}"):
             encoder, _ = aam.actions.pretrain(
                 tables=tables, distance_matrices=matrices, sequences=sequences,
-                epochs=int(sys.argv[1]), batch_size=4, dropout=0.1, hidden_size=16, heads=2,
+                pretrained="none", epochs=int(sys.argv[1]), batch_size=4,
+                dropout=0.1, hidden_size=16, heads=2,
                 branches=16, patience=99, threads=int(threads), nucleotide_weight=0.1,
                 abundance_weight=0.1,
             )

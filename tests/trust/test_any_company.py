@@ -9,11 +9,11 @@ import pytest
 import qiime2
 from golden_models import read_inputs
 from hypothesis import strategies as st
-from q2_aam.actions.prediction import predict_table
 from simulated_study import model_of
 from trials import count
 
 from q2_aam import inference
+from q2_aam.actions.predict import predict_table
 
 CLOSE = 1e-5  # of the target's scale: answers are scaled
 DNA = st.text("ACGT", min_size=25, max_size=60)
@@ -29,7 +29,7 @@ def ask(request, golden):
     covariates = qiime2.Metadata(rows) if config.target.covariates else None
 
     def run(table: biom.Table) -> dict[str, np.ndarray]:
-        ids, found = predict_table(table, None, config, arrays, covariates)
+        ids, found = predict_table(table, None, config, arrays, covariates, 0.0)
         return dict(zip(ids, found, strict=True))
 
     table = table.view(biom.Table)

@@ -24,7 +24,7 @@ def sound(aam, golden):
     table, metadata = read_inputs(golden)
     matrix = pd.read_csv(golden / "unifrac.tsv", sep="\t", index_col=0)
     made = {path.stem: qiime2.Artifact.load(str(path)) for path in golden.glob("*.qza")}
-    numbers = aam.predict_regression(table, made["regressor"], interval=0.5)
+    numbers = aam.predict_regression(table, made["regressor"], confidence_level=0.5)
     classes = aam.predict_classification(table, made["classifier"], covariates=metadata)
     views = (pd.Series, pd.DataFrame, pd.Series, pd.DataFrame)
     forecasts = [one.view(view) for one, view in zip((*numbers, *classes), views, strict=True)]

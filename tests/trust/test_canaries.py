@@ -107,7 +107,7 @@ def opened(aam, golden_table):
         try:
             if is_model:
                 artifact.view(AAMModelDirectoryFormat)
-                found = aam.predict_regression(golden_table, artifact, interval=0.5)
+                found = aam.predict_regression(golden_table, artifact, confidence_level=0.5)
                 found.predictions.view(pd.Series)
             else:
                 artifact.view(AAMTrainingLogDirectoryFormat)

@@ -15,7 +15,7 @@ from simulated_study import TINY_FIT, model_of
 from trials import repeat
 
 from q2_aam.errors import AAMError
-from q2_aam.training import loop
+from q2_aam.training.trainer import CHECK_EVERY, Trainer
 
 SETTINGS = TINY_FIT | {
     "hidden_size": 8, "branches": 16, "epochs": 3, "batch_size": 1, "validation_size": 0.2,
@@ -38,7 +38,7 @@ class Poison:
 
     def __init__(self, at: int, spoil):
         self.at, self.spoil, self.steps = at, spoil, 0
-        self.step = loop.Trainer._step
+        self.step = Trainer.take_step
 
     def spoiling(self):
         """Replace the method that takes a step."""
@@ -50,7 +50,7 @@ class Poison:
                 self.spoil(trainer, found)
             return found
 
-        return mock.patch.object(loop.Trainer, "_step", step)
+        return mock.patch.object(Trainer, "take_step", step)
 
 
 def spoiled_weight(random):
@@ -94,10 +94,10 @@ def test_row_10_not_finite_weights_and_losses_stop_training(aam, inputs, tmp_pat
         with poison.spoiling(), pytest.raises(AAMError) as caught:
             fit(aam, inputs)
         message = str(caught.value)
-        assert poison.steps - poison.at < loop.CHECK_EVERY, message
+        assert poison.steps - poison.at < CHECK_EVERY, message
         epoch, at = map(int, re.search(r"epoch (\d+), step (\d+)", message).groups())
         said = (epoch - 1) * 13 + at
-        assert abs(said - poison.at) < loop.CHECK_EVERY, message
+        assert abs(said - poison.at) < CHECK_EVERY, message
         assert "'learning_rate'" in message
         assert len(message.splitlines()) <= 10
         check_states(runs)
@@ -130,7 +130,7 @@ def spoil_targets(counts, ages, random):
 
 def spoil_learning_rate(counts, ages, random):
     settings = {
-        "learning_rate": 1.0, "gradient_clipping": 1e6, "optimiser": "sgd", "epochs": 20,
+        "learning_rate": 1.0, "gradient_clipping": 1e6, "optimizer": "sgd", "epochs": 20,
         "target_scaling": "none", "target_loss": "mse",
     }  # fmt: skip
     return counts, ages * 10.0 ** random.integers(2, 30), settings

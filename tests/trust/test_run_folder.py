@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,15 +14,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from simulated_study import describe_target
+from simulated_study import TINY, describe_target, model_of
 from trials import count, repeat
 
 from q2_aam.config import ModelConfig
 from q2_aam.model.network import Network
-from q2_aam.training.checkpoint import load_checkpoint, save_checkpoint
-from q2_aam.training.progress import Progress
-from q2_aam.training.run_folder import EVENTS, FINISHED, LOCK, STATE, RunFolder
-from q2_aam.training.tensorboard import write_live_events
+from q2_aam.training.checkpoint import (
+    EVENTS,
+    FINISHED,
+    LOCK,
+    STATE,
+    Progress,
+    RunFolder,
+    UnreadableStateError,
+    clean_old_runs,
+    load_checkpoint,
+    save_checkpoint,
+)
+from q2_aam.training.figures import write_live_events
 
 CONFIG = ModelConfig(
     hidden_size=8, heads=2, branches=8, max_sequence_length=10, target=describe_target()
@@ -34,25 +44,25 @@ def state_after(epochs: int):
     """Build what a run has reached after some epochs; every tensor tells the epoch."""
     torch.manual_seed(0)
     network = Network(CONFIG)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     sum(weight.sum() for weight in network.parameters()).backward()
-    optimiser.step()
+    optimizer.step()
     with torch.no_grad():
         for weight in network.parameters():
             weight.fill_(epochs)
     history = [{"epoch": epoch + 1, "seconds": 0.1, "train_loss": 1.0} for epoch in range(epochs)]
-    return network, optimiser, Progress(history, network.state_dict(), epochs, 0.5)
+    return network, optimizer, Progress(history, network.state_dict(), epochs, 0.5)
 
 
 def save(path: Path, epochs: int) -> None:
-    network, optimiser, progress = state_after(epochs)
-    save_checkpoint(path, network, optimiser, None, progress, "")
+    network, optimizer, progress = state_after(epochs)
+    save_checkpoint(path, network, optimizer, None, progress, "")
 
 
 def load(path: Path) -> int:
     """Load a state and return its epoch, which its weights must confirm."""
-    network, optimiser, _ = state_after(0)
-    progress, _ = load_checkpoint(path, network, optimiser, None)
+    network, optimizer, _ = state_after(0)
+    progress, _ = load_checkpoint(path, network, optimizer, None)
     epochs = len(progress.history)
     for tensors in (dict(network.named_parameters()), progress.best):
         for name, _ in network.named_parameters():
@@ -192,15 +202,77 @@ def test_row_6_a_state_that_is_none_means_a_fresh_start(tmp_path, content):
         save_file({"network/asv_mean": torch.zeros(3)}, str(path), {"progress": "{}"})
     else:
         path.write_bytes(content)
-    network, optimiser, _ = state_after(0)
-    assert load_checkpoint(path, network, optimiser, None) is None
+    network, optimizer, _ = state_after(0)
+    with pytest.raises(UnreadableStateError):
+        load_checkpoint(path, network, optimizer, None)
 
 
 def test_row_6_a_state_of_another_network_means_a_fresh_start(tmp_path):
     save(tmp_path / STATE, 1)
     other = Network(ModelConfig(hidden_size=8, heads=2, branches=9, max_sequence_length=10))
-    optimiser = torch.optim.AdamW(other.parameters())
-    assert load_checkpoint(tmp_path / STATE, other, optimiser, None) is None
+    optimizer = torch.optim.AdamW(other.parameters())
+    with pytest.raises(UnreadableStateError):
+        load_checkpoint(tmp_path / STATE, other, optimizer, None)
+
+
+def test_row_6_an_unreadable_state_is_said_and_training_starts_again(aam, study, tmp_path, capfd):
+    def pretrain():
+        capfd.readouterr()
+        found = aam.pretrain(
+            [study.table], [study.distances], sequences=[study.sequences], **TINY | {"epochs": 3}
+        )
+        return model_of(found.encoder)[1], capfd.readouterr().out
+
+    weights, _ = pretrain()
+    (state,) = (Path(os.environ["Q2_AAM_RUN_DIR"])).glob(f"*/{STATE}")
+    state.write_bytes(state.read_bytes()[:-100])
+    again, printed = pretrain()
+    assert "The saved state of this command cannot be read" in printed
+    assert "epoch 1/3" in printed
+    assert all((again[name] == weights[name]).all() for name in weights)
+    _, printed = pretrain()
+    assert printed.startswith("This command had finished its training before")
+    assert "tensorboard" not in printed
+
+
+def test_a_finished_run_keeps_its_best_weights_alone(aam, study):
+    found = aam.pretrain(
+        [study.table], [study.distances], sequences=[study.sequences], **TINY | {"epochs": 3}
+    )
+    (folder,) = Path(os.environ["Q2_AAM_RUN_DIR"]).iterdir()
+    assert {path.name for path in folder.iterdir()} == {STATE, LOCK, FINISHED}
+    weights = sum(array.nbytes for array in model_of(found.encoder)[1].values())
+    assert (folder / STATE).stat().st_size < 1.5 * weights + 20_000
+
+
+def test_what_vanishes_while_old_runs_are_cleaned_stops_nothing(tmp_path, monkeypatch):
+    """Two starts clean up at once: one finds folders that the other is deleting."""
+    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path))
+    for number in range(3):
+        folder = RunFolder(f"{number}" * 40, print)
+        folder.replace(lambda path: save(path, 1))
+        folder.finish()
+        for path in (*folder.path.iterdir(), folder.path):
+            os.utime(path, (0, 0))
+    live, said = RunFolder("f" * 40, print), []
+    live.replace(lambda path: save(path, 1))
+    for path in live.path.iterdir():
+        os.utime(path, (0, 0))
+    real = Path.iterdir
+
+    def vanishing(path):
+        found = list(real(path))
+        if path.parent == tmp_path and path.name.endswith("1" * 32):
+            shutil.rmtree(path)
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", vanishing)
+    RunFolder("a" * 40, said.append)
+    clean_old_runs(tmp_path, tmp_path / "another")
+    assert not said
+    assert {path.name[-3:] for path in real(tmp_path)} == {"fff", "aaa"}  # the live one stays
+    live.replace(lambda path: save(path, 2))
+    assert load(live.state) == 2
 
 
 def train(epochs: int, say, pause: float = 0.0) -> int:

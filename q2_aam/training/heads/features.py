@@ -14,7 +14,7 @@ from ...model.heads.features import TargetFeatures
 from ...model.network import Network
 from ..losses import Task
 
-FEATURES_KEPT = 4096  # samples; of more, features are read again for each head
+FEATURES_KEPT = 2048  # samples; of more, features are read again for each head
 
 
 class Known(NamedTuple):
@@ -56,6 +56,7 @@ class SampleFeatures:
             held = held_asvs(task.studies, [samples])
             self.embedded = embed_held(network, task.studies.asvs, held)
         self._samples, self._kept = samples, None
+        self._inputs: dict[str, np.ndarray] = {}
         if len(samples) <= FEATURES_KEPT:
             columns = zip(*self._read(samples), strict=True)
             parts = (None if one[0] is None else torch.cat(one) for one in columns)
@@ -79,11 +80,16 @@ class SampleFeatures:
     @torch.no_grad()
     def inputs_of(self, name: str, samples: np.ndarray) -> np.ndarray:
         """Return what a head reads of some samples: (samples, F) float32."""
+        if self._kept is not None:
+            if name not in self._inputs:
+                features, head = self._kept, self._network.target_head
+                self._inputs[name] = head.inputs_of(name, features).cpu().numpy()
+            rows = np.searchsorted(self._samples, samples)
+            found = self._inputs[name]
+            return found if len(rows) == len(found) else found[rows]
         head, found, filled = self._network.target_head, None, 0
         for features in self(samples):
             part = head.inputs_of(name, features).cpu().numpy()
-            if len(part) == len(samples):
-                return part
             if found is None:
                 found = np.empty((len(samples), part.shape[1]), dtype=np.float32)
             found[filled : filled + len(part)] = part

@@ -17,7 +17,7 @@ MOST_LEAVES = 1024  # of a tree
 MOST_VALUES = 2**23  # of all trees together: 32 MiB
 SMALLEST_LEAF = 2
 _FEATURES_TRIED = 1 / 3
-_VALUES_TRIED = 2**17  # at the root: larger studies try fewer features, and take no longer
+_VALUES_TRIED = 2**16  # at the root: larger studies try fewer features, and take no longer
 _FLOAT = np.float32
 
 

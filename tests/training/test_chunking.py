@@ -1,12 +1,22 @@
-"""A step in pieces is the step of the whole batch, in less memory."""
+"""A step in chunks is the step of the whole batch, in less memory."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
 import qiime2
 import torch
-from simulated_study import TINY, describe_target, model_of, simulate_study, with_known_asvs
+from simulated_study import (
+    TINY,
+    describe_target,
+    losses_of,
+    model_of,
+    simulate_study,
+    with_known_asvs,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from q2_aam import inference
 from q2_aam.config import ModelConfig
@@ -14,14 +24,13 @@ from q2_aam.data.distances import Distances
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.model.network import Network
-from q2_aam.training import pieces
-from q2_aam.training.step_memory import LiveTensors
-from q2_aam.training.steps import Task, batch_losses
+from q2_aam.training import chunking
+from q2_aam.training.losses import Task
 
 SAMPLES = np.array([3, 0, 7, 5, 11, 9, 2])
 WEIGHTS = {"unifrac": 1.0, "nucleotide": 0.1, "abundance": 0.1, "target": 1.0}
 # its steps are linear in the gradient: rounding stays as small as it is
-DESCENT = {"optimiser": "sgd", "learning_rate": 0.1}
+DESCENT = {"optimizer": "sgd", "learning_rate": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +55,10 @@ def build_network(**changes):
 
 
 def take_step(network, task, number, embedded=None):
-    """Return the losses and the gradients of a step in some pieces."""
+    """Return the losses and the gradients of a step in some chunks."""
     torch.manual_seed(4)
     network.zero_grad()
-    found = batch_losses(network, task, 0, SAMPLES, embedded, number)
+    found = losses_of(network, task, SAMPLES, embedded, number)
     found["loss"].backward()
     gradients = {
         name: weight.grad.clone()
@@ -62,7 +71,7 @@ def take_step(network, task, number, embedded=None):
 @pytest.mark.parametrize("form", ["branches", "euclidean"])
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("number", [3, 20])
-def test_losses_and_gradients_in_pieces_are_those_of_the_whole(task, form, frozen, number):
+def test_losses_and_gradients_in_chunks_are_those_of_the_whole(task, form, frozen, number):
     network, embedded = build_network(distance_form=form), None
     if frozen:
         embedded = inference.embed_asvs(network, task.studies.asvs, np.arange(90))
@@ -74,34 +83,67 @@ def test_losses_and_gradients_in_pieces_are_those_of_the_whole(task, form, froze
         assert torch.allclose(gradients[name], gradient, rtol=1e-3, atol=1e-6), name
 
 
-def test_computing_pieces_again_changes_nothing_even_with_dropout(task, monkeypatch):
+def test_computing_chunks_again_changes_nothing_even_with_dropout(task, monkeypatch):
     network = build_network(asv_layers=2)
     network.set_dropout(0.2)
     kept, wanted = take_step(network, task, 1)
-    monkeypatch.setattr(pieces, "KEPT_ON_CPU", 0)
+    monkeypatch.setattr(chunking, "KEPT_ON_CPU", 0)
     again, gradients = take_step(network, task, 1)
     assert kept == again
     assert all(torch.equal(gradients[name], wanted[name]) for name in wanted)
+
+
+class LiveTensors(TorchDispatchMode):
+    """Count the bytes of the tensors that are made under it and are still in use.
+
+    Every storage counts once, however many tensors see it.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.bytes = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        """Run an operation and look at what it returns."""
+        made = operation(*args, **kwargs or {})
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, torch.Tensor):
+                self._watch(tensor.untyped_storage())
+        return made
+
+    def _watch(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.bytes += size
+        self.peak = max(self.peak, self.bytes)
+        weakref.finalize(storage, self._release, key, size)
+
+    def _release(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.bytes -= size
 
 
 def peak_of(task, number):
     network = build_network(asv_layers=2, nucleotides_per_token=2)
     task = dataclasses.replace(task, weights={"unifrac": 1.0, "abundance": 0.1})
     with LiveTensors() as live:
-        batch_losses(network, task, 0, SAMPLES, None, number)["loss"].backward()
+        losses_of(network, task, SAMPLES, None, number)["loss"].backward()
     return live.peak
 
 
-def test_more_pieces_take_less_memory(task):
+def test_more_chunks_take_less_memory(task):
     whole, two, four = (peak_of(task, number) for number in (1, 2, 4))
     assert two < 0.6 * whole
     assert four < 0.4 * whole
 
 
-def test_a_cpu_keeps_the_activations_of_few_pieces(task, monkeypatch):
+def test_a_cpu_keeps_the_activations_of_few_chunks(task, monkeypatch):
     monkeypatch.setitem(inference.ASVS_AT_ONCE, "cpu", 16)
     kept = peak_of(task, 1)
-    monkeypatch.setattr(pieces, "KEPT_ON_CPU", 0)
+    monkeypatch.setattr(chunking, "KEPT_ON_CPU", 0)
     assert peak_of(task, 1) < kept / 3
 
 
@@ -139,3 +181,27 @@ def test_accumulated_fitting_is_that_of_the_whole_batch(aam, study, pretrained):
     whole = fit(batch_size=8)
     assert largest_difference(whole, fit(batch_size=2, gradient_accumulation=4)) < 1e-5
     assert largest_difference(whole, fit(batch_size=2)) > 1e-3
+
+
+@pytest.mark.parametrize("lengths", [(60, 60), (40, 60)])
+def test_reads_are_cut_at_both_ends_and_stay_alike(lengths):
+    study = simulate_study(4, 20, 2, lengths, ids_are_dna=True)
+    asvs = build_studies([read_table(study.biom)], None, 60, 99).asvs
+    chosen = np.array([3, 1, 7])
+    cut = chunking.Cut(0.1, 0.5).of(asvs, chosen)
+    longest = asvs.lengths[chosen].max()
+    begin = int(0.1 * longest)
+    kept = int(0.5 * (longest - begin))
+    for row, place in enumerate(chosen):
+        whole = asvs.tokens[place, 1 : 1 + asvs.lengths[place]]
+        assert cut.tokens[row, 0] == asvs.tokens[place, 0]
+        assert cut.lengths[row] == len(whole[begin : begin + kept])
+        read = cut.tokens[row, 1 : 1 + cut.lengths[row]]
+        assert read.tolist() == whole[begin : begin + kept].tolist()
+
+
+def test_of_short_reads_something_is_left():
+    study = simulate_study(4, 20, 2, (20, 60), ids_are_dna=True)
+    asvs = build_studies([read_table(study.biom)], None, 60, 99).asvs
+    cut = chunking.Cut(0.9, 0.01).of(asvs, np.arange(len(asvs)))
+    assert cut.lengths.min() == 1

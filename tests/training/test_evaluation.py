@@ -9,9 +9,9 @@ from q2_aam.data.distances import Distances
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.model.network import Network
-from q2_aam.training import validation
+from q2_aam.training import evaluation
 from q2_aam.training.fit import distance_state_after
-from q2_aam.training.steps import Task
+from q2_aam.training.losses import Task
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,14 @@ def test_every_sample_and_every_pair_is_scored_whatever_the_batch_size(network, 
     found = []
     for at_once in (64, 4, 1):
         monkeypatch.setattr(inference, "SAMPLES_AT_ONCE", at_once)
-        found.append(validation.validate(network, task, 0))
+        found.append(evaluation.validate(network, task, 0))
     for name in ("unifrac_loss", "unifrac_r", "target_loss", "mean_absolute_error"):
         for other in found[1:]:
             assert other[name] == pytest.approx(found[0][name], abs=1e-5), name
 
 
 def test_scores_are_those_of_predictions_in_original_units(network, task):
-    scores = validation.validate(network, task, 0)
+    scores = evaluation.validate(network, task, 0)
     network.eval()
     state = inference.all_states(network, task.studies, 0, task.validation[0])
     actual = task.targets[4:] * 2.0 + 4.0
@@ -67,15 +67,9 @@ def test_scores_are_those_of_predictions_in_original_units(network, task):
 
 
 def test_masks_of_validation_are_the_same_in_every_epoch(network, task):
-    assert validation.validate(network, task, 3) == validation.validate(network, task, 3)
-    other = validation.validate(network, task, 4)
-    assert other["abundance_loss"] != validation.validate(network, task, 3)["abundance_loss"]
-
-
-def test_validation_goes_back_to_training(network, task):
-    network.train()
-    validation.validate(network, task, 0)
-    assert network.training
+    assert evaluation.validate(network, task, 3) == evaluation.validate(network, task, 3)
+    other = evaluation.validate(network, task, 4)
+    assert other["abundance_loss"] != evaluation.validate(network, task, 3)["abundance_loss"]
 
 
 def test_predicted_distances_are_whole_in_any_number_of_parts(network, task, monkeypatch):

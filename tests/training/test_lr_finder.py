@@ -8,11 +8,13 @@ from q2_aam.data.distances import Distances
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.errors import AAMError
-from q2_aam.training.hardware import build_accelerator
-from q2_aam.training.learning_rate_range import find_rate, rising_rates, sweep
-from q2_aam.training.pretraining import pretraining_task
-from q2_aam.training.start import new_network
+from q2_aam.training.device import build_accelerator
+from q2_aam.training.init import new_network
+from q2_aam.training.logger import TrainingLogger
+from q2_aam.training.lr_finder import find_rate, rising_rates, sweep
+from q2_aam.training.pretrain import pretraining_task
 
+LOGGER = TrainingLogger("test", 1)
 RATES = rising_rates(1e-4, 100, 100)
 
 
@@ -71,6 +73,15 @@ def test_11_6_a_loss_that_never_clearly_fell_suggests_nothing():
     assert found <= 4  # noise alone, one time in fifteen at most
 
 
+def test_a_slow_fall_within_the_noise_suggests_nothing():
+    found = []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        losses = iter(np.linspace(2.0, 1.85, 100) + random.normal(0, 0.25, 100))
+        found.append(sweep(lambda rate, losses=losses: next(losses), RATES).suggestion)
+    assert sum(one is not None for one in found) <= 4
+
+
 def test_11_6_a_loss_without_a_value_at_the_start_is_refused(refused):
     refused(lambda: sweep(lambda rate: float("nan"), RATES), "before anything was learned")
     with pytest.raises(AAMError, match="cannot rise"):
@@ -93,7 +104,7 @@ def ready():
 def test_11_6_weights_are_left_as_they_were(ready):
     network = ready[0]
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    found = find_rate(*ready, None, rising_rates(1e-4, 0.1, 30))
+    found = find_rate(*ready, LOGGER, rising_rates(1e-4, 0.1, 30))
     assert len(set(found.losses.round(6))) > 10  # the copy did learn
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, before[name]), name
@@ -102,8 +113,8 @@ def test_11_6_weights_are_left_as_they_were(ready):
 
 def test_11_6_the_curve_is_a_function_of_the_seed(ready):
     network, task, config, accelerator = ready
-    one, again = (find_rate(*ready, None, rising_rates(1e-4, 0.1, 20)) for _ in range(2))
+    one, again = (find_rate(*ready, LOGGER, rising_rates(1e-4, 0.1, 20)) for _ in range(2))
     assert one.losses.tolist() == again.losses.tolist()
     other = TrainingConfig(batch_size=8, dropout=0.1, validation_size=0.0, random_seed=1)
-    found = find_rate(network, task, other, accelerator, None, rising_rates(1e-4, 0.1, 20))
+    found = find_rate(network, task, other, accelerator, LOGGER, rising_rates(1e-4, 0.1, 20))
     assert found.losses.tolist() != one.losses.tolist()

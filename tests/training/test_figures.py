@@ -1,0 +1,150 @@
+"""TensorBoard events: curves under shared names, and figures of the final predictions."""
+
+import io
+import sys
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+from simulated_study import describe_classes, describe_target
+from sklearn import metrics
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+
+from q2_aam.storage.training_log import TENSORBOARD_EVENTS
+from q2_aam.training.evaluation import FinalPredictions
+from q2_aam.training.figures import draw_predictions, write_events
+
+NAMES = ("cost $5$ <b>", "$\\frac{", "naïve ☃ and very long indeed")
+HISTORY = pd.DataFrame(
+    {
+        "epoch": [1, 2],
+        "seconds": [0.5, 1.5],
+        "learning_rate": [0.1, 0.2],
+        "train_target_loss": [3.0, 2.0],
+        "validation_target_loss": [4.0, np.nan],
+    }
+)
+
+
+def classified(samples=60, seed=0):
+    random = np.random.default_rng(seed)
+    actual = random.integers(0, 3, samples)
+    predictions = 0.3 * np.eye(3)[actual] + random.random((samples, 3))
+    target = describe_classes(classes=NAMES, counts=(1, 1, 1), name="$ target $_")
+    return FinalPredictions("validation", samples, target, predictions, actual)
+
+
+def regressed(samples=60):
+    random = np.random.default_rng(0)
+    actual = random.random(samples)
+    predictions = actual[:, None] + random.normal(0, 0.1, (samples, 1))
+    target = describe_target(scaling="min-max", scale=24.0, maximum=24.0, name=NAMES[1])
+    pairs = (random.random(9000), random.random(9000))
+    return FinalPredictions("train", samples, target, predictions, actual, pairs)
+
+
+def titles_of(final) -> list[str]:
+    return [figure.axes[0].get_title() for figure in draw_predictions(final, print).values()]
+
+
+def events_of(folder, part):
+    accumulator = EventAccumulator(str(folder / "tensorboard" / part))
+    accumulator.Reload()
+    return accumulator
+
+
+@pytest.fixture
+def curves(tmp_path):
+    write_events(tmp_path, HISTORY)
+    found = {}
+    for part in ("train", "validation"):
+        events = events_of(tmp_path, part)
+        found[part] = {
+            name: [(event.step, round(event.value, 4)) for event in events.Scalars(name)]
+            for name in events.Tags()["scalars"]
+        }
+    return found
+
+
+def test_a_loss_has_one_name_in_training_and_validation(curves):
+    assert curves["train"]["target_loss"] == [(1, 3.0), (2, 2.0)]
+    assert curves["validation"]["target_loss"] == [(1, 4.0)]
+
+
+def test_what_belongs_to_neither_stands_with_training(curves):
+    assert curves["train"]["learning_rate"] == [(1, 0.1), (2, 0.2)]
+    assert set(curves["validation"]) == {"target_loss"}
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_8_4_figures_stand_with_the_samples_that_they_show(tmp_path, part):
+    write_events(tmp_path, HISTORY, draw_predictions(classified(), print), part, 2)
+    other = {"train": "validation", "validation": "train"}[part]
+    assert events_of(tmp_path, other).Tags()["images"] == []
+    (event,) = events_of(tmp_path, part).Images("confusion_matrix")
+    assert (event.step, event.wall_time) == (2, 2.0)
+    image = np.asarray(PIL.Image.open(io.BytesIO(event.encoded_image_string)))
+    assert image.shape[:2] == (704, 704)
+    assert image.std() > 5  # something is drawn
+
+
+@pytest.mark.parametrize("make", [classified, regressed])
+def test_the_same_history_and_predictions_give_the_same_events(tmp_path, make):
+    found = []
+    for name in ("one", "other"):
+        write_events(tmp_path / name, HISTORY, draw_predictions(make(), print), "train", 1)
+        path = tmp_path / name / TENSORBOARD_EVENTS["train"]
+        records = list(RawEventFileLoader(str(path)).Load())
+        found.append(records[1:])  # the first says when the file was made
+    assert len(found[0]) > 6
+    assert found[0] == found[1]
+
+
+def test_8_4_the_confusion_matrix_tells_its_scores():
+    final = classified()
+    (title,) = titles_of(final)
+    accuracy = metrics.accuracy_score(final.targets, final.predictions.argmax(axis=1))
+    assert f"accuracy {accuracy:.3f}, precision 0." in title
+    assert "60 validation samples" in title
+
+
+def test_8_4_values_are_drawn_in_original_units():
+    final = regressed()
+    of_values, of_distances = titles_of(final)
+    predicted, actual = 24 * final.predictions[:, 0], 24 * final.targets
+    r2 = metrics.r2_score(actual, predicted)
+    assert f"R² {r2:.3f}, MAE {np.abs(predicted - actual).mean():.3g}" in of_values
+    assert "60 training samples" in of_values
+    assert "9,000 pairs of training samples" in of_distances
+    figures = draw_predictions(final, print)
+    drawn = figures["unifrac_predicted_against_actual"].axes[0].collections[0].get_offsets()
+    assert len(drawn) == 4000
+    drawn = figures["predicted_against_actual"].axes[0].collections[0].get_offsets()
+    assert np.allclose(drawn, np.stack([predicted, actual], axis=1))
+
+
+def test_8_4_one_value_alone_can_be_drawn():
+    final = FinalPredictions("validation", 1, describe_target(), np.ones((1, 1)), np.ones(1))
+    assert titles_of(final) == ["R² –, MAE 0\n1 validation samples"]
+
+
+def test_8_4_many_classes_can_be_drawn(tmp_path):
+    classes = tuple(f"class {number:03d}" for number in range(60))
+    target = describe_classes(classes=classes, counts=(1,) * 60)
+    final = FinalPredictions("validation", 60, target, np.eye(60), np.arange(60))
+    write_events(tmp_path, HISTORY, draw_predictions(final, print), "validation", 1)
+    assert events_of(tmp_path, "validation").Tags()["images"] == ["confusion_matrix"]
+
+
+def test_training_goes_on_without_matplotlib_and_says_so_once(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said = []
+    assert draw_predictions(regressed(), said.append) == {}
+    assert len(said) == 1
+    assert "matplotlib is not installed" in said[0]
+    assert draw_predictions(FinalPredictions("train", 3), said.append) == {}
+    assert len(said) == 1
