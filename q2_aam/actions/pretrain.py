@@ -28,7 +28,7 @@ def pretrain(
     tables: biom.Table,
     distance_matrices: DistanceMatrixDirectoryFormat,
     sequences: pd.Series = None,
-    encoder: AAMModelDirectoryFormat = None,
+    initial_encoder: AAMModelDirectoryFormat = None,  # q2cli has one name for inputs and outputs
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on one or several studies."""
@@ -36,7 +36,9 @@ def pretrain(
     from ..training.pretrain import pretrain as train
 
     logger = TrainingLogger("pretrain", settings["epochs"])
-    ready = prepare_pretraining(logger, tables, distance_matrices, sequences, encoder, settings)
+    ready = prepare_pretraining(
+        logger, tables, distance_matrices, sequences, initial_encoder, settings
+    )
     progress, reason, shown = train(*ready, logger)
     log = logger.log(ready.network, progress, reason)
     return store_run(ready.network, log, shown, logger.info)

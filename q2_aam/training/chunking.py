@@ -12,8 +12,6 @@ Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limi
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +22,6 @@ from torch.utils.checkpoint import checkpoint
 from ..config import ModelConfig
 from ..data.batches import Batch, build_batch
 from ..data.study import Studies
-from ..data.tokens import Asvs
 from ..inference import device_of, to_device, to_tensors, token_parts
 from ..model.network import Network, Parts, SampleBatch, SampleState
 
@@ -33,30 +30,7 @@ _PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
 _ALL = Parts()
 
 
-class Cut(NamedTuple):
-    """How reads are cut: what is cut off at their start, and how much of the rest is kept.
-
-    Both are fractions of the longest read, so that reads of one length stay of one length.
-    """
-
-    start: float
-    kept: float
-
-    def of(self, asvs: Asvs, chosen: np.ndarray) -> Asvs:
-        """Cut some ASVs; of reads that are too short, something is left."""
-        lengths = asvs.lengths[chosen]
-        longest = int(lengths.max())
-        begin = min(int(self.start * longest), int(lengths.min()) - 1)
-        stop = begin + max(1, int(self.kept * (longest - begin)))
-        tokens = asvs.tokens[chosen, : 1 + stop]
-        if begin:
-            tokens = np.concatenate([tokens[:, :1], tokens[:, 1 + begin :]], axis=1)
-        return replace(asvs, tokens=tokens, lengths=np.minimum(lengths, stop) - begin)
-
-
-def embed_distinct(
-    network: Network, studies: Studies, batch: Batch, chunks: int = 1, cut: Cut | None = None
-) -> Tensor:
+def embed_distinct(network: Network, studies: Studies, batch: Batch, chunks: int = 1) -> Tensor:
     """Embed the distinct ASVs of a batch, those of one length together (see `token_parts`).
 
     On a CPU large models compute again what is beyond `KEPT_ON_CPU`.
@@ -69,7 +43,6 @@ def embed_distinct(
         Of U distinct ASVs.
     chunks : int
         1 keeps all activations (on a CPU: up to `KEPT_ON_CPU`), more keep none.
-    cut : Cut, optional
 
     Returns
     -------
@@ -77,10 +50,7 @@ def embed_distinct(
         In the order of the batch.
     """
     at_once = -(-len(batch.asvs) // chunks)
-    asvs, chosen = studies.asvs, batch.asvs
-    if cut is not None:
-        asvs, chosen = cut.of(asvs, chosen), np.arange(len(chosen))
-    parts, back = token_parts(network, asvs, chosen, at_once)
+    parts, back = token_parts(network, studies.asvs, batch.asvs, at_once)
     largest = max(len(tokens) for tokens, _ in parts)
     # the last are kept, as they are the first of the backward pass
     again = len(parts) - _parts_kept(network.config, device_of(network), chunks, largest)

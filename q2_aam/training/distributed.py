@@ -106,10 +106,8 @@ def average_gradients(weights: Iterable[Tensor]) -> None:
     """Average the gradients of all processes, in one message."""
     if size() == 1:
         return
-    weights = list(weights)
-    for weight in weights:
-        if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)
+    # those that no loss reads have none, in any process, and must not be decayed
+    weights = [weight for weight in weights if weight.grad is not None]
     flat = torch.cat([weight.grad.flatten() for weight in weights]) / size()
     _together(lambda: dist.all_reduce(flat, group=_group))
     parts = flat.split([weight.numel() for weight in weights])

@@ -17,7 +17,7 @@ from ..inference import device_of, to_device, to_tensors
 from ..model import losses
 from ..model.network import Network
 from . import distributed
-from .chunking import Cut, embed_distinct, embed_samples
+from .chunking import embed_distinct, embed_samples
 from .objectives import objective_of
 
 MASKED_ASVS = 64  # ASVs drawn in each step to predict their masked nucleotides
@@ -58,11 +58,10 @@ class Task:
 
 
 class Step(NamedTuple):
-    """The samples of a step: positions in a study, and how their reads are cut."""
+    """The samples of a step: positions in a study."""
 
     study: int
     samples: np.ndarray
-    cut: Cut | None = None
 
 
 def weights_of(config: TrainingConfig, distances: bool, target: bool) -> dict[str, float]:
@@ -120,7 +119,7 @@ def batch_losses(
     (batch, own), device = prepared, device_of(network)
     number = len(batch.samples)
     if embedded is None:
-        asvs = embed_distinct(network, task.studies, own, chunks, step.cut)
+        asvs = embed_distinct(network, task.studies, own, chunks)
     else:
         asvs = embedded.index_select(0, to_device(own.asvs, device))
     hidden = own_hidden = None

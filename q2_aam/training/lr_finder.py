@@ -29,7 +29,6 @@ MEMORY = 0.05  # share of the steps that the smoothed loss looks back on
 SKIPPED = 0.1  # share of the steps at the start, whose smoothed loss rests on few batches
 DIVERGED = 4.0  # times its best: the smoothed loss at which the test stops
 _CLEAR = 5.0  # standard errors that the loss must fall by, as the lowest of many is taken
-_STEEP = 3.0  # standard errors that it must fall by where it falls most steeply
 _LEAST_FALL = 1e-3  # share of its start that the loss must fall by
 
 
@@ -48,8 +47,7 @@ class RateCurve:
     diverged : bool
         Whether the test stopped before the highest rate.
     suggestion : float or None
-        The rate at which the smoothed loss fell most steeply; None if it never clearly fell,
-        or nowhere clearly faster than elsewhere.
+        The rate at which the smoothed loss fell most steeply; None if it never clearly fell.
     """
 
     rates: np.ndarray
@@ -192,8 +190,4 @@ def suggest_rate(
     places = np.arange(skipped, lowest)
     before, after = np.maximum(places - reach, skipped), np.minimum(places + reach, lowest)
     slopes = (smoothed[after] - smoothed[before]) / np.log(rates[after] / rates[before])
-    steepest = np.argmin(slopes)
-    # else the steepest place of a ragged curve is where chance made it steep
-    if smoothed[before[steepest]] - smoothed[after[steepest]] <= _STEEP * uncertainty:
-        return None
-    return float(rates[places[steepest]])
+    return float(rates[places[np.argmin(slopes)]])

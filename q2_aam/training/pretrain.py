@@ -11,18 +11,17 @@ from accelerate import Accelerator
 from ..config import TrainingConfig
 from ..data.splits import train_test_split
 from ..data.study import Studies
+from ..data.tokens import PADDING
 from ..errors import AAMError
 from ..inference import embed_asvs
 from ..model.network import Network
 from .calibration import calibrate_lengths
 from .checkpoint import Progress
-from .chunking import Cut
 from .evaluation import FinalPredictions, predict_final
 from .losses import Task, weights_of
 from .sample_objective import SampleObjective
 from .trainer import Trainer
 
-CUT_READS = True  # in training, some of the steps
 CUT_TO = 2 / 3  # of a read, to see how far embeddings move
 _MOST_COMPARED = 512  # ASVs
 
@@ -50,7 +49,7 @@ def pretrain(
     taught = network.config.distance_state == "trained" and "unifrac" in task.weights
     if taught and calibrate_lengths(network, studies, task.training, config.random_seed):
         logger.info("The lengths of the encoder's branches were fitted to the matrices.")
-    objective = SampleObjective(network, task, config, cut_reads=CUT_READS)
+    objective = SampleObjective(network, task, config)
     progress, reason = Trainer(objective, config, accelerator, logger).run()
     if "unifrac" in task.weights:
         network.config = dataclasses.replace(network.config, distance_state="trained")
@@ -72,7 +71,10 @@ def moved_by_cuts(network: Network, studies: Studies, seed: int) -> float:
     chosen = np.arange(len(asvs))
     if len(chosen) > _MOST_COMPARED:
         chosen = np.random.default_rng(seed).choice(chosen, _MOST_COMPARED, replace=False)
-    cut = Cut(0.0, CUT_TO).of(asvs, chosen)
+    lengths = (CUT_TO * asvs.lengths[chosen]).astype(np.int64).clip(1)
+    places = np.arange(asvs.tokens.shape[1])
+    tokens = np.where(places <= lengths[:, None], asvs.tokens[chosen], PADDING)
+    cut = dataclasses.replace(asvs, tokens=tokens, lengths=lengths)
     whole = embed_asvs(network.eval(), asvs, chosen)
     moved = (embed_asvs(network, cut, np.arange(len(chosen))) - whole).norm(dim=1).mean()
     apart = torch.pdist(whole.float()).mean() if len(chosen) > 1 else torch.ones(())

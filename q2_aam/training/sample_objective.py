@@ -12,14 +12,9 @@ from ..data.batches import Batch, epoch_order
 from ..data.study import Study
 from ..errors import examples
 from ..model.network import Network
-from .chunking import Cut
 from .evaluation import embed_divided, validate
 from .losses import EpochPredictions, Step, Task, batch_losses, prepare_step
 from .objectives import objective_of
-
-CUT_CHANCE = 0.5  # of a step whose reads are cut
-MOST_CUT_OFF, LEAST_KEPT = 0.2, 0.6  # of the longest read of a step: at its start, of the rest
-_CUTS = 0xC07
 
 
 class SampleObjective:
@@ -32,17 +27,11 @@ class SampleObjective:
     network : Network
     task : Task
     config : TrainingConfig
-    cut_reads : bool
-        Whether the reads of some steps are cut at random, so that embeddings depend little on
-        where a read begins and ends.
     """
 
-    def __init__(
-        self, network: Network, task: Task, config: TrainingConfig, cut_reads: bool = False
-    ):
+    def __init__(self, network: Network, task: Task, config: TrainingConfig):
         self.network, self.task, self.config = network, task, config
         self.monitored = task.monitored
-        self.cut_reads = cut_reads
         self.embedded = task.embedded
         self.seen = EpochPredictions()
 
@@ -66,10 +55,7 @@ class SampleObjective:
         """Shuffle the samples into steps, a pure function of seed and epoch."""
         seed = self.config.random_seed
         order = epoch_order(self.task.training, size, seed, epoch)
-        if not self.cut_reads:
-            return [Step(*one) for one in order]
-        random = np.random.default_rng([seed, epoch, _CUTS])
-        return [Step(*one, _draw_cut(random)) for one in order]
+        return [Step(*one) for one in order]
 
     def count(self, step: Step) -> int:
         """Count the samples of a step."""
@@ -106,7 +92,7 @@ class SampleObjective:
         """Add all that is learned from."""
         task = self.task
         settings = [self.network.config.to_json(), sorted(task.weights.items()), task.monitored]
-        digest.update(json.dumps([settings, self.cut_reads]).encode())
+        digest.update(json.dumps(settings).encode())
         digest_array(digest, task.studies.asvs.tokens)
         for study in task.studies.studies:
             digest_study(digest, study)
@@ -115,13 +101,6 @@ class SampleObjective:
         for of_samples in (task.targets, task.groups, task.sample_weights):
             if of_samples is not None:
                 digest_array(digest, of_samples)
-
-
-def _draw_cut(random: np.random.Generator) -> Cut | None:
-    cut, start, kept = random.random(3)
-    if cut >= CUT_CHANCE:
-        return None
-    return Cut(start * MOST_CUT_OFF, LEAST_KEPT + kept * (1 - LEAST_KEPT))
 
 
 def digest_study(digest, study: Study) -> None:

@@ -1,11 +1,13 @@
 import io
+import os
 
 import numpy as np
 import pytest
 from simulated_study import matrix_text
 
 from q2_aam.data import distances
-from q2_aam.data.distances import check_distances, parse_distances
+from q2_aam.data.distances import Distances, check_distances, parse_distances, read_distances
+from q2_aam.errors import AAMError
 
 GOOD = "\ta\tb\tc\na\t0\t0.5\t0.25\nb\t0.5\t0\t1\nc\t0.25\t1\t0\n"
 VALUES = [[0, 0.5, 0.25], [0.5, 0, 1], [0.25, 1, 0]]
@@ -99,3 +101,65 @@ def test_at_most_five_pairs_are_shown(refused, monkeypatch):
     message = refused(lambda: check_distances(names, matrix), "3,998,000 values", "s0 – s5")
     assert "s0 – s6" not in message
     assert "and 3,997,995 more" in message
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A matrix in a file that counts as large, and a folder to convert it into."""
+    monkeypatch.setattr(distances, "LARGEST_UNCONVERTED", 10)
+    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "runs"))
+    path = tmp_path / "distance-matrix.tsv"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_large_matrix_is_converted_once_and_mapped(large, tmp_path, monkeypatch):
+    ids, matrix = read_distances(large)
+    assert isinstance(matrix, np.memmap)
+    assert (ids, matrix.tolist()) == (["a", "b", "c"], VALUES)
+    monkeypatch.setattr(distances, "parse_distances", lambda *given: pytest.fail("parsed again"))
+    again = read_distances(large)
+    assert (again[0], again[1].tolist()) == (ids, VALUES)
+    of_samples = Distances(again[1], np.array([2, 0]))
+    assert of_samples.block(np.array([0, 1])).tolist() == [[0, 0.25], [0.25, 0]]
+    assert of_samples.digest == (tmp_path / "runs" / "matrices").glob("*.f32").__next__().stem
+
+
+def test_another_content_is_another_matrix(large):
+    one = read_distances(large)[1]
+    large.write_text(GOOD.replace("0.25", "0.75"))
+    other = read_distances(large)[1]
+    assert one[0, 2] == 0.25
+    assert other[0, 2] == 0.75
+    rows = np.arange(3)
+    assert Distances(one, rows).digest != Distances(other, rows).digest
+
+
+def test_a_bad_matrix_leaves_nothing(large, tmp_path):
+    large.write_text(GOOD.replace("0.25", "nan"))
+    with pytest.raises(AAMError, match="NaN"):
+        read_distances(large)
+    assert not list((tmp_path / "runs" / "matrices").iterdir())
+
+
+@pytest.mark.parametrize("spoil", ["no folder", "cut"])
+def test_where_none_can_be_kept_it_is_read_into_memory(large, tmp_path, spoil):
+    if spoil == "no folder":
+        (tmp_path / "runs").write_text("a file")
+    else:
+        read_distances(large)
+        (converted,) = (tmp_path / "runs" / "matrices").glob("*.f32")
+        converted.write_bytes(converted.read_bytes()[:-4])
+    ids, matrix = read_distances(large)
+    assert not isinstance(matrix, np.memmap)
+    assert (ids, matrix.tolist()) == (["a", "b", "c"], VALUES)
+
+
+def test_matrices_not_used_for_long_are_dropped(large, tmp_path):
+    kept = tmp_path / "runs" / "matrices"
+    read_distances(large)
+    for path in kept.iterdir():
+        os.utime(path, (0, 0))
+    large.write_text(GOOD.replace("0.25", "0.75"))
+    read_distances(large)
+    assert len(list(kept.iterdir())) == 2  # the values and the ids of the new one

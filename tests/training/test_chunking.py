@@ -181,27 +181,3 @@ def test_accumulated_fitting_is_that_of_the_whole_batch(aam, study, pretrained):
     whole = fit(batch_size=8)
     assert largest_difference(whole, fit(batch_size=2, gradient_accumulation=4)) < 1e-5
     assert largest_difference(whole, fit(batch_size=2)) > 1e-3
-
-
-@pytest.mark.parametrize("lengths", [(60, 60), (40, 60)])
-def test_reads_are_cut_at_both_ends_and_stay_alike(lengths):
-    study = simulate_study(4, 20, 2, lengths, ids_are_dna=True)
-    asvs = build_studies([read_table(study.biom)], None, 60, 99).asvs
-    chosen = np.array([3, 1, 7])
-    cut = chunking.Cut(0.1, 0.5).of(asvs, chosen)
-    longest = asvs.lengths[chosen].max()
-    begin = int(0.1 * longest)
-    kept = int(0.5 * (longest - begin))
-    for row, place in enumerate(chosen):
-        whole = asvs.tokens[place, 1 : 1 + asvs.lengths[place]]
-        assert cut.tokens[row, 0] == asvs.tokens[place, 0]
-        assert cut.lengths[row] == len(whole[begin : begin + kept])
-        read = cut.tokens[row, 1 : 1 + cut.lengths[row]]
-        assert read.tolist() == whole[begin : begin + kept].tolist()
-
-
-def test_of_short_reads_something_is_left():
-    study = simulate_study(4, 20, 2, (20, 60), ids_are_dna=True)
-    asvs = build_studies([read_table(study.biom)], None, 60, 99).asvs
-    cut = chunking.Cut(0.9, 0.01).of(asvs, np.arange(len(asvs)))
-    assert cut.lengths.min() == 1

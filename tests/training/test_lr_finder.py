@@ -73,15 +73,6 @@ def test_11_6_a_loss_that_never_clearly_fell_suggests_nothing():
     assert found <= 4  # noise alone, one time in fifteen at most
 
 
-def test_a_slow_fall_within_the_noise_suggests_nothing():
-    found = []
-    for seed in range(60):
-        random = np.random.default_rng(seed)
-        losses = iter(np.linspace(2.0, 1.85, 100) + random.normal(0, 0.25, 100))
-        found.append(sweep(lambda rate, losses=losses: next(losses), RATES).suggestion)
-    assert sum(one is not None for one in found) <= 4
-
-
 def test_11_6_a_loss_without_a_value_at_the_start_is_refused(refused):
     refused(lambda: sweep(lambda rate: float("nan"), RATES), "before anything was learned")
     with pytest.raises(AAMError, match="cannot rise"):

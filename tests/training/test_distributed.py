@@ -1,0 +1,160 @@
+"""Several processes, as torchrun starts them, are one run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from q2_aam.errors import AAMError
+from q2_aam.training import distributed
+
+PATH = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+WEIGHTS = "weights.safetensors"
+
+# SGD, as its steps are linear in the gradient: rounding stays as small as it is
+PROGRAM = """
+import os, sys
+from pathlib import Path
+import qiime2
+from qiime2.plugins import aam
+from simulated_study import TINY, TINY_FIT, simulate_study
+
+folder, kind, epochs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+study = simulate_study(14, 40, 3)
+descent = {"optimizer": "sgd", "learning_rate": 0.1, "epochs": epochs, "batch_size": 8}
+descent |= {"validation_size": 0.2}
+samples = {"sequences": study.sequences}
+with qiime2.Cache(f"{folder}-cache-{os.environ.get('RANK', 0)}"):
+    if kind == "fit":
+        found = aam.actions.fit_regressor(
+            study.table, study.age_column, sequences=study.sequences, attention_head="on",
+            distance_matrix=study.distances, **TINY_FIT | descent,
+        ).regressor
+    else:
+        if kind == "differ":
+            descent["random_seed"] = int(os.environ["RANK"])
+        if kind == "euclidean":
+            descent |= {"distance_form": "euclidean", "batch_size": 3}
+        found = aam.actions.pretrain(
+            [study.table], [study.distances], sequences=[study.sequences],
+            nucleotide_weight=0.1, abundance_weight=0.1, **TINY | descent,
+        ).encoder
+    found.export_data(str(folder))
+"""
+
+
+def start(tmp_path, kind, processes, epochs=3, name="model"):
+    launcher = []
+    if processes > 1:
+        launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+        launcher += ["--master-port", str(20000 + os.getpid() % 9000)]
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    environment = os.environ | {
+        "PYTHONPATH": PATH, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore",
+        "PYTHONUNBUFFERED": "1", "Q2_AAM_RUN_DIR": str(tmp_path / f"runs-{processes}"),
+    }  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(program), str(tmp_path / name), kind, str(epochs)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def difference(one: Path, other: Path) -> float:
+    left, right = load_file(one / WEIGHTS), load_file(other / WEIGHTS)
+    return max(float(np.abs(left[name] - right[name]).max()) for name in left)
+
+
+@pytest.mark.parametrize(
+    ("kind", "processes"),
+    [("branches", 2), ("fit", 2), pytest.param("euclidean", 4, marks=pytest.mark.hard)],
+)
+def test_two_processes_learn_what_one_does_and_one_stores(tmp_path, kind, processes):
+    alone, together = (
+        start(tmp_path, kind, number, name=f"model-{number}") for number in (1, processes)
+    )
+    code, printed = finish(alone)
+    assert code == 0, printed[-2000:]
+    code, output = finish(together)
+    assert code == 0, output[-2000:]
+    epochs = [line for line in output.splitlines() if line.startswith("epoch ")]
+    assert [line.split()[1] for line in epochs] == ["1/3", "2/3", "3/3"]  # one process prints
+    assert difference(tmp_path / "model-1", tmp_path / f"model-{processes}") < 1e-5
+    start_of = [line.split("  at most")[0] for line in printed.splitlines() if "epoch 1/" in line]
+    assert start_of[0].split()[2:4] == epochs[0].split()[2:4]  # the same loss
+
+
+def test_a_killed_process_ends_the_others_with_a_word_and_the_run_resumes(tmp_path):
+    unbroken = start(tmp_path, "branches", 1, epochs=5, name="unbroken")
+    killed = start(tmp_path, "branches", 2, epochs=5, name="killed")
+    lines = []
+    for line in killed.stdout:
+        lines.append(line)
+        if line.startswith("epoch 2/"):
+            break
+    children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
+    (second,) = [pid for pid in children if b"RANK=1" in Path(f"/proc/{pid}/environ").read_bytes()]
+    os.kill(int(second), signal.SIGKILL)
+    started = time.monotonic()
+    code, output = finish(killed)
+    assert code
+    assert time.monotonic() - started < 60
+    assert not (tmp_path / "killed").exists()
+    code, resumed = finish(start(tmp_path, "branches", 2, epochs=5, name="killed"))
+    assert code == 0, resumed[-2000:]
+    assert resumed.count("Resuming an interrupted run of this command after epoch") == 1
+    assert "epoch 1/" not in resumed
+    assert finish(unbroken)[0] == 0
+    assert difference(tmp_path / "unbroken", tmp_path / "killed") < 1e-5
+
+
+def test_processes_that_see_other_inputs_are_refused(tmp_path):
+    code, output = finish(start(tmp_path, "differ", 2))
+    assert code
+    assert "1 process of 2 started with another input, setting or version" in output
+    assert not list((tmp_path / "runs-2").glob("*"))
+
+
+@pytest.mark.parametrize("missing", ["RANK", "MASTER_ADDR"])
+def test_processes_without_a_meeting_point_are_refused(monkeypatch, missing):
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv(missing)
+    with pytest.raises(AAMError, match=f"{missing} is not set.*torchrun"):
+        distributed.start("cpu")
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(AAMError, match="Process 2 of this machine has no GPU of its own"):
+        distributed.start("gpu")
+
+
+def test_alone_nothing_is_shared():
+    assert (distributed.size(), distributed.rank()) == (1, 0)
+    assert distributed.own_rows(5) == slice(0, 5)
+    distributed.leave()  # does not end this process
+
+
+def test_rows_are_divided_evenly_and_some_may_get_none(monkeypatch):
+    monkeypatch.setattr(distributed, "size", lambda: 4)
+    for rows in (0, 1, 3, 4, 9):
+        shares = [distributed.own_rows(rows, of) for of in range(4)]
+        assert [row for share in shares for row in range(rows)[share]] == list(range(rows))
+        sizes = [share.stop - share.start for share in shares]
+        assert max(sizes) - min(sizes) <= 1
