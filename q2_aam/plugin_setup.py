@@ -218,7 +218,7 @@ plugin.methods.register_function(
         "sequences": FeatureData[Sequence],
         "phylogeny": Phylogeny[Rooted],
         "table": FeatureTable[Frequency],
-        "encoder": types.AAMEncoder,
+        "initial_encoder": types.AAMEncoder,
     },
     parameters=types_of(*PHYLOGENY_SETTINGS),
     outputs=[("encoder", types.AAMEncoder), ("training_log", types.AAMTrainingLog)],
@@ -232,7 +232,7 @@ plugin.methods.register_function(
             "Samples that hold these ASVs. ASVs of many samples then count more, and UniFrac of up "
             "to 500 samples decides which epoch is kept."
         ),
-        "encoder": (
+        "initial_encoder": (
             "An encoder to start from; the number of its branches may change. Default: the bundled "
             "one."
         ),

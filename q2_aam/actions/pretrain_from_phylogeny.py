@@ -34,7 +34,7 @@ def pretrain_from_phylogeny(
     sequences: pd.Series,
     phylogeny: NewickFormat,
     table: biom.Table = None,
-    encoder: AAMModelDirectoryFormat = None,
+    initial_encoder: AAMModelDirectoryFormat = None,
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
     """Pretrain an encoder on the clades of a phylogeny."""
@@ -50,7 +50,7 @@ def pretrain_from_phylogeny(
         reads = np.clip(READS // len(known), FEWEST_EPOCHS, MOST_EPOCHS)
         settings = settings | {"epochs": int(reads)}
     logger = TrainingLogger("pretrain-from-phylogeny", settings["epochs"])
-    ready = prepare(logger, known, tree, tips, table, encoder, settings)
+    ready = prepare(logger, known, tree, tips, table, initial_encoder, settings)
     progress, reason, final = teacher.pretrain_from_phylogeny(*ready[:6], logger, *ready[6:])
     log = logger.log(ready.network, progress, reason)
     return store_run(ready.network, log, final, logger.info)

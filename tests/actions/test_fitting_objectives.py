@@ -53,7 +53,10 @@ def predict(aam):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*cannot support")
             found = aam.predict_regression(
-                study.table, fitted.regressor, study.sequences, confidence_level=confidence_level
+                study.table,
+                fitted.regressor,
+                sequences=study.sequences,
+                confidence_level=confidence_level,
             )
         bounds = found.intervals.view(pd.DataFrame)
         return bounds.assign(prediction=found.predictions.view(pd.Series))
