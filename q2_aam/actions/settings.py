@@ -7,7 +7,7 @@ from decorator import FunctionMaker
 
 from ..parameters import PARAMETERS
 
-_VIEWS = {"Int": int, "Float": float, "Str": str, "Bool": bool, "List": list}
+_VIEWS = {"Int": int, "Threads": int, "Float": float, "Str": str, "Bool": bool, "List": list}
 
 
 def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
