@@ -199,7 +199,9 @@ def test_fewer_than_ten_samples(refused, study, pretrain, fit, aam):
         *parts,
     )
     refused(
-        lambda: fit(column=ages_of(study, lambda column: column.iloc.__setitem__(slice(9, 20), None))),
+        lambda: fit(
+            column=ages_of(study, lambda column: column.iloc.__setitem__(slice(9, 20), None))
+        ),
         *parts, "'age'",
     )  # fmt: skip
     few = qiime2.CategoricalMetadataColumn(study.subjects.where(study.ages.index < "S009"))
