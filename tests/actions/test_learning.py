@@ -40,7 +40,7 @@ def test_a_tiny_set_is_overfitted(aam):
         **TINY_FIT | {"epochs": 30, "patience": 30, "learning_rate": 0.01, "batch_size": 4},
     )  # fmt: skip
     losses = history_of(fitted)["train_target_loss"]
-    assert losses.iloc[-1] < 0.1 * losses.iloc[0]
+    assert losses.iloc[-1] < 0.2 * losses.iloc[0]
 
 
 def test_training_samples_are_predicted_far_better_than_by_their_mean(aam, mixed_study, fitted):
@@ -117,7 +117,7 @@ def test_a_regressor_starts_from_the_encoder(aam, study, pretrained):
 def test_a_frozen_encoder_stays_as_it_is(aam, study, pretrained, frozen):
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        freeze_encoder=frozen, epochs=2, **MACHINE,
+        freeze_encoder=frozen, attention_head="on", epochs=2, **MACHINE,
     )  # fmt: skip
     changed = differing(pretrained.encoder, fitted.regressor)
     of_asvs = {name for name in changed if name.startswith(("asv_", "branches", "distance_head"))}
