@@ -378,6 +378,11 @@ PRETRAINING_SETTINGS = (
     "missing_samples", "pretrained", *_OPTIMIZATION, *_SCHEDULING, *_MASKED, *_MACHINE,
     *_ARCHITECTURE,
 )  # fmt: skip
+PHYLOGENY_SETTINGS = (
+    "pretrained", *(name for name in _OPTIMIZATION if name != "unifrac_weight"), *_SCHEDULING,
+    *_MACHINE,
+    *(name for name in _ARCHITECTURE if name not in ("distance_form", "rarefaction_depth")),
+)  # fmt: skip
 OF_NUMBERS = tuple(_REGRESSION)
 LEARNING_RATE_SETTINGS = (
     "missing_samples", "pretrained", "freeze_encoder", *_LEARNING_RATE, "batch_size", "optimizer",
@@ -388,6 +393,9 @@ CLASSIFICATION_SETTINGS = ("missing_samples", *_FITTING, *_CLASSIFICATION, *FITT
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
 PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 40}
+PHYLOGENY_DEFAULT = DEFAULT | {
+    "learning_rate": 3e-3, "epochs": None, "validation_size": 0.0, "batch_size": AUTO,
+}  # fmt: skip
 FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 30, "validation_size": 0.2}
 
 

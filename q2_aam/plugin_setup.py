@@ -10,6 +10,7 @@ from q2_types.distance_matrix import DistanceMatrix
 from q2_types.feature_data import FeatureData, Sequence, Taxonomy
 from q2_types.feature_table import FeatureTable, Frequency
 from q2_types.sample_data import SampleData
+from q2_types.tree import Phylogeny, Rooted
 from qiime2.plugin import (
     Categorical,
     Citations,
@@ -43,10 +44,12 @@ from .actions.fit import fit_classifier, fit_regressor
 from .actions.load_encoder import load_encoder
 from .actions.predict import predict_classification, predict_distances, predict_regression
 from .actions.pretrain import pretrain
+from .actions.pretrain_from_phylogeny import pretrain_from_phylogeny
 from .actions.split import split_samples
 from .parameters import (
     CLASSIFICATION_SETTINGS,
     LEARNING_RATE_SETTINGS,
+    PHYLOGENY_SETTINGS,
     PRETRAINING_SETTINGS,
     REGRESSION_SETTINGS,
     help_of,
@@ -202,6 +205,49 @@ plugin.methods.register_function(
     parameter_descriptions=help_of(*PRETRAINING_SETTINGS),
     output_descriptions={"encoder": "The pretrained encoder.", "training_log": _LOG},
     examples={"pretrain": examples.pretrain},
+)
+
+plugin.methods.register_function(
+    function=pretrain_from_phylogeny,
+    name="Pretrain an encoder on a phylogeny of its ASVs",
+    description=(
+        "Learn which clades of a phylogeny lie above a read. No distances are needed, and no "
+        "samples: time grows with the number of ASVs."
+    ),
+    inputs={
+        "sequences": FeatureData[Sequence],
+        "phylogeny": Phylogeny[Rooted],
+        "table": FeatureTable[Frequency],
+        "initial_encoder": types.AAMEncoder,
+    },
+    parameters=types_of(*PHYLOGENY_SETTINGS),
+    outputs=[("encoder", types.AAMEncoder), ("training_log", types.AAMTrainingLog)],
+    input_descriptions={
+        "sequences": "DNA of the tips that are learned.",
+        "phylogeny": (
+            "A rooted tree with branch lengths, whose tips are the ids of the sequences. Tips "
+            "without a sequence are not learned."
+        ),
+        "table": (
+            "Samples that hold these ASVs. ASVs of many samples then count more, and UniFrac of up "
+            "to 500 samples decides which epoch is kept."
+        ),
+        "initial_encoder": (
+            "An encoder to start from; the number of its branches may change. Default: the bundled "
+            "one."
+        ),
+    },
+    parameter_descriptions=help_of(*PHYLOGENY_SETTINGS)
+    | {
+        "epochs": (
+            "Passes over the ASVs. Default: as many as read a million ASVs, at least 5 and at most "
+            "60."
+        ),
+        "validation_size": "Share of the ASVs that are not learned but scored after each epoch.",
+        "batch_size": "ASVs in a training step. 'auto' halves it until it fits into memory.",
+    },
+    output_descriptions={"encoder": "The pretrained encoder.", "training_log": _LOG},
+    examples={"pretrain_from_phylogeny": examples.pretrain_from_phylogeny},
 )
 
 plugin.methods.register_function(

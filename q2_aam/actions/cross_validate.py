@@ -312,7 +312,7 @@ def _encoder(given: dict):
     if given["distance_matrix"] is None:
         return given["encoder"]
     ctx = given["ctx"]
-    optional = {"encoder": given["encoder"]} if given["encoder"] else {}
+    optional = {"initial_encoder": given["encoder"]} if given["encoder"] else {}
     if given["sequences"]:
         optional["sequences"] = [given["sequences"]]
     print("pretraining on all samples, without labels", flush=True)

@@ -14,6 +14,7 @@ from .models import (
     predict_distances,
     predict_regression,
     pretrain,
+    pretrain_from_phylogeny,
     split_samples,
     summarize_training,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "predict_distances",
     "predict_regression",
     "pretrain",
+    "pretrain_from_phylogeny",
     "regress_samples",
     "split_samples",
     "summarize_training",

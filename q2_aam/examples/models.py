@@ -47,6 +47,20 @@ def _distances() -> qiime2.Artifact:
     return qiime2.Artifact.import_data("DistanceMatrix", matrix)
 
 
+def _common_sequences() -> qiime2.Artifact:
+    """Keep the sequences of the ASVs of `_table`."""
+    import biom
+    import pandas as pd
+
+    sequences = _sequences().view(pd.Series)
+    sequences = sequences[list(_table().view(biom.Table).ids(axis="observation"))]
+    return qiime2.Artifact.import_data("FeatureData[Sequence]", sequences)
+
+
+def _tree() -> qiime2.Artifact:
+    return _load("rooted-tree.qza")
+
+
 @lru_cache
 def _fit_results():
     """Fit once for all examples that start from a model."""
@@ -116,6 +130,23 @@ def pretrain(use):
             tables=[table],
             distance_matrices=[use.init_artifact("unifrac", _distances)],
             sequences=[sequences],
+            epochs=2,
+        ),
+        use.UsageOutputNames(encoder="encoder", training_log="training_log"),
+    )
+    encoder.assert_output_type(semantic_type="AAMEncoder")
+    training_log.assert_has_line_matching(path="history.tsv", expression="^epoch 2\t")
+
+
+def pretrain_from_phylogeny(use):
+    """Pretrain for two epochs on the tree of a few ASVs."""
+    table, _ = _study(use)
+    encoder, training_log = use.action(
+        use.UsageAction("aam", "pretrain_from_phylogeny"),
+        use.UsageInputs(
+            sequences=use.init_artifact("common_sequences", _common_sequences),
+            phylogeny=use.init_artifact("tree", _tree),
+            table=table,
             epochs=2,
         ),
         use.UsageOutputNames(encoder="encoder", training_log="training_log"),

@@ -12,7 +12,7 @@ from ..model.branches import shared_asvs
 from ..model.losses import unifrac_loss
 from ..model.network import Network, Parts
 
-STEPS, SAMPLES, LEARNING_RATE = 60, 64, 0.1
+STEPS, SAMPLES, LEARNING_RATE = 120, 64, 0.05
 MOST_SAMPLES = 512  # of a study
 
 

@@ -42,8 +42,8 @@ def validate(
     -------
     dict of str to float
         ``loss`` and each ``…_loss``; UniFrac over all pairs of a study, with Pearson's
-        ``unifrac_r``; ``mean_absolute_error`` in the target's units, or the ``accuracy`` and
-        ``balanced_accuracy`` of the classes.
+        ``unifrac_r`` and ``unifrac_r2``; ``mean_absolute_error`` in the target's units, or the
+        ``accuracy`` and ``balanced_accuracy`` of the classes.
     """
     network.eval()
     if embedded is None:  # once for all that is scored
@@ -95,7 +95,9 @@ def _unifrac_scores(network, task: Task, outputs: list[StudyOutputs]) -> dict[st
         return {}
     predicted, actual = pairs
     loss = float(np.square(predicted - actual).mean())
-    return {"unifrac_loss": loss, "unifrac_r": pearson_r(predicted, actual)}
+    explained = 1 - loss / max(float(actual.var()), 1e-12)
+    r = pearson_r(predicted, actual)
+    return {"unifrac_loss": loss, "unifrac_r": r, "unifrac_r2": explained}
 
 
 def unifrac_pairs(

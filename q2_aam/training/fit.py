@@ -235,12 +235,12 @@ def predict_out_of_fold(
 
 
 def known_of(network: Network, task: Task, samples: np.ndarray) -> Known:
-    """Return what is known of some samples."""
+    """Return what is known of some samples; groups of them count alike."""
     target, values = network.config.target, task.targets[samples]
     return Known(
         objective_of(target).indicators(values),
         values if target.kind == CLASSIFICATION else None,
-        task.sample_weights[samples].astype(np.float64),
+        task.sample_weights[samples] * alike(task.groups[samples]),
     )
 
 

@@ -24,7 +24,7 @@ from .checkpoint import Progress
 
 # of each epoch, as training and validation scored them
 SHOWN = ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss")
-SHOWN += ("mean_absolute_error", "accuracy")
+SHOWN += ("clade_loss", "unifrac_r", "unifrac_r2", "mean_absolute_error", "accuracy")
 
 
 class TrainingLogger:
@@ -105,8 +105,9 @@ class TrainingLogger:
             self.info(f"Resuming an interrupted run of this command after epoch {epochs_done}.")
         for line in waiting:
             self.info(line)
-        self.log_count("samples used for training", sum(objective.sizes))
-        self.log_count("samples used for validation", objective.validated)
+        unit = getattr(objective, "unit", "samples")
+        self.log_count(f"{unit} used for training", sum(objective.sizes))
+        self.log_count(f"{unit} used for validation", objective.validated)
         if folder is not None and not finished:
             self.info(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
 

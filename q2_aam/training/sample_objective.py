@@ -93,30 +93,32 @@ class SampleObjective:
         task = self.task
         settings = [self.network.config.to_json(), sorted(task.weights.items()), task.monitored]
         digest.update(json.dumps(settings).encode())
-        _add(digest, task.studies.asvs.tokens)
+        digest_array(digest, task.studies.asvs.tokens)
         for study in task.studies.studies:
-            _add_study(digest, study)
+            digest_study(digest, study)
         for positions in (*task.training, *task.validation):
-            _add(digest, positions)
+            digest_array(digest, positions)
         for of_samples in (task.targets, task.groups, task.sample_weights):
             if of_samples is not None:
-                _add(digest, of_samples)
+                digest_array(digest, of_samples)
 
 
-def _add_study(digest, study: Study) -> None:
+def digest_study(digest, study: Study) -> None:
+    """Add a study to a hash."""
     digest.update(json.dumps(study.sample_ids).encode())
     for array in (study.abundances.data, study.abundances.indices, study.abundances.indptr):
-        _add(digest, array)
+        digest_array(digest, array)
     if study.distances is not None:
         if study.distances.digest:  # of a matrix on disk, which need not be read for this
             digest.update(study.distances.digest.encode())
         else:
-            _add(digest, study.distances.matrix)
-        _add(digest, study.distances.rows)
+            digest_array(digest, study.distances.matrix)
+        digest_array(digest, study.distances.rows)
     if study.covariates is not None:
-        _add(digest, study.covariates)
+        digest_array(digest, study.covariates)
 
 
-def _add(digest, array: np.ndarray) -> None:
+def digest_array(digest, array: np.ndarray) -> None:
+    """Add an array to a hash."""
     digest.update(f"{array.dtype} {array.shape}".encode())
     digest.update(np.ascontiguousarray(array).data)

@@ -152,7 +152,7 @@ class Trainer:
     def score(self, row: dict[str, float]) -> float:
         """Return the monitored loss of an epoch, on the validation samples if there are any."""
         monitored = self.objective.monitored
-        return row.get(f"validation_{monitored}", row[f"train_{monitored}"])
+        return row.get(f"validation_{monitored}", row.get(f"train_{monitored}", math.nan))
 
     def _epoch(self, progress: Progress) -> dict[str, float]:
         """Train and validate one epoch; where memory runs out, in smaller chunks."""

@@ -20,16 +20,18 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import numpy as np
 import torch
+from draw import ORDER, USUAL, draw_reads
 from judge import judge_clades
 from reference import leave_out, read_reference, read_starts
+from torch import nn
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import write_boxed
-from q2_aam.training.init import seed_weights
-from q2_aam.training.optim import build_optimizer
-from q2_aam.training.phylogeny import References, prepare_network, train_epoch
+from q2_aam.training.init import seed_step, seed_weights
+from q2_aam.training.optim import build_optimizer, learning_rate_at
+from q2_aam.training.references import References, clade_losses, start_from_tree
 
 PATHS = ("reference", "to")
 BOX = Path(__file__).parents[2] / "q2_aam" / "encoders"
@@ -55,6 +57,42 @@ def read_options() -> argparse.Namespace:
     options.add_argument("--judge-every", type=int, default=1, help="epochs")
     options.add_argument("--threads", type=int)
     return options.parse_args()
+
+
+def train_epoch(
+    network: Network,
+    references: References,
+    starts: np.ndarray,
+    rows: np.ndarray,
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    epoch: int,
+    autocast,
+) -> float:
+    """Read each organism once, and return the mean loss of a read.
+
+    The plugin's training loop does more than this script's machine may have installed.
+    """
+    network.train()
+    seed, longest = config.random_seed, network.config.max_sequence_length
+    order = np.random.default_rng([seed, epoch, ORDER]).permutation(rows)
+    batches = np.array_split(order, -(-len(order) // config.batch_size))
+    total = torch.zeros((), device=references.tokens.device)
+    for step, batch in enumerate(batches):
+        rate = learning_rate_at(epoch * len(batches) + step, len(batches), config)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        seed_step(seed, epoch, step)
+        reads = draw_reads(references.lengths, starts, batch, longest, seed, epoch, step)
+        with autocast():
+            loss = clade_losses(network, references, reads).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clipping)
+        optimizer.step()
+        total += loss.detach()
+    network.eval()
+    return float(total) / len(batches)
 
 
 def main() -> None:
@@ -83,9 +121,8 @@ def main() -> None:
     clades = choose_clades(
         reference.phylogeny, reference.nodes, learned, config.branches, options.smallest
     )
-    references = References.on_device(
-        reference.tokens, reference.lengths, read_starts(reference), clades, device
-    )
+    references = References.on_device(reference.tokens, reference.lengths, clades, device)
+    starts = read_starts(reference)
     rows = np.flatnonzero(learned)[: options.organisms]
     print(
         f"{len(rows):,} organisms, {len(clades.nodes):,} clades, {families.sum():,} organisms of "
@@ -95,7 +132,8 @@ def main() -> None:
     seed_weights(training.random_seed)
     network = Network(config).to(device)
     network.set_dropout(training.dropout)
-    prepare_network(network, references, rows, clades)
+    first = draw_reads(references.lengths, starts, rows[:2048], USUAL, 0, 0, 0)
+    start_from_tree(network, references, clades, first)
     optimizer = build_optimizer(network, training)
 
     def autocast():
@@ -104,7 +142,7 @@ def main() -> None:
     left_out = {"tips": np.flatnonzero(tips), "families": np.flatnonzero(families)}
     began, history = time.perf_counter(), []
     for epoch in range(training.epochs):
-        loss = train_epoch(network, references, rows, optimizer, training, epoch, autocast)
+        loss = train_epoch(network, references, starts, rows, optimizer, training, epoch, autocast)
         seconds = time.perf_counter() - began
         print(f"epoch {epoch + 1}: loss {loss:.2f}, {seconds:.0f} s", flush=True)
         history.append({"epoch": epoch + 1, "loss": round(loss, 4), "seconds": round(seconds)})

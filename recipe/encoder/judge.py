@@ -7,7 +7,7 @@ import torch
 from reference import PRIMERS, Reference
 
 from q2_aam.model.network import Network
-from q2_aam.training.phylogeny import References, clade_log_odds
+from q2_aam.training.references import References, clade_log_odds
 
 READS = (("515F", 100), ("515F", 150), ("515F", 250), ("341F", 400), ("27F", 250))
 
@@ -46,7 +46,7 @@ def judge_clades(
                     for part in parts
                 ]
             )
-            found = clade_scores(odds, references.targets(rows[some], odds.shape[1]) > 0)
+            found = clade_scores(odds, references.targets(rows[some]) > 0)
             print(
                 f"  {what}, {length} nt from {primer}: "
                 + ", ".join(f"{name} {value:.3f}" for name, value in found.items())

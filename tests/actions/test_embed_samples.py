@@ -1,7 +1,5 @@
 """Embeddings are what the model has learned of each sample, and go into other tools."""
 
-import weakref
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,13 +8,12 @@ import skbio
 from scipy.spatial.distance import pdist
 from simulated_study import TINY, model_of, simulate_study
 
-from q2_aam import inference
 from q2_aam.types import AAMEmbeddingsFormat
 
 
 @pytest.fixture(scope="module")
-def embed(aam, mixed_study, fitted):
-    def run(study=mixed_study, model=fitted.regressor, **settings):
+def embed(aam, mixed_study, descended):
+    def run(study=mixed_study, model=descended.regressor, **settings):
         return aam.embed_samples(
             study.table, model, sequences=study.sequences, **settings
         ).embeddings
@@ -37,12 +34,12 @@ def test_a_sample_is_described_whatever_its_company(embed, mixed_study, content,
     assert np.abs(whole.loc[alone.index] - alone).to_numpy().max() < 1e-4
 
 
-def test_the_presence_of_branches_gives_the_predicted_distances(aam, embed, mixed_study, fitted):
+def test_the_presence_of_branches_gives_the_predicted_distances(aam, embed, mixed_study, descended):
     present = embed(content="presence").view(pd.DataFrame)
     matrix = aam.predict_distances(
-        mixed_study.table, fitted.regressor, sequences=mixed_study.sequences
+        mixed_study.table, descended.regressor, sequences=mixed_study.sequences
     ).distance_matrix.view(skbio.DistanceMatrix)
-    length = np.exp(model_of(fitted.regressor)[1]["distance_head.log_length"])
+    length = np.exp(model_of(descended.regressor)[1]["distance_head.log_length"])
     left, right = present.iloc[0] * length, present.iloc[1:] * length
     found = (right - left).abs().sum(axis=1) / right.clip(lower=left, axis=1).sum(axis=1)
     expected = [matrix[present.index[0], name] for name in found.index]
@@ -68,7 +65,7 @@ def test_principal_components_keep_what_differs_most(embed):
     assert np.allclose(pdist(most), pdist(every), atol=1e-4)
 
 
-def test_embeddings_are_metadata_and_ids_stay_text(aam, embed, fitted):
+def test_embeddings_are_metadata_and_ids_stay_text(aam, embed, descended):
     ids = [f"{number:04d}" for number in range(1, 13)]
     study = simulate_study(asvs=30, seed=14, sample_ids=ids)
     metadata = embed(study, dimensions=2).view(qiime2.Metadata)
@@ -85,24 +82,6 @@ def test_a_changed_file_is_not_valid_at_any_level(embed, tmp_path):
     for level in ("min", "max"):
         with pytest.raises(qiime2.plugin.ValidationError):
             AAMEmbeddingsFormat(str(tmp_path / "embeddings.tsv"), mode="r").validate(level)
-
-
-def test_the_slots_of_samples_are_let_go(aam, embed, monkeypatch):
-    """50,000 samples must not need the memory of all their ASVs at once."""
-    held, most = weakref.WeakSet(), []
-    real = inference.Network.embed_samples
-
-    def watched(self, *arguments, **settings):
-        state = real(self, *arguments, **settings)
-        held.add(state.slots)
-        most.append(len(held))
-        return state
-
-    monkeypatch.setattr(inference, "SAMPLES_AT_ONCE", 2)
-    monkeypatch.setattr(inference.Network, "embed_samples", watched)
-    assert len(embed(content="pooled").view(pd.DataFrame)) == 16
-    assert len(most) == 8
-    assert max(most) <= 2
 
 
 def test_what_was_never_trained_is_refused(refused, aam, study, pretrained):

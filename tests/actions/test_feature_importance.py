@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 import qiime2
 from planted_study import PLANTED, halves, plant_asvs
-from simulated_study import TINY, SimulatedStudy, simulate_study
+from simulated_study import QUICK_FIT, SimulatedStudy, simulate_study, table_artifact
 
 from q2_aam.actions.explain import feature_importance
 from q2_aam.types import AAMModelDirectoryFormat
 
-PLANTED_MODEL = TINY | {"epochs": 4, "batch_size": 16, "learning_rate": 0.01}
 ALL = 1000
 
 
@@ -26,14 +25,14 @@ def importance(aam, mixed_study, fitted):
 
 @pytest.fixture(scope="module")
 def planted():
-    return plant_asvs()
+    return plant_asvs(160)
 
 
 @pytest.fixture(scope="module")
 def planted_regressor(aam, planted):
     study, _ = planted
     return aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **PLANTED_MODEL
+        study.table, study.age_column, sequences=study.sequences, **QUICK_FIT
     ).regressor
 
 
@@ -41,7 +40,7 @@ def planted_regressor(aam, planted):
 def classifier(aam, planted):
     study, _ = planted
     return aam.fit_classifier(
-        study.table, halves(study), sequences=study.sequences, **PLANTED_MODEL
+        study.table, halves(study), sequences=study.sequences, **QUICK_FIT
     ).classifier
 
 
@@ -163,12 +162,41 @@ def test_a_sample_of_one_feature_cannot_lose_it(importance, mixed_study):
     assert np.allclose(both.loc[alone.index], alone / 2, atol=1e-5)
 
 
+def test_where_every_sample_holds_one_asv_nothing_is_important(aam, importance, study):
+    """As of isolates: fitted, explained and shown without a fault."""
+    counts = study.counts.iloc[:, :2] * 0.0
+    counts.iloc[::2, 0], counts.iloc[1::2, 1] = 7, 9
+    alone = SimulatedStudy(counts, study.dna[list(counts)], None, study.ages, None)
+    fitted = aam.fit_regressor(
+        alone.table, alone.age_column, sequences=alone.sequences, **QUICK_FIT
+    )
+    found = importance(alone, fitted.regressor)
+    assert sorted(found.index) == sorted(counts)
+    assert (found == 0).all(axis=None)
+    predicted = aam.predict_regression(alone.table, fitted.regressor, sequences=alone.sequences)
+    shown = qiime2.Artifact.import_data("FeatureData[Importance]", found)
+    assert aam.evaluate_regression(predicted.predictions, alone.age_column, importance=shown)
+
+
+def test_an_asv_that_dwarfs_all_others_has_a_finite_importance(aam, importance, study):
+    counts = study.counts.copy()
+    counts.iloc[:, 0] += 1e9
+    found = importance(
+        SimulatedStudy(counts, study.dna, None, study.ages, None),
+        aam.fit_regressor(
+            table_artifact(SimulatedStudy(counts, study.dna, None, study.ages, None).biom),
+            study.age_column, sequences=study.sequences, **QUICK_FIT,
+        ).regressor,
+    )  # fmt: skip
+    assert np.isfinite(found).all(axis=None)
+
+
 def test_covariates_are_read_and_asked_for(aam, refused, study):
     frame = pd.DataFrame({"sex": np.where(np.arange(20) % 2, "f", "m")}, study.counts.index)
     covariates = qiime2.Metadata(frame)
     model = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, covariates=covariates,
-        covariate_columns=["sex"], **TINY,
+        covariate_columns=["sex"], **QUICK_FIT,
     ).regressor  # fmt: skip
 
     def run(**settings):

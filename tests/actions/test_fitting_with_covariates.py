@@ -1,18 +1,19 @@
 """Covariates: metadata columns that a model reads beside the microbes."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import TINY_FIT, by_age, categorical, model_of, simulate_study
-
-from q2_aam.storage.training_log import read_training_log
-from q2_aam.types import AAMTrainingLogDirectoryFormat
-
-LEARNING = TINY_FIT | {"epochs": 6, "learning_rate": 0.01, "batch_size": 16}
-FUSIONS = ("concatenate", "gate")
+from simulated_study import (
+    QUICK_FIT,
+    by_age,
+    categorical,
+    counts_of,
+    log_of,
+    model_of,
+    same_weights,
+    simulate_study,
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def fit(aam, parts, columns, tmp_path_factory):
             patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
             return aam.fit_regressor(
                 study.table, qiime2.NumericMetadataColumn(column), sequences=study.sequences,
-                **given, **TINY_FIT | settings,
+                **given, **QUICK_FIT | settings,
             )  # fmt: skip
 
     return run
@@ -60,11 +61,9 @@ def fit(aam, parts, columns, tmp_path_factory):
 def predict(aam):
     def run(study, fitted, frame=None):
         given = {} if frame is None else {"covariates": qiime2.Metadata(frame)}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*cannot support")
-            found = aam.predict_regression(
-                study.table, fitted.regressor, sequences=study.sequences, **given
-            )
+        found = aam.predict_regression(
+            study.table, fitted.regressor, sequences=study.sequences, **given
+        )
         return found.predictions.view(pd.Series)
 
     return run
@@ -73,7 +72,7 @@ def predict(aam):
 @pytest.fixture(scope="module")
 def quick(fit):
     """A model with a numeric and a categorical covariate."""
-    return fit("of site", ["bmi", "site"], epochs=3, learning_rate=0.01)
+    return fit("of site", ["bmi", "site"])
 
 
 def r_squared(found: pd.Series, truth: pd.Series) -> float:
@@ -84,27 +83,28 @@ def r_squared(found: pd.Series, truth: pd.Series) -> float:
 # learning
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("name", ["bmi", "site"])
-def test_what_depends_on_a_covariate_is_learned(fit, predict, parts, columns, name, fusion):
-    fitted = fit(f"of {name}", [name], covariate_fusion=fusion, **LEARNING)
+def test_what_depends_on_a_covariate_is_learned(fit, predict, parts, columns, name):
+    fitted = fit(f"of {name}", [name])
     assert r_squared(predict(parts[1], fitted, columns[[name]]), columns[f"of {name}"]) > 0.7
+    without = predict(parts[1], fit(f"of {name}"))
+    assert r_squared(without, columns[f"of {name}"]) < 0.2
 
 
-def test_without_the_covariate_it_is_not_learned(fit, predict, parts, columns):
-    for name in ("bmi", "site"):
-        found = predict(parts[1], fit(f"of {name}", **LEARNING))
-        assert r_squared(found, columns[f"of {name}"]) < 0.2
+def test_what_descends_reads_covariates_too(fit, pretrained):
+    """The attention head alone, as the others would answer otherwise."""
+    found = fit("of bmi", ["bmi"], encoder=pretrained.encoder, attention_head="on", epochs=1)
+    (covariate,) = model_of(found.regressor)[0].target.covariates
+    assert covariate.name == "bmi"
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_a_classifier_reads_covariates(aam, parts, columns, fusion):
+def test_a_classifier_reads_covariates(aam, parts, columns):
     study, unseen = parts
     column = pd.Series(np.where(columns["site"] == "soil", "wild", "host"), columns.index)
     metadata = qiime2.Metadata(columns)
     fitted = aam.fit_classifier(
         study.table, categorical(column.rename("origin")), sequences=study.sequences,
-        covariates=metadata, covariate_columns=["site"], covariate_fusion=fusion, **LEARNING,
+        covariates=metadata, covariate_columns=["site"], **QUICK_FIT,
     )  # fmt: skip
     found = aam.predict_classification(
         unseen.table, fitted.classifier, sequences=unseen.sequences, covariates=metadata
@@ -112,50 +112,20 @@ def test_a_classifier_reads_covariates(aam, parts, columns, fusion):
     assert (found == column[found.index]).mean() > 0.9
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_training_reaches_every_weight_of_the_fusion(fit, fusion):
-    """The layer after the fusion starts at zero: for a step no gradient passes it."""
-    settings = {"covariate_fusion": fusion, "learning_rate": 0.01, "min_epochs": 0}
-    _, early = model_of(fit("of site", ["site"], epochs=1, **settings).regressor)
-    _, late = model_of(fit("of site", ["site"], epochs=6, patience=6, **settings).regressor)
-    names = [name for name in early if "fusion" in name or "target_head.pooled" in name]
-    assert len(names) == (3 if fusion == "concatenate" else 5)
-    for name in names:
-        assert not np.array_equal(early[name], late[name]), name
-        # weight decay alone would only shrink them; a single number may be where that leads
-        if early[name].size > 1:
-            assert not np.allclose(late[name], early[name] * 0.99, rtol=0.02), name
-
-
-def test_columns_of_one_covariate_each_have_an_embedding(quick):
-    config, arrays = model_of(quick.regressor)
-    bmi, site = config.target.covariates
-    assert (bmi.levels, site.levels) == ((), ("gut", "skin", "soil"))
-    weights = arrays["target_head.fusion.embedding.weight"]
-    assert weights.shape == (16, 2 + 4)
-    # no training sample lacked a value: what says so must not be read by weights drawn at random
-    assert (weights[:, [1, 5]] == 0).all()
-    assert (weights[:, [0, 2, 3, 4]] != 0).all()
-
-
 # at prediction
 
 
 def test_order_of_rows_and_columns_does_not_matter(fit, predict, quick, parts, columns):
     shuffled = columns.sample(frac=1, random_state=1)[["site", "of bmi", "bmi"]]
-    again = fit(
-        "of site", ["bmi", "site"], covariates=qiime2.Metadata(shuffled), epochs=3,
-        learning_rate=0.01,
-    )  # fmt: skip
-    (_, left), (_, right) = model_of(quick.regressor), model_of(again.regressor)
-    assert all(np.array_equal(left[name], right[name]) for name in left)
+    again = fit("of site", ["bmi", "site"], covariates=qiime2.Metadata(shuffled))
+    assert same_weights(quick.regressor, again.regressor)
     found = predict(parts[1], quick, columns)
     assert found.equals(predict(parts[1], quick, shuffled))
     assert found.nunique() > 10
 
 
 def test_missing_cells_and_unknown_levels_are_predicted_between_the_known(
-    predict, quick, parts, columns
+    predict, quick, parts, columns, capsys
 ):
     frame = columns.loc[parts[1].counts.index, ["bmi", "site"]]
     of_level = {}
@@ -163,8 +133,10 @@ def test_missing_cells_and_unknown_levels_are_predicted_between_the_known(
         of_level[level] = predict(parts[1], quick, frame.assign(site=level)).mean()
     assert of_level["gut"] < of_level["skin"] < of_level["soil"]
     span = of_level["soil"] - of_level["gut"]
-    with pytest.warns(UserWarning, match="'site' has 2 levels .* 'moon', 'sea'"):
-        unknown = predict(parts[1], quick, frame.assign(site=["moon", "sea"] * 20))
+    unknown = predict(parts[1], quick, frame.assign(site=["moon", "sea"] * 20))
+    warned = capsys.readouterr().err
+    assert "Warning: The covariate 'site' has 2 levels" in warned
+    assert "'moon', 'sea'" in warned
     blank = predict(parts[1], quick, frame.assign(site=None, bmi=np.nan))
     for found in (unknown, blank):
         assert np.isfinite(found).all()
@@ -180,16 +152,12 @@ def test_missing_cells_are_learned_from(fit, predict, parts, columns):
     """That a value is missing can itself say something."""
     frame = columns[["site"]].copy()
     frame.loc[frame["site"] == "soil", "site"] = None
-    found = predict(
-        parts[1], fit("of site", ["site"], covariates=qiime2.Metadata(frame), **LEARNING), frame
-    )
+    found = predict(parts[1], fit("of site", ["site"], covariates=qiime2.Metadata(frame)), frame)
     assert r_squared(found, columns["of site"]) > 0.7
 
 
-def test_distances_need_no_covariates(fit, aam, parts):
-    study = parts[1]
-    fitted = fit("of site", ["site"], study=study, distance_matrix=study.distances)
-    assert aam.predict_distances(study.table, fitted.regressor, sequences=study.sequences)
+def test_distances_need_no_covariates(quick, aam, parts):
+    assert aam.predict_distances(parts[1].table, quick.regressor, sequences=parts[1].sequences)
 
 
 # 11.7: metadata as people write it
@@ -206,15 +174,13 @@ def test_11_7_metadata_as_people_write_it(aam, tmp_path):
     metadata = qiime2.Metadata.load(str(path))
     fitted = aam.fit_regressor(
         study.table, metadata.get_column("age"), sequences=study.sequences,
-        covariates=metadata, covariate_columns=["body site", " bmi "], **TINY_FIT,
+        covariates=metadata, covariate_columns=["body site", " bmi "], **QUICK_FIT,
     )  # fmt: skip
     site, bmi = model_of(fitted.regressor)[0].target.covariates
     assert (site.name, site.levels, bmi.name) == ("body site", ("gut", "skin"), "bmi")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, covariates=metadata
-        )
+    found = aam.predict_regression(
+        study.table, fitted.regressor, sequences=study.sequences, covariates=metadata
+    )
     assert found.predictions.view(pd.Series).index.tolist() == ids
 
 
@@ -236,7 +202,6 @@ def test_covariates_and_columns_come_together(refused, fit, columns):
         lambda: fit(covariates=qiime2.Metadata(columns)),
         "'covariates' was given without 'covariate_columns'", "'bmi', 'site'",
     )  # fmt: skip
-    refused(lambda: fit(covariate_fusion="gate"), "'covariate_fusion' was given without")
 
 
 def test_columns_that_cannot_be_covariates(refused, fit, columns):
@@ -248,9 +213,9 @@ def test_columns_that_cannot_be_covariates(refused, fit, columns):
     def given(name):
         return lambda: fit(names=[name], covariates=qiime2.Metadata(frame))
 
-    refused(given("same"), "'same' is '4.5' in all 64 training samples", "covariate_columns")
-    refused(given("word"), "'word' is 'x' in all 64")
-    refused(given("gone"), "'gone' is blank in all 64")
+    refused(given("same"), "'same' is '4.5' in all 80 training samples", "covariate_columns")
+    refused(given("word"), "'word' is 'x' in all 80")
+    refused(given("gone"), "'gone' is blank in all 80")
 
 
 def test_what_a_column_holds_must_stay_the_same(refused, predict, quick, parts, columns):
@@ -298,16 +263,14 @@ def test_samples_without_a_row_in_fitting(refused, fit, columns):
         lambda: fit(names=["bmi"], covariates=part),
         "7 samples of 80", "not in the covariates", "'missing_samples' to 'ignore'",
     )  # fmt: skip
-    found = fit(names=["bmi"], covariates=part, missing_samples="ignore", epochs=1)
-    log = read_training_log(str(found.training_log.view(AAMTrainingLogDirectoryFormat)))
-    counts = {item["what"]: item["count"] for item in log.summary["data"]}
-    assert counts["samples dropped: not in the covariates"] == 7
-    assert counts["samples used for training"] + counts["samples used for validation"] == 73
-    settings = {setting.name: setting for setting in log.settings}
+    found = fit(names=["bmi"], covariates=part, missing_samples="ignore")
+    assert counts_of(found)["samples dropped: not in the covariates"] == 7
+    assert len(log_of(found).summary["sample_ids"]) == 73
+    settings = {setting.name: setting for setting in log_of(found).settings}
     assert settings["missing_samples"].chosen_by == "user"
-    assert settings["covariate_columns"].value == ["bmi"]
-    assert settings["covariate_fusion"].chosen_by == "default"
-    assert "freeze_encoder" not in settings
+    assert (settings["covariate_columns"].value, settings["covariate_columns"].chosen_by) == (
+        ["bmi"], "user",
+    )  # fmt: skip
 
 
 def test_the_microbes_are_read_beside_covariates(fit, predict, parts):
@@ -320,5 +283,5 @@ def test_the_microbes_are_read_beside_covariates(fit, predict, parts):
     frame = pd.DataFrame({"treated": treated.map({True: "yes", False: "no"})})
     frame["diet"] = [*by_age(study), *by_age(unseen)]
     metadata = qiime2.Metadata(frame)
-    found = predict(unseen, fit(target, ["treated"], covariates=metadata, **LEARNING), frame)
+    found = predict(unseen, fit(target, ["treated"], covariates=metadata), frame)
     assert r_squared(found, target) > 0.7

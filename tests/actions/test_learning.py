@@ -1,21 +1,28 @@
 """Models learn, keep what they learned when stored, and carry it on."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
 import skbio
-from simulated_study import TINY, TINY_FIT, SimulatedStudy, model_of, simulate_study
+from simulated_study import (
+    QUICK_FIT,
+    TINY,
+    TINY_FIT,
+    SimulatedStudy,
+    counts_of,
+    history_of,
+    model_of,
+    sequences_artifact,
+    simulate_study,
+    table_artifact,
+)
 
-from q2_aam.types import AAMTrainingLogDirectoryFormat
+MACHINE = {name: TINY[name] for name in ("batch_size", "threads", "device", "precision")}
 
 
 def predict(aam, study, regressor):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return aam.predict_regression(study.table, regressor, sequences=study.sequences)
+    return aam.predict_regression(study.table, regressor, sequences=study.sequences)
 
 
 def differing(one, other) -> set[str]:
@@ -30,11 +37,10 @@ def test_a_tiny_set_is_overfitted(aam):
     ages = study.ages.sample(frac=1, random_state=0).set_axis(study.ages.index)  # no signal
     fitted = aam.fit_regressor(
         study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-        **TINY_FIT | {"epochs": 60, "patience": 60, "learning_rate": 0.01, "validation_size": 0.1,
-                  "hidden_size": 32, "branches": 256, "batch_size": 4},
+        **TINY_FIT | {"epochs": 30, "patience": 30, "learning_rate": 0.01, "batch_size": 4},
     )  # fmt: skip
-    losses = fitted.training_log.view(qiime2.Metadata).to_dataframe()["train_target_loss"]
-    assert losses.iloc[-1] < 0.05 * losses.iloc[0]
+    losses = history_of(fitted)["train_target_loss"]
+    assert losses.iloc[-1] < 0.2 * losses.iloc[0]
 
 
 def test_training_samples_are_predicted_far_better_than_by_their_mean(aam, mixed_study, fitted):
@@ -47,7 +53,7 @@ def test_training_samples_are_predicted_far_better_than_by_their_mean(aam, mixed
 def test_pretrained_distances_resemble_unifrac(aam, study):
     encoder = aam.pretrain(
         [study.table], [study.distances], sequences=[study.sequences],
-        **TINY | {"epochs": 40, "patience": 40, "learning_rate": 0.01, "branches": 128},
+        **TINY | {"epochs": 30, "patience": 30, "learning_rate": 0.01, "branches": 128},
     ).encoder  # fmt: skip
     matrix = aam.predict_distances(study.table, encoder, sequences=study.sequences)
     found = matrix.distance_matrix.view(skbio.DistanceMatrix)
@@ -77,24 +83,16 @@ def test_several_studies_are_pretrained_together(aam, study):
     )  # fmt: skip
     alone = aam.pretrain([study.table], [study.distances], sequences=[study.sequences], **TINY)
     assert differing(found.encoder, alone.encoder)
-    used = counts_of(found.training_log)
+    used = counts_of(found)
     assert used["samples used for training"] + used["samples used for validation"] == 32
     assert used["distinct ASVs"] == len(set(study.dna) | set(other.dna))
 
 
-def counts_of(training_log) -> dict[str, int]:
-    from q2_aam.storage.training_log import read_training_log
-
-    log = read_training_log(str(training_log.view(AAMTrainingLogDirectoryFormat)))
-    return {item["what"]: item["count"] for item in log.summary["data"]}
-
-
 def test_training_continues_from_an_encoder(aam, study, pretrained):
     config, arrays = model_of(pretrained.encoder)
-    settings = {name: TINY[name] for name in ("batch_size", "threads", "device", "precision")}
     again = aam.pretrain(
         [study.table], [study.distances], sequences=[study.sequences],
-        encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, **settings,
+        encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, **MACHINE,
     )  # fmt: skip
     new_config, new_arrays = model_of(again.encoder)
     assert new_config == config
@@ -104,10 +102,9 @@ def test_training_continues_from_an_encoder(aam, study, pretrained):
 
 
 def test_a_regressor_starts_from_the_encoder(aam, study, pretrained):
-    settings = {name: TINY[name] for name in ("batch_size", "threads", "device", "precision")}
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        epochs=1, learning_rate=1e-6, freeze_encoder=False, **settings,
+        epochs=1, learning_rate=1e-6, freeze_encoder=False, **MACHINE,
     )  # fmt: skip
     _, arrays = model_of(pretrained.encoder)
     config, new_arrays = model_of(fitted.regressor)
@@ -118,10 +115,9 @@ def test_a_regressor_starts_from_the_encoder(aam, study, pretrained):
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_a_frozen_encoder_stays_as_it_is(aam, study, pretrained, frozen):
-    settings = {name: TINY[name] for name in ("batch_size", "threads", "device", "precision")}
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        freeze_encoder=frozen, epochs=2, **settings,
+        freeze_encoder=frozen, attention_head="on", epochs=2, **MACHINE,
     )  # fmt: skip
     changed = differing(pretrained.encoder, fitted.regressor)
     of_asvs = {name for name in changed if name.startswith(("asv_", "branches", "distance_head"))}
@@ -131,11 +127,10 @@ def test_a_frozen_encoder_stays_as_it_is(aam, study, pretrained, frozen):
 
 
 def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(aam, study):
-    random = np.random.default_rng(0)
     ages = study.ages.copy()
-    ages.iloc[random.integers(len(ages))] = 1000.0
+    ages.iloc[10] = 60.0
     scales = set()
-    for seed in range(6):
+    for seed in range(4):
         fitted = aam.fit_regressor(
             study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
             **TINY_FIT | {"epochs": 1, "random_seed": seed, "validation_size": 0.5},
@@ -144,7 +139,7 @@ def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(aam, 
         assert target.scale == pytest.approx(target.maximum - target.minimum)
         assert len(target.residuals) == 10
         assert list(target.residuals) == sorted(target.residuals)
-        scales.add(target.maximum == 1000.0)
+        scales.add(target.maximum == 60.0)
     assert scales == {True, False}
 
 
@@ -159,9 +154,8 @@ def test_numeric_looking_ids_keep_their_zeros(aam, tmp_path):
     metadata = qiime2.Metadata.load(str(tmp_path / "metadata.tsv"))
     fitted = aam.fit_regressor(
         study.table, metadata.get_column("age"), sequences=study.sequences,
-        groups=metadata.get_column("child"), distance_matrix=study.distances, **TINY_FIT,
+        groups=metadata.get_column("child"), **QUICK_FIT,
     )  # fmt: skip
-    assert counts_of(fitted.training_log)["groups in 'child'"] == 7
     found = predict(aam, study, fitted.regressor)
     assert found.predictions.view(pd.Series).index.tolist() == ids
     assert found.intervals.view(pd.DataFrame).index.tolist() == ids
@@ -183,35 +177,34 @@ def test_split_samples_keeps_groups_together(aam, study):
         assert (frame == study.counts.loc[frame.index, frame.columns]).all().all()
 
 
-def test_intervals_lie_around_predictions_and_widen_with_the_level(aam, study):
-    fitted = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences,
-        **TINY_FIT | {"validation_size": 0.5},
-    )  # fmt: skip
-    target = model_of(fitted.regressor)[0].target
-    residuals = np.array(target.residuals) * target.scale
-    widths = []
-    for interval, rank in ((0.5, 6), (0.9, 10)):
-        found = aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, confidence_level=interval
-        )
-        bounds = found.intervals.view(pd.DataFrame)
-        predicted = found.predictions.view(pd.Series)
-        assert np.allclose(bounds["lower"] + bounds["upper"], 2 * predicted[bounds.index])
-        assert np.allclose(bounds["upper"] - bounds["lower"], 2 * residuals[rank - 1])
-        widths.append(residuals[rank - 1])
-    assert widths[0] < widths[1]
-    with pytest.warns(UserWarning, match="cannot support 95%"):
-        aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, confidence_level=0.95
-        )
-
-
-def test_sequences_longer_than_the_model_reads_are_counted_in_a_warning(aam, study, pretrained):
+def test_sequences_longer_than_the_model_reads_are_counted_in_a_warning(
+    aam, study, pretrained, capsys
+):
     longer = SimulatedStudy(
         study.counts, study.dna + ["ACGT" if place < 3 else "" for place in range(40)], None,
         study.ages, None,
     )  # fmt: skip
-    with pytest.warns(UserWarning, match="3 sequences of 40 are longer than the 60 nucleotides"):
-        found = aam.predict_distances(longer.table, pretrained.encoder, sequences=longer.sequences)
+    found = aam.predict_distances(longer.table, pretrained.encoder, sequences=longer.sequences)
+    warned = capsys.readouterr().err
+    assert "3 sequences of 40 are longer than the 60 nucleotides" in warned
+    assert "became equal" not in warned
     assert found.distance_matrix is not None
+
+
+def test_sequences_that_differ_only_behind_what_is_read_are_said_to_be_one(
+    aam, study, pretrained, capsys
+):
+    """Long reads of one kind would become one ASV without a word."""
+    counts, dna = study.counts.copy(), study.dna.copy()
+    name = counts.columns[0]
+    counts["other"], dna["other"] = counts[name], dna[name] + "ACGTACGT"
+    dna[name] += "TTTTCCCC"
+    table = table_artifact(SimulatedStudy(counts, dna, None, study.ages, None).biom)
+    given = {"sequences": sequences_artifact(dna), "encoder": pretrained.encoder}
+    fitted = aam.fit_regressor(table, study.age_column, **given, **QUICK_FIT)
+    found = counts_of(fitted)
+    assert found["sequences cut at the length limit"] == 2
+    assert found["sequences that differ only behind it, read as one"] == 1
+    capsys.readouterr()
+    aam.predict_distances(table, pretrained.encoder, sequences=given["sequences"])
+    assert "1 became equal to others by this." in capsys.readouterr().err

@@ -55,16 +55,14 @@ def test_8_5_distances_belong_to_their_samples_whatever_the_order(weights, study
     assert not same(plain, weights(study, qiime2.Artifact.import_data("DistanceMatrix", wrong)))
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 64])
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_8_6_any_batch_size_works_and_every_sample_is_scored(aam, study, batch_size):
     fitted = aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences,
-        **TINY_FIT | {"batch_size": batch_size, "validation_size": 0.35},
+        **TINY_FIT | {"epochs": 1, "batch_size": batch_size, "validation_size": 0.35},
     )  # fmt: skip
     assert len(model_of(fitted.regressor)[0].target.residuals) == 7
-    found = aam.predict_regression(
-        study.table, fitted.regressor, sequences=study.sequences, confidence_level=0.5
-    )
+    found = aam.predict_regression(study.table, fitted.regressor, sequences=study.sequences)
     assert sorted(found.predictions.view(pd.Series).index) == sorted(study.counts.index)
 
 
@@ -87,10 +85,9 @@ def test_8_9_nucleotides_of_any_mix_of_lengths_are_predicted(aam, mixed_study):
         assert (history[f"{part}_nucleotide_loss"] > 0).all()
 
 
-@pytest.mark.parametrize("workers", [0, 3])
-def test_10_3_batches_are_the_same_for_any_number_of_workers(weights, study, workers):
+def test_10_3_batches_are_the_same_for_any_number_of_workers(weights, study):
     options = {"nucleotide_weight": 0.1, "dropout": 0.1, "batch_size": 4}
-    assert same(weights(study, **options), weights(study, workers=workers, **options))
+    assert same(weights(study, workers=0, **options), weights(study, workers=3, **options))
 
 
 def test_11_4_samples_that_the_matrix_lacks_are_named(aam, study, refused):

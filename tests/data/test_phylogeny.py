@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+import scipy.sparse
 import skbio
 from simulated_study import simulate_study
 
-from q2_aam.data.phylogeny import choose_clades, parse_newick
+from q2_aam.data.phylogeny import choose_clades, find_tips, parse_newick, unweighted_unifrac
 from q2_aam.errors import AAMError
 
 QUOTED = "((a:1,'b, c;(d)':2)'0.9:g__X; s__':0.5,(d:1e-2,'e''s':1)[a comment]:3)root;"
@@ -94,3 +95,16 @@ def test_unifrac_of_all_clades_is_that_of_the_tree():
     either = (present[:, None] | present[None]) @ lengths
     truth = skbio.DistanceMatrix(different / either).data
     assert np.abs(truth - study.unifrac.data).max() < 1e-6
+
+
+def test_unifrac_is_that_of_scikit_bio(monkeypatch):
+    study = simulate_study(12, 60, 3)
+    phylogeny = parse_newick(str(study.tree))
+    counts = scipy.sparse.csr_matrix(study.counts.to_numpy())
+    monkeypatch.setattr("q2_aam.data.phylogeny._NODES_AT_ONCE", 25)
+    found = unweighted_unifrac(phylogeny, find_tips(phylogeny, list(study.counts)), counts)
+    assert np.allclose(found, study.unifrac.data, atol=1e-6)
+    some = np.flatnonzero(counts[:3].getnnz(axis=0))  # of fewer samples, whose tree is smaller
+    names = [list(study.counts)[column] for column in some]
+    few = unweighted_unifrac(phylogeny, find_tips(phylogeny, names), counts[:3][:, some])
+    assert np.allclose(few, found[:3, :3], atol=1e-6)
