@@ -1,5 +1,7 @@
 """find-learning-rate through its action: what it learns, what it leaves alone, what it refuses."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,9 +27,10 @@ def diet_column(study):
 
 
 def test_11_6_the_curve_of_a_regressor_is_shown(aam, study, tmp_path):
-    curve = find(aam, study, tmp_path / "page", metadata=study.age_column, highest_rate=0.1)
-    assert curve["learning_rate"].iloc[[0, -1]].tolist() == pytest.approx([1e-5, 0.1])
-    assert (np.diff(np.log(curve["learning_rate"])) > 0).all()
+    curve = find(aam, study, tmp_path / "page", metadata=study.age_column, highest_rate=0.01)
+    rates = curve["learning_rate"]
+    assert rates.iloc[0] == pytest.approx(1e-5)
+    assert np.diff(np.log(rates)) == pytest.approx(np.log(0.01 / 1e-5) / 19)
     assert curve["loss"].nunique() > 10
     page = (tmp_path / "page" / "index.html").read_text()
     assert "Learning rate for fit-regressor: <em>age</em>" in page
@@ -75,7 +78,7 @@ def test_11_6_a_frozen_encoder_is_read_once(aam, study, tmp_path, pretrained):
     )  # fmt: skip
     found.visualization.export_data(str(tmp_path / "page"))
     page = (tmp_path / "page" / "index.html").read_text()
-    assert "<td>freeze_encoder</td><td><code>yes</code>" in page
+    assert re.search("<td>freeze_encoder</td>\\s*<td>.*yes", page)
 
 
 def test_11_6_what_cannot_be_tested_is_refused(aam, study, refused, pretrained):
