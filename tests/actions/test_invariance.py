@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skbio
-from simulated_study import TINY_FIT, SimulatedStudy, model_of, simulate_study
+from simulated_study import QUICK_FIT, SimulatedStudy, model_of, simulate_study
 
 CLOSE = 1e-5  # of the target's scale
 
@@ -101,9 +101,9 @@ def test_ids_that_are_dna_give_the_same_model_and_predictions(aam):
         named.counts.rename(columns=named.dna), named.dna, None, named.ages, named.subjects
     )
     one = aam.fit_regressor(
-        named.table, named.age_column, sequences=named.sequences, **TINY_FIT
+        named.table, named.age_column, sequences=named.sequences, **QUICK_FIT
     ).regressor
-    other = aam.fit_regressor(spelled.table, spelled.age_column, **TINY_FIT).regressor
+    other = aam.fit_regressor(spelled.table, spelled.age_column, **QUICK_FIT).regressor
     assert_same_model(one, other)
     left = predictions(aam, named, one)
     right = aam.predict_regression(spelled.table, other).predictions.view(pd.Series)

@@ -5,7 +5,7 @@ import pytest
 import qiime2
 from provenance_replay import Replay, replay_predictions
 from qiime2.sdk import PluginManager
-from simulated_study import TINY
+from simulated_study import QUICK_FIT, TINY
 from small_demo import compute_unifrac, write_small_demo
 
 
@@ -25,8 +25,7 @@ def demo(aam, tmp_path_factory, runs_of_models_made_once):
     split = aam.split_samples(table, month, groups=child, test_size=0.25)
     regressor = aam.fit_regressor(
         split.training_table, month, sequences=sequences, encoder=encoder, groups=child,
-        **{name: value for name, value in TINY.items() if name in ("epochs", "threads")},
-        random_seed=7,
+        random_seed=7, **QUICK_FIT,
     ).regressor  # fmt: skip
     predicted = aam.predict_regression(split.test_table, regressor, sequences=sequences)
     (page,) = aam.evaluate_regression(predicted.predictions, month, intervals=predicted.intervals)

@@ -31,8 +31,8 @@ def fit(aam, order: int | None = None, **settings):
         groups = groups.iloc[random.permutation(14)]
     return aam.fit_regressor(
         one.table, one.age_column, sequences=one.sequences, distance_matrix=one.distances,
-        groups=qiime2.CategoricalMetadataColumn(groups), covariates=qiime2.Metadata(rows),
-        covariate_columns=["site", "mass"], **SETTINGS | settings,
+        freeze_encoder=False, groups=qiime2.CategoricalMetadataColumn(groups),
+        covariates=qiime2.Metadata(rows), covariate_columns=["site", "mass"], **SETTINGS | settings,
     ).regressor  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def start_fresh(orders: list[int], folder: Path) -> subprocess.Popen:
 
 
 def test_row_7_fresh_processes_and_shuffled_inputs_train_the_same(here, tmp_path):
-    trials, each = count(4, 40), count(2, 5)
+    trials, each = count(2, 40), count(1, 5)
     for first in range(0, trials, 2 * each):  # two processes at once
         halves = range(first, first + each), range(first + each, first + 2 * each)
         for process in [start_fresh(list(orders), tmp_path) for orders in halves]:

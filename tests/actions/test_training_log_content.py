@@ -5,28 +5,26 @@ import os
 import re
 import socket
 
-import pandas as pd
 import pytest
 import qiime2
-from simulated_study import TINY, TINY_FIT
+from simulated_study import DESCENT, QUICK_FIT, log_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from q2_aam.parameters import ARCHITECTURE, MACHINE, TRAINING
+from q2_aam.parameters import ARCHITECTURE, FITTING, MACHINE, TRAINING
 from q2_aam.storage.training_log import read_training_log
-from q2_aam.types import AAMTrainingLogDirectoryFormat
 
 
 @pytest.fixture(scope="module")
-def training_log(aam, study, tmp_path_factory):
-    """Log of a fit with one default changed, blanks and a group column."""
+def training_log(aam, study, pretrained, tmp_path_factory):
+    """Log of a fit that descends, with blanks and a group column."""
     ages = study.ages.copy()
     ages.iloc[:3] = float("nan")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("log")))
         return aam.fit_regressor(
             study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-            groups=study.subject_column, distance_matrix=study.distances,
-            nucleotide_weight=0.1, abundance_weight=0.1, **TINY_FIT,
+            groups=study.subject_column, distance_matrix=study.distances, freeze_encoder=False,
+            encoder=pretrained.encoder, **QUICK_FIT | DESCENT,
         ).training_log  # fmt: skip
 
 
@@ -47,7 +45,7 @@ def test_the_history_is_metadata_with_one_row_an_epoch(training_log):
     assert history.ids == ("epoch 1", "epoch 2")
     frame = history.to_dataframe()
     for part in ("train", "validation"):
-        for loss in ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss"):
+        for loss in ("loss", "unifrac_loss", "target_loss"):
             assert (frame[f"{part}_{loss}"] > 0).all(), (part, loss)
     assert (frame["validation_mean_absolute_error"] > 0.5).all()
     assert {"learning_rate", "gradient_norm", "samples_per_second"} <= set(frame)
@@ -55,13 +53,29 @@ def test_the_history_is_metadata_with_one_row_an_epoch(training_log):
 
 def test_every_setting_in_force_is_kept_with_who_chose_it(log):
     settings = {setting.name: setting for setting in log.settings}
-    assert set(ARCHITECTURE) | set(TRAINING) | set(MACHINE) <= set(settings)
+    assert set(ARCHITECTURE) | set(FITTING) <= set(settings)
     assert len(settings) == len(log.settings)
     assert (settings["epochs"].value, settings["epochs"].chosen_by) == (2, "user")
+    assert settings["dropout"].chosen_by == "default"
+    assert {settings[name].chosen_by for name in ARCHITECTURE} == {"encoder"}
+
+
+def test_the_log_of_a_new_encoder_says_who_chose_its_architecture(pretrained):
+    settings = {setting.name: setting for setting in log_of(pretrained).settings}
+    assert set(ARCHITECTURE) | set(TRAINING) | set(MACHINE) <= set(settings)
     assert settings["asv_layers"].chosen_by == "default"
     length = settings["max_sequence_length"]
     assert (length.value, length.chosen_by) == (60, "automatic")
     assert length.why
+
+
+def test_the_log_of_a_fit_in_closed_form_says_what_predictions_come_from(fitted, mixed_study):
+    log = log_of(fitted)
+    assert not len(log.history)
+    assert log.summary["sample_ids"] == sorted(mixed_study.counts.index)
+    assert {head["name"] for head in log.summary["heads"]} == {"ridge", "forest"}
+    assert sum(head["weight"] for head in log.summary["heads"]) == pytest.approx(1)
+    assert log.summary["scores"]["mean_absolute_error"] > 0
 
 
 def test_data_used_and_dropped_are_counted(log):
@@ -71,29 +85,6 @@ def test_data_used_and_dropped_are_counted(log):
     assert used == 17
     dropped = next(item for item in log.summary["data"] if "blank" in item["what"])
     assert dropped["examples"] == ["S000", "S001", "S002"]
-
-
-def test_an_encoders_architecture_is_said_to_be_the_encoders(aam, study, pretrained):
-    settings = {name: TINY[name] for name in ("epochs", "batch_size", "threads")}
-    found = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        **settings,
-    )  # fmt: skip
-    log = read_training_log(str(found.training_log.view(AAMTrainingLogDirectoryFormat)))
-    chosen = {setting.name: setting.chosen_by for setting in log.settings}
-    assert {chosen[name] for name in ARCHITECTURE} == {"encoder"}
-
-
-def test_covariates_are_among_the_settings(aam, study):
-    sexes = pd.Series(["f", "m"] * 10, index=study.ages.index, name="sex")
-    fitted = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences,
-        covariates=qiime2.Metadata(sexes.to_frame()), covariate_columns=["sex"], **TINY_FIT,
-    )  # fmt: skip
-    log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
-    settings = {setting.name: (setting.value, setting.chosen_by) for setting in log.settings}
-    assert settings["covariate_columns"] == (["sex"], "user")
-    assert settings["covariate_fusion"] == ("concatenate", "default")
 
 
 def test_no_file_names_the_host_the_user_or_a_path(folder, tmp_path_factory):

@@ -29,7 +29,7 @@ def ask(request, golden):
     covariates = qiime2.Metadata(rows) if config.target.covariates else None
 
     def run(table: biom.Table) -> dict[str, np.ndarray]:
-        ids, found = predict_table(table, None, config, arrays, covariates, 0.0)
+        ids, found, _ = predict_table(table, None, config, arrays, covariates, 0.0)
         return dict(zip(ids, found, strict=True))
 
     table = table.view(biom.Table)

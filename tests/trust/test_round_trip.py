@@ -14,6 +14,7 @@ from q2_aam.config import (
     DISTANCE_FORMS,
     DISTANCE_STATES,
     FUSIONS,
+    HEADS,
     SCALINGS,
     TARGET_LOSSES,
     ClassificationTarget,
@@ -61,10 +62,14 @@ def random_target(random):
         "covariates": random_covariates(random) if random.random() < 0.5 else (),
         "covariate_fusion": pick(random, FUSIONS),
     }
-    loss = pick(random, TARGET_LOSSES)
-    if random.random() < 0.5 and loss != "quantile":
+    loss, of_classes = pick(random, TARGET_LOSSES), random.random() < 0.4
+    there = {name: bool(random.integers(2)) for name in HEADS} | {"ridge": True}
+    there["logistic"] &= of_classes
+    shared["heads"] = tuple(name for name in HEADS if there[name])
+    shared["random_features"] = int(random.integers(0, 40))
+    if there["forest"]:
         shared |= {"trees": int(random.integers(1, 5)), "leaves": int(random.integers(2, 9))}
-    if random.random() < 0.4:
+    if of_classes:
         classes = tuple(sorted(map(str, random.permutation(NAMES)[: random.integers(2, 6)])))
         counts = tuple(random.integers(0, 100, len(classes)).tolist())
         return ClassificationTarget(**shared, classes=classes, counts=counts)
@@ -123,7 +128,7 @@ def answers(network: Network, seed: int) -> list[np.ndarray]:
     abundances = random.dirichlet(np.ones(4), SAMPLES).astype(np.float32)
     known = covariates = None
     if config.target is not None:
-        known = random.integers(0, config.target.known_asvs, ASVS)
+        known = random.integers(0, config.target.vocabulary_size, ASVS)
         if config.target.covariates:
             inputs = config.target.covariate_inputs
             covariates = random.random((SAMPLES, inputs)).astype(np.float32)

@@ -388,8 +388,8 @@ table, metadata = read_inputs(Path(sys.argv[2]))
 print("ready", flush=True)
 sys.stdin.readline()
 model, _ = aam.actions.fit_regressor(
-    table, metadata.get_column("age"), hidden_size=8, heads=2, branches=16, epochs=20, patience=20,
-    batch_size=4, threads=1,
+    table, metadata.get_column("age"), pretrained="none", epochs=20, patience=20, batch_size=4,
+    n_estimators=3, threads=1, device="cpu",
 )
 model.export_data(sys.argv[3])
 """
