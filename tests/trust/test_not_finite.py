@@ -15,8 +15,8 @@ from simulated_study import TINY_FIT, model_of
 from trials import repeat
 
 from q2_aam.errors import AAMError
-from q2_aam.training.trainer import CHECK_EVERY, Trainer
 from q2_aam.training.heads import ridge
+from q2_aam.training.trainer import CHECK_EVERY, Trainer
 
 SETTINGS = TINY_FIT | {
     "epochs": 3, "batch_size": 1, "validation_size": 0.2, "pretrained": "bundled",
