@@ -100,12 +100,6 @@ _FITTING = {
         "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
         "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone.",
     ),
-    "features": _choice(
-        ("auto", "asvs", "clades"),
-        "auto",
-        "What the heads read: 'asvs' are the ASVs of the study, 'clades' those of the reference "
-        "tree, which mean the same in every study and hold no sequence; 'auto' reads both.",
-    ),
     "attention_head": _choice(
         ("auto", "on", "off"),
         "auto",

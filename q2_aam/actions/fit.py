@@ -289,7 +289,7 @@ def start_fitting_run(logger, settings: dict, frozen: bool):
 
 def tell_settings(logger, settings: dict, covariates: tuple, numeric: bool) -> None:
     """Record the settings of what is read and predicted."""
-    names = ["missing_samples", "n_estimators", "attention_head", "features"]
+    names = ["missing_samples", "n_estimators", "attention_head"]
     names += ["covariate_columns"] if covariates else []
     names += OF_NUMBERS if numeric else []
     for name in names:
