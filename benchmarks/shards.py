@@ -5,8 +5,8 @@
 
 Needs the training core only, no QIIME 2. Each number of shards runs in a process of its own, so
 that its peak is its own. A matrix is converted once (the first pass) and then mapped from disk, so
-that memory should not grow with the shards, but for tables and ASVs. The last lines say what
-10⁵ and 10⁶ samples would take at the rates measured: an extrapolation.
+that memory should not grow with the shards, but for what tables and ASVs take. The last lines say
+what 10⁵ and 10⁶ samples would take at the rates measured: an extrapolation.
 """
 
 from __future__ import annotations

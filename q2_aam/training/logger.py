@@ -146,16 +146,19 @@ class TrainingLogger:
         row = progress.history[-1]
         parts = [f"epoch {row['epoch']}/{self.epochs}"]
         for name in SHOWN:
-            values = [row.get(f"{part}_{name}") for part in ("train", "validation")]
-            shown = " / ".join(f"{value:.4g}" for value in values if value is not None)
-            if shown:
-                parts.append(f"{name} {shown}")
-        seconds = np.mean([row["seconds"] for row in progress.history])
-        left = seconds * (self.epochs - row["epoch"])
+            if f"train_{name}" in row:
+                validation = row.get(f"validation_{name}")
+                of_others = "" if validation is None else f" (validation {validation:.4g})"
+                parts.append(f"{name} {row[f'train_{name}']:.4g}{of_others}")
         parts.append(f"learning rate {row['learning_rate']:.2g}")
         if row.get("skipped_steps"):
             parts.append(f"{counted(row['skipped_steps'], 'step')} skipped (normal in fp16)")
-        parts.append(f"at most {left / 60:.1f} min left")
+        seconds = np.mean([row["seconds"] for row in progress.history])
+        left = seconds * (self.epochs - row["epoch"])
+        if left >= 60:
+            parts.append(f"at most {left / 60:.1f} min left")
+        elif left:
+            parts.append(f"at most {max(1, left):.0f} s left")
         kept = " (best so far)" if progress.best_epoch == row["epoch"] else ""
         self.info("  ".join(parts) + kept)
 

@@ -23,9 +23,9 @@ def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam,
         assert line.startswith(f"epoch {number}/2  ")
         for name in ("loss", "unifrac_loss", "target_loss"):
             train, validation = row[f"train_{name}"], row[f"validation_{name}"]
-            assert f"  {name} {train:.4g} / {validation:.4g}" in line, name
+            assert f"  {name} {train:.4g} (validation {validation:.4g})" in line, name
         assert f"  learning rate {row['learning_rate']:.2g}" in line
-        assert re.search(r"at most \d+\.\d min left", line)
+        assert bool(re.search(r"at most (\d+\.\d min|\d+ s) left", line)) == (number < 2)
         assert "skipped" not in line
 
 
@@ -57,3 +57,25 @@ def test_8_7_skipped_steps_of_fp16_are_counted_and_stop_nothing(aam, study, half
     for line, number in zip(lines, skipped, strict=True):
         assert (f"{number:.0f} step" in line) == (number > 0)
         assert ("skipped (normal in fp16)" in line) == (number > 0)
+
+
+@pytest.mark.parametrize("epochs_done", [0, 2])
+def test_an_interrupted_run_says_how_to_go_on(aam, study, monkeypatch, capfd, epochs_done):
+    from q2_aam.training.logger import TrainingLogger
+
+    def interrupt(logger, progress):
+        if len(progress.history) == epochs_done:
+            raise KeyboardInterrupt
+
+    def at_a_step(logger, step, steps):
+        if not epochs_done:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingLogger, "on_epoch", interrupt)
+    monkeypatch.setattr(TrainingLogger, "on_step", at_a_step)
+    with pytest.raises(KeyboardInterrupt):
+        aam.pretrain(
+            [study.table], [study.distances], sequences=[study.sequences], **TINY | {"epochs": 5}
+        )
+    how = "the same command resumes after epoch 2" if epochs_done else "nothing was saved"
+    assert f"Interrupted: {how}" in capfd.readouterr().out
