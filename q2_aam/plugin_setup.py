@@ -202,7 +202,17 @@ plugin.methods.register_function(
         "sequences": _SEQUENCES,
         "initial_encoder": "An encoder to start from; the architecture is then its own.",
     },
-    parameter_descriptions=help_of(*PRETRAINING_SETTINGS),
+    parameter_descriptions=help_of(*PRETRAINING_SETTINGS)
+    | {
+        "epochs": (
+            "Most passes over the samples; training stops sooner when it stalls. Default: 3, as an "
+            "encoder that knows a tree needs few; 40 for a new one."
+        ),
+        "learning_rate": (
+            "Size of a training step. Lower it if the losses jump. Default: 0.0003, so that what "
+            "an encoder knows is kept; 0.003 for a new one."
+        ),
+    },
     output_descriptions={"encoder": "The pretrained encoder.", "training_log": _LOG},
     examples={"pretrain": examples.pretrain},
 )

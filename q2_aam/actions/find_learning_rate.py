@@ -6,7 +6,12 @@ import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
 from ..errors import AAMError
-from ..parameters import FITTING_DEFAULT, LEARNING_RATE_SETTINGS, PRETRAINING_DEFAULT
+from ..parameters import (
+    FITTING_DEFAULT,
+    LEARNING_RATE_SETTINGS,
+    OF_NEW_ENCODER,
+    PRETRAINING_DEFAULT,
+)
 from ..types import AAMModelDirectoryFormat
 from .fit import FitInputs, prepare_fit
 from .pretrain import prepare_pretraining
@@ -88,7 +93,9 @@ def _as_fit(logger, settings: dict, metadata, **inputs):
 def _as_pretrain(logger, settings: dict, table, sequences, encoder, distance_matrix):
     from ..training.pretrain import pretraining_task
 
-    complete = PRETRAINING_DEFAULT | settings | _ALL_SAMPLES | {"freeze_encoder": False}
+    complete = (
+        PRETRAINING_DEFAULT | OF_NEW_ENCODER | settings | _ALL_SAMPLES | {"freeze_encoder": False}
+    )
     ready = prepare_pretraining(logger, [table], [distance_matrix], sequences, encoder, complete)
     task = pretraining_task(ready.studies, ready.config)
     return ready.network, task, ready.config, ready.accelerator

@@ -15,7 +15,12 @@ from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.table import read_table
 from ..errors import AAMError, counted
-from ..parameters import PRETRAINING_DEFAULT, PRETRAINING_SETTINGS
+from ..parameters import (
+    OF_KNOWN_ENCODER,
+    OF_NEW_ENCODER,
+    PRETRAINING_DEFAULT,
+    PRETRAINING_SETTINGS,
+)
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .chosen_model import choose_model
 from .inputs import merge_sequences
@@ -35,6 +40,7 @@ def pretrain(
     from ..training.logger import TrainingLogger
     from ..training.pretrain import pretrain as train
 
+    settings = complete_settings(settings, initial_encoder)
     logger = TrainingLogger("pretrain", settings["epochs"])
     ready = prepare_pretraining(
         logger, tables, distance_matrices, sequences, initial_encoder, settings
@@ -42,6 +48,13 @@ def pretrain(
     progress, reason, shown = train(*ready, logger)
     log = logger.log(ready.network, progress, reason)
     return store_run(ready.network, log, shown, logger.info)
+
+
+def complete_settings(settings: dict, encoder) -> dict:
+    """Choose epochs and learning rate, where the user has not, by what training starts from."""
+    new = encoder is None and settings["pretrained"] == "none"
+    chosen = OF_NEW_ENCODER if new else OF_KNOWN_ENCODER
+    return settings | {name: x for name, x in chosen.items() if settings.get(name) is None}
 
 
 class ReadyPretraining(NamedTuple):
@@ -73,7 +86,8 @@ def prepare_pretraining(
     logger.log_asvs(studies)
     training = training_settings(settings)
     machine = (settings["device"], settings["precision"], settings["threads"])
-    trained_by, accelerator = start_run(logger, training, PRETRAINING_DEFAULT, machine)
+    of_start = OF_NEW_ENCODER if arrays is None else OF_KNOWN_ENCODER
+    trained_by, accelerator = start_run(logger, training, PRETRAINING_DEFAULT | of_start, machine)
     if arrays is None:
         network = init.new_network(config, studies, seed, accelerator.device)
     else:

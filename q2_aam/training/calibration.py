@@ -13,6 +13,7 @@ from ..model.losses import unifrac_loss
 from ..model.network import Network, Parts
 
 STEPS, SAMPLES, LEARNING_RATE = 120, 64, 0.05
+PULL = 2e-3  # of each length towards where it was, as squared errors of distances count
 MOST_SAMPLES = 512  # of a study
 
 
@@ -47,6 +48,8 @@ def calibrate_lengths(
     if network.config.distance_form != "branches" or not known:
         return False
     head = network.distance_head
+    before = head.log_length.detach().clone()
+    pairs = sum(len(actual) * (len(actual) - 1) / 2 for *_, actual in known)
     optimizer = torch.optim.Adam(head.parameters(), lr=LEARNING_RATE)
     for step in range(STEPS):
         for group in optimizer.param_groups:
@@ -59,6 +62,8 @@ def calibrate_lengths(
         chosen = to_device(rows, presence.device)
         distances = head(presence.index_select(0, chosen), asvs=shared)
         loss = unifrac_loss(distances, to_device(actual[np.ix_(rows, rows)], presence.device))
+        # few samples say little of each length
+        loss = loss + PULL / pairs * (head.log_length - before).square().sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -13,6 +13,8 @@ from simulated_study import model_of, sequences_artifact, simulate_study
 from q2_aam.data.phylogeny import parse_newick
 from q2_aam.errors import AAMError
 from q2_aam.storage.boxed import read_boxed
+from q2_aam.storage.training_log import read_training_log
+from q2_aam.types import AAMTrainingLogDirectoryFormat
 
 SMALL = {
     "pretrained": "none", "hidden_size": 32, "heads": 2, "threads": 1, "device": "cpu",
@@ -140,6 +142,45 @@ def test_chunks_of_a_step_change_nothing_but_memory(aam, study, tree):
     )
     before, after = (history_of(found)["train_clade_loss"] for found in (plain, chunked))
     assert np.allclose(before, after, rtol=1e-4)
+
+
+def test_a_matrix_of_another_tree_calibrates_the_branches(aam, study, learned):
+    """Before the first epoch; a learning rate of 1e-6 changes nothing else."""
+    random, other = np.random.default_rng(0), study.tree.copy()
+    for node in other.postorder(include_self=False):
+        node.length *= 9 ** random.uniform(-1, 1)
+    more = simulate_study(samples=60, asvs=48, seed=5)
+    other = dataclasses.replace(more, tree=other)
+    ids = list(more.counts.index)
+    half, unseen = other.select(ids[::2]), other.select(ids[1::2])
+    found = aam.pretrain(
+        [half.table], [half.distances], sequences=[study.sequences], threads=1, device="cpu",
+        initial_encoder=learned.encoder, epochs=1, learning_rate=1e-6, validation_size=0.0,
+    )  # fmt: skip
+    before, after = model_of(learned.encoder)[1], model_of(found.encoder)[1]
+    for name, array in after.items():
+        moved = np.abs(array - before[name]).max()
+        assert moved < 1e-4 or name.startswith("distance_head"), name
+    errors = []
+    for encoder in (learned.encoder, found.encoder):
+        predicted, actual = pairs(aam, unseen, encoder)
+        errors.append(np.square(predicted - actual).mean())
+    assert errors[1] < 0.6 * errors[0]
+
+
+def test_an_encoder_that_knows_a_tree_is_trained_gently(aam, study, learned):
+    settings = {}
+    for given in ({"initial_encoder": learned.encoder}, {"pretrained": "none", "hidden_size": 8}):
+        found = aam.pretrain(
+            [study.table], [study.distances], sequences=[study.sequences], threads=1,
+            device="cpu", **given,
+        )  # fmt: skip
+        log = found.training_log.view(AAMTrainingLogDirectoryFormat)
+        shown = read_training_log(str(log)).settings
+        chosen = {one.name: (one.value, one.chosen_by) for one in shown}
+        settings[len(settings)] = [chosen[name] for name in ("epochs", "learning_rate")]
+    assert settings[0] == [(3, "default"), (3e-4, "default")]
+    assert settings[1] == [(40, "default"), (3e-3, "default")]
 
 
 def without(newick: str, pattern: str, to: str = "", count: int = 0) -> str:
