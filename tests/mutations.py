@@ -210,7 +210,10 @@ MUTATIONS = [
         ),
         ("model/log_abundance.py", "torch.log1p(100 *", "torch.log1p(90 *"),
         ("model/heads/forest.py", "> threshold[at]", ">= threshold[at] - 0.1"),
-        ("model/heads/random_features.py", "_ROTATIONS, _SMALLEST = 3,", "_ROTATIONS, _SMALLEST = 2,"),
+        (
+            "model/heads/random_features.py", "_ROTATIONS, _SMALLEST = 3,",
+            "_ROTATIONS, _SMALLEST = 2,",
+        ),
         ("model/heads/clades.py", "within.clamp(0, 1)", "within.clamp(0, 0.5)"),
         ("config/versions.py", "FORMAT_VERSION = 2", "FORMAT_VERSION = 3"),
     ),
