@@ -104,7 +104,7 @@ _FITTING = {
         ("auto", "on", "off"),
         "auto",
         "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes: "
-        "'auto' does so where there are enough samples for it to help.",
+        "'on' does so, 'off' does not, 'auto' does where there are enough samples for it to help.",
     ),
     "freeze_encoder": Parameter(
         Bool,
@@ -129,8 +129,9 @@ _REGRESSION = {
         SCALINGS,
         _TARGET.scaling,
         "How the target is scaled while it is learned: 'min-max' to 0 to 1, 'z-score' to mean 0 "
-        "and deviation 1; with 'log-' of log(1 + value), for values of 0 or more that span powers "
-        "of ten; 'none' does not scale. Predictions are in the original units.",
+        "and deviation 1; 'log-min-max' and 'log-z-score' do so with log(1 + value), for values of "
+        "0 or more that span powers of ten; 'none' does not scale. Predictions are in the original "
+        "units.",
     ),
     "target_loss": _choice(
         TARGET_LOSSES,
@@ -351,7 +352,7 @@ _EXPLANATION = {
 }
 
 _BUNDLED = {
-    "version": _choice(("1",), "1", "Version of the bundled encoder: 1 knows Greengenes 13_8."),
+    "version": _choice(("1",), "1", "Version of the bundled encoder: '1' knows Greengenes 13_8."),
 }
 
 PARAMETERS: dict[str, Parameter] = {

@@ -201,7 +201,7 @@ def test_a_wrong_manifest_is_refused(folder, content):
 )
 def test_a_wrong_config_is_refused_though_the_sums_fit(folder, old, new, part):
     change_config(folder, old, new)
-    assert part in refuse(folder, "config.json")
+    assert part.lower() in refuse(folder, "config.json").lower()
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_wrong_config_is_refused_though_the_sums_fit(folder, old, new, part):
 )
 def test_a_wrong_classifier_is_refused_though_the_sums_fit(classifier, old, new, part):
     change_config(classifier, old, new)
-    assert part in refuse(classifier, "config.json")
+    assert part.lower() in refuse(classifier, "config.json").lower()
 
 
 @pytest.mark.parametrize(
