@@ -190,6 +190,5 @@ def test_a_fault_is_seen(spec, fault):
 
 
 @pytest.mark.parametrize("pipeline", ["regress_samples", "classify_samples"])
-@pytest.mark.xfail(strict=True, reason="pipelines have more parameters than a biologist chooses")
 def test_a_pipeline_asks_for_little(pipeline):
     assert len(ACTIONS[pipeline].signature.parameters) <= PIPELINE_PARAMETERS
