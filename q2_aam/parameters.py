@@ -225,7 +225,7 @@ _OPTIMIZATION = {
         _TRAINING.warmup, "Share of the run in which the learning rate rises to its value.", 0.1
     ),
     "min_lr": _fraction(
-        _TRAINING.min_lr, "Lowest learning rate, as a share of 'learning_rate'.", 1.0
+        _TRAINING.min_lr, "Lowest learning rate, as a share of the highest one.", 1.0
     ),
     "gradient_clipping": Parameter(
         Float % Range(1e-6, 1e6, inclusive_end=True),

@@ -17,7 +17,7 @@ from ..inference import SAMPLES_AT_ONCE, embed_asvs, join_states, predict_distan
 from ..model.network import Network, SampleState
 from . import distributed
 from .init import seed_validation
-from .losses import Step, Task, batch_losses, gather_own, pearson_r, prepare_step
+from .losses import Step, Task, batch_losses, gather_own, prepare_step, unifrac_scores
 from .objectives import objective_of
 
 MASKED = ("nucleotide", "abundance")  # losses that predict what was hidden
@@ -95,9 +95,7 @@ def _unifrac_scores(network, task: Task, outputs: list[StudyOutputs]) -> dict[st
         return {}
     predicted, actual = pairs
     loss = float(np.square(predicted - actual).mean())
-    explained = 1 - loss / max(float(actual.var()), 1e-12)
-    r = pearson_r(predicted, actual)
-    return {"unifrac_loss": loss, "unifrac_r": r, "unifrac_r2": explained}
+    return {"unifrac_loss": loss} | unifrac_scores(predicted, actual)
 
 
 def unifrac_pairs(

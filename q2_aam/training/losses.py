@@ -223,7 +223,7 @@ class EpochPredictions:
         self._actual.append(actual[np.triu_indices(size, 1)])
 
     def scores(self, objective) -> dict[str, float]:
-        """Return ``unifrac_r`` over pairs within batches, and the scores of a target's objective.
+        """Score UniFrac over pairs within batches, and a target by its objective.
 
         Parameters
         ----------
@@ -232,7 +232,7 @@ class EpochPredictions:
         found = {}
         if sum(map(len, self._actual)):
             predicted, actual = _on_cpu(self._distances), np.concatenate(self._actual)
-            found["unifrac_r"] = pearson_r(predicted, actual.astype(np.float64))
+            found |= unifrac_scores(predicted, actual.astype(np.float64))
         if self._predictions:
             found |= objective.scores(_on_cpu(self._predictions), np.concatenate(self._targets))
         return found
@@ -240,6 +240,13 @@ class EpochPredictions:
 
 def _on_cpu(parts: list[Tensor]) -> np.ndarray:
     return torch.cat(parts).cpu().numpy().astype(np.float64)
+
+
+def unifrac_scores(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+    """Return Pearson's r and R² of (pairs,) float64 distances."""
+    error = float(np.square(predicted - actual).mean())
+    explained = 1 - error / max(float(actual.var()), 1e-12)
+    return {"unifrac_r": pearson_r(predicted, actual), "unifrac_r2": explained}
 
 
 def pearson_r(predicted: np.ndarray, actual: np.ndarray) -> float:

@@ -92,12 +92,13 @@ def test_training_continues_from_an_encoder(aam, study, pretrained):
     config, arrays = model_of(pretrained.encoder)
     again = aam.pretrain(
         [study.table], [study.distances], sequences=[study.sequences],
-        encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, **MACHINE,
+        initial_encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, **MACHINE,
     )  # fmt: skip
     new_config, new_arrays = model_of(again.encoder)
     assert new_config == config
     assert differing(pretrained.encoder, again.encoder)
-    for name in arrays:
+    # lengths of branches are fitted to the matrix before the first epoch
+    for name in arrays.keys() - {"distance_head.log_length"}:
         assert np.abs(arrays[name] - new_arrays[name]).max() < 1e-4, name
 
 
