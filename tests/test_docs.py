@@ -17,7 +17,11 @@ PAGES = [README, *sorted(DOCS.glob("*.md"))]
 DEMO = PROJECT / "q2_aam" / "demo_data" / "demo.sh"
 MOST_WORDS = 1500
 # Of q2cli itself, beside an action's own
-COMMON = {"--help", "--verbose", "--citations", "--parallel", "--output-dir"}
+COMMON = {
+    *("--help", "--verbose", "--citations", "--output-dir"),
+    *("--parallel", "--parallel-config", "--use-cache", "--recycle-pool"),
+}
+OF_TORCHRUN = {"--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint"}
 
 
 def commands_in(path: Path) -> list[list[str]]:
@@ -93,19 +97,15 @@ def test_every_command_can_be_called(path):
     assert [fault for call in commands_in(path) for fault in faults(call)] == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    PAGES,
-    ids=lambda one: one.name,
-)
+@pytest.mark.parametrize("path", PAGES, ids=lambda one: one.name)
 def test_actions_and_parameters_named_in_sentences_exist(path):
     text = re.sub(r"^ *```.*?^ *```$", "", path.read_text("utf-8"), flags=re.M | re.S)
     spans = re.findall(r"`([^`\n]+)`", text)
     named = {word for span in spans if not re.match("python|conda", span) for word in span.split()}
     plugins = [PluginManager().plugins[name].actions for name in ("aam", "sample-classifier")]
     actions = [action for one in plugins for action in one.values()]
-    options = {option for action in actions for option in options_of(action)} | COMMON
-    options |= {"--recycle-pool", "--parallel-config"}
+    options = {option for action in actions for option in options_of(action)}
+    options |= COMMON | OF_TORCHRUN
     assert {one for one in named if one.startswith("--")} <= options
     verbs = "pretrain|fit|predict|evaluate|embed|split|check|load|find|summarize|regress|classify"
     names = {action.id.replace("_", "-") for action in actions}
@@ -123,7 +123,7 @@ def test_the_commands_are_found():
     [
         ("aam regress-sample --i-table t.qza", "no action"),
         ("aam predict-distances --i-tabel t.qza --o-distance-matrix d.qza", "no option --i-tabel"),
-        ("aam embed-samples --i-table t.qza --o-embeddings e.qza", "--i-model is missing"),
+        ("aam feature-importance --i-table t.qza --o-importance i.qza", "--i-model is missing"),
         ("aam embed-samples --i-table t.qza --i-model m.qza", "have no place"),
         ("aam embed-samples --i-table t --i-model m --output-dir o --p-dimensions x", "dimensions"),
     ],

@@ -10,7 +10,8 @@ from page_reading import LARGEST_QZV, Page, drawn_marks
 from simulated_study import TINY
 from small_demo import compute_unifrac, write_small_demo
 
-PAGES = ("evaluation", "pretraining", "fitting")
+# A fit in closed form has no curves
+FEWEST = {"evaluation": 4, "pretraining": 4, "fitting": 0}
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +26,13 @@ def demo_pages(aam, tmp_path_factory, runs_of_models_made_once):
     month, child = metadata.get_column("month"), metadata.get_column("studyid")
     pretrained = aam.pretrain([table], [compute_unifrac(table, tree)], [sequences], **TINY)
     training, test = aam.split_samples(table, month, groups=child, test_size=0.4)
-    quick = {name: TINY[name] for name in ("epochs", "batch_size", "threads", "device")}
+    quick = {name: TINY[name] for name in ("threads", "device")}
     fitted = aam.fit_regressor(
         training, month, sequences=sequences, encoder=pretrained.encoder, groups=child, **quick
     )
-    found = aam.predict_regression(test, fitted.regressor, sequences=sequences, interval=0.5)
+    found = aam.predict_regression(
+        test, fitted.regressor, sequences=sequences, confidence_level=0.5
+    )
     importance = aam.feature_importance(test, fitted.regressor, sequences=sequences).importance
     pages = {
         "evaluation": aam.evaluate_regression(
@@ -45,12 +48,12 @@ def demo_pages(aam, tmp_path_factory, runs_of_models_made_once):
     return folder, found, test
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", FEWEST)
 def test_each_page_opens_and_draws_every_chart(demo_pages, name):
     folder, _, _ = demo_pages
     page = Page(folder / name)
     charts = re.findall(r'<div class="aam-chart[^>]*>', page.drawn_in_browser)
-    assert len(charts) == page.tags.count("figure") > 3
+    assert len(charts) == page.tags.count("figure") >= FEWEST[name]
     assert all('data-drawn="yes"' in chart for chart in charts)
     assert (folder / f"{name}.qzv").stat().st_size < LARGEST_QZV
 

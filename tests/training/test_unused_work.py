@@ -113,7 +113,9 @@ def test_an_epoch_reads_each_validation_sample_once(aam, study, monkeypatch):
     assert totals[1] - totals[0] == 2 * round(0.4 * len(study.ages))
 
 
-def test_features_of_samples_are_let_go_when_they_are_answered(aam, study, fitted, monkeypatch):
+def test_features_of_samples_are_let_go_when_they_are_answered(
+    aam, mixed_study, fitted, monkeypatch
+):
     """50,000 samples must not need the memory of all their features at once."""
     held, most = weakref.WeakSet(), []
     real = inference.Network.embed_samples
@@ -126,8 +128,8 @@ def test_features_of_samples_are_let_go_when_they_are_answered(aam, study, fitte
 
     monkeypatch.setattr(inference, "SAMPLES_AT_ONCE", 2)
     monkeypatch.setattr(inference.Network, "embed_samples", watched)
-    aam.predict_regression(study.table, fitted.regressor, sequences=study.sequences)
-    assert len(most) == -(-len(study.ages) // 2)
+    aam.predict_regression(mixed_study.table, fitted.regressor, sequences=mixed_study.sequences)
+    assert len(most) == -(-len(mixed_study.ages) // 2)
     assert max(most) <= 2
 
 

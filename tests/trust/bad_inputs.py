@@ -199,6 +199,18 @@ class Inputs:
         matrix = self.drawn(self.square, spoil)
         return distances_artifact(skbio.DistanceMatrix(matrix.to_numpy(), list(matrix.index)))
 
+    def phylogeny(self) -> qiime2.Artifact:
+        """A rooted phylogeny with a tip for each sequence, or for some, or for others."""
+
+        def spoil(names, random):
+            return list(change_rows(pd.DataFrame(index=names), random).index)
+
+        newick, *rest = self.drawn(list(self.counts), spoil)
+        for name in rest:
+            newick = f"({newick}:{self.random.random():.3f},{name}:0.1)"
+        tree = skbio.TreeNode.read([f"{newick};"], convert_underscores=False)
+        return qiime2.Artifact.import_data("Phylogeny[Rooted]", tree)
+
     def imported(self, kind: str, sound) -> qiime2.Artifact:
         """An artifact of sample data, from a column or a table that may be spoiled."""
         spoil = spoil_column if isinstance(sound, pd.Series) else spoil_frame

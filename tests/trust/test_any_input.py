@@ -43,6 +43,8 @@ def learning_calls(aam, given: Inputs, models: dict, random) -> dict:
         "test_size": float(pick(random, [0.1, 0.2, 0.3, random.uniform(0, 0.9)])),
         "device": "cpu",
     }
+    tree_settings = ("hidden_size", "heads", "layers", "epochs", "batch_size", "threads", "device")
+    of_tree = {name: SETTINGS[name] for name in tree_settings if name in SETTINGS}
     steps = {"steps": 20, "lowest_rate": 10.0 ** random.integers(-6, 2) / 10, "threads": 1}
 
     def optional() -> dict:
@@ -63,6 +65,11 @@ def learning_calls(aam, given: Inputs, models: dict, random) -> dict:
             [given.table()] * pick(random, [1, 1, 2]), [given.distances()],
             **SETTINGS | missing | size,
         ),
+        "pretrain_from_phylogeny": lambda: aam.pretrain_from_phylogeny(
+            given.sequences(), given.phylogeny(), table=given.maybe(given.table),
+            initial_encoder=pick(random, [None, models["encoder"]]), **of_tree, **size,
+        ),
+        "load_encoder": aam.load_encoder,
         "fit_regressor": lambda: aam.fit_regressor(
             given.table(), given.number(), **of_descent()
         ),
