@@ -37,7 +37,6 @@ setup(
         "accelerate>=1.0",
         "altair>=5.4",
         "decorator>=4.4",
-        "edlib>=1.3.9",
         "psutil>=5.9",
         "safetensors>=0.4.5",
         "tensorboard>=2.18",

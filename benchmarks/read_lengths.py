@@ -2,7 +2,6 @@
 
     python read_lengths.py
     python read_lengths.py ecam-month --folds 1
-    python read_lengths.py --identity 0.95 0.97 0.99
 
 Fits and predictions go through the actions, with defaults. `cut` fits on whole reads and predicts
 cut ones; `short` fits on reads cut to 100 nt and predicts whole ones; `mixed` cuts the reads of
@@ -115,7 +114,7 @@ def forest(reads: Reads, training, test, cut) -> np.ndarray:
     return model.predict(features[test])
 
 
-def run_fold(reads: Reads, training, test, fold: int, identities: list[float]) -> dict:
+def run_fold(reads: Reads, training, test, fold: int) -> dict:
     """Predict a fold's test samples in every way."""
     problem, study = reads.problem, reads.problem.task.study
     found = {}
@@ -134,12 +133,7 @@ def run_fold(reads: Reads, training, test, fold: int, identities: list[float]) -
     found["mixed"] = predict(problem, fit(problem, mixed, training), reads.table(test), test)
     kept = np.random.default_rng(fold).random(len(reads.dna)) > 0.3
     dropped = fit(problem, reads.table(training, keep=kept), training)
-    default = matching.IDENTITY
-    for identity in (*identities, 2.0):
-        matching.match_sequences.__defaults__ = (identity,)
-        name = f"dropped, alike from {identity:g}" if identity <= 1 else "dropped, none alike"
-        found[name] = predict(problem, dropped, reads.table(test), test)
-    matching.match_sequences.__defaults__ = (default,)
+    found["dropped"] = predict(problem, dropped, reads.table(test), test)
     return found
 
 
@@ -190,7 +184,6 @@ def main() -> None:
     )
     parser.add_argument("tasks", nargs="*", default=list(TASKS))
     parser.add_argument("--folds", type=int, default=5, help="only the first folds")
-    parser.add_argument("--identity", type=float, nargs="*", default=[matching.IDENTITY])
     options = parser.parse_args()
     result = {"matching": speed_of_matching()}
     print(result, flush=True)
@@ -201,7 +194,7 @@ def main() -> None:
             result[f"{name}, UniFrac r"] = distances_when_cut(reads, *folds_of(problem)[0])
             print(name, "UniFrac r", result[f"{name}, UniFrac r"], flush=True)
         for fold, (training, test) in enumerate(folds_of(problem)[: options.folds]):
-            found = run_fold(reads, training, test, fold, options.identity)
+            found = run_fold(reads, training, test, fold)
             actual = problem.values[test]
             of_fold = np.zeros(len(test))
             per_fold.append(

@@ -393,7 +393,7 @@ plugin.methods.register_function(
             "reads by how the model recognized them."
         ),
     },
-    citations=[citations["vovk2015cross"], citations["sosic2017edlib"]],
+    citations=[citations["vovk2015cross"]],
     examples={"predict_regression": examples.predict_regression},
 )  # fmt: skip
 
@@ -421,7 +421,6 @@ plugin.methods.register_function(
         "probabilities": "The probability of every class for each sample.",
         "recognition": "Shares of each sample's reads by how the model recognized them.",
     },
-    citations=[citations["sosic2017edlib"]],
     examples={"predict_classification": examples.predict_classification},
 )  # fmt: skip
 
@@ -445,7 +444,6 @@ plugin.visualizers.register_function(
         "sequences": _SEQUENCES,
     },
     parameter_descriptions={},
-    citations=[citations["sosic2017edlib"]],
     examples={"check_table": examples.check_table},
 )
 

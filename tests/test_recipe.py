@@ -24,10 +24,10 @@ DISTRIBUTIONS = {
     "qiime2-amplicon-2026.1": f"{RELEASED}/2026.1/amplicon/released",
     "rachis-qiime2-2026.4": f"{RELEASED}/2026.4/qiime2/released",
 }
-CONDA_NAMES = {"torch": "pytorch", "edlib": "python-edlib"}
+CONDA_NAMES = {"torch": "pytorch"}
 # Package of a module, where the two differ
 PACKAGES = {
-    "PIL": "pillow", "biom": "biom-format", "edlib": "python-edlib",
+    "PIL": "pillow", "biom": "biom-format",
     "matplotlib": "matplotlib-base", "q2_sample_classifier": "q2-sample-classifier",
     "q2_types": "q2-types", "skbio": "scikit-bio", "sklearn": "scikit-learn",
     "torch": "pytorch", "vl_convert": "vl-convert-python",

@@ -198,7 +198,7 @@ def describe_recognition(samples, recognition) -> str:
     """Say in one line what share of a table's reads a model recognizes, and how."""
     reads = np.asarray(samples.counts.sum(axis=1)).ravel()
     shares = reads @ recognition.shares / reads.sum()
-    names = ("the same", "overlapping", "alike", "read by embedding only")
+    names = ("the same", "overlapping", "read by embedding only")
     parts = [f"{share:.1%} {name}" for share, name in zip(shares, names, strict=True)]
     line = f"reads recognized by the model: {', '.join(parts)}"
     turned = int(recognition.reversed.sum())

@@ -1,4 +1,4 @@
-"""Which ASVs of a vocabulary a sequence is: the same, overlapping, alike, or none of them."""
+"""Which ASVs of a vocabulary a sequence is: the same, overlapping, or none of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ import scipy.sparse
 from .tokens import tokenize
 
 # Kinds of recognition, in the order in which they are tried.
-KINDS = ("same", "overlapping", "alike", "embedding_only")
-SAME, OVERLAPPING, ALIKE, EMBEDDING_ONLY = range(len(KINDS))
+KINDS = ("same", "overlapping", "embedding_only")
+SAME, OVERLAPPING, EMBEDDING_ONLY = range(len(KINDS))
 
 FEWEST_NUCLEOTIDES = 60  # of an overlap: shorter ones lie in conserved stretches that many share
-IDENTITY = 0.97  # of sequences that are alike; `benchmarks/read_lengths.py --identity` compares
-_SEED = 24  # nucleotides that sequences must share to be aligned
-_MOST_HITS, _MOST_ALIGNED = 200, 8  # of a seed in the vocabulary, of a sequence
 _ROWS_AT_ONCE = 1024
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial hash; odd, modulo 2^64
 _COMPLEMENT = np.arange(256, dtype=np.uint8)
@@ -68,25 +65,21 @@ def reverse_complement(sequence: str) -> str:
     return sequence.translate(_COMPLEMENT_OF_LETTER)[::-1]
 
 
-def match_sequences(
-    sequences: list[str], vocabulary: Vocabulary, identity: float = IDENTITY
-) -> Match:
+def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
     """Find each sequence in a vocabulary, in either orientation.
 
     A sequence is, in this order: the same as an ASV; equal to ASVs over the whole of an overlap of
     at least `FEWEST_NUCLEOTIDES` (prefix, suffix, contained either way, dovetailed), shared among
-    them by their abundance; alike, that is at least `identity` equal over such an overlap, counting
-    substitutions and short indels; or none. What fits in neither way forwards is tried as its
-    reverse complement; where most of what was found is reversed, all that was not found is
-    reversed too. A letter other than A, C, G and T equals itself only.
+    them by their abundance; or none. Nearly equal ASVs are none: taken for each other they raised
+    errors (`benchmarks/README.md`). What fits in neither way forwards is tried as its reverse
+    complement; where most of what was found is reversed, all that was not found is reversed too. A
+    letter other than A, C, G and T equals itself only.
 
     Parameters
     ----------
     sequences : list of str
         Distinct upper-case DNA.
     vocabulary : Vocabulary
-    identity : float
-        Above 1 nothing is alike.
     """
     number = len(sequences)
     kind = np.full(number, EMBEDDING_ONLY, dtype=np.int8)
@@ -120,10 +113,6 @@ def match_sequences(
     backwards = turned.sum() > number - len(missing)
     missing = np.flatnonzero(kind == EMBEDDING_ONLY)
     turned[missing] = backwards
-    strand = [sequences[row] for row in missing]
-    if backwards:
-        strand = [reverse_complement(one) for one in strand]
-    record(missing, _alike(strand, vocabulary.sequences, texts, identity), ALIKE, backwards)
     assignment = _share(np.concatenate(pairs), vocabulary.abundance, number)
     return Match(assignment, kind, turned)
 
@@ -261,77 +250,3 @@ def _overlaps(sequences: list[str], vocabulary: _Texts) -> np.ndarray:
     for sequence, _, asv in _starts_within(texts, vocabulary):
         found.append(np.stack([sequence, asv], axis=1))
     return np.unique(np.concatenate(found), axis=0)
-
-
-def _alike(
-    sequences: list[str], asvs: list[str], vocabulary: _Texts, identity: float
-) -> np.ndarray:
-    """Pair sequences with the ASVs that they are most alike: (pairs, 2).
-
-    At up to `IDENTITY` one of a few stretches at even steps of a sequence has no difference: ASVs
-    that share such a stretch are aligned over the overlap that its place implies.
-
-    References
-    ----------
-    Sosic and Sikic 2017, "Edlib: a C/C++ library for fast, exact sequence alignment".
-    """
-    import edlib
-
-    pairs = [np.zeros((0, 2), dtype=np.int64)]
-    if not sequences or identity > 1 or vocabulary.letters.shape[1] < _SEED:
-        return pairs[0]
-    seeds = _seeds(vocabulary)
-    tokens, lengths = tokenize(sequences)
-    texts = _Texts(tokens[:, 1:], lengths)
-    for row, asv, offset in _candidates(texts, seeds, identity):
-        best, fewest = [], np.inf
-        for other, shift in zip(asv.tolist(), offset.tolist(), strict=True):
-            own, held = sequences[row][max(0, -shift) :], asvs[other][max(0, shift) :]
-            size = min(len(own), len(held))
-            if size < FEWEST_NUCLEOTIDES:
-                continue
-            limit = int((1 - identity) * size)
-            found = edlib.align(own[:size], held[:size], mode="NW", task="distance", k=limit)
-            share = found["editDistance"] / size
-            if share < 0 or share > fewest:
-                continue
-            best, fewest = ([other] if share < fewest else [*best, other]), share
-        pairs.append(np.array([(row, other) for other in best], dtype=np.int64).reshape(-1, 2))
-    return np.concatenate(pairs)
-
-
-def _seeds(texts: _Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hash all stretches of `_SEED` letters, sorted: hash, row and place of each."""
-    row, place, hashed = texts.windows(slice(0, len(texts.letters)), _SEED)
-    order = np.argsort(hashed, kind="stable")
-    return hashed[order], row[order].astype(np.int32), place[order].astype(np.int32)
-
-
-def _candidates(texts: _Texts, seeds, identity: float):
-    """Find the ASVs that share most stretches with each sequence.
-
-    Yields
-    ------
-    row : int
-    asv, offset : ndarray of int
-        ASVs, and the place in each where the sequence begins (below 0: before its start).
-    """
-    keys, asvs, places = seeds
-    step = max(_SEED, int(1 / (1 - identity) * 0.75)) if identity < 1 else _SEED
-    for start in range(0, len(texts.letters), _ROWS_AT_ONCE):
-        row, place, hashed = texts.windows(slice(start, start + _ROWS_AT_ONCE), _SEED)
-        chosen = np.flatnonzero(place % step == 0)
-        row, place, hashed = row[chosen], place[chosen], hashed[chosen]
-        hits = np.searchsorted(keys, hashed, "right") - np.searchsorted(keys, hashed, "left")
-        few = np.flatnonzero((hits > 0) & (hits <= _MOST_HITS))
-        which, match = _lookup(keys, hashed[few])
-        row, place = row[few][which], place[few][which]
-        offset = places[match] - place
-        found, shared = np.unique(
-            np.stack([row, asvs[match], offset], axis=1), axis=0, return_counts=True
-        )
-        order = np.lexsort((-shared, found[:, 0]))
-        found = found[order]
-        _, first = np.unique(found[:, 0], return_index=True)
-        for one in np.split(found, first[1:]) if len(found) else ():
-            yield int(one[0, 0]), one[:_MOST_ALIGNED, 1], one[:_MOST_ALIGNED, 2]

@@ -55,7 +55,7 @@ _ROWS_SHOWN = 20
 
 
 def read_shares(frame: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
-    """Return the four shares of each sample; None if there are none.
+    """Return the shares of each sample; None if there are none.
 
     Raises
     ------

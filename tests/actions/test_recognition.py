@@ -15,7 +15,7 @@ from simulated_study import (
 from q2_aam.data.matching import reverse_complement
 
 RANDOM = np.random.default_rng(3)
-SHARES = ["same", "overlapping", "alike", "embedding_only"]
+SHARES = ["same", "overlapping", "embedding_only"]
 
 
 def dna(size: int) -> str:

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from q2_aam.data.matching import (
-    ALIKE,
     EMBEDDING_ONLY,
     FEWEST_NUCLEOTIDES,
     OVERLAPPING,
@@ -48,9 +47,6 @@ def rows(match) -> list[dict[int, float]]:
         (dna(40) + ASVS[2] + dna(300), OVERLAPPING),
         (dna(19) + ASVS[2][:131], OVERLAPPING),
         (ASVS[2][60:] + dna(60), OVERLAPPING),
-        (mutated(ASVS[2], [3, 70, 140]), ALIKE),
-        (ASVS[2][:70] + ASVS[2][71:], ALIKE),
-        (mutated(ASVS[2][:100], [50]), ALIKE),
     ],
 )
 @pytest.mark.parametrize("turn", [str, reverse_complement])
@@ -67,7 +63,9 @@ def test_a_read_of_an_asv_is_found_at_any_length_and_in_either_orientation(read,
     [
         dna(150),
         ASVS[1][: FEWEST_NUCLEOTIDES - 1],
+        mutated(ASVS[1], [75]),
         mutated(ASVS[1], list(range(0, 150, 10))),
+        ASVS[2][:70] + ASVS[2][71:140],
         ASVS[1][:75] + dna(75),
         ASVS[1][: FEWEST_NUCLEOTIDES - 1] + dna(80),
     ],
@@ -84,14 +82,9 @@ def test_a_read_that_fits_several_is_shared_by_their_abundance():
     assert rows(match) == [{0: 0.25, 1: 0.75}]
 
 
-def test_without_a_threshold_nothing_is_alike():
-    match = match_sequences([mutated(ASVS[2], [3])], VOCABULARY, identity=2.0)
-    assert match.kind.tolist() == [EMBEDDING_ONLY]
-
-
 def test_an_unknown_letter_is_a_difference():
     match = match_sequences([ASVS[0][:50] + "N" + ASVS[0][51:]], VOCABULARY)
-    assert match.kind.tolist() == [ALIKE]
+    assert match.kind.tolist() == [EMBEDDING_ONLY]
 
 
 def test_overlapping_reads_of_one_table_are_merged_into_the_longest():

@@ -238,7 +238,7 @@ def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
 def make_shares(ids) -> pd.DataFrame:
     """Make shares of recognized reads, from all to little."""
     unknown = np.linspace(0, 0.9, len(ids))
-    parts = {"same": 0.5, "overlapping": 0.3, "alike": 0.2}
+    parts = {"same": 0.6, "overlapping": 0.4}
     shares = pd.DataFrame({name: part * (1 - unknown) for name, part in parts.items()}, ids)
     return shares.assign(embedding_only=unknown)
 

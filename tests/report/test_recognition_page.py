@@ -39,8 +39,8 @@ def test_the_verdict_comes_first_and_everything_is_told(recognition_page):
     np.testing.assert_allclose(recognition_page.table("recognition").sum(axis=1), 1)
 
 
-def test_each_sample_is_a_bar_of_four_parts_and_each_length_a_point(recognition_page):
-    assert drawn_marks(recognition_page, "recognition-by-sample", "rect") == 4 * 12
+def test_each_sample_is_a_bar_of_three_parts_and_each_length_a_point(recognition_page):
+    assert drawn_marks(recognition_page, "recognition-by-sample", "rect") == 3 * 12
     assert drawn_marks(recognition_page, "read-lengths", "symbol") == 3
 
 
@@ -63,7 +63,7 @@ def test_errors_are_shown_against_the_share_recognized(tmp_path):
 
 def test_where_all_is_recognized_a_sentence_is_enough(tmp_path):
     study = make_study(20)
-    shares = {"same": 1.0, "overlapping": 0.0, "alike": 0.0, "embedding_only": 0.0}
+    shares = {"same": 1.0, "overlapping": 0.0, "embedding_only": 0.0}
     study["intervals"] = study["intervals"].assign(**shares)
     page = write_study_page(tmp_path / "page", study)
     assert "less than half are recognized in 0 samples of 20" in page.text
