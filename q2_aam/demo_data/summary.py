@@ -82,7 +82,7 @@ def print_verdict(ours: Score, forest: Score, constant: Score) -> None:
     """Say who won, whoever it is, and how much that means."""
     gain = 1 - ours.mae / constant.mae
     against_constant = (
-        f"its error is {gain:.0%} below that of a constant guess"
+        f"its error is {100 * gain:.0f} % below that of a constant guess"
         if gain > 0
         else "it is no better than a constant guess: something is wrong"
     )

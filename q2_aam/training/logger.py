@@ -177,11 +177,12 @@ class TrainingLogger:
         for line in waiting:
             self.info(line)
         log = self.log(network, fitted.progress, fitted.reason)
+        named = {one.name: one.value for one in self.settings}
         summary = {
             "heads": fitted.heads,
             "scores": fitted.scores,
             "sample_ids": list(sample_ids),
-            "encoder": log.summary["model"]["description"][0],
+            "encoder": f"{named.get('encoder', 'as given')}, {network.config.hidden_size} wide",
         }
         return TrainingLog(log.history, log.settings, log.summary | summary)
 
@@ -246,10 +247,10 @@ def describe_model(network: Network) -> dict:
     read = "1 nucleotide" if token == 1 else f"{token} nucleotides"
     sentences = [
         f"Each ASV is read once, {read} at a time, up to {config.max_sequence_length} nucleotides, "
-        f"by {config.asv_layers} transformer layer(s) of width {config.hidden_size} with "
+        f"by {counted(config.asv_layers, 'transformer layer')} of width {config.hidden_size} with "
         f"{config.heads} heads.",
         f"Each sample is read as a set of up to {config.max_asvs:,} ASVs with their abundances, by "
-        f"{config.sample_layers} transformer layer(s).",
+        f"{counted(config.sample_layers, 'transformer layer')}.",
         f"Distances between samples have the form '{config.distance_form}' and are "
         f"{config.distance_state}; there are {config.branches:,} learned branches.",
     ]

@@ -72,7 +72,7 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
         sections,
         _cards(log, counts_nothing),
         [] if counts_nothing or not len(history) else write_warnings(summary, history),
-        [str(summary["encoder"])] if summary.get("encoder") else [],
+        [f"Encoder: {summary['encoder']}"] if summary.get("encoder") else [],
     )
     if len(history):
         archive = Path(output_dir) / DOWNLOADS / TENSORBOARD_ARCHIVE
