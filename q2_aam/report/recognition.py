@@ -83,16 +83,19 @@ def recognized(shares: pd.DataFrame) -> pd.Series:
 
 
 def describe_recognition(shares: pd.DataFrame | None) -> str:
-    """Say how the reads were recognized, in one sentence; empty if that is not known."""
+    """Say how the reads were recognized; empty if that is not known."""
     if shares is None or shares["embedding_only"].isna().all():
         return ""
     known = shares.dropna()
-    means = [f"{format_fraction(known[name].mean())} {SHARES[name].label}" for name in SHARES]
-    few = int((recognized(known) < HALF).sum())
-    return (
-        f"Of a sample's reads the model recognizes on average {', '.join(means)}; less than half "
-        f"are recognized in {counted(few, 'sample')} of {len(known):,}."
+    same, overlapping, strange = (format_fraction(known[name].mean()) for name in SHARES)
+    text = (
+        f"On average {same} of a sample's reads are ASVs of the model, {overlapping} overlap with "
+        f"one, and {strange} are not recognized."
     )
+    few = int((recognized(known) < HALF).sum())
+    if few:
+        text += f" In {counted(few, 'sample')} of {len(known):,} most reads are not recognized."
+    return text
 
 
 def recognition_blocks(

@@ -9,7 +9,9 @@ from simulated_study import simulate_study
 
 RECIPE = Path(__file__).parents[2] / "recipe"
 pytest.importorskip("parsl", reason="this QIIME 2 has no Parsl")
-parallel_config = pytest.importorskip("qiime2.sdk.parallel_config")
+parallel_config = pytest.importorskip(
+    "qiime2.sdk.parallel_config", reason="this QIIME 2 runs no action in parallel"
+)
 load_config_from_file = parallel_config.load_config_from_file
 
 

@@ -55,7 +55,7 @@ def test_errors_are_shown_against_the_share_recognized(tmp_path):
     study = make_study(40)
     study["intervals"] = study["intervals"].join(make_shares(study["truth"].index))
     page = write_study_page(tmp_path / "page", study)
-    assert "Of a sample's reads the model recognizes on average" in page.text
+    assert "of a sample's reads are ASVs of the model" in page.text
     assert drawn_marks(page, "error-by-recognition", "symbol") == 40
     table = page.table("predictions")
     np.testing.assert_allclose(table["embedding_only"], study["intervals"]["embedding_only"])
@@ -66,7 +66,8 @@ def test_where_all_is_recognized_a_sentence_is_enough(tmp_path):
     shares = {"same": 1.0, "overlapping": 0.0, "embedding_only": 0.0}
     study["intervals"] = study["intervals"].assign(**shares)
     page = write_study_page(tmp_path / "page", study)
-    assert "less than half are recognized in 0 samples of 20" in page.text
+    assert "100 % of a sample's reads are ASVs of the model" in page.text
+    assert "most reads are not" not in page.text
     assert 'id="error-by-recognition"' not in page.source
 
 
@@ -74,7 +75,7 @@ def test_mistakes_are_counted_by_the_share_recognized(tmp_path):
     study = make_classes(40, ["a", "b"], noise=2.0)
     study["recognition"] = make_shares(study["truth"].index)
     page = write_classes_page(tmp_path / "page", study)
-    assert "Of a sample's reads the model recognizes on average" in page.text
+    assert "of a sample's reads are ASVs of the model" in page.text
     assert 'id="error-by-recognition"' in page.source
     assert "embedding_only" in page.table("predictions")
 
