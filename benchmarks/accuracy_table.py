@@ -24,9 +24,16 @@ COLUMNS = (
     "ours",
     *MODELS[1:],
     "ours − forest (95 %)",
-    "UniFrac r, R² by fold",
+    "intervals hold",
 )
-SHORT_COLUMNS = (*COLUMNS[:2], "ours", *MODELS[1:], "ours − forest (95 %)", "ours − ridge (95 %)")
+SHORT_COLUMNS = (
+    *COLUMNS[:2],
+    "ours",
+    *MODELS[1:],
+    "ours − forest (95 %)",
+    "ours − ridge (95 %)",
+    "intervals hold",
+)
 
 
 def load_results(task: str) -> list[dict]:
@@ -45,13 +52,10 @@ def cell(results: list[dict], model: str, score: str) -> str:
     return f"{overall:.2f} ± {np.nanstd(of_folds, axis=1, ddof=1).mean():.2f}"
 
 
-def unifrac(results: list[dict]) -> str:
-    """Write the lowest and the highest r and R² of predicted UniFrac among samples never seen."""
-    spans = []
-    for score in ("unifrac_r", "unifrac_r2"):
-        of_folds = [fold[score] for one in results for fold in one["folds"]]
-        spans.append(f"{min(of_folds):.2f} to {max(of_folds):.2f}")
-    return ", ".join(spans)
+def coverage(results: list[dict]) -> str:
+    """Write the share of test samples that 90 % intervals hold, mean over folds."""
+    of_folds = [fold["coverage"] for one in results for fold in one["folds"] if "coverage" in fold]
+    return f"{100 * np.mean(of_folds):.0f} %" if of_folds else ""
 
 
 def rows_of(task: str, results: list[dict]) -> list[list[str]]:
@@ -61,14 +65,14 @@ def rows_of(task: str, results: list[dict]) -> list[list[str]]:
     names = ("auc", "balanced_accuracy") if TASKS[task].categorical else ("mae", "r2")
     rows = []
     for score in names:
-        interval = of_distances = ""
+        interval = held = ""
         if score == first["score_compared"]:
             bounds = [one["difference_95"]["forest"] for one in results]
             interval = "; ".join(f"{low:+.2f} to {high:+.2f}" for low, high in bounds)
-            of_distances = unifrac(results)
+            held = coverage(results)
         row = [task, f"{first['samples']} ({first['groups']})", seeds, score.replace("_", " ")]
         cells = [cell(results, model, score) for model in MODELS]
-        rows.append([*row, *cells, interval, of_distances])
+        rows.append([*row, *cells, interval, held])
     return rows
 
 
@@ -87,7 +91,13 @@ def short_row(task: str, results: list[dict]) -> list[str]:
         "; ".join("{:+.2g} to {:+.2g}".format(*one["difference_95"][rival]) for one in results)
         for rival in ("forest", "ridge")
     ]
-    return [task, f"{first['samples']} ({first['groups']})", *map(scored, MODELS), *intervals]
+    return [
+        task,
+        f"{first['samples']} ({first['groups']})",
+        *map(scored, MODELS),
+        *intervals,
+        coverage(results),
+    ]
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from qiime2.sdk import PluginManager
 ACTIONS = PluginManager().plugins["aam"].actions
 LONGEST_HELP = 600
 PIPELINE_PARAMETERS = 15
+NUMBERS = {"Int": "integer", "Threads": "integer", "Float": "float"}  # Threads: of newer QIIME 2
 
 
 def render(action) -> Element:
@@ -78,9 +79,11 @@ def state(spec: ParameterSpec) -> str:
 
 def render_number(qiime_type, spec: ParameterSpec) -> Element:
     """Write a number with its range."""
-    item = Element("param", type={"Int": "integer", "Float": "float"}[qiime_type.name])
+    item = Element("param", type=NUMBERS[qiime_type.name])
     if spec.has_default() and isinstance(spec.default, (int, float)):
         item.set("value", str(spec.default))
+    if qiime_type.name == "Threads":
+        item.set("min", "0")  # of the type itself
     if qiime_type.predicate is not None:
         for bound, value in zip(
             ("min", "max"), qiime_type.predicate.to_ast()["range"], strict=True
