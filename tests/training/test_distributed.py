@@ -56,8 +56,12 @@ def start(tmp_path, kind, processes, epochs=3, name="model"):
         launcher += ["--master-port", str(20000 + os.getpid() % 9000)]
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
+    # A killed process may leave QIIME 2's lock on the folder of temporary artifacts
+    temporary = tmp_path / f"temporary-{time.monotonic_ns()}"
+    temporary.mkdir()
     environment = os.environ | {
-        "PYTHONPATH": PATH, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore",
+        "TMPDIR": str(temporary), "PYTHONPATH": PATH,
+        "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore",
         "PYTHONUNBUFFERED": "1", "Q2_AAM_RUN_DIR": str(tmp_path / f"runs-{processes}"),
     }  # fmt: skip
     return subprocess.Popen(
