@@ -18,7 +18,7 @@ demo: ## run the whole analysis on a small real study, into demo-output/
 test: ## run the tests
 	@$(WITH) test python -m pytest $(ARGS)
 
-test-hard: ## run the tests that take minutes, too, and the randomised ones at full count
+test-hard: ## run the tests that take minutes, too, and the randomized ones at full count
 	@Q2_AAM_TESTS=full $(WITH) test python -m pytest -m "hard or not hard" $(ARGS)
 
 test-newest: ## run the tests and the demo's commands on the newest QIIME 2 (on Debian)

@@ -46,9 +46,9 @@ def run_task(problem: Problem, seed: int, options: argparse.Namespace) -> dict:
         if encoder is not None:
             detail["encoder"] = encoder.made
             detail |= unifrac_of_unseen(problem.study, problem.names(test), encoder)
-        if options.all_unlabelled:
+        if options.all_unlabeled:
             encoder = encoder_of_all(problem, seed, options.cache)
-            found["aam, all samples unlabelled"], _ = fitted_predictions(
+            found["aam, all samples unlabeled"], _ = fitted_predictions(
                 problem, problem.values, training, test, encoder, seed
             )
         for model, part in found.items():
@@ -114,7 +114,7 @@ def read_options() -> argparse.Namespace:
         help="pretrain an encoder on the training samples of each fold, not the bundled one",
     )
     parser.add_argument(
-        "--all-unlabelled",
+        "--all-unlabeled",
         action="store_true",
         help="also pretrain on all samples, those of the test without labels",
     )

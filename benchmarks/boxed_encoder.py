@@ -157,7 +157,7 @@ def judge_primers(network: Network, reference: Reference, samples: int = 100) ->
     usable = (tips | families) & (begin >= 0).all(axis=1)
     usable &= begin.max(axis=1) + 400 <= reference.lengths
     rows = np.flatnonzero(usable)
-    rows = rows[np.argsort(reference.nodes[rows])]  # neighbours in the tree
+    rows = rows[np.argsort(reference.nodes[rows])]  # neighbors in the tree
     random, counts = np.random.default_rng(0), np.zeros((samples, len(rows)), np.float32)
     for sample in counts:
         for _ in range(4):

@@ -1,4 +1,4 @@
-"""A task's labelled samples, and how they are divided: into folds, shares and permutations."""
+"""A task's labeled samples, and how they are divided: into folds, shares and permutations."""
 
 import dataclasses
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold
-from studies import ALL_TASKS, Study, Task, labelled_samples, load_study
+from studies import ALL_TASKS, Study, Task, labeled_samples, load_study
 
 FOLDS = 5
 STORED_FOLDS = Path(__file__).parent / "folds.json"
@@ -47,7 +47,7 @@ def load_problem(name: str) -> Problem:
     """Load a task's study and read what is to be predicted."""
     task = ALL_TASKS[name]
     study = load_study(task.study)
-    ids, values, groups = labelled_samples(study, task)
+    ids, values, groups = labeled_samples(study, task)
     classes = ()
     if task.against_rest:
         values = np.where(values == task.against_rest, task.against_rest, "all others")

@@ -32,7 +32,7 @@ def errors_of_split(folder: Path, seed: int, settling: float) -> tuple[float, fl
     """Return the mean absolute errors of ours and of the forest, in months."""
     table, sequences, encoder = (
         qiime2.Artifact.load(str(folder / f"{name}.qza"))
-        for name in ("labelled", "rep-seqs", "encoder")
+        for name in ("labeled", "rep-seqs", "encoder")
     )
     metadata = qiime2.Metadata.load(str(folder / "metadata.tsv"))
     month, child = metadata.get_column("month"), metadata.get_column("studyid")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import skbio
 from qiime2.plugins import aam
-from studies import DEPTHS, TASKS, labelled_samples, load_study
+from studies import DEPTHS, TASKS, labeled_samples, load_study
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -44,7 +44,7 @@ def unifrac_r(study, encoder) -> float:
 
 def held_out_error(study, task, encoder, epochs: int) -> dict[str, float]:
     """Fit a task on four fifths of its samples and predict the rest, whole groups apart."""
-    ids, values, groups = labelled_samples(study, task)
+    ids, values, groups = labeled_samples(study, task)
     grouped = {} if groups is None else {"groups": study.column(task.groups, ids, numeric=False)}
     column = study.column(task.column, ids, numeric=True)
     split = aam.actions.split_samples(table=study.table_of(ids), metadata=column, **grouped)

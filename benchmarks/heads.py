@@ -23,7 +23,7 @@ from encoders import commit
 from q2_aam.training.start import new_network
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-from studies import INFANTS, Task, labelled_samples, load_study
+from studies import INFANTS, Task, labeled_samples, load_study
 
 from q2_aam.actions.inputs import merge_sequences
 from q2_aam.data.study import build_studies
@@ -92,7 +92,7 @@ def load_problem(name: str, encoder: str) -> Problem:
     study_name, (groups_column, only) = (CLASSES | NUMBERS)[name]
     study = load_study(study_name)
     task = Task(study_name, name, groups_column, only, categorical=name in CLASSES)
-    ids, values, groups = labelled_samples(study, task)
+    ids, values, groups = labeled_samples(study, task)
     kept = np.ones(len(ids), dtype=bool)
     if name in CLASSES:
         _, numbers, counts = np.unique(values.astype(str), return_inverse=True, return_counts=True)

@@ -13,7 +13,7 @@ from encoders import encoder_of_fold
 def run(problem: Problem, seed: int, permutations: int, cache: Path) -> dict:
     """Score predictions of permuted targets; each permutation takes the next of the folds.
 
-    Encoders are those of the folds, as they saw no labels. R² must centre on 0 or below, AUC on
+    Encoders are those of the folds, as they saw no labels. R² must center on 0 or below, AUC on
     0.5.
     """
     folds, found = folds_of(problem), []
@@ -34,7 +34,7 @@ def run(problem: Problem, seed: int, permutations: int, cache: Path) -> dict:
         "task": problem.name,
         "seed": seed,
         "score": score,
-        "centre": {
+        "center": {
             model: describe([one[model][score] for one in found])
             for model in ("aam", "forest", "ridge")
         },

@@ -89,7 +89,7 @@ def simulate_study(
 
 
 def evolve_sequences(number: int, length: int, random: np.random.Generator) -> list[str]:
-    """Evolve distinct sequences down a random tree; neighbours in the list are relatives."""
+    """Evolve distinct sequences down a random tree; neighbors in the list are relatives."""
     leaves: dict[str, None] = {}
     waiting = [(random.choice(LETTERS, length), number)]
     while waiting:

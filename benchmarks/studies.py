@@ -126,7 +126,7 @@ def load_study(name: str) -> Study:
     )
 
 
-def labelled_samples(study: Study, task: Task) -> tuple[list[str], np.ndarray, np.ndarray | None]:
+def labeled_samples(study: Study, task: Task) -> tuple[list[str], np.ndarray, np.ndarray | None]:
     """Return the ids in the table's order, their values, and their groups."""
     ids = list(study.table.ids())
     if task.only is not None:

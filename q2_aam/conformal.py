@@ -7,16 +7,16 @@ import math
 import numpy as np
 
 from .config import MOST_RESIDUALS, RegressionTarget
-from .data.target_scaling import middle, to_units
+from .data.target_scaling import point_prediction, to_units
 from .errors import AAMError, counted, warn
 
 
-def nonconformity(answers: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Say by how much true values lie outside of what a model said, negative if inside.
+def nonconformity(predictions: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Say by how much true values lie outside of what a model predicted, negative if inside.
 
     Parameters
     ----------
-    answers : ndarray of float64, (samples, 1) or (samples, 3)
+    predictions : ndarray of float64, (samples, 1) or (samples, 3)
         Scaled: a number, or lower bound, median and upper bound.
     actual : ndarray of float64, (samples,)
         Scaled.
@@ -26,7 +26,7 @@ def nonconformity(answers: np.ndarray, actual: np.ndarray) -> np.ndarray:
     Romano, Patterson and Candès 2019, "Conformalized quantile regression"; with one number it is
     the absolute error.
     """
-    return np.maximum(answers[:, 0] - actual, actual - answers[:, -1])
+    return np.maximum(predictions[:, 0] - actual, actual - predictions[:, -1])
 
 
 def kept_scores(
@@ -100,21 +100,21 @@ def conformal_margin(target: RegressionTarget, level: float) -> float:
 
 
 def prediction_intervals(
-    target: RegressionTarget, answers: np.ndarray, level: float
+    target: RegressionTarget, predictions: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower and upper bounds of predictions, (samples,) each, in the target's units.
 
     Parameters
     ----------
     target : RegressionTarget
-    answers : ndarray of float64, (samples, 1) or (samples, 3)
+    predictions : ndarray of float64, (samples, 1) or (samples, 3)
         Scaled, as `nonconformity` takes them.
     level : float
         Wanted share of true values inside.
     """
-    margin, centre = conformal_margin(target, level), middle(answers)
-    lower = np.minimum(answers[:, 0] - margin, centre)
-    upper = np.maximum(answers[:, -1] + margin, centre)
+    margin, center = conformal_margin(target, level), point_prediction(predictions)
+    lower = np.minimum(predictions[:, 0] - margin, center)
+    upper = np.maximum(predictions[:, -1] + margin, center)
     return to_units(target, lower), to_units(target, upper)
 
 

@@ -1,4 +1,4 @@
-"""What each ASV does to a model's answers: how they change when the ASV is taken out."""
+"""What each ASV does to a model's predictions: how they change when the ASV is taken out."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SLOTS_AT_ONCE = 32768  # of all removals together; bounds the memory
 
 
 class Effects(NamedTuple):
-    """What each ASV does to each answer, averaged over all samples; samples without it count as 0.
+    """What each ASV does to each prediction, averaged over all samples; absent, it counts as 0.
 
     Attributes
     ----------
     raises, lowers : ndarray of float64, (asvs, outputs)
-        Mean of how much the ASV raises the answer where it raises it, and how much it lowers it
+        Mean of how much the ASV raises the prediction where it raises it, and how much it lowers it
         where it lowers it. Both are at least 0.
     """
 
@@ -39,7 +39,7 @@ def effects_of_asvs(
     in_units: Callable[[np.ndarray], np.ndarray],
     samples_per_asv: int,
 ) -> Effects:
-    """Take each ASV out of samples that hold it, and average by how much the answers change.
+    """Take each ASV out of samples that hold it, and average by how much the predictions change.
 
     What remains of a sample is divided by its sum, as if the ASV had never been in the table. A
     sample of one ASV cannot lose it, and counts as a sample without it.
@@ -51,7 +51,7 @@ def effects_of_asvs(
     studies : Studies
         One study, with the ASVs known by identity.
     in_units : callable
-        Turns the model's answers (R, O) into what is explained, (R, outputs).
+        Turns the model's predictions (R, O) into what is explained, (R, outputs).
     samples_per_asv : int
         Samples to take an ASV out of; if more hold it, these are spread over its abundances.
 
@@ -73,8 +73,8 @@ def effects_of_asvs(
         asvs, stands_for = removals.indices[chosen], removals.data[chosen]
         if not len(asvs):
             continue
-        answers = in_units(_answers_without(network, studies, sample, asvs, embedded, held))
-        effects = (answers[0] - answers[1:]) * stands_for[:, None]
+        predictions = in_units(_predictions_without(network, studies, sample, asvs, embedded, held))
+        effects = (predictions[0] - predictions[1:]) * stands_for[:, None]
         raises[asvs] += effects.clip(min=0)
         lowers[asvs] += (-effects).clip(min=0)
     return Effects(raises / len(study), lowers / len(study))
@@ -111,7 +111,7 @@ def spread_removals(abundances: scipy.sparse.csr_matrix, most: int) -> scipy.spa
     )
 
 
-def _answers_without(
+def _predictions_without(
     network: Network,
     studies: Studies,
     sample: int,

@@ -362,13 +362,7 @@ PARAMETERS: dict[str, Parameter] = {
 
 # In the order in which an action shows them.
 ARCHITECTURE = tuple(_ARCHITECTURE)
-MACHINE = tuple(_MACHINE)
 FITTING = (*_OPTIMIZATION, *_MACHINE)  # what a fit takes of training
-TRAINING = tuple(
-    name
-    for name in (*_OPTIMIZATION, *_SCHEDULING, *_MASKED, *_MACHINE)
-    if name not in ("device", "precision", "threads")
-)
 PRETRAINING_SETTINGS = (
     "missing_samples", "pretrained", *_OPTIMIZATION, *_SCHEDULING, *_MASKED, *_MACHINE,
     *_ARCHITECTURE,

@@ -165,7 +165,7 @@ _FIT_INPUTS_HELP = {
 _FIT_PARAMETERS = {"groups": _COLUMN, "covariates": Metadata}
 _FIT_HELP = {"groups": _GROUPS, "covariates": _COVARIATES}
 _FIT_DESCRIPTION = (
-    "Fit on every labelled sample of the table. The heads (ridge or logistic regression, and a "
+    "Fit on every labeled sample of the table. The heads (ridge or logistic regression, and a "
     "forest) are fitted in closed form on what the encoder reads, and blended by what they predict "
     "of groups left out. This takes seconds."
 )
@@ -717,7 +717,7 @@ plugin.pipelines.register_function(
     input_descriptions=_PIPELINE_INPUTS_HELP,
     parameter_descriptions={"metadata": _NUMBER, **_texts},
     output_descriptions={
-        "regressor": "The model fitted on all labelled samples.",
+        "regressor": "The model fitted on all labeled samples.",
         "training_log": _LOG,
         "predictions": f"Predictions {_HELD_OUT}, in the original units.",
         "intervals": f"Prediction intervals {_HELD_OUT}.",
@@ -749,7 +749,7 @@ plugin.pipelines.register_function(
     input_descriptions=_PIPELINE_INPUTS_HELP,
     parameter_descriptions={"metadata": _CLASS, **_texts},
     output_descriptions={
-        "classifier": "The model fitted on all labelled samples.",
+        "classifier": "The model fitted on all labeled samples.",
         "training_log": _LOG,
         "predictions": f"The most probable classes {_HELD_OUT}.",
         "probabilities": f"The probabilities of every class {_HELD_OUT}.",

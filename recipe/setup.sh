@@ -22,7 +22,7 @@ registration_key() {
     } | LC_ALL=C sort | xargs cat | sha256sum | cut -d ' ' -f 1
 }
 
-# QIIME 2 recognises a plugin by name and version alone, so it misses other changes.
+# QIIME 2 recognizes a plugin by name and version alone, so it misses other changes.
 # $1: the qiime command; $2: the file that holds the hash of what QIIME 2 knows.
 refresh_plugin_cache() {
     local key log

@@ -181,7 +181,7 @@ def distances_text_artifact(text: str, folder) -> qiime2.Artifact:
 
 
 def matrix_text(ids, matrix) -> str:
-    """Write a labelled square matrix as tab-separated text."""
+    """Write a labeled square matrix as tab-separated text."""
     lines = ["\t".join(["", *ids])]
     lines += ["\t".join([name, *map(str, row)]) for name, row in zip(ids, matrix, strict=True)]
     return "\n".join(lines) + "\n"

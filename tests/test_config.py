@@ -150,10 +150,10 @@ def test_every_name_of_the_target_is_needed(refused, name):
 
 
 def test_unknown_names_are_refused(refused):
-    refused(lambda: ModelConfig.from_json(FULL.to_json() | {"colour": 1}), "unknown 'colour'")
+    refused(lambda: ModelConfig.from_json(FULL.to_json() | {"color": 1}), "unknown 'color'")
     content = FULL.to_json()
-    content["target"]["colour"] = 1
-    refused(lambda: ModelConfig.from_json(content), "unknown 'colour'")
+    content["target"]["color"] = 1
+    refused(lambda: ModelConfig.from_json(content), "unknown 'color'")
 
 
 @pytest.mark.parametrize("content", [None, [], "x", 3])
@@ -254,7 +254,7 @@ def test_wrong_classes_are_refused(refused, change, part):
         ({"scale": 10**400}, "covariate scale"),
         ({"mean": float("nan")}, "covariate mean"),
         ({"scale": 0.0}, "covariate scale"),
-        ({"colour": 1}, "unknown 'colour'"),
+        ({"color": 1}, "unknown 'color'"),
     ],
 )
 def test_wrong_covariates_are_refused(refused, change, part):

@@ -1,4 +1,4 @@
-"""Randomised checks: a few trials in ``make test``, many in ``make test-hard``.
+"""Randomized checks: a few trials in ``make test``, many in ``make test-hard``.
 
 ``Q2_AAM_TESTS=full`` asks for the full counts, ``Q2_AAM_TRIAL=17`` for one trial alone.
 """

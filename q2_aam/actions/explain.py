@@ -9,7 +9,7 @@ import scipy.sparse
 from ..config import CLASSIFICATION, ModelConfig, Target
 from ..data.principal_components import principal_components
 from ..data.table import SampleTable, read_table
-from ..data.target_scaling import middle, to_units
+from ..data.target_scaling import point_prediction, to_units
 from ..errors import AAMError, counted
 from ..parameters import DEFAULT
 from ..storage.model import read_model
@@ -103,7 +103,7 @@ def feature_importance(
     effects = effects_of_asvs(
         load_network(config, arrays),
         studies,
-        lambda answers: explained(config.target, answers),
+        lambda predictions: explained(config.target, predictions),
         samples_per_feature,
     )
     shares = shares_of_features(samples, studies.assignment)
@@ -111,11 +111,11 @@ def feature_importance(
     return importance_table(samples.feature_ids, raises, lowers, config.target)
 
 
-def explained(target: Target, answers: np.ndarray) -> np.ndarray:
-    """Return what is explained of answers (R, O): predictions in units, or probabilities."""
+def explained(target: Target, predictions: np.ndarray) -> np.ndarray:
+    """Return what is explained of predictions (R, O): predictions in units, or probabilities."""
     if target.kind == CLASSIFICATION:
-        return answers
-    return to_units(target, middle(answers))[:, None]
+        return predictions
+    return to_units(target, point_prediction(predictions))[:, None]
 
 
 def shares_of_features(samples: SampleTable, assignment: scipy.sparse.csr_matrix):

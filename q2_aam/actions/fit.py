@@ -58,7 +58,7 @@ def fit_regressor(
     covariates: qiime2.Metadata = None,
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
-    """Fit a regressor on every labelled sample of a table."""
+    """Fit a regressor on every labeled sample of a table."""
     inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
     return fit_model("fit-regressor", inputs, settings)
 
@@ -74,7 +74,7 @@ def fit_classifier(
     covariates: qiime2.Metadata = None,
     **settings,
 ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
-    """Fit a classifier on every labelled sample of a table."""
+    """Fit a classifier on every labeled sample of a table."""
     inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
     return fit_model("fit-classifier", inputs, settings)
 
@@ -102,7 +102,7 @@ class ReadyFit(NamedTuple):
 
 
 def fit_model(action: str, inputs: FitInputs, settings: dict):
-    """Fit a model on every labelled sample of a table.
+    """Fit a model on every labeled sample of a table.
 
     Returns
     -------
@@ -136,30 +136,30 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
 
     refuse_contradictions(settings, inputs)
     frozen = is_frozen(settings, inputs)
-    labelled = read_training_samples(
+    labeled = read_training_samples(
         inputs.table, inputs.metadata, inputs.groups, inputs.covariates,
         settings["covariate_columns"], inputs.distance_matrix, settings["missing_samples"],
     )  # fmt: skip
-    logger.log_dropped(labelled.dropped)
-    attends = attention_descends(settings, frozen, len(labelled.samples.sample_ids))
+    logger.log_dropped(labeled.dropped)
+    attends = attention_descends(settings, frozen, len(labeled.samples.sample_ids))
     refuse_what_has_no_effect(settings, attends)
     fraction = settings["validation_size"] if attends else 0.0
     if attends:
-        samples = len(labelled.samples.sample_ids)
+        samples = len(labeled.samples.sample_ids)
         require_validation(samples, fraction, optional=not validated)
-    training, validation = split_training_samples(labelled, fraction, settings["random_seed"])
-    config, arrays, studies = read_study(labelled, inputs, settings, logger)
+    training, validation = split_training_samples(labeled, fraction, settings["random_seed"])
+    config, arrays, studies = read_study(labeled, inputs, settings, logger)
     studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
     described = ()
-    if labelled.covariates is not None:
-        described = describe_covariates(labelled.covariates.iloc[training])
-        studies = with_covariates(studies, described, labelled.covariates)
+    if labeled.covariates is not None:
+        described = describe_covariates(labeled.covariates.iloc[training])
+        studies = with_covariates(studies, described, labeled.covariates)
     numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
     if numeric:
-        labelled = without_far_values(labelled, inputs.metadata.name, settings, logger)
+        labeled = without_far_values(labeled, inputs.metadata.name, settings, logger)
     describe = describe_number if numeric else describe_classes
     name = inputs.metadata.name
-    target, targets = describe(name, labelled, training, len(tokens), described, settings)
+    target, targets = describe(name, labeled, training, len(tokens), described, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
     trained_by, accelerator = start_fitting_run(logger, settings, frozen)
@@ -170,15 +170,15 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     else:
         network = init.continued_network(config, arrays, seed, device)
     remember_asvs(network, tokens)
-    labels = Labels(targets, labelled.group_numbers(), training, validation)
+    labels = Labels(targets, labeled.group_numbers(), training, validation)
     return ReadyFit(network, studies, labels, trained_by, accelerator)
 
 
 # what is read
 
 
-def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, logger):
-    """Choose the architecture, and read the labelled samples as the model reads them.
+def read_study(labeled: TrainingSamples, inputs: FitInputs, settings: dict, logger):
+    """Choose the architecture, and read the labeled samples as the model reads them.
 
     Returns
     -------
@@ -188,14 +188,14 @@ def read_study(labelled: TrainingSamples, inputs: FitInputs, settings: dict, log
     studies : Studies
     """
     known = merge_sequences(inputs.sequences)
-    dna = sequences_of(labelled.samples.feature_ids, known)
+    dna = sequences_of(labeled.samples.feature_ids, known)
     config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), logger)
     studies = build_studies(
-        [labelled.samples],
+        [labeled.samples],
         known,
         config.max_sequence_length,
         config.max_asvs,
-        [labelled.distances],
+        [labeled.distances],
     )
     logger.log_asvs(studies)
     return config, arrays, studies
@@ -211,9 +211,9 @@ def with_covariates(studies, covariates, columns):
 # what is predicted
 
 
-def without_far_values(labelled: TrainingSamples, name: str, settings: dict, logger):
+def without_far_values(labeled: TrainingSamples, name: str, settings: dict, logger):
     """Say which values lie far from the others, and keep robust losses from following them."""
-    values = labelled.values
+    values = labeled.values
     refuse_negative_logarithms(values, settings["target_scaling"], name)
     learned, far, warning = clip_far_values(
         values, settings["target_scaling"], settings["target_loss"], name
@@ -221,15 +221,15 @@ def without_far_values(labelled: TrainingSamples, name: str, settings: dict, log
     if far:
         warn(warning)
         logger.log_count(f"samples with a '{name}' far from all others", len(far), far)
-    return dataclasses.replace(labelled, values=learned)
+    return dataclasses.replace(labeled, values=learned)
 
 
 def describe_number(
-    name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
+    name: str, labeled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
 ):
     """Describe a numeric metadata column as a target; return it with every sample's number."""
     scaling = settings["target_scaling"]
-    values = labelled.values.to_numpy()
+    values = labeled.values.to_numpy()
     require_variation(values[training], name, "training samples")
     target = describe_target(
         name,
@@ -242,15 +242,15 @@ def describe_number(
         quantile_range=settings["quantile_range"],
     )
     scaled = to_scaled(target, values)
-    refuse_far_values(labelled.values, scaled, name)
+    refuse_far_values(labeled.values, scaled, name)
     return target, scaled
 
 
 def describe_classes(
-    name: str, labelled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
+    name: str, labeled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
 ):
     """Describe a categorical metadata column as a target; return it with every sample's class."""
-    classes, targets = np.unique(labelled.values.to_numpy(dtype=str), return_inverse=True)
+    classes, targets = np.unique(labeled.values.to_numpy(dtype=str), return_inverse=True)
     counts = np.bincount(targets[training], minlength=len(classes))
     require_every_class(classes, counts, name)
     target = ClassificationTarget(

@@ -14,7 +14,7 @@ from ..data.covariates import encode_covariates, unknown_levels
 from ..data.matching import EMBEDDING_ONLY, KINDS
 from ..data.study import build_studies
 from ..data.table import read_table
-from ..data.target_scaling import middle, to_units
+from ..data.target_scaling import point_prediction, to_units
 from ..data.vocabulary import read_vocabulary
 from ..errors import AAMError, counted, examples, verb, warn
 from ..parameters import DEFAULT
@@ -34,12 +34,14 @@ def predict_regression(
 ) -> (pd.Series, pd.DataFrame):
     """Predict every sample of a table, in the target's units."""
     config, arrays = read_fitted(regressor, REGRESSION)
-    sample_ids, answers, recognition = predict_table(
+    sample_ids, outputs, recognition = predict_table(
         table, sequences, config, arrays, covariates, min_recognized
     )
     index = pd.Index(sample_ids, name="id")
-    predictions = pd.Series(to_units(config.target, middle(answers)), index, name="prediction")
-    lower, upper = prediction_intervals(config.target, answers, confidence_level)
+    predictions = pd.Series(
+        to_units(config.target, point_prediction(outputs)), index, name="prediction"
+    )
+    lower, upper = prediction_intervals(config.target, outputs, confidence_level)
     lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
     columns = {"lower": lower, "upper": upper} | recognition_columns(recognition)
     return predictions, pd.DataFrame(columns, index)
@@ -54,11 +56,11 @@ def predict_classification(
 ) -> (pd.Series, pd.DataFrame, pd.DataFrame):
     """Predict every sample of a table."""
     config, arrays = read_fitted(classifier, CLASSIFICATION)
-    sample_ids, answers, recognition = predict_table(
+    sample_ids, outputs, recognition = predict_table(
         table, sequences, config, arrays, covariates, min_recognized
     )
     index = pd.Index(sample_ids, name="id")
-    shares = answers.clip(0, 1)
+    shares = outputs.clip(0, 1)
     shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
     probabilities = pd.DataFrame(shares, index, config.target.classes)
     favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
@@ -137,7 +139,7 @@ def predict_table(table, sequences, config, arrays, covariates, min_recognized: 
     Returns
     -------
     sample_ids : tuple of str
-    answers : ndarray of float64, (samples, O)
+    outputs : ndarray of float64, (samples, O)
         See `q2_aam.inference.predict_answers`.
     recognition : Recognition
     """
@@ -147,8 +149,8 @@ def predict_table(table, sequences, config, arrays, covariates, min_recognized: 
     studies = read_studies(samples, sequences, config, arrays, covariates)
     refuse_unrecognized(samples, studies, min_recognized)
     network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
-    answers = predict_samples(network, studies, 0, everything)
-    return samples.sample_ids, answers, studies.recognition
+    outputs = predict_samples(network, studies, 0, everything)
+    return samples.sample_ids, outputs, studies.recognition
 
 
 def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):

@@ -90,15 +90,15 @@ def refuse_without_effect(settings: dict, defaults: dict) -> None:
     schedule = settings["schedule"]
     given = [
         name
-        for name, readers in _ONLY_UNDER.items()
-        if name in settings and settings[name] != defaults[name] and schedule not in readers
+        for name, schedules in _ONLY_UNDER.items()
+        if name in settings and settings[name] != defaults[name] and schedule not in schedules
     ]
     if given:
-        readers = dict.fromkeys(one for name in given for one in _ONLY_UNDER[name])
+        schedules = dict.fromkeys(one for name in given for one in _ONLY_UNDER[name])
         raise AAMError(
             f"{counted(len(given), 'setting')} would have no effect, as 'schedule' is "
             f"'{schedule}': {examples(given)}. Leave them out, or choose a schedule that reads "
-            f"them ({', '.join(readers)})."
+            f"them ({', '.join(schedules)})."
         )
     least, epochs = settings.get("min_epochs"), settings["epochs"]
     if least is not None and least >= epochs:

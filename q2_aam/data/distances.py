@@ -115,7 +115,7 @@ def _mapped(kept: Path, digest: str) -> tuple[list[str], np.ndarray]:
 def parse_distances(
     lines: Iterable[str], allocate: Callable[[int], np.ndarray] | None = None
 ) -> tuple[list[str], np.ndarray]:
-    """Read a labelled square matrix from tab-separated text, a row at a time.
+    """Read a labeled square matrix from tab-separated text, a row at a time.
 
     Parameters
     ----------

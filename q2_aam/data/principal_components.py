@@ -20,15 +20,15 @@ def principal_components(values: np.ndarray, number: int) -> np.ndarray:
     Returns
     -------
     ndarray of float64, (samples, number)
-        Centred, in the units of `values`, the most variable first. The largest weight of a
+        Centered, in the units of `values`, the most variable first. The largest weight of a
         component is positive, so that its sign is always the same.
     """
     mean = values.mean(axis=0, dtype=np.float64)
-    parts = range(0, len(values), _ROWS_AT_ONCE)  # centred in parts, to hold the values once
+    parts = range(0, len(values), _ROWS_AT_ONCE)  # centered in parts, to hold the values once
     products = np.zeros((len(mean), len(mean)))
     for start in parts:
-        centred = values[start : start + _ROWS_AT_ONCE] - mean
-        products += centred.T @ centred
+        centered = values[start : start + _ROWS_AT_ONCE] - mean
+        products += centered.T @ centered
     last = len(mean) - 1
     _, weights = scipy.linalg.eigh(products, subset_by_index=(last - number + 1, last))
     weights = weights[:, ::-1]

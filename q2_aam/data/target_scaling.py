@@ -120,9 +120,9 @@ def to_units(target: RegressionTarget, scaled: np.ndarray) -> np.ndarray:
     return values
 
 
-def middle(answers: np.ndarray) -> np.ndarray:
-    """Return the prediction among a model's answers (samples, 1 or 3), still scaled."""
-    return answers[:, answers.shape[1] // 2]
+def point_prediction(predictions: np.ndarray) -> np.ndarray:
+    """Return the point prediction: the only column, or the middle one of three; still scaled."""
+    return predictions[:, predictions.shape[1] // 2]
 
 
 def far_off(values: np.ndarray) -> np.ndarray:

@@ -87,8 +87,8 @@ def evaluate_classification(use):
 def _places() -> np.ndarray:
     """Return a place in the plane for each sample, near those of its class."""
     random = np.random.default_rng(1)
-    centres = np.array([[0.0, 0.0], [0.4, 0.1], [0.1, 0.4]])
-    return centres[_body_sites()] + random.normal(scale=0.05, size=(len(IDS), 2))
+    centers = np.array([[0.0, 0.0], [0.4, 0.1], [0.1, 0.4]])
+    return centers[_body_sites()] + random.normal(scale=0.05, size=(len(IDS), 2))
 
 
 def _matrix_of(places: np.ndarray) -> qiime2.Artifact:

@@ -19,12 +19,12 @@ def _metadata() -> qiime2.Metadata:
 
 
 def _table() -> qiime2.Artifact:
-    """Keep a few labelled samples and their most common ASVs, so that examples run in seconds."""
+    """Keep a few labeled samples and their most common ASVs, so that examples run in seconds."""
     import biom
 
     table = _load("table.qza").view(biom.Table)
-    labelled = set(_metadata().ids)
-    chosen = [name for name in table.ids() if name in labelled][:SAMPLES]
+    labeled = set(_metadata().ids)
+    chosen = [name for name in table.ids() if name in labeled][:SAMPLES]
     table = table.filter(chosen, inplace=False)
     prevalence = table.matrix_data.getnnz(axis=1)
     common = table.ids(axis="observation")[prevalence.argsort()[-FEATURES:]]

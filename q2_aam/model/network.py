@@ -141,7 +141,7 @@ class Network(nn.Module):
         return self.parts_for(False, True)._replace(attend=False)
 
     def parts_to_answer(self) -> Parts:
-        """Name the parts that answers are read from: the transformer's only where it counts."""
+        """Name the parts that predictions are read from: the transformer's only where it counts."""
         return self.parts_for(False, True)._replace(attend=self.target_head.attends)
 
     def set_dropout(self, dropout: float) -> None:

@@ -99,7 +99,7 @@ def fit(
     ----------
     network : Network
     studies : Studies
-        One study, of the labelled samples, with their ASVs looked up in the vocabulary.
+        One study, of the labeled samples, with their ASVs looked up in the vocabulary.
     labels : Labels
     config : TrainingConfig
     accelerator : Accelerator
@@ -107,14 +107,14 @@ def fit(
     """
     (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
     progress, reason = Progress(), "nothing descended: heads were fitted in closed form"
-    labelled = np.sort(np.concatenate([labels.training, labels.validation]))
+    labeled = np.sort(np.concatenate([labels.training, labels.validation]))
     if "attention" in network.config.target.heads:
         objective = SampleObjective(network, task, config)
         progress, reason = Trainer(objective, config, accelerator, logger).run()
-        features = SampleFeatures(network, task, labelled)
-    samples, predictions, settings = predict_out_of_fold(network, task, features, labelled, seed)
+        features = SampleFeatures(network, task, labeled)
+    samples, predictions, settings = predict_out_of_fold(network, task, features, labeled, seed)
     heads, scores, shown = blend_heads(network, task, samples, predictions)
-    fit_heads(network, task, features, labelled, settings, seed)
+    fit_heads(network, task, features, labeled, settings, seed)
     if "unifrac" in task.weights:
         compared = dataclasses.replace(task, weights={"unifrac": 1.0})
         distances = predict_final(network, compared, features.embedded).distances
@@ -192,7 +192,7 @@ def remember_asvs(network: Network, tokens: np.ndarray) -> None:
 
 
 def predict_out_of_fold(
-    network: Network, task: Task, features: SampleFeatures, labelled: np.ndarray, seed: int
+    network: Network, task: Task, features: SampleFeatures, labeled: np.ndarray, seed: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, float]]:
     """Predict samples by heads that did not learn from their group, all on the same folds.
 
@@ -211,7 +211,7 @@ def predict_out_of_fold(
     AAMError
         If all samples are of one group.
     """
-    head, chosen = network.target_head, some(labelled, TUNED_ON, [seed, 0x41D6E])
+    head, chosen = network.target_head, some(labeled, TUNED_ON, [seed, 0x41D6E])
     known = known_of(network, task, chosen)
     if "attention" in head.target.heads:
         folds = [np.flatnonzero(np.isin(chosen, task.validation[0]))]
@@ -255,15 +255,15 @@ def fit_heads(
     network: Network,
     task: Task,
     features: SampleFeatures,
-    labelled: np.ndarray,
+    labeled: np.ndarray,
     settings: dict[str, float],
     seed: int,
 ) -> None:
-    """Fit the heads of the closed form on all labelled samples, as they were tuned."""
+    """Fit the heads of the closed form on all labeled samples, as they were tuned."""
     for name in network.target_head.target.heads:
         if name == "attention":
             continue
-        samples = some(labelled, FITTERS[name].MOST_SAMPLES, [seed, 0x7EE5])
+        samples = some(labeled, FITTERS[name].MOST_SAMPLES, [seed, 0x7EE5])
         inputs, known = features.inputs_of(name, samples), known_of(network, task, samples)
         FITTERS[name].fit(getattr(network.target_head, name), inputs, known, settings[name], seed)
 

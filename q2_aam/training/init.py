@@ -19,7 +19,7 @@ _TRAINING, _VALIDATION, _WEIGHTS = range(3)  # what a seed is for
 
 
 def new_network(config: ModelConfig, studies: Studies, seed: int, device) -> Network:
-    """Draw weights; spread the ASV embeddings and centre the branches on the studies' samples.
+    """Draw weights; spread the ASV embeddings and center the branches on the studies' samples.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def new_network(config: ModelConfig, studies: Studies, seed: int, device) -> Net
     random = np.random.default_rng([seed, 0xA5])
     chosen = _some(np.arange(len(studies.asvs)), STANDARDISED_ASVS, random)
     network.standardise(embed_asvs(network, studies.asvs, chosen))
-    centre_branches(network, studies, random)
+    center_branches(network, studies, random)
     return network
 
 
@@ -53,7 +53,7 @@ def continued_network(
 
 
 @torch.no_grad()
-def centre_branches(network: Network, studies: Studies, random: np.random.Generator) -> None:
+def center_branches(network: Network, studies: Studies, random: np.random.Generator) -> None:
     """Choose the bias of branch membership so that samples hold few of the branches at the start.
 
     In rich samples (soil) every branch would else be certain to be held; distances would all be

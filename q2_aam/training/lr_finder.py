@@ -181,7 +181,7 @@ def suggest_rate(
         return None
     lowest = skipped + int(np.argmin(smoothed[skipped:]))
     fall = smoothed[skipped] - smoothed[lowest]
-    # of one batch, from neighbours: these hardly differ by what was learned between them
+    # of one batch, from neighbors: these hardly differ by what was learned between them
     spread = np.sqrt(np.square(np.diff(losses[: lowest + 1])).mean() / 2) if lowest else 0.0
     uncertainty = spread * math.sqrt((1 - kept) / (1 + kept))  # of an average of such batches
     if fall <= max(_CLEAR * uncertainty, _LEAST_FALL * smoothed[skipped]):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..config import ClassificationTarget, RegressionTarget, Target
-from ..data.target_scaling import middle, to_units
+from ..data.target_scaling import point_prediction, to_units
 from ..model import losses
 from .heads.blend import blend_of_classes, blend_of_numbers
 
@@ -49,35 +49,42 @@ class RegressionObjective:
         below, above = max(median - lower, _NARROWEST), max(upper - median, _NARROWEST)
         return np.array([_inverse_softplus(below), median, _inverse_softplus(above)])
 
-    def scores(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores(self, predictions: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Score predictions, (samples, O), in the target's units."""
-        predicted, actual = self.in_units(answers, targets)
+        predicted, actual = self.in_units(predictions, targets)
         return {"mean_absolute_error": float(np.abs(predicted - actual).mean())}
 
-    def in_units(self, answers: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def in_units(
+        self, predictions: np.ndarray, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return predicted and true values, (samples,), in the target's units."""
         truth = dataclasses.replace(self.target, bounded=False)  # only predictions are bounded
-        return to_units(self.target, middle(answers)), to_units(truth, targets)
+        return to_units(self.target, point_prediction(predictions)), to_units(truth, targets)
 
     def loss_of_predictions(
         self, predictions: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> float:
         """Return the loss of predictions, (samples, O)."""
-        said, actual = torch.from_numpy(predictions), torch.from_numpy(targets.astype(np.float64))
+        predicted, actual = (
+            torch.from_numpy(predictions),
+            torch.from_numpy(targets.astype(np.float64)),
+        )
         if self.target.is_quantile:  # a head may predict the median alone
-            said = said.expand(-1, 3)
-            return float(losses.pinball_loss(said, actual, self.target.quantile_range))
-        return float(self.loss(said, actual, torch.from_numpy(weights)))
+            predicted = predicted.expand(-1, 3)
+            return float(losses.pinball_loss(predicted, actual, self.target.quantile_range))
+        return float(self.loss(predicted, actual, torch.from_numpy(weights)))
 
     def errors(self, predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return the squared error of each sample's prediction, (samples,)."""
-        return np.square(middle(predictions) - targets)
+        return np.square(point_prediction(predictions) - targets)
 
     def fit_blend(
         self, predictions: list[np.ndarray], targets: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
         """Weigh heads by their predictions, (samples, O) each: (heads,)."""
-        return blend_of_numbers(np.stack([middle(one) for one in predictions]), targets, weights)
+        return blend_of_numbers(
+            np.stack([point_prediction(one) for one in predictions]), targets, weights
+        )
 
 
 class ClassificationObjective:
@@ -106,9 +113,9 @@ class ClassificationObjective:
         share = np.bincount(targets, weights, len(self.target.classes)) / weights.sum()
         return np.log(np.maximum(share, _LEAST_PROBABILITY))
 
-    def scores(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores(self, predictions: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Score probabilities, (samples, C), by the classes that they favour."""
-        right = answers.argmax(axis=1) == targets
+        right = predictions.argmax(axis=1) == targets
         recalls = [right[targets == one].mean() for one in np.unique(targets)]
         return {"accuracy": float(right.mean()), "balanced_accuracy": float(np.mean(recalls))}
 

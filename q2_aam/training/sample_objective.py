@@ -77,7 +77,7 @@ class SampleObjective:
         )
 
     def epoch_scores(self) -> dict[str, float]:
-        """Score what the network said of the batches since this was asked last."""
+        """Score what the network predicted for the batches since this was asked last."""
         target, seen = self.network.config.target, self.seen
         self.seen = EpochPredictions()
         return seen.scores(target and objective_of(target))

@@ -1,4 +1,4 @@
-"""A fit with nothing but a table and a column: heads in closed form, on every labelled sample."""
+"""A fit with nothing but a table and a column: heads in closed form, on every labeled sample."""
 
 import contextlib
 import io
@@ -60,7 +60,7 @@ def test_nothing_descends_and_the_console_says_first_what_predicts(regressed):
     assert (rows["mean_absolute_error"] > 0).all()
 
 
-def test_no_labelled_sample_is_lost_and_intervals_come_from_all(regressed, large):
+def test_no_labeled_sample_is_lost_and_intervals_come_from_all(regressed, large):
     found, log, _ = regressed
     assert sorted(log.summary["sample_ids"]) == sorted(large.counts.index)
     target = model_of(found.regressor)[0].target

@@ -1,4 +1,4 @@
-"""Options of training through the actions, named by the behaviour that they must show."""
+"""Options of training through the actions, named by the behavior that they must show."""
 
 import contextlib
 import io

@@ -38,7 +38,7 @@ def embed(network, dna, padding=0):
 
 
 @pytest.mark.parametrize("padding", [0, 1, 7])
-def test_an_asv_does_not_depend_on_its_padding_or_its_neighbours(network, padding):
+def test_an_asv_does_not_depend_on_its_padding_or_its_neighbors(network, padding):
     together = embed(network, DNA, padding)
     for row, dna in enumerate(DNA):
         alone = embed(network, [dna])[0]

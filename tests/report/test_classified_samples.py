@@ -140,12 +140,12 @@ def test_the_headline_is_honest_about_the_winner():
     constant = good.copy()
     constant[:] = frequent
     useless = study["truth"].map({"a": "b", "b": "c", "c": "a"})
-    assert "the model is better; always answering" in headline(good, bad)
+    assert "the model is better; always predicting" in headline(good, bad)
     assert "it is better than the model" in headline(bad, good)
     assert "exactly as often" in headline(good, good)
     nearly = good.copy()
     nearly.iloc[0] = study["truth"].iloc[0] if good.iloc[0] != study["truth"].iloc[0] else "c"
     assert "too few to tell" in headline(nearly, good)
-    assert f"always answering '{frequent}'" in headline(good)
+    assert f"always predicting '{frequent}'" in headline(good)
     assert "is right more often" in headline(useless)
     assert "do not show that the model tells the classes apart" in headline(constant)

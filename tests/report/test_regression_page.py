@@ -201,7 +201,7 @@ def test_the_design_is_said_in_one_line_and_predictors_by_their_names(tmp_path):
     for words in ("this model", "the baseline"):
         assert words not in page.text, words
     # one dummy everywhere: the mean of the training samples, from the log
-    assert "Always answering 9.50, the mean of the training samples" in page.text
+    assert "Always predicting 9.50, the mean of the training samples" in page.text
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(1e-9, "e-09"), (1e9, "e+09"), (1e9, "e+12")])

@@ -191,7 +191,7 @@ def test_a_wrong_manifest_is_refused(folder, content):
         ('"heads": 2', '"heads": NaN', "NaN"),
         ('"heads": 2', '"heads": 2.0', "whole number"),
         ('"heads": 2', '"heads": 1e999', "heads"),
-        ('"heads": 2', '"colour": 2', "heads"),
+        ('"heads": 2', '"color": 2', "heads"),
         ('"scale": 1.0', '"scale": 1e999', "scale"),
         ('"branches": 4', '"branches": 999999999999', "branches"),
         ('"format_version": 2', '"format_version": 99', "version 99"),

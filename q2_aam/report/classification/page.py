@@ -150,12 +150,12 @@ def _against_baseline(scores: ClassificationScores, name: str) -> str:
 def _against_dummy(scores: ClassificationScores) -> str:
     verdict = scores.differences[DUMMY]["accuracy"].verdict
     share = format_fraction(scores.rows[DUMMY].estimates["accuracy"].value)
-    answer = f"always answering '{scores.dummy}', {scores.dummy_is},"
+    guess = f"always predicting '{scores.dummy}', {scores.dummy_is},"
     if verdict == "better":
-        return f"{answer} would be right for {share}"
+        return f"{guess} would be right for {share}"
     if verdict == "worse":
-        return f"{answer} is right more often, for {share}"
-    return f"{answer} is right for {share}, which cannot be told apart with these samples"
+        return f"{guess} is right more often, for {share}"
+    return f"{guess} is right for {share}, which cannot be told apart with these samples"
 
 
 def _balanced(scores: ClassificationScores) -> str:

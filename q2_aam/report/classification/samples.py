@@ -24,7 +24,6 @@ from ..samples import (
     require_shared,
 )
 
-NOT_PREDICTED = -1
 _SUM_TOLERANCE, _ROUNDING = 0.01, 1e-6
 
 
@@ -45,7 +44,7 @@ class PredictedClasses(JoinedSamples):
     baseline_probabilities: np.ndarray | None = None
 
     def codes(self, column: str) -> np.ndarray:
-        """Return a column as places in `classes`; `NOT_PREDICTED` where it is blank."""
+        """Return a column as places in `classes`; -1 where it is blank."""
         return pd.Index(self.classes).get_indexer(self.frame[column])
 
     def confidence(self, predictor: str = "predicted") -> np.ndarray:

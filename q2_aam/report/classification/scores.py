@@ -52,7 +52,7 @@ class ClassificationScores:
         Scores of the model minus those of the baseline and of the dummy (positive: the model is
         better), paired by sample; by the names of `OVERALL_METRICS`.
     dummy, dummy_is : str
-        The class that the dummy always answers, and how it was found.
+        The class that the dummy always predicts, and how it was found.
     """
 
     rows: dict[str, ClassifierScores]
@@ -88,7 +88,7 @@ def score_classification(
     names : dict of str to str
         Of the model and the baseline.
     training_counts : mapping of str to float, optional
-        Samples of each class that the model was trained on: the dummy answers the most frequent
+        Samples of each class that the model was trained on: the dummy predicts the most frequent
         one. Without them it is the most frequent class of the evaluated samples, which is a harder
         rival.
     """
@@ -102,8 +102,8 @@ def score_classification(
     dummy = int(frequency.argmax())
     tied = int((frequency == frequency[dummy]).sum()) > 1
     dummy_is = "one of the most frequent classes" if tied else "the most frequent class"
-    said = samples.codes("predicted")
-    predictors = [_Predictor(MODEL, names[MODEL], said, samples.probabilities)]
+    predicted = samples.codes("predicted")
+    predictors = [_Predictor(MODEL, names[MODEL], predicted, samples.probabilities)]
     if samples.has_baseline:
         other = samples.baseline_probabilities
         predictors.append(_Predictor(BASELINE, names[BASELINE], baseline, other))
@@ -112,7 +112,7 @@ def score_classification(
     rows, differences = _score_together(samples, predictors, common)
     if not common.all():
         label = f"{names[MODEL]}, with the samples that {in_sentence(names[BASELINE])} lacks"
-        alone = _Predictor(ALL_SAMPLES, label, said, samples.probabilities)
+        alone = _Predictor(ALL_SAMPLES, label, predicted, samples.probabilities)
         everyone = np.ones(len(actual), bool)
         on_all, _ = _score_together(samples, [alone, predictors[-1]], everyone)
         rows[ALL_SAMPLES] = on_all[ALL_SAMPLES]
@@ -133,7 +133,7 @@ def _score_together(samples: PredictedClasses, predictors: list[_Predictor], cho
     ]
 
     def statistics(rows):
-        given = [(said[rows], None if p is None else p[rows]) for said, p in of_each]
+        given = [(predicted[rows], None if p is None else p[rows]) for predicted, p in of_each]
         overall, by_class = _all_scores(actual[rows], given, n_classes, detailed)
         parts = [overall, overall[0] - overall[1:], *([by_class] if detailed else [])]
         return np.concatenate([part.ravel() for part in parts])

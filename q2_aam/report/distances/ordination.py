@@ -22,7 +22,7 @@ class Ordinations:
     Attributes
     ----------
     coordinates : pd.DataFrame
-        Index: sample id. Columns: actual_1, actual_2, predicted_1, predicted_2; both sides centred
+        Index: sample id. Columns: actual_1, actual_2, predicted_1, predicted_2; both sides centered
         and of sum of squares 1, the predicted one rotated, reflected and scaled onto the actual.
     actual_explained, predicted_explained : tuple of float
         Share of the variation on each side's own first two axes.

@@ -91,7 +91,7 @@ def write_headline(
     text = (
         f"Predicted distances are off by {error_words.format(error)} on average"
         f"{error_words.in_brackets(error)}, over {counted(compared.n_pairs, 'pair')} of "
-        f"{counted(len(compared.ids), 'sample')}; always answering the mean distance, "
+        f"{counted(len(compared.ids), 'sample')}; always predicting the mean distance, "
         f"{format_decimals(scores.mean_actual, 2)}, would be off by "
         f"{format_decimals(scores.dummy_error, 3)}"
     )

@@ -28,7 +28,7 @@ class DistanceScores:
         By the names of `DISTANCE_METRICS`, with intervals from drawing samples (not pairs, which
         are not independent of each other).
     mean_actual, dummy_error : float
-        Mean actual distance, and mean absolute error of always answering it.
+        Mean actual distance, and mean absolute error of always predicting it.
     slope, intercept : float
         Of the least-squares line predicted = slope * actual + intercept; NaN if not defined.
     """
@@ -47,25 +47,25 @@ def score_distances(compared: ComparedDistances, random_seed: int = 0) -> Distan
     millions of pairs of each resample.
     """
     n_samples, total = len(compared.ids), 2 * compared.n_pairs
-    centre = [m.sum(dtype=np.float64) / total for m in (compared.predicted, compared.actual)]
+    center = [m.sum(dtype=np.float64) / total for m in (compared.predicted, compared.actual)]
     weights = np.random.default_rng(random_seed).multinomial(
         n_samples, np.full(n_samples, 1 / n_samples), size=RESAMPLES
     )
     weights = np.vstack([np.ones(n_samples), weights]).astype(np.float64)
-    sums, dummy_error = _weighted_sums(compared, weights, centre)
-    values, slope, intercept = _metrics(sums, weights, centre)
+    sums, dummy_error = _weighted_sums(compared, weights, center)
+    values, slope, intercept = _metrics(sums, weights, center)
     estimates = {name: Estimate.from_draws(v[0], v[1:]) for name, v in values.items()}
-    return DistanceScores(estimates, centre[1], dummy_error / total, slope, intercept)
+    return DistanceScores(estimates, center[1], dummy_error / total, slope, intercept)
 
 
-def _weighted_sums(compared: ComparedDistances, weights: np.ndarray, centre: list[float]):
-    """Sum products of centred distances over ordered pairs, each weighted by both its samples."""
+def _weighted_sums(compared: ComparedDistances, weights: np.ndarray, center: list[float]):
+    """Sum products of centered distances over ordered pairs, each weighted by both its samples."""
     names, n_samples = ("x", "y", "xx", "yy", "xy", "absolute"), len(compared.ids)
     sums, dummy_error = {name: np.zeros(len(weights)) for name in names}, 0.0
     for some in np.array_split(np.arange(n_samples), -(-(n_samples**2) // _PAIRS_AT_ONCE)):
         x, y = (m[some].astype(np.float64) for m in (compared.predicted, compared.actual))
         error, own = np.abs(x - y), (np.arange(len(some)), some)
-        x, y = x - centre[0], y - centre[1]
+        x, y = x - center[0], y - center[1]
         x[own] = y[own] = 0
         dummy_error += np.abs(y).sum()
         for name, part in zip(names, (x, y, x * x, y * y, x * y, error), strict=True):
@@ -73,14 +73,14 @@ def _weighted_sums(compared: ComparedDistances, weights: np.ndarray, centre: lis
     return sums, dummy_error
 
 
-def _metrics(sums: dict, weights: np.ndarray, centre: list[float]):
+def _metrics(sums: dict, weights: np.ndarray, center: list[float]):
     """Turn sums into metrics of each resample, and into the least-squares line of the first."""
     pairs = weights.sum(axis=1) ** 2 - np.square(weights).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean_x, mean_y = sums["x"] / pairs, sums["y"] / pairs
         var_x, var_y = sums["xx"] / pairs - mean_x**2, sums["yy"] / pairs - mean_y**2
         covariance = sums["xy"] / pairs - mean_x * mean_y
-        mean_error = mean_x - mean_y + centre[0] - centre[1]
+        mean_error = mean_x - mean_y + center[0] - center[1]
         squared_error = var_x + var_y - 2 * covariance + mean_error**2
         var_x, var_y = (np.where(v > 1e-12, v, np.nan) for v in (var_x, var_y))
         slope = float(covariance[0] / var_y[0])
@@ -91,7 +91,7 @@ def _metrics(sums: dict, weights: np.ndarray, centre: list[float]):
             "mean_error": mean_error,
             "spread_ratio": np.sqrt(var_x / var_y),
         }
-    return values, slope, float(mean_x[0] + centre[0] - slope * (mean_y[0] + centre[1]))
+    return values, slope, float(mean_x[0] + center[0] - slope * (mean_y[0] + center[1]))
 
 
 def errors_by_sample(compared: ComparedDistances) -> pd.DataFrame:

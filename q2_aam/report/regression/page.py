@@ -111,13 +111,13 @@ def _against_baseline(scores: RegressionScores, names: dict[str, str]) -> str:
 
 
 def _against_dummy(scores: RegressionScores) -> str:
-    answer = f"Always answering {format_number(scores.dummy)}, {scores.dummy_is},"
+    guess = f"Always predicting {format_number(scores.dummy)}, {scores.dummy_is},"
     error, verdict = _error_of(scores, DUMMY), scores.differences[DUMMY].verdict
     if verdict == "better":
-        return f"{answer} would miss by {error}"
+        return f"{guess} would miss by {error}"
     if verdict == "worse":
-        return f"{answer} is better and misses by {error}: the model is of no use here"
-    return f"{answer} misses by {error}, which these samples cannot tell apart from the model"
+        return f"{guess} is better and misses by {error}: the model is of no use here"
+    return f"{guess} misses by {error}, which these samples cannot tell apart from the model"
 
 
 def _error_of(scores: RegressionScores, predictor: str) -> str:

@@ -1,4 +1,4 @@
-"""What heads are fitted to: the features of labelled samples, and what is known of these."""
+"""What heads are fitted to: the features of labeled samples, and what is known of these."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ def tune_logistic(
             model = _regress(rotated[kept], classes[kept], sample_weights[kept], penalty, model)
             predictions[place, rows] = _probabilities(model, rotated[rows], number)
     rows = np.concatenate(held)
-    said = predictions[:, rows, classes[rows]]
-    gains = np.log(said.clip(_LEAST_PROBABILITY))
+    of_truth = predictions[:, rows, classes[rows]]
+    gains = np.log(of_truth.clip(_LEAST_PROBABILITY))
     losses = -np.average(gains, axis=1, weights=sample_weights[rows])
     best = int(np.argmin(losses))
     return float(PENALTIES[best]), predictions[best]
