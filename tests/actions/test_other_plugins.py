@@ -30,14 +30,6 @@ def test_predictions_and_intervals_are_metadata(predicted, mixed_study):
     assert frame["prediction"].between(frame["lower"], frame["upper"]).all()
 
 
-def test_our_page_evaluates_them(aam, predicted, mixed_study, fitted):
-    (page,) = aam.evaluate_regression(
-        predicted.predictions, mixed_study.age_column, intervals=predicted.intervals,
-        groups=mixed_study.subject_column, training_log=fitted.training_log,
-    )  # fmt: skip
-    assert str(page.type) == "Visualization"
-
-
 def test_predicted_distances_can_be_ordinated(mixed_study, fitted):
     found = pcoa(quick.distances(mixed_study, fitted.regressor))
     assert sorted(found.samples.index) == sorted(mixed_study.counts.index)
