@@ -46,11 +46,8 @@ class AAMModelDirectoryFormat(model.DirectoryFormat):
         _as_valid(check_model, str(self))
 
 
-class TrainingLogFileFormat(model.BinaryFileFormat):
+class TrainingLogFileFormat(ModelFileFormat):
     """A file of a training log; the folder that holds it is validated as a whole."""
-
-    def _validate_(self, level):
-        pass
 
 
 class AAMTrainingLogDirectoryFormat(model.DirectoryFormat):

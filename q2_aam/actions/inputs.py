@@ -44,7 +44,7 @@ class TrainingSamples:
         return None if pd.api.types.is_numeric_dtype(self.values) else self.values.to_dict()
 
     def group_numbers(self) -> np.ndarray:
-        """Return a number for the group of each sample, in order; each sample's own without."""
+        """Return a number for the group of each sample; each sample's own without groups."""
         ids = self.samples.sample_ids
         of_samples = [self.groups[name] for name in ids] if self.groups else ids
         return np.unique(of_samples, return_inverse=True)[1].ravel()
