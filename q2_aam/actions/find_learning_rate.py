@@ -59,8 +59,7 @@ def find_learning_rate(
         trained_as = "fit-regressor" if numeric else "fit-classifier"
         network, task, config, accelerator = _as_fit(logger, settings, metadata, **inputs)
     logger.log_count("samples used", sum(len(part) for part in task.training))
-    for line in logger.speak():
-        logger.info(line)
+    logger.speak()
     found = lr_finder.find_rate(network, task, config, accelerator, logger, rates)
     curve = pd.DataFrame(
         {"learning_rate": found.rates, "loss": found.losses, "smoothed_loss": found.smoothed},

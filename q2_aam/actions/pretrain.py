@@ -45,8 +45,8 @@ def pretrain(
     ready = prepare_pretraining(
         logger, tables, distance_matrices, sequences, initial_encoder, settings
     )
-    progress, reason, shown = train(*ready, logger)
-    log = logger.log(ready.network, progress, reason)
+    progress, shown = train(*ready, logger)
+    log = logger.log(ready.network, progress)
     return store_run(ready.network, log, shown, logger.info)
 
 

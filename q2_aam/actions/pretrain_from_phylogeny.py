@@ -51,8 +51,8 @@ def pretrain_from_phylogeny(
         settings = settings | {"epochs": int(reads)}
     logger = TrainingLogger("pretrain-from-phylogeny", settings["epochs"])
     ready = prepare(logger, known, tree, tips, table, initial_encoder, settings)
-    progress, reason, final = teacher.pretrain_from_phylogeny(*ready[:6], logger, *ready[6:])
-    log = logger.log(ready.network, progress, reason)
+    progress, final = teacher.pretrain_from_phylogeny(*ready[:6], logger, *ready[6:])
+    log = logger.log(ready.network, progress)
     return store_run(ready.network, log, final, logger.info)
 
 
