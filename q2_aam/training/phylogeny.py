@@ -43,6 +43,7 @@ class Lesson:
     clades: Clades
     samples: Studies | None = None  # one study: its UniFrac decides which epoch is kept
     weights: np.ndarray | None = None  # (ASVs,) float32: how much each counts, 1 on average
+    spread: bool = False  # whether the embeddings of a new network are to be spread
 
 
 class PhylogenyObjective(Objective):
@@ -137,14 +138,11 @@ class PhylogenyObjective(Objective):
 
 
 def pretrain_from_phylogeny(
-    network: Network, lesson: Lesson, config: TrainingConfig, accelerator, logger, new: bool
+    network: Network, lesson: Lesson, config: TrainingConfig, accelerator, logger
 ) -> tuple[Progress, FinalPredictions]:
-    """Train a network on the clades of a tree; return what the kept one says of the samples too.
-
-    The embeddings of a new network are spread first.
-    """
+    """Train a network on the clades of a tree; return what the kept one says of the samples too."""
     objective = PhylogenyObjective(network, lesson, config)
-    reads = objective.batches(0, MOST_STANDARDISED)[0] if new else None
+    reads = objective.batches(0, MOST_STANDARDISED)[0] if lesson.spread else None
     start_from_tree(network, objective.references, lesson.clades, reads)
     progress = Trainer(objective, config, accelerator, logger).run()
     network.config = dataclasses.replace(network.config, distance_state="trained")

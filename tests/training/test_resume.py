@@ -27,10 +27,10 @@ import json, os, sys, time
 import qiime2
 import torch._dynamo
 from qiime2.plugins import aam
-from q2_aam.examples import models as examples
+from q2_aam import examples
 from q2_aam.training import init, logger, pretrain
 
-inputs = [examples._table()], [examples._distances()], [examples._sequences()]
+inputs = [examples._table()], [examples._unifrac()], [examples._sequences()]
 for line in sys.stdin:
     runs, folder, settings = json.loads(line)
     child = os.fork()
