@@ -1,7 +1,5 @@
 """The state of a run: its name, its folder, and one safetensors file that a killed run resumes."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import fcntl

@@ -1,7 +1,5 @@
 """Device, precision and attention kernels: fixed rules, never a timing."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 

@@ -5,8 +5,6 @@ that all pairs of the step count and every process has the same loss; then gradi
 Accelerate finds the process group that is made here and puts each process on its device.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterable

@@ -1,10 +1,7 @@
 """What a network predicts of samples that do not train it: forward passes, scores, what is kept."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -80,22 +77,13 @@ def _masked_losses(network: Network, task: Task, seed: int) -> dict[str, float]:
     return {name: value / number for name, value in sums.items()}
 
 
-class StudyOutputs(NamedTuple):
-    """What is kept of some samples of a study; features, which are many, are not."""
-
-    study: int
-    samples: np.ndarray  # positions in the study
-    state: SampleState | None  # what distances are predicted from, if they are learned
-    predictions: Tensor | None  # (B, O) of the attention head, if a target is learned
-
-
 @torch.no_grad()
-def forward_samples(
-    network: Network, task: Task, of_studies: list[np.ndarray]
-) -> list[StudyOutputs]:
-    """Read samples as far as a task needs them; every process reads its share.
+def forward_samples(network: Network, task: Task, of_studies: list[np.ndarray]) -> list[tuple]:
+    """Read samples, by their positions in each study, as far as a task needs them.
 
-    `of_studies` are the positions of samples in each study; those without any are left out.
+    Every process reads its share. Returns for each study with any samples: the study; the samples;
+    what distances are predicted from, a `SampleState`, if they are learned; and the predictions,
+    (B, O), of the attention head, if a target is learned. Features, which are many, are not kept.
     """
     distances, target = "unifrac" in task.weights, "target" in task.weights
     if not (distances or target):
@@ -118,7 +106,7 @@ def forward_samples(
             parts = (x if x is None else _gather(x, samples) for x in join_states(kept))
             state = SampleState(*parts)
         predictions = _gather(torch.cat(predicted), samples) if target else None
-        outputs.append(StudyOutputs(study, samples, state, predictions))
+        outputs.append((study, samples, state, predictions))
     return outputs
 
 
@@ -126,13 +114,8 @@ def _gather(own: Tensor, samples: np.ndarray) -> Tensor:
     return distributed.gather_rows(own, len(samples))
 
 
-def unifrac_pairs(
-    network: Network, task: Task, outputs: list[StudyOutputs]
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return predicted and actual UniFrac of all pairs of samples of a study: float64, (pairs,).
-
-    None instead of both if there is no pair.
-    """
+def unifrac_pairs(network: Network, task: Task, outputs: list[tuple]) -> tuple | None:
+    """Return predicted and actual UniFrac of all pairs of samples of a study: float64, (pairs,)."""
     predicted, actual = [], []
     for study, samples, state, _ in outputs:
         distances = task.studies.studies[study].distances

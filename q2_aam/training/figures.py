@@ -1,7 +1,5 @@
 """TensorBoard events: curves that overlay training and validation, and figures of predictions."""
 
-from __future__ import annotations
-
 import tempfile
 import warnings
 from collections.abc import Callable

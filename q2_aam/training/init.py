@@ -1,7 +1,5 @@
 """What training starts from: seeds, and a network drawn anew or from stored weights."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

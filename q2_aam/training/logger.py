@@ -1,7 +1,5 @@
 """What is printed while a model is trained, and kept in its training log."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys
@@ -103,11 +101,10 @@ class TrainingLogger:
 
         The folder of the run is None where its state cannot be saved.
         """
-        first, finished = [], bool(progress.stop_reason)
+        done, finished, first = len(progress.history), bool(progress.stop_reason), []
         if finished:
             first = ["This command had finished its training before: its result is used again."]
-        elif progress.history:
-            done = len(progress.history)
+        elif done:
             first = [f"Resuming an interrupted run of this command after epoch {done}."]
         self.speak(*first)
         self.log_count(f"{objective.unit} used for training", sum(objective.sizes))
@@ -115,12 +112,12 @@ class TrainingLogger:
         if folder is not None and not finished:
             self.info(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
 
-    def interrupted(self, epochs_done: int, saved: bool) -> None:
+    def interrupted(self, epochs_done: int) -> None:
         """Say what an interrupted run leaves behind."""
-        if saved and epochs_done:
-            self.info(f"Interrupted: the same command resumes after epoch {epochs_done}.")
-        else:
-            self.info("Interrupted: nothing was saved, and the same command starts again.")
+        what = "nothing was saved, and the same command starts again"
+        if epochs_done:
+            what = f"the same command resumes after epoch {epochs_done}"
+        self.info(f"Interrupted: {what}.")
 
     def on_step(self, step: int, steps: int) -> None:
         """Move the bar of an epoch, on a terminal only."""
@@ -133,24 +130,22 @@ class TrainingLogger:
 
     def on_epoch(self, progress: Progress) -> None:
         """Print one line for an epoch."""
-        row = progress.history[-1]
-        parts = [f"epoch {row['epoch']}/{self.epochs}"]
+        row, shown = progress.history[-1], []
         for name in SHOWN:
             if f"train_{name}" in row:
-                validation = row.get(f"validation_{name}")
-                of_others = "" if validation is None else f" (validation {validation:.4g})"
-                parts.append(f"{name} {row[f'train_{name}']:.4g}{of_others}")
-        parts.append(f"learning rate {row['learning_rate']:.2g}")
+                shown.append(f"{name} {row[f'train_{name}']:.4g}")
+                if f"validation_{name}" in row:
+                    shown[-1] += f" (validation {row[f'validation_{name}']:.4g})"
+        shown.append(f"learning rate {row['learning_rate']:.2g}")
         if row.get("skipped_steps"):
-            parts.append(f"{counted(row['skipped_steps'], 'step')} skipped (normal in fp16)")
+            shown.append(f"{counted(row['skipped_steps'], 'step')} skipped (normal in fp16)")
         seconds = np.mean([row["seconds"] for row in progress.history])
         left = seconds * (self.epochs - row["epoch"])
-        if left >= 60:
-            parts.append(f"at most {left / 60:.1f} min left")
-        elif left:
-            parts.append(f"at most {max(1, left):.0f} s left")
-        kept = " (best so far)" if progress.best_epoch == row["epoch"] else ""
-        self.info("  ".join(parts) + kept)
+        if left:
+            time = f"{left / 60:.1f} min" if left >= 60 else f"{max(1, left):.0f} s"
+            shown.append(f"at most {time} left")
+        best = " (best so far)" if progress.best_epoch == row["epoch"] else ""
+        self.info(f"epoch {row['epoch']}/{self.epochs}  {'  '.join(shown)}{best}")
 
     def log(self, network: Network, progress: Progress) -> TrainingLog:
         """Build the training log of a finished run; without epochs its history has no rows."""

@@ -9,8 +9,6 @@ References
 Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup".
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -88,7 +86,7 @@ def batch_losses(
     Of the whole batch and this process's share, only the latter is embedded here, in some chunks;
     the losses are those of the whole. `seen`, `EpochPredictions`, collects what is predicted of it.
     """
-    (batch, own), device = prepared, device_of(network)
+    (batch, own), device, seen = prepared, device_of(network), seen or EpochPredictions()
     number, found = len(batch.samples), {}
     if task.embedded is None:
         asvs = embed_distinct(network, task.studies, own, chunks)
@@ -104,10 +102,8 @@ def batch_losses(
     if "unifrac" in task.weights and batch.distances is not None:
         distances = _distances(network, batch, state)
         found["unifrac"] = losses.unifrac_loss(distances, to_device(batch.distances, device))
-        if seen is not None:
-            row, column = torch.triu_indices(number, number, 1, device=device)
-            actual = batch.distances[np.triu_indices(number, 1)]
-            seen.add("unifrac", distances[row, column], actual)
+        row, column = torch.triu_indices(number, number, 1, device=device)
+        seen.add("unifrac", distances[row, column], batch.distances[np.triu_indices(number, 1)])
     if "nucleotide" in task.weights:  # of few ASVs: every process predicts them all
         found["nucleotide"] = masked_nucleotide_loss(network, task.studies, batch)
     if hidden is not None:
@@ -117,8 +113,7 @@ def batch_losses(
     if "target" in task.weights:
         outputs = distributed.gather_rows(network.attention_outputs(state), number)
         actual, counts = task.targets[step.samples], task.sample_weights[step.samples]
-        if seen is not None:
-            seen.add("target", network.target_head.attention.predictions(outputs.detach()), actual)
+        seen.add("target", network.target_head.attention.predictions(outputs.detach()), actual)
         objective = objective_of(network.config.target)
         actual, counts = to_device(actual, device), to_device(counts, device)
         found["target"] = objective.loss(outputs, actual, counts)

@@ -5,8 +5,6 @@ References
 Smith 2017, "Cyclical learning rates for training neural networks".
 """
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import itertools

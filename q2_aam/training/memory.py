@@ -1,7 +1,5 @@
 """How many samples a step takes, and what happens when memory runs out."""
 
-from __future__ import annotations
-
 import dataclasses
 import gc
 

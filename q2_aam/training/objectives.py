@@ -3,8 +3,6 @@
 Arrays are targets and weights, (samples,), and predictions of a head, (samples, O).
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The tree as teacher: which clades lie above a read, whatever part of the DNA it is."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pretraining: learn ASV embeddings and branches from UniFrac and from the sequences themselves."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

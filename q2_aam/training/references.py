@@ -1,7 +1,5 @@
 """Reads whose place in a tree is known, and what they say of a network."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a network learns from samples, as the training loop asks for it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """The training loop: epoch → step → validate → keep the best → stop."""
 
-from __future__ import annotations
-
 import copy
 import math
 import time
@@ -102,7 +100,7 @@ class Trainer:
                     folder.attempt(lambda path: write_events(path, pd.DataFrame(progress.history)))
                     self.logger.on_epoch(progress)
             except KeyboardInterrupt:
-                self.logger.interrupted(len(progress.history), folder.usable)
+                self.logger.interrupted(folder.usable and len(progress.history))
                 raise
         folder.finish()
         self.network.load_state_dict(progress.best)

@@ -11,7 +11,7 @@ from tasks import gradients_of, losses_of, make_network, make_task
 from q2_aam.data.batches import build_batch
 from q2_aam.inference import embed_asvs
 from q2_aam.model import losses
-from q2_aam.model.network import Network, SampleBatch
+from q2_aam.model.network import SampleBatch
 
 SAMPLES = np.array([3, 0, 7, 5, 11])
 
@@ -77,29 +77,6 @@ def test_frozen_embeddings_give_the_same_losses(network, task):
             results.append(losses_of(network, frozen, SAMPLES))
     for name, value in results[0].items():
         assert float(value) == pytest.approx(float(results[1][name]), abs=1e-5), name
-
-
-def test_after_an_epoch_each_asv_is_encoded_once_for_all_that_is_scored(aam, monkeypatch):
-    study = simulate_study(20, 30, 2, (40, 60))
-    encoded = []
-    embed = Network.embed_asvs
-
-    def count(network, tokens, padded):
-        if not network.training:
-            encoded.append(len(tokens.unique(dim=0)))  # parts are filled up with copies
-        return embed(network, tokens, padded)
-
-    monkeypatch.setattr(Network, "embed_asvs", count)
-    totals = []
-    for epochs in (1, 3):
-        encoded.clear()
-        aam.fit_regressor(
-            study.table, study.age_column, sequences=study.sequences,
-            # so slow that the last epoch is kept, whose embeddings are at hand
-            **TINY_FIT | {"epochs": epochs, "validation_size": 0.4, "learning_rate": 1e-5},
-        )  # fmt: skip
-        totals.append(sum(encoded))
-    assert totals[1] - totals[0] == 2 * 30
 
 
 def test_scores_of_an_epoch_are_those_of_its_own_weights(aam, monkeypatch):

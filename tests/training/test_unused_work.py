@@ -80,23 +80,32 @@ def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatc
     assert sum(read) == study.counts.shape[1]
 
 
-def test_an_epoch_reads_each_validation_sample_once(aam, study, monkeypatch):
-    """Weighing the heads and scoring them need the same samples."""
+def test_an_epoch_reads_each_asv_and_each_validation_sample_once_for_all_that_is_scored(
+    aam, study, monkeypatch
+):
     read = []
-    real = Network.embed_samples
+    embed_asvs, embed_samples = Network.embed_asvs, Network.embed_samples
 
-    def watched(self, asvs, samples, hidden=None, *parts):
+    def asvs(self, tokens, padded):
+        if not self.training:
+            read[0] += len(tokens.unique(dim=0))  # parts are filled up with copies
+        return embed_asvs(self, tokens, padded)
+
+    def samples(self, asvs, batch, hidden=None, *parts):
         if not self.training and Parts(*parts).attend:
-            read.append(len(samples.index))
-        return real(self, asvs, samples, hidden, *parts)
+            read[1] += len(batch.index)
+        return embed_samples(self, asvs, batch, hidden, *parts)
 
-    monkeypatch.setattr(Network, "embed_samples", watched)
+    monkeypatch.setattr(Network, "embed_asvs", asvs)
+    monkeypatch.setattr(Network, "embed_samples", samples)
     totals = []
     for epochs in (1, 3):
-        read.clear()
-        fit(aam, study, epochs=epochs, validation_size=0.4)
-        totals.append(sum(read))
-    assert totals[1] - totals[0] == 2 * round(0.4 * len(study.ages))
+        read[:] = [0, 0]
+        # so slow that the last epoch is kept, whose embeddings are at hand
+        fit(aam, study, epochs=epochs, validation_size=0.4, learning_rate=1e-5)
+        totals.append(list(read))
+    per_epoch = (np.subtract(*totals[::-1]) / 2).tolist()
+    assert per_epoch == [study.counts.shape[1], round(0.4 * len(study.ages))]
 
 
 def test_features_of_samples_are_let_go_when_they_are_answered(
