@@ -203,12 +203,9 @@ class RunFolder:
 
     def finish(self) -> None:
         """Mark the run as finished, keep what it gives, and let others use it."""
-
-        def work(folder: Path) -> None:
-            shutil.rmtree(folder / EVENTS, ignore_errors=True)  # they are in the training log
-            (folder / FINISHED).touch()
-
-        self.attempt(work)
+        # events are in the training log
+        self.attempt(lambda folder: shutil.rmtree(folder / EVENTS, ignore_errors=True))
+        self.attempt(lambda folder: (folder / FINISHED).touch())
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -227,9 +224,8 @@ class RunFolder:
             )
 
     def _open(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._acquire(folder)
         clean_old_runs(folder.parent, folder)
-        self._acquire()
         for leftover in folder.iterdir():  # of a writer that was killed, whatever its names
             if leftover.name not in (STATE, LOCK, FINISHED, EVENTS):
                 if leftover.is_dir() and not leftover.is_symlink():
@@ -237,8 +233,9 @@ class RunFolder:
                 else:
                     leftover.unlink()
 
-    def _acquire(self) -> None:
-        path = self.path / LOCK
+    def _acquire(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / LOCK
         self._lock = path.open("a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -248,8 +245,7 @@ class RunFolder:
         there = path.exists() and os.path.samestat(os.fstat(self._lock.fileno()), path.stat())
         if not there:  # another run has just cleaned up here
             self._lock.close()
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._acquire()
+            self._acquire(folder)
 
 
 def _sync(path: Path) -> None:
