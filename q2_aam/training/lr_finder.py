@@ -67,7 +67,7 @@ def find_rate(
         steps = itertools.chain.from_iterable(batches)
         for number, (rate, step) in enumerate(zip(rates, steps, strict=False)):
             seed_step(config.random_seed, 0, number)
-            yield float(trainer.take_step(step, objective.prepare(step), rate)["loss"])
+            yield float(trainer.train_step(step, objective.prepare(step), rate)["loss"])
 
     with attention_kernel(config.attention):
         objective.start()

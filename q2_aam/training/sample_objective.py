@@ -26,7 +26,6 @@ class SampleObjective(Objective):
         self.monitored = task.monitored
         self.sizes = [len(samples) for samples in task.training]
         self.validated = sum(len(samples) for samples in task.validation)
-        self.seen = EpochPredictions()
 
     def start(self) -> None:
         """Embed all ASVs once, if their embeddings never change."""
@@ -36,7 +35,8 @@ class SampleObjective(Objective):
             self.task = dataclasses.replace(self.task, embedded=embedded)
 
     def batches(self, epoch: int, size: int) -> list[Step]:
-        """Shuffle the samples into steps, each of one study."""
+        """Shuffle the samples into steps, each of one study, and begin to collect predictions."""
+        self.seen = EpochPredictions()  # also where an epoch begins again, as memory ran out
         order = epoch_order(self.task.training, size, self.config.random_seed, epoch)
         return [Step(*one) for one in order]
 
@@ -54,10 +54,9 @@ class SampleObjective(Objective):
         return batch_losses(self.network, self.task, step, prepared, chunks, self.seen)
 
     def epoch_scores(self) -> dict[str, float]:
-        """Score what the network predicted for the batches since this was asked last."""
-        target, seen = self.network.config.target, self.seen
-        self.seen = EpochPredictions()
-        return seen.scores(target and objective_of(target))
+        """Score what the network predicted for the batches of the epoch."""
+        target = self.network.config.target
+        return self.seen.scores(target and objective_of(target))
 
     def validate(self) -> dict[str, float]:
         """Score the validation samples, where there are any."""

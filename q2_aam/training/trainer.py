@@ -55,7 +55,7 @@ class Objective:
         """Return the losses of a step by name, computed in chunks; ``loss`` is their sum."""
 
     def epoch_scores(self) -> dict[str, float]:
-        """Score what was predicted of the training batches since this was asked last."""
+        """Score what was predicted of the training batches of the epoch."""
         return {}
 
     def validate(self) -> dict[str, float]:
@@ -90,10 +90,10 @@ class Trainer:
         AAMError if a loss, gradient or weight is not finite.
         """
         with attention_kernel(self.config.attention):
-            folder, progress = self._begin()
+            folder, progress = self._resume()
             try:
                 while not progress.stop_reason:
-                    row = self._epoch(progress)
+                    row = self._run_epoch(progress)
                     self._keep_best(progress, row)
                     progress.stop_reason = self._reason_to_stop(progress)
                     folder.replace(lambda path: save_checkpoint(path, *self.parts, progress))
@@ -107,7 +107,7 @@ class Trainer:
         self.network.eval()
         return progress
 
-    def _begin(self) -> tuple[RunFolder, Progress]:
+    def _resume(self) -> tuple[RunFolder, Progress]:
         """Go on from the state of the same command, if there is one."""
         digest = digest_inputs(self.objective, self.config)
         distributed.require_equal(digest.encode()[:64], "input, setting or version")
@@ -119,13 +119,13 @@ class Trainer:
             self.objective.start()
         return folder, progress
 
-    def _epoch(self, progress: Progress) -> dict[str, float]:
+    def _run_epoch(self, progress: Progress) -> dict[str, float]:
         """Train and validate one epoch; where memory runs out, begin it again in smaller chunks."""
         parts = [part for part in self.parts if part is not None]
         start = [copy.deepcopy(part.state_dict()) for part in parts] if self.automatic else []
         while True:
             try:
-                return self._train_and_validate(progress)
+                return self._try_epoch(progress)
             except Exception as error:
                 if not memory.is_out_of_memory(error):
                     raise
@@ -134,7 +134,7 @@ class Trainer:
                 part.load_state_dict(copy.deepcopy(state))
             self.optimizer.zero_grad()
 
-    def _train_and_validate(self, progress: Progress) -> dict[str, float]:
+    def _try_epoch(self, progress: Progress) -> dict[str, float]:
         started = time.perf_counter()
         size = self.config.batch_size * self.config.gradient_accumulation
         steps = self.objective.batches(len(progress.history), size)
@@ -158,7 +158,7 @@ class Trainer:
             seed_step(self.config.random_seed, epoch, position)
             at = epoch * len(steps) + position
             rate = learning_rate_at(at, len(steps), self.config, scores)
-            found, samples = self.take_step(step, prepared, rate), self.objective.count(step)
+            found, samples = self.train_step(step, prepared, rate), self.objective.count(step)
             number += samples
             if self.optimizer.step_was_skipped:  # normal in fp16, which lowers its loss scale then
                 found["gradient_norm"] = torch.zeros_like(found["gradient_norm"])
@@ -180,7 +180,7 @@ class Trainer:
         means |= self.objective.epoch_scores()
         return row | {f"train_{name}": value for name, value in means.items()}
 
-    def take_step(self, step: Any, prepared: Any, rate: float) -> dict[str, Tensor]:
+    def train_step(self, step: Any, prepared: Any, rate: float) -> dict[str, Tensor]:
         """Update the weights once; return the losses and the norm of the gradient."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
