@@ -4,9 +4,8 @@ import pandas as pd
 from qiime2.plugin import ValidationError, model
 
 from ..errors import AAMError
-from ..storage.embeddings import read_embeddings
-from ..storage.intervals import read_intervals
 from ..storage.model import check_model
+from ..storage.tables import read_embeddings, read_intervals
 from ..storage.training_log import read_training_log
 
 

@@ -3,8 +3,7 @@
 import pandas as pd
 import qiime2
 
-from ..storage.embeddings import write_embeddings
-from ..storage.intervals import write_intervals
+from ..storage.tables import write_intervals, write_table
 from ..storage.training_log import heads_table, read_training_log
 from ._formats import (
     AAMEmbeddingsFormat,
@@ -45,7 +44,7 @@ def frame_to_embeddings(frame: pd.DataFrame) -> AAMEmbeddingsFormat:
     """Store embeddings of samples."""
     embeddings = AAMEmbeddingsFormat()
     with embeddings.open() as file:
-        write_embeddings(file, frame)
+        write_table(file, frame)
     return embeddings
 
 
