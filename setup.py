@@ -45,7 +45,7 @@ setup(
         "vl-convert-python>=1.7",
     ],
     extras_require={
-        "test": ["pytest", "pytest-timeout", "hypothesis"],
+        "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis"],
         "dev": ["ruff"],
         "fuzz": ["atheris"],
     },

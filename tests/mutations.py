@@ -149,8 +149,8 @@ MUTATIONS = [
             "str(path))",
         ),
         (
-            "config/target.py", 'checked_list("covariate levels", content["levels"], MOST_LEVELS)',
-            'checked_list("covariate levels", sorted(content["levels"]), MOST_LEVELS)',
+            "config/target.py", 'listed("covariate levels", content["levels"], MOST_LEVELS)',
+            'listed("covariate levels", sorted(content["levels"]), MOST_LEVELS)',
         ),
     ),
     *_of(

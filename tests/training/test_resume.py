@@ -11,11 +11,11 @@ import pytest
 PROGRAM = """
 import sys
 from qiime2.plugins import aam
-from q2_aam.examples import models as examples
+from q2_aam import examples
 from q2_aam.types import AAMModelDirectoryFormat
 
 encoder, _ = aam.actions.pretrain(
-    tables=[examples._table()], distance_matrices=[examples._distances()],
+    tables=[examples._table()], distance_matrices=[examples._unifrac()],
     sequences=[examples._sequences()], pretrained="none", epochs=6, batch_size=4,
     dropout=0.1, threads=1,
     hidden_size=16, heads=2, branches=16, random_seed=int(sys.argv[1]),

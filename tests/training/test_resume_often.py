@@ -26,10 +26,10 @@ import os, sys, time
 import qiime2
 import torch._dynamo
 from qiime2.plugins import aam
-from q2_aam.examples import models as examples
+from q2_aam import examples
 from q2_aam.training import init, logger, pretrain
 
-tables, matrices = [examples._table()], [examples._distances()]
+tables, matrices = [examples._table()], [examples._unifrac()]
 sequences = [examples._sequences()]
 for line in sys.stdin:
     runs, folder, threads = line.split()
