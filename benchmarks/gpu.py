@@ -7,7 +7,6 @@ Without a GPU sizes are so small that the figures say nothing.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import json
@@ -15,7 +14,6 @@ import os
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,7 +37,6 @@ NARROW, WIDE = REFERENCE_AT_ONCE
 SAMPLES, ASVS, RICHNESS = (200, 1500, (100, 300)) if GPU else (12, 80, (6, 12))
 MIXTURES = {"one length": None, "140 to 150 nt": 140, "90 to 150 nt": 90}
 LEAST_ALIKE = (1, 64, 10**9) if GPU else (1, 10**9)
-KERNELS_SHOWN = 12
 DISTRIBUTED_SECONDS = 20 if GPU else 100
 SHARED_NUMBERS = 2**24 if GPU else 2**10  # gradients that two processes add up
 
@@ -130,14 +127,13 @@ def _said_in(job: Job, study: SimulatedStudy) -> dict[str, np.ndarray]:
 
 
 def lengths(write: Write) -> None:
-    """Which attention kernel reads of one and of several lengths get, and what waits for what."""
+    """Which attention kernel reads of one and of several lengths get."""
     accelerator = build_accelerator(DEVICE, "bf16", 0)
 
     def profile_step(job: Job, study: SimulatedStudy, **names) -> None:
         with tried(write, kind="profile", task=job.task, **names) as found:
             step, batches = _warm(job, study, accelerator)
             found |= profiled(lambda: step(batches[0]))
-            found["host_waits"] = host_waits(lambda: step(batches[0]))
 
     for mixture, shortest in MIXTURES.items():
         study = study_of(shortest)
@@ -172,7 +168,7 @@ def _rate(accelerator, study: SimulatedStudy, step, batches) -> dict[str, float]
 
 
 def profiled(work: Callable[[], None]) -> dict:
-    """Return the attention operations of some work, its longest kernels, and how busy a GPU was."""
+    """Return the attention operations of some work, and how busy a GPU was."""
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if GPU else [])]
     watch = Stopwatch(torch.device("cuda" if GPU else "cpu"))
     with profile(activities=activities) as recorded:
@@ -184,38 +180,16 @@ def profiled(work: Callable[[], None]) -> dict:
         for event in events
         if str(event.device_type).endswith("CUDA") and not getattr(event, "is_user_annotation", 0)
     ]
-    total = sum(_microseconds(event) for event in on_gpu)
-    longest = sorted(on_gpu, key=_microseconds, reverse=True)[:KERNELS_SHOWN]
+    total = sum(
+        getattr(event, "self_device_time_total", getattr(event, "self_cuda_time_total", 0))
+        for event in on_gpu
+    )  # the second name until PyTorch 2.3
     return {
         "attention": attention,
         "seconds": took,
         "busy": total / 1e6 / took,
         "kernels": sum(event.count for event in on_gpu),
-        "longest": [
-            [event.key[:120], event.count, round(_microseconds(event) / max(1, total), 4)]
-            for event in longest
-        ],
     }
-
-
-def _microseconds(event) -> float:
-    name = "self_device_time_total"
-    return getattr(event, name if hasattr(event, name) else "self_cuda_time_total")
-
-
-def host_waits(work: Callable[[], None]) -> dict[str, int]:
-    """Count the lines of Python that make the host wait for a GPU."""
-    if not GPU:
-        return {}
-    torch.cuda.set_sync_debug_mode("warn")
-    try:
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            work()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    places = [f"{Path(one.filename).name}:{one.lineno}" for one in seen if "synchron" in str(one)]
-    return dict(collections.Counter(places))
 
 
 def two_processes(write: Write) -> None:

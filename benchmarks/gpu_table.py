@@ -106,7 +106,7 @@ def other_tables(content: dict) -> str:
     for kind in ("agreement", "profile", "grouping", "two processes"):
         found = of_kind(content, kind)
         keys = dict.fromkeys(key for one in found for key in one)
-        keys = [key for key in keys if key not in ("part", "kind", "took", "longest")]
+        keys = [key for key in keys if key not in ("part", "kind", "took")]
         if found:
             rows = [[_cell(one.get(key, "")) for key in keys] for one in found]
             table = markdown([key.replace("_", " ") for key in keys], rows)
