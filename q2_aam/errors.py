@@ -30,7 +30,9 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-_SINGULAR = {"have": "has", "are": "is", "were": "was", "stand": "stands", "remain": "remains"}
+_SINGULAR = {
+    "have": "has", "are": "is", "were": "was", "do": "does", "stand": "stands", "remain": "remains",
+}  # fmt: skip
 
 
 def verb(number: int, plural: str) -> str:

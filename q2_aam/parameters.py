@@ -271,7 +271,7 @@ CLASSIFICATION_PIPELINE = (*_PIPELINE, "class_weights", *_LATER)
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
 PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": None, "epochs": None}
 # What stands for None. Three epochs at 3e-4 were best on unseen children; on soils one at 1e-3
-# lost much (benchmarks/boxed_pretraining.py).
+# lost much (benchmarks/boxed_encoder.py --pretrain).
 OF_NEW_ENCODER = {"learning_rate": 3e-3, "epochs": 40}
 OF_KNOWN_ENCODER = {"learning_rate": 3e-4, "epochs": 3}
 PHYLOGENY_DEFAULT = DEFAULT | {

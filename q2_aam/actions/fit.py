@@ -35,6 +35,7 @@ from .inputs import (
     TrainingSamples,
     merge_sequences,
     read_training_samples,
+    refuse_other_genes,
     split_training_samples,
 )
 from .training_run import (
@@ -216,6 +217,8 @@ def read_study(labeled: TrainingSamples, inputs: FitInputs, settings: dict, logg
         [labeled.samples], known, config.max_sequence_length, config.max_asvs, [labeled.distances]
     )
     logger.log_asvs(studies)
+    if inputs.encoder is None and arrays is not None:
+        refuse_other_genes(labeled.samples, studies.far, only_warn=True)
     return config, arrays, studies
 
 
