@@ -33,7 +33,7 @@ ALLOWED = {
     "examples": _BOTTOM,
     "plugin_setup": {"types", "actions", "parameters", "examples", "version"},
     "encoders": set(),
-    "demo_data": _BOTTOM | {"report"},
+    "demo_data": set(),
 }
 CORE = ["config", "data", "model", "training", "storage", "inference", "occlusion"]
 
