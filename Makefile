@@ -1,10 +1,16 @@
 # Every target sets up what it needs first, says so, and reuses it the next time.
 # Inside an active QIIME 2 conda environment that environment is used and none is created.
-# Further options for pytest: make test ARGS="-k split"
+# Further options for pytest: make test ARGS="-k split"; in more processes: make test WORKERS=8
 
 SHELL := /bin/bash
 WITH := recipe/setup.sh
 ARGS ?=
+WORKERS ?= 2
+
+# Each worker takes the next tests of the other when its own are done; one thread each, or they would
+# wait for each other.
+test test-hard test-newest: export PYTEST_ADDOPTS = -n $(WORKERS) --dist worksteal
+test test-hard test-newest: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-hard test-newest lint install dev clean

@@ -12,11 +12,13 @@ from .distances import Distances
 from .matching import (
     EMBEDDING_ONLY,
     KINDS,
+    Match,
     Vocabulary,
     match_sequences,
     merge_overlapping,
     reverse_complement,
 )
+from .reference import orient
 from .sequences import sequences_of
 from .table import SampleTable
 from .tokens import Asvs, tokenize_asvs
@@ -63,6 +65,10 @@ class Studies:
     merged: int = 0  # sequences that were given to others which they overlap
     cut_samples: int = 0  # samples that had more than the allowed number of ASVs
     cut_share: float = 0.0  # largest share of one sample's reads that this lost
+    # without a vocabulary, bool (features,): read as their reverse complement; of no kind that the
+    # reference holds (see `data.reference`)
+    turned: np.ndarray | None = None
+    far: np.ndarray | None = None
 
 
 def build_studies(
@@ -84,14 +90,30 @@ def build_studies(
     reads = np.concatenate([np.asarray(table.counts.sum(axis=0)).ravel() for table in tables])
     distinct, index = np.unique([one for study in dna for one in study], return_inverse=True)
     distinct, index = distinct.tolist(), index.ravel()
-    match, known, merged = None, None, 0
+    known = turned = far = recognition = None
+    merged = 0
     if vocabulary is None:
+        distinct, turned, far = (np.asarray(one)[index] for one in orient(distinct))
+        distinct, index = np.unique(distinct, return_inverse=True)
+        distinct, index = distinct.tolist(), index.ravel()
         shares = merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
-        asvs, assignment, merged = _kept_asvs(distinct, shares, max_sequence_length)
+        kept = np.flatnonzero(shares.diagonal())
+        merged = len(distinct) - len(kept)
+        read_as, shares = [distinct[row] for row in kept], shares[:, kept]
     else:
         match = match_sequences(distinct, vocabulary)
-        asvs, assignment, known = _looked_up_asvs(distinct, match, vocabulary, max_sequence_length)
-    assignment = assignment[index]  # (features, asvs)
+        kind, used = match.kind[index], np.unique(match.assignment.indices)
+        read_as, shares = _look_up(distinct, match, vocabulary, used)
+        of_kind = tables[0].counts @ np.eye(len(KINDS))[kind]
+        of_kind /= of_kind.sum(axis=1, keepdims=True)
+        recognition = Recognition(kind, match.reversed[index], of_kind)
+    asvs, place = tokenize_asvs(read_as, max_sequence_length)
+    if vocabulary is not None:
+        known = np.full(len(asvs), len(vocabulary), dtype=np.int64)
+        known[place[: len(used)]] = used
+    shape = (len(place), len(asvs))
+    columns = scipy.sparse.csr_matrix((np.ones(len(place)), (np.arange(len(place)), place)), shape)
+    assignment = scipy.sparse.csr_matrix(shares @ columns)[index]  # (features, asvs)
     studies, cut_samples, cut_share, first = [], 0, 0.0, 0
     for position, table in enumerate(tables):
         last = first + len(table.feature_ids)
@@ -104,48 +126,24 @@ def build_studies(
         cut_share = max(cut_share, float(lost[cut].max(initial=0)))
         of_study = distances[position] if distances else None
         studies.append(Study(table.sample_ids, kept.astype(np.float32), of_study))
-    recognition = None
-    if match is not None:
-        kind = match.kind[index]
-        of_kind = tables[0].counts @ np.eye(len(KINDS))[kind]
-        shares = of_kind / of_kind.sum(axis=1, keepdims=True)
-        recognition = Recognition(kind, match.reversed[index], shares)
     return Studies(
-        asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share
-    )
+        asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share,
+        turned, far,
+    )  # fmt: skip
 
 
-def _kept_asvs(distinct: list[str], shares: scipy.sparse.csr_matrix, limit: int):
-    """Return the ASVs that are kept, and the shares of each sequence's reads that they get."""
-    kept = np.flatnonzero(shares.diagonal())
-    asvs, place = tokenize_asvs([distinct[row] for row in kept], limit)
-    columns = np.full(len(distinct), -1)
-    columns[kept] = place
-    shares = shares.tocoo()
-    assignment = scipy.sparse.csr_matrix(
-        (shares.data, (shares.row, columns[shares.col])), shape=(len(distinct), len(asvs))
-    )
-    return asvs, assignment, len(distinct) - len(kept)
+def _look_up(distinct: list[str], match: Match, vocabulary: Vocabulary, used: np.ndarray):
+    """Return what a table is read as, the used ASVs of a vocabulary and what fits none, and shares.
 
-
-def _looked_up_asvs(distinct: list[str], match, vocabulary: Vocabulary, limit: int):
-    """Return the ASVs that a table is read as: those of the vocabulary, and those not in it."""
-    shares = match.assignment.tocoo()
-    used = np.unique(shares.col)
+    The shares (distinct, read as) are those of each sequence's reads.
+    """
     rest = np.flatnonzero(match.kind == EMBEDDING_ONLY)
     others = [
         reverse_complement(distinct[row]) if match.reversed[row] else distinct[row] for row in rest
     ]
-    asvs, place = tokenize_asvs([vocabulary.sequences[row] for row in used] + others, limit)
-    columns = np.full(len(vocabulary), -1)
-    columns[used] = place[: len(used)]
-    rows = np.concatenate([shares.row, rest])
-    cells = np.concatenate([columns[shares.col], place[len(used) :]])
-    values = np.concatenate([shares.data, np.ones(len(rest))])
-    known = np.full(len(asvs), len(vocabulary), dtype=np.int64)
-    known[place[: len(used)]] = used
-    assignment = scipy.sparse.csr_matrix((values, (rows, cells)), shape=(len(distinct), len(asvs)))
-    return asvs, assignment, known
+    alone = scipy.sparse.identity(len(distinct), format="csr")[:, rest]
+    shares = scipy.sparse.hstack([match.assignment[:, used], alone])
+    return [vocabulary.sequences[row] for row in used] + others, shares
 
 
 def held_asvs(studies: Studies, *parts: Sequence[np.ndarray]) -> np.ndarray:
