@@ -14,7 +14,7 @@ from qiime2.sdk.util import parse_primitive
 PROJECT = Path(__file__).parent.parent
 README, DOCS = PROJECT / "README.md", PROJECT / "docs"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-DEMO = PROJECT / "q2_aam" / "demo_data" / "demo.sh"
+DEMO = PROJECT / "recipe" / "demo" / "demo.sh"
 MOST_WORDS = 1500
 # Of q2cli itself, beside an action's own
 COMMON = {
