@@ -111,7 +111,8 @@ class Ours:
         self._counting = True
         step = Step(0, samples)
         prepared = prepare_step(self.learned.studies, step)
-        found = batch_losses(self.network, self.learned, step, prepared, self._embedded)
+        task = replace(self.learned, embedded=self._embedded)
+        found = batch_losses(self.network, task, step, prepared)
         self._counting = False
         return found["loss"]
 

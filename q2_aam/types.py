@@ -6,9 +6,8 @@ from q2_types.sample_data import SampleData
 from qiime2.plugin import SemanticType, ValidationError, model
 
 from .errors import AAMError
-from .storage.embeddings import read_embeddings, write_embeddings
-from .storage.intervals import read_intervals, write_intervals
 from .storage.model import check_model
+from .storage.tables import read_embeddings, read_intervals, write_intervals, write_table
 from .storage.training_log import heads_table, read_training_log
 
 AAMEncoder = SemanticType("AAMEncoder")
@@ -46,11 +45,8 @@ class AAMModelDirectoryFormat(model.DirectoryFormat):
         _as_valid(check_model, str(self))
 
 
-class TrainingLogFileFormat(model.BinaryFileFormat):
+class TrainingLogFileFormat(ModelFileFormat):
     """A file of a training log; the folder that holds it is validated as a whole."""
-
-    def _validate_(self, level):
-        pass
 
 
 class AAMTrainingLogDirectoryFormat(model.DirectoryFormat):
@@ -91,7 +87,7 @@ class PredictionIntervalsFormat(_TableFormat):
 class AAMEmbeddingsFormat(_TableFormat):
     """Tab-separated: id, then a column for each dimension."""
 
-    read, write = staticmethod(read_embeddings), staticmethod(write_embeddings)
+    read, write = staticmethod(read_embeddings), staticmethod(write_table)
 
 
 PredictionIntervalsDirectoryFormat = model.SingleFileDirectoryFormat(

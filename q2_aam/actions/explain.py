@@ -15,6 +15,7 @@ from ..errors import AAMError, counted
 from ..parameters import DEFAULT
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
+from .inputs import refuse_other_genes
 from .predict import read_any_model, read_studies
 
 # of each content: where a sample's state holds it, and what a number of it is called
@@ -50,6 +51,8 @@ def embed_samples(
             f"{counted(most, 'principal component')}. Lower it, or set it to 0 for every number."
         )
     studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    if model is None:
+        refuse_other_genes(samples, studies.far, only_warn=True)
     network = inference.load_network(config, arrays)
     values = inference.embed_samples(network, studies, 0, np.arange(number), field)
     axes = max(1, min(ORDINATED, most))  # one sample still has an axis, to lie at its origin

@@ -53,8 +53,7 @@ def find_learning_rate(
         action, start = "fit-regressor" if numeric else "fit-classifier", _as_fit
     network, task, config, accelerator = start(logger, inputs, settings)
     logger.log_count("samples used", sum(len(part) for part in task.training))
-    for line in logger.speak():
-        logger.info(line)
+    logger.speak()
     found = lr_finder.find_rate(network, task, config, accelerator, logger, rates)
     curve = pd.DataFrame(
         {"learning_rate": found.rates, "loss": found.losses, "smoothed_loss": found.smoothed},

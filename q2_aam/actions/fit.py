@@ -35,6 +35,7 @@ from .inputs import (
     TrainingSamples,
     merge_sequences,
     read_training_samples,
+    refuse_other_genes,
     split_training_samples,
 )
 from .training_run import (
@@ -48,38 +49,6 @@ from .training_run import (
 )
 
 
-@with_settings(REGRESSION_SETTINGS, FITTING_DEFAULT)
-def fit_regressor(
-    table: biom.Table,
-    metadata: qiime2.NumericMetadataColumn,
-    sequences: pd.Series = None,
-    encoder: AAMModelDirectoryFormat = None,
-    distance_matrix: DistanceMatrixDirectoryFormat = None,
-    groups: qiime2.MetadataColumn = None,
-    covariates: qiime2.Metadata = None,
-    **settings,
-) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
-    """Fit a regressor on every labeled sample of a table."""
-    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
-    return fit_model("fit-regressor", inputs, settings)
-
-
-@with_settings(CLASSIFICATION_SETTINGS, FITTING_DEFAULT)
-def fit_classifier(
-    table: biom.Table,
-    metadata: qiime2.CategoricalMetadataColumn,
-    sequences: pd.Series = None,
-    encoder: AAMModelDirectoryFormat = None,
-    distance_matrix: DistanceMatrixDirectoryFormat = None,
-    groups: qiime2.MetadataColumn = None,
-    covariates: qiime2.Metadata = None,
-    **settings,
-) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
-    """Fit a classifier on every labeled sample of a table."""
-    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
-    return fit_model("fit-classifier", inputs, settings)
-
-
 class FitInputs(NamedTuple):
     """The inputs of an action that fits."""
 
@@ -90,6 +59,33 @@ class FitInputs(NamedTuple):
     distance_matrix: object = None
     groups: object = None
     covariates: object = None
+
+
+def _fit_action(kind: str, column: type, names: tuple[str, ...]):
+    """Make the action that fits a model of a kind to a column of metadata, with these settings."""
+
+    def fit(
+        table: biom.Table,
+        metadata: column,
+        sequences: pd.Series = None,
+        encoder: AAMModelDirectoryFormat = None,
+        distance_matrix: DistanceMatrixDirectoryFormat = None,
+        groups: qiime2.MetadataColumn = None,
+        covariates: qiime2.Metadata = None,
+        **settings,
+    ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+        inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
+        return fit_model(f"fit-{kind}", inputs, settings)
+
+    fit.__name__ = f"fit_{kind}"
+    fit.__doc__ = f"Fit a {kind} on every labeled sample of a table."
+    return with_settings(names, FITTING_DEFAULT)(fit)
+
+
+fit_regressor = _fit_action("regressor", qiime2.NumericMetadataColumn, REGRESSION_SETTINGS)
+fit_classifier = _fit_action(
+    "classifier", qiime2.CategoricalMetadataColumn, CLASSIFICATION_SETTINGS
+)
 
 
 def fit_model(action: str, inputs: FitInputs, settings: dict):
@@ -221,6 +217,8 @@ def read_study(labeled: TrainingSamples, inputs: FitInputs, settings: dict, logg
         [labeled.samples], known, config.max_sequence_length, config.max_asvs, [labeled.distances]
     )
     logger.log_asvs(studies)
+    if inputs.encoder is None and arrays is not None:
+        refuse_other_genes(labeled.samples, studies.far, only_warn=True)
     return config, arrays, studies
 
 

@@ -20,7 +20,7 @@ from ..data.alignment import (
 from ..data.distances import read_distances
 from ..data.splits import train_test_split
 from ..data.table import SampleTable, read_table
-from ..errors import AAMError, counted, examples, verb
+from ..errors import AAMError, counted, examples, verb, warn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TrainingSamples:
         return None if pd.api.types.is_numeric_dtype(self.values) else self.values.to_dict()
 
     def group_numbers(self) -> np.ndarray:
-        """Return a number for the group of each sample, in order; each sample's own without."""
+        """Return a number for the group of each sample; each sample's own without groups."""
         ids = self.samples.sample_ids
         of_samples = [self.groups[name] for name in ids] if self.groups else ids
         return np.unique(of_samples, return_inverse=True)[1].ravel()
@@ -132,6 +132,33 @@ def merge_sequences(sequences) -> dict[str, str] | None:
             "the other."
         )
     return merged
+
+
+def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
+    """Refuse a table of which the bundled encoder knows little, or say so; count what is far.
+
+    `far` tells which features do not resemble its reference, 16S of bacteria and archaea.
+    """
+    if not far.any():
+        return
+    reads = np.asarray(samples.counts.sum(axis=0)).ravel()
+    share = reads[far].sum() / reads.sum()
+    most = np.flatnonzero(far)[np.argsort(-reads[far], kind="stable")]
+    said = (
+        f"{counted(len(most), 'feature')} of {len(reads):,}, with {share:.1%} of the reads, "
+        f"{verb(len(most), 'do')} not resemble bacterial or archaeal 16S, which is all that the "
+        f"bundled encoder knows: {examples(samples.feature_ids[column] for column in most)}."
+    )
+    remedy = (
+        "For another gene make an encoder of its own tree with 'qiime aam "
+        "pretrain-from-phylogeny', and give it as the encoder."
+    )
+    if share > 0.5 and not only_warn:
+        raise AAMError(f"{said}\nIts distances would mean nothing. {remedy}")
+    if share > 0.05:
+        warn(f"{said} What it says of them means little. {remedy}")
+    else:
+        print(said)
 
 
 # --- covariates -----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ..parameters import DEFAULT
 from ..storage.boxed import BUNDLED, read_boxed
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
-from .inputs import merge_sequences, read_covariates_of
+from .inputs import merge_sequences, read_covariates_of, refuse_other_genes
 
 WELL_RECOGNIZED = 0.95
 MOST_SHOWN = 100  # features that are not recognized
@@ -94,6 +94,8 @@ def predict_distances(
         raise AAMError(_REMEDIES[config.distance_state])
     samples = read_table(table)
     studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    if model is None:
+        refuse_other_genes(samples, studies.far)
     network, everything = inference.load_network(config, arrays), np.arange(len(samples.sample_ids))
     parts = network.parts_for(distances=True, target=False)
     state = inference.all_states(network, studies, 0, everything, parts=parts)
@@ -162,6 +164,8 @@ def read_studies(samples, sequences, config, arrays, covariates=None, for_target
         )
     if studies.recognition is not None:
         print(describe_recognition(samples, studies.recognition))
+    elif studies.turned.any():
+        print(f"{counted(int(studies.turned.sum()), 'sequence')} read as the reverse complement")
     if not for_target:
         return studies
     known = config.target.covariates

@@ -77,8 +77,8 @@ def pretrain(
     network, *others = prepare_pretraining(
         logger, tables, distance_matrices, sequences, initial_encoder, settings
     )
-    progress, reason, shown = train(network, *others, logger)
-    return store_run(network, logger.log(network, progress, reason), shown, logger.info)
+    progress, shown = train(network, *others, logger)
+    return store_run(network, logger.log(network, progress), shown, logger.info)
 
 
 def prepare_pretraining(
@@ -162,18 +162,19 @@ def pretrain_from_phylogeny(
     if settings["epochs"] is None:
         settings["epochs"] = int(np.clip(READS // len(known), FEWEST_EPOCHS, MOST_EPOCHS))
     logger = TrainingLogger("pretrain-from-phylogeny", settings["epochs"])
-    ready = prepare_phylogeny(logger, known, tree, tips, table, initial_encoder, settings)
-    progress, reason, final = teacher.pretrain_from_phylogeny(*ready[:6], logger, *ready[6:])
-    network = ready[0]
-    return store_run(network, logger.log(network, progress, reason), final, logger.info)
+    network, lesson, trained_by, accelerator = prepare_phylogeny(
+        logger, known, tree, tips, table, initial_encoder, settings
+    )
+    progress, final = teacher.pretrain_from_phylogeny(
+        network, lesson, trained_by, accelerator, logger
+    )
+    return store_run(network, logger.log(network, progress), final, logger.info)
 
 
 def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings: dict) -> tuple:
-    """Check and read everything, and build the network to start from.
-
-    Returns what the training function takes, but for the logger.
-    """
+    """Check and read everything: the network to start from, a lesson, config and accelerator."""
     from ..training import init
+    from ..training.phylogeny import Lesson
 
     dna, seed = sequences_of(known, known), settings["random_seed"]
     branches = settings.pop("branches")  # may differ from the encoder's
@@ -214,8 +215,9 @@ def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings:
         if array.shape == shapes.get(name) and not name.startswith("branches.membership")
     }
     network = init.continued_network(config, kept, seed, accelerator.device)
-    names, spread = [names[row] for row in first], arrays is None
-    return network, asvs, names, clades, trained_by, accelerator, samples, weights, spread
+    names = [names[row] for row in first]
+    lesson = Lesson(asvs, names, clades, samples, weights, spread=arrays is None)
+    return network, lesson, trained_by, accelerator
 
 
 def samples_of(table: SampleTable, known, tree, config, seed: int, logger):
