@@ -27,7 +27,7 @@ setup(
     packages=find_packages(include=["q2_aam", "q2_aam.*"]),
     package_data={
         "q2_aam": ["citations.bib"],
-        "q2_aam.encoders": ["*.json", "*.safetensors", "README.md"],
+        "q2_aam.encoders": ["*.json", "*.npy", "*.safetensors", "README.md"],
         "q2_aam.demo_data": ["*.qza", "*.tsv", "*.md", "*.sh"],
         "q2_aam.report": ["templates/*", "templates/*/*"],
     },

@@ -1,6 +1,5 @@
 """Small studies evolved on a random tree, with real unweighted UniFrac, for the tests."""
 
-import dataclasses
 import hashlib
 import inspect
 from dataclasses import dataclass
@@ -183,21 +182,6 @@ def describe_target(**changes):
     from q2_aam.config import RegressionTarget
 
     return RegressionTarget(**AGE | changes)
-
-
-def with_known_asvs(studies, number: int = 6):
-    """Let the target head know the first ASVs by identity, as fitting does."""
-    known = np.minimum(np.arange(len(studies.asvs)), number)
-    return dataclasses.replace(studies, known=known)
-
-
-def losses_of(network, task, samples, embedded=None, chunks=1, seen=None):
-    """Compute the losses of some samples of the first study, as a training step does."""
-    from q2_aam.training.losses import Step, batch_losses, prepare_step
-
-    step = Step(0, samples)
-    prepared = prepare_step(task.studies, step)
-    return batch_losses(network, task, step, prepared, embedded, chunks, seen)
 
 
 def model_of(artifact: qiime2.Artifact):

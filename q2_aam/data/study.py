@@ -17,6 +17,7 @@ from .matching import (
     merge_overlapping,
     reverse_complement,
 )
+from .reference import orient
 from .sequences import sequences_of
 from .table import SampleTable
 from .tokens import Asvs, tokenize_asvs
@@ -84,6 +85,9 @@ class Studies:
         How the features were read, where a vocabulary was given.
     assignment : csr_matrix of float64, (features, asvs), optional
         Shares of the reads of each feature, of all tables one after the other.
+    turned, far : ndarray of bool, (features,), optional
+        Without a vocabulary: features that were read as their reverse complement, and those that
+        do not resemble 16S on either strand (see `q2_aam.data.reference`).
     cut_samples : int
         Samples that had more than the allowed number of ASVs.
     cut_share : float
@@ -98,6 +102,8 @@ class Studies:
     merged: int = 0
     cut_samples: int = 0
     cut_share: float = 0.0
+    turned: np.ndarray | None = None
+    far: np.ndarray | None = None
 
 
 def build_studies(
@@ -136,8 +142,11 @@ def build_studies(
     reads = np.concatenate([np.asarray(table.counts.sum(axis=0)).ravel() for table in tables])
     distinct, index = np.unique([one for study in dna for one in study], return_inverse=True)
     distinct, index = distinct.tolist(), index.ravel()
-    match = None
+    match = turned = far = None
     if vocabulary is None:
+        distinct, turned, far = (np.asarray(one)[index] for one in orient(distinct))
+        distinct, index = np.unique(distinct, return_inverse=True)
+        distinct, index = distinct.tolist(), index.ravel()
         shares = merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
         asvs, assignment, merged = _kept_asvs(distinct, shares, max_sequence_length)
         known = None
@@ -160,8 +169,9 @@ def build_studies(
         studies.append(Study(table.sample_ids, kept.astype(np.float32), of_study))
     recognition = match and _recognition(tables[0], match.kind[index], match.reversed[index])
     return Studies(
-        asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share
-    )
+        asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share,
+        turned, far,
+    )  # fmt: skip
 
 
 def _kept_asvs(distinct: list[str], shares: scipy.sparse.csr_matrix, limit: int):

@@ -36,7 +36,8 @@ run qiime feature-table filter-samples \
 run qiime aam split-samples \
     --i-table labeled.qza --m-metadata-file metadata.tsv --m-metadata-column month \
     --m-groups-file metadata.tsv --m-groups-column studyid --p-test-size 0.25 \
-    --o-training-table training.qza --o-test-table test.qza
+    --o-training-table training.qza --o-test-table test.qza \
+    --o-training-targets training-months.qza --o-test-targets test-months.qza
 
 explain "Learn a child's age in months from the other children. The bundled encoder reads the DNA."
 run qiime aam fit-regressor \
