@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import biom
 import numpy as np
@@ -80,7 +80,7 @@ class SimulatedStudy:
         counts = self.counts.loc[list(sample_ids)]
         counts = counts.loc[:, counts.sum() > 0]
         dna, ages = self.dna[list(counts)], self.ages[counts.index]
-        return dataclasses.replace(self, counts=counts, dna=dna, ages=ages)
+        return replace(self, counts=counts, dna=dna, ages=ages)
 
     def shuffled(self, seed: int) -> "SimulatedStudy":
         """Reorder the samples, the ASVs and the sequences."""
@@ -88,7 +88,7 @@ class SimulatedStudy:
         counts = self.counts.iloc[random.permutation(len(self.counts))]
         counts = counts.iloc[:, random.permutation(counts.shape[1])]
         dna = self.dna.iloc[random.permutation(len(self.dna))]
-        return dataclasses.replace(self, counts=counts, dna=dna, ages=self.ages[counts.index])
+        return replace(self, counts=counts, dna=dna, ages=self.ages[counts.index])
 
 
 def simulate_study(
