@@ -128,23 +128,21 @@ def test_the_recipe_takes_the_tests_along_and_runs_them(recipe, package):
 
 
 def test_there_is_an_environment_file_for_each_distribution():
-    found = {path.stem.removeprefix("q2-aam-") for path in ENVIRONMENTS.iterdir()}
-    assert found == set(DISTRIBUTIONS)
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    names = [path.name for path in ENVIRONMENTS.iterdir()]
+    assert set(names) == {f"q2-aam-{distribution}.yml" for distribution in DISTRIBUTIONS}
     # The pattern of QIIME 2's library
     pattern = re.compile(r"q2-aam-(qiime2|rachis)-[a-z0-9]+-\d{4}\.\d{1,2}\.yml")
-    assert all(pattern.fullmatch(path.name) for path in ENVIRONMENTS.iterdir())
+    assert [name for name in names if pattern.fullmatch(name) and name in readme] == names
 
 
-def test_an_environment_has_channels_and_packages_only(environment):
+def test_an_environment_has_the_qiime_2_that_the_recipe_requires(environment, recipe):
     # QIIME 2's library names the environment itself
     assert set(environment.content) == {"channels", "dependencies"}
     own = DISTRIBUTIONS[environment.distribution]
     assert sorted(environment.content["channels"]) == sorted([own, "conda-forge", "bioconda"])
-
-
-def test_an_environment_has_the_qiime_2_that_the_recipe_requires(environment, recipe):
-    epoch = environment.distribution.split("-")[-1]
     of_qiime = {name for name in environment.conda if re.match("q2|qiime2$", name)}
+    epoch = environment.distribution.split("-")[-1]
     assert {environment.conda[name] for name in of_qiime} == {f"={epoch}"}
     required = requirements(recipe["requirements"]["run"] + recipe["test"]["requires"])
     assert {name for name in required if re.match("q2|qiime2$", name)} <= of_qiime
@@ -152,41 +150,26 @@ def test_an_environment_has_the_qiime_2_that_the_recipe_requires(environment, re
     assert {"q2-metadata", "q2-diversity-lib"} <= of_qiime
 
 
-def test_an_environment_installs_q2_aam_without_further_steps(environment, package):
+def test_an_environment_installs_q2_aam_and_keeps_what_the_distribution_has(environment, package):
     assert environment.pip[-1] == ".."
     assert (environment.path.parent / "..").resolve() == PROJECT
     needed = requirements(package["install_requires"])
+    kept = {name: str(environment.added[name]) for name in set(environment.added) - set(needed)}
+    assert kept.pop("setuptools", "<81") == "<81"
+    assert all(version.startswith("==") for version in kept.values()), kept
+    for name in ("numpy", "click"):
+        assert f"={environment.conda[name]}" == kept[name], "conda and pip must agree"
     assert environment.conda["pytorch"] == str(needed.pop("torch"))
     assert {name: environment.added.get(name) for name in needed} == needed
 
 
-def test_an_environment_keeps_what_the_distribution_has(environment, package):
-    kept = set(environment.added) - set(requirements(package["install_requires"]))
-    kept = {name: str(environment.added[name]) for name in kept}
-    assert kept.pop("setuptools", "<81") == "<81"
-    assert all(version.startswith("==") for version in kept.values()), kept
-    assert {"numpy", "click"} <= set(kept)
-    for name in ("numpy", "click"):
-        assert f"={environment.conda[name]}" == kept[name], "conda and pip must agree"
-
-
 def test_the_newest_environment_of_the_tests_is_the_newest_distribution():
-    tested = requirements(
-        line
-        for line in (RECIPE / "newest" / "constraints.txt").read_text().splitlines()
-        if line and not line.startswith("#")
-    )
-    newest = sorted(DISTRIBUTIONS, key=lambda name: [*map(int, name.split("-")[-1].split("."))])[-1]
+    lines = (RECIPE / "newest" / "constraints.txt").read_text().splitlines()
+    tested = requirements(line for line in lines if line and not line.startswith("#"))
+    newest = max(DISTRIBUTIONS, key=lambda name: [*map(int, name.split("-")[-1].split("."))])
     assert str(tested["rachis"]) == f"=={newest.split('-')[-1]}.0"
     added = Environment(newest).added
-    assert {name: tested[name] for name in ("numpy", "click")} == {
-        name: added[name] for name in ("numpy", "click")
-    }
-
-
-def test_the_readme_names_each_environment_file():
-    readme = (PROJECT / "README.md").read_text("utf-8")
-    assert not [path.name for path in ENVIRONMENTS.iterdir() if path.name not in readme]
+    assert all(tested[name] == added[name] for name in ("numpy", "click"))
 
 
 def test_the_entry_in_the_library_of_qiime_2_has_the_keys_that_it_asks_for():
