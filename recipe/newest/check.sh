@@ -21,7 +21,7 @@ rm -f "$summary"
 rm -rf "$OUTPUT" && mkdir -p "$OUTPUT"
 export Q2_AAM_RUN_DIR=$PWD/$OUTPUT/runs
 unset OMP_NUM_THREADS
-say "the demo, with few epochs"
+say "the demo, with little pretraining"
 if PATH="$PWD/recipe/newest/bin:$PATH" bash recipe/demo/demo.sh "$OUTPUT"; then
     demo="the demo's commands ran"
 else
