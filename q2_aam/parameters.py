@@ -9,6 +9,7 @@ from .config import (
     AUTO,
     CLASS_WEIGHTS,
     DISTANCE_FORMS,
+    FEATURES,
     LIMITS,
     MOST_TREES,
     OPTIMIZERS,
@@ -99,6 +100,13 @@ _FITTING = {
         "bundled",
         "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
         "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone.",
+    ),
+    "features": _choice(
+        FEATURES,
+        FEATURES[0],
+        "What is read of a sample: 'auto' is its ASVs and the clades of the encoder, best within "
+        "one study; 'asvs' only its ASVs; 'clades' only the clades, for a model that travels to "
+        "other studies and holds no DNA of this one.",
     ),
     "attention_head": _choice(
         ("auto", "on", "off"),

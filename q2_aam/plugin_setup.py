@@ -660,7 +660,7 @@ _PIPELINE_INPUTS_HELP = _FIT_INPUTS_HELP | {
     "taxonomy": "Names the features that matter in the report. Nothing is learned from it.",
 }
 _HELD_OUT = "of the samples held out"
-_PIPELINE_SETTINGS = ("pretrained", "attention_head", "device", "random_seed")
+_PIPELINE_SETTINGS = ("pretrained", "features", "attention_head", "device", "random_seed")
 _IMPORTANCE = "How far each feature moves the predictions of the model fitted on all samples."
 _EVALUATION = "How good both are, and which features the predictions rest on."
 

@@ -142,7 +142,13 @@ def test_every_name_is_needed(refused, name):
     refused(lambda: ModelConfig.from_json(content), "lacks", name)
 
 
-@pytest.mark.parametrize("name", sorted(TARGET.__dict__))
+def test_a_target_of_before_there_was_a_choice_reads_all_features():
+    content = FULL.to_json()
+    del content["target"]["features"]
+    assert ModelConfig.from_json(content).target.features == "auto"
+
+
+@pytest.mark.parametrize("name", sorted(set(TARGET.__dict__) - {"features"}))
 def test_every_name_of_the_target_is_needed(refused, name):
     content = FULL.to_json()
     del content["target"][name]
@@ -175,6 +181,9 @@ def test_what_is_not_a_table_is_refused(content):
         ({"mean": "3"}, "target mean"),
         ({"vocabulary_size": 0}, "vocabulary_size"),
         ({"vocabulary_size": 10**6}, "vocabulary_size"),
+        ({"features": "otus"}, "features is 'otus'"),
+        ({"features": "asvs", "vocabulary_size": 0}, "vocabulary_size is 0"),
+        ({"features": "clades"}, "vocabulary_size is 6"),
         ({"minimum": True}, "target minimum"),
         ({"scaling": "log"}, "target scaling"),
         ({"loss": "absolute"}, "target loss"),

@@ -33,7 +33,8 @@ def check_table(
     if config.target is None or not config.target.vocabulary_size:
         raise AAMError(
             "The model holds no sequences to look up: it reads every table by the clades of its "
-            "encoder. Give a model from fit-regressor or fit-classifier that reads ASVs."
+            "encoder. Predict with it as it is, or give a model from fit-regressor or "
+            "fit-classifier that reads ASVs ('features' 'auto' or 'asvs')."
         )
     samples = read_table(table)
     recognition = read_studies(samples, sequences, config, arrays, for_target=False).recognition
@@ -48,9 +49,7 @@ def check_table(
             model=f"{kind} of '{config.target.name}'",
             verdict=verdict,
             recommendation=recommendation,
-            shares=pd.DataFrame(
-                recognition_columns(recognition), pd.Index(samples.sample_ids, name="id")
-            ),
+            shares=recognition_columns(recognition, pd.Index(samples.sample_ids, name="id")),
             features_by_kind={
                 name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)
             },

@@ -55,6 +55,7 @@ def regress_samples(
     bound_predictions=DEFAULT["bound_predictions"],
     confidence_level=DEFAULT["confidence_level"],
     pretrained=DEFAULT["pretrained"],
+    features=DEFAULT["features"],
     attention_head=DEFAULT["attention_head"],
     device=DEFAULT["device"],
     random_seed=DEFAULT["random_seed"],
@@ -91,6 +92,7 @@ def classify_samples(
     missing_samples=DEFAULT["missing_samples"],
     class_weights=DEFAULT["class_weights"],
     pretrained=DEFAULT["pretrained"],
+    features=DEFAULT["features"],
     attention_head=DEFAULT["attention_head"],
     device=DEFAULT["device"],
     random_seed=DEFAULT["random_seed"],
@@ -115,7 +117,7 @@ def classify_samples(
 
 _TO_FIT = (
     "metadata", "sequences", "groups", "covariates", "covariate_columns", "missing_samples",
-    "pretrained", "attention_head", "device", "random_seed",
+    "pretrained", "features", "attention_head", "device", "random_seed",
 )  # fmt: skip
 
 

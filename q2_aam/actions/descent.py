@@ -51,6 +51,17 @@ def refuse_what_has_no_effect(settings: dict, attends: bool) -> None:
         )
 
 
+def refuse_unlearned_clades(features: str, config, with_matrix: bool) -> None:
+    """Refuse to read clades alone of an encoder that has learned none."""
+    learns = with_matrix or config.distance_state != "untrained"
+    if features == "clades" and not (learns and config.distance_form == "branches"):
+        raise AAMError(
+            "'features' is 'clades', but the encoder has learned no clades. Take the bundled "
+            "encoder, or one from 'pretrain' with the distance form 'branches', or leave "
+            "'features' out."
+        )
+
+
 def refuse_contradictions(settings: dict, inputs) -> None:
     """Refuse settings that contradict each other or the inputs."""
     new = inputs.encoder is None and settings["pretrained"] == "none"

@@ -35,6 +35,7 @@ from .descent import (
     attention_descends,
     is_frozen,
     refuse_contradictions,
+    refuse_unlearned_clades,
     refuse_what_has_no_effect,
 )
 from .inputs import (
@@ -149,7 +150,10 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
         require_validation(samples, fraction, optional=not validated)
     training, validation = split_training_samples(labeled, fraction, settings["random_seed"])
     config, arrays, studies = read_study(labeled, inputs, settings, logger)
-    studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
+    features = settings["features"]
+    refuse_unlearned_clades(features, config, labeled.distances is not None)
+    known_by = training[:0] if features == "clades" else training  # samples that give ASVs
+    studies, tokens = know_prevalent_asvs(studies, known_by, config.max_sequence_length)
     described = ()
     if labeled.covariates is not None:
         described = describe_covariates(labeled.covariates.iloc[training])
@@ -237,6 +241,7 @@ def describe_number(
         scaling,
         vocabulary_size,
         covariates,
+        features=settings["features"],
         bounded=settings["bound_predictions"],
         loss=settings["target_loss"],
         quantile_range=settings["quantile_range"],
@@ -257,6 +262,7 @@ def describe_classes(
         name,
         vocabulary_size,
         covariates,
+        features=settings["features"],
         classes=tuple(classes.tolist()),
         counts=tuple(counts.tolist()),
     )
@@ -289,7 +295,7 @@ def start_fitting_run(logger, settings: dict, frozen: bool):
 
 def tell_settings(logger, settings: dict, covariates: tuple, numeric: bool) -> None:
     """Record the settings of what is read and predicted."""
-    names = ["missing_samples", "n_estimators", "attention_head"]
+    names = ["missing_samples", "features", "n_estimators", "attention_head"]
     names += ["covariate_columns"] if covariates else []
     names += OF_NUMBERS if numeric else []
     for name in names:

@@ -11,7 +11,7 @@ import skbio
 from ..config import CLASSIFICATION, REGRESSION
 from ..conformal import prediction_intervals, widen_unrecognized
 from ..data.covariates import encode_covariates, unknown_levels
-from ..data.matching import EMBEDDING_ONLY, KINDS
+from ..data.matching import CLADES_ONLY, EMBEDDING_ONLY, KINDS
 from ..data.study import build_studies
 from ..data.table import read_table
 from ..data.target_scaling import point_prediction, to_units
@@ -42,9 +42,10 @@ def predict_regression(
         to_units(config.target, point_prediction(outputs)), index, name="prediction"
     )
     lower, upper = prediction_intervals(config.target, outputs, confidence_level)
-    lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
-    columns = {"lower": lower, "upper": upper} | recognition_columns(recognition)
-    return predictions, pd.DataFrame(columns, index)
+    if recognition is not None:
+        lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
+    intervals = pd.DataFrame({"lower": lower, "upper": upper}, index)
+    return predictions, intervals.join(recognition_columns(recognition, index))
 
 
 def predict_classification(
@@ -64,7 +65,7 @@ def predict_classification(
     shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
     probabilities = pd.DataFrame(shares, index, config.target.classes)
     favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
-    recognized = pd.DataFrame(recognition_columns(recognition), index)
+    recognized = recognition_columns(recognition, index)
     return pd.Series(favoured, index, name="prediction"), probabilities, recognized
 
 
@@ -141,7 +142,7 @@ def predict_table(table, sequences, config, arrays, covariates, min_recognized: 
     sample_ids : tuple of str
     outputs : ndarray of float64, (samples, O)
         See `q2_aam.inference.predict_answers`.
-    recognition : Recognition
+    recognition : Recognition, or None of a model that reads clades only
     """
     from ..inference import load_network, predict_samples
 
@@ -184,7 +185,10 @@ def read_studies(samples, sequences, config, arrays, covariates=None, for_target
             f"{verb(shortened, 'are')} longer than the {config.max_sequence_length} nucleotides "
             "that the model reads; their ends were not read" + describe_joined(studies.asvs.joined)
         )
-    if studies.recognition is not None:
+    if vocabulary is not None and not len(vocabulary):
+        studies = dataclasses.replace(studies, recognition=None)  # there is nothing to look up
+        print("the model reads the clades of its encoder: no read needs to be recognized")
+    elif vocabulary is not None:
         print(describe_recognition(samples, studies.recognition))
     if for_target:
         studies = _add_covariates(studies, config.target.covariates, covariates, samples)
@@ -218,9 +222,9 @@ def refuse_unrecognized(samples, studies, min_recognized: float) -> None:
         If the mean share of the samples' reads that is recognized is below `min_recognized`.
     """
     recognition = studies.recognition
-    share = recognition.recognized.mean()
-    if share >= min_recognized:
+    if recognition is None or recognition.recognized.mean() >= min_recognized:
         return
+    share = recognition.recognized.mean()
     strange = np.flatnonzero(recognition.kind == EMBEDDING_ONLY)
     reads = np.asarray(samples.counts.sum(axis=0)).ravel()
     most = strange[np.argsort(-reads[strange], kind="stable")]
@@ -237,9 +241,11 @@ def refuse_unrecognized(samples, studies, min_recognized: float) -> None:
     )
 
 
-def recognition_columns(recognition) -> dict[str, np.ndarray]:
+def recognition_columns(recognition, index: pd.Index) -> pd.DataFrame:
     """Name the shares of each sample's reads by how they were recognized."""
-    return dict(zip(KINDS, recognition.shares.T, strict=True))
+    if recognition is None:
+        return pd.DataFrame({CLADES_ONLY: 1.0}, index)
+    return pd.DataFrame(recognition.shares, index, list(KINDS))
 
 
 def _add_covariates(studies, known, covariates, samples):

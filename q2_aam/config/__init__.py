@@ -8,6 +8,7 @@ from .model import (
 )
 from .target import (
     CLASSIFICATION,
+    FEATURES,
     FUSIONS,
     HEADS,
     MOST_CLASSES,
@@ -49,6 +50,7 @@ __all__ = [
     "CLASS_WEIGHTS",
     "DISTANCE_FORMS",
     "DISTANCE_STATES",
+    "FEATURES",
     "FORMAT_VERSION",
     "FUSIONS",
     "HEADS",

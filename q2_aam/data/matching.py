@@ -13,6 +13,7 @@ from .tokens import tokenize
 # Kinds of recognition, in the order in which they are tried.
 KINDS = ("same", "overlapping", "embedding_only")
 SAME, OVERLAPPING, EMBEDDING_ONLY = range(len(KINDS))
+CLADES_ONLY = "clades_only"  # what all reads are to a model without a vocabulary
 
 FEWEST_NUCLEOTIDES = 60  # of an overlap: shorter ones lie in conserved stretches that many share
 _ROWS_AT_ONCE = 1024
@@ -84,6 +85,8 @@ def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
     number = len(sequences)
     kind = np.full(number, EMBEDDING_ONLY, dtype=np.int8)
     turned = np.zeros(number, dtype=bool)
+    if not len(vocabulary):
+        return Match(scipy.sparse.csr_matrix((number, 0)), kind, turned)
     pairs: list[np.ndarray] = []
     known = {sequence: row for row, sequence in enumerate(vocabulary.sequences)}
     tokens, lengths = tokenize(vocabulary.sequences)

@@ -93,6 +93,8 @@ def read_vocabulary(arrays: dict[str, np.ndarray]) -> Vocabulary:
     AAMError
         If an ASV stands there twice.
     """
+    if not len(arrays[KNOWN_ASVS]):  # the model reads clades only
+        return Vocabulary([], np.zeros(0))
     sequences = detokenize(arrays[KNOWN_ASVS])
     repeated = len(sequences) - len(set(sequences))
     if repeated:

@@ -67,7 +67,9 @@ class SampleState(NamedTuple):
     @property
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
-        return TargetFeatures(self.known, self.abundance, self.clades, self.covariates)
+        return TargetFeatures(
+            self.known, self.abundance, self.clades, self.covariates, self.presence
+        )
 
 
 class Parts(NamedTuple):
@@ -125,9 +127,10 @@ class Network(nn.Module):
     def parts_for(self, distances: bool, target: bool) -> Parts:
         """Name the parts of samples that distances, or the target's heads, are read from."""
         branches = self.config.distance_form == "branches"
+        clades = target and self.config.target.features == "clades"
         return Parts(
             attend=target or (distances and not branches),
-            detect=distances and branches,
+            detect=clades or (distances and branches),
             quantify=target,
             join=target and self.target_head.clades is not None,
         )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..data.matching import KINDS
+from ..data.matching import CLADES_ONLY, KINDS
 from ..errors import AAMError, counted, examples
 
 COLUMNS = ["lower", "upper"]
 SHARES = list(KINDS)  # of a sample's reads; intervals of older versions have none
+_LAYOUTS = (COLUMNS, COLUMNS + SHARES, [*COLUMNS, CLADES_ONLY])
 
 
 def write_intervals(file, intervals: pd.DataFrame) -> None:
     """Write intervals indexed by sample id, with the shares of reads if there are any."""
-    if list(intervals.columns) not in (COLUMNS, COLUMNS + SHARES):
+    if list(intervals.columns) not in _LAYOUTS:
         raise _other_columns(intervals.columns)
     intervals.to_csv(file, sep="\t", index_label="id")
 
@@ -26,7 +27,7 @@ def read_intervals(lines) -> pd.DataFrame:
     -------
     pd.DataFrame
         Indexed by sample id (text, so that ``0001`` stays), columns lower and upper, and the
-        shares of reads in `SHARES` if they were written.
+        shares of reads if they were written.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def read_intervals(lines) -> pd.DataFrame:
     """
     try:
         frame = pd.read_csv(lines, sep="\t", dtype={"id": str}, keep_default_na=False)
-        if list(frame.columns) not in (["id", *COLUMNS], ["id", *COLUMNS, *SHARES]):
+        if list(frame.columns[:1]) != ["id"] or list(frame.columns[1:]) not in _LAYOUTS:
             raise _other_columns(frame.columns)
         frame = frame.set_index("id").astype(np.float64)
     except (ValueError, pd.errors.ParserError) as error:
@@ -44,9 +45,8 @@ def read_intervals(lines) -> pd.DataFrame:
         raise AAMError(f"The intervals are not a table of id, lower, upper: {error}") from error
     repeated = frame.index[frame.index.duplicated()]
     crossed = frame.index[~(frame["lower"] <= frame["upper"])]
-    wrong = ()
-    if len(frame.columns) > len(COLUMNS):
-        wrong = frame.index[~frame[SHARES].apply(lambda column: column.between(0, 1)).all(axis=1)]
+    shares = frame.drop(columns=COLUMNS)
+    wrong = frame.index[~shares.apply(lambda column: column.between(0, 1)).all(axis=1)]
     for what, found in (
         ("appear twice", repeated),
         ("have no lower ≤ upper", crossed),

@@ -219,7 +219,7 @@ def predict_out_of_fold(
         groups = np.unique(task.groups[chosen], return_inverse=True)[1]
         folds = make_folds(groups, known.classes, FOLDS, seed)
     rows = np.sort(np.concatenate([*folds, np.zeros(0, dtype=np.int64)]))
-    if isinstance(head.target, RegressionTarget) and len(rows):
+    if isinstance(head.target, RegressionTarget) and head.target.vocabulary_size and len(rows):
         share = recognized_of_others(task.studies.studies[0], chosen, folds)
         head.target = dataclasses.replace(head.target, recognized=max(share, LEAST_RECOGNIZED))
     predictions, settings = {}, {}

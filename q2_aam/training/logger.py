@@ -239,6 +239,12 @@ def describe_target(target: Target) -> dict:
     }
 
 
+_READ = {
+    "asvs": "It reads ASVs that it recognizes, and not the clades that they lie in.",
+    "clades": "It reads the clades of its encoder alone, and holds no sequence of the study.",
+}
+
+
 def describe_model(network: Network) -> dict:
     """Describe a model in sentences."""
     config = network.config
@@ -256,6 +262,7 @@ def describe_model(network: Network) -> dict:
     ]
     if config.target is not None:
         sentences.append(f"It predicts '{config.target.name}'{_of_what(config.target)}.")
+        sentences += [_READ[config.target.features]] if config.target.features in _READ else []
         weights = [
             {"name": name, "weight": weight} for name, weight in network.target_head.weights.items()
         ]

@@ -16,6 +16,19 @@ def test_intervals_read_back_and_ids_stay_text():
     assert found["upper"].tolist() == [1 / 3, 5.0]
 
 
+@pytest.mark.parametrize("columns", [["same", "overlapping", "embedding_only"], ["clades_only"]])
+def test_shares_of_reads_read_back_and_lie_in_0_to_1(refused, columns):
+    bounds = pd.DataFrame({"lower": [0.0], "upper": [1.0]}, index=["a"])
+    for share in (1.0, 1.5):
+        file = io.StringIO()
+        write_intervals(file, bounds.assign(**dict.fromkeys(columns, share)))
+        file.seek(0)
+        if share == 1.0:
+            assert list(read_intervals(file)) == ["lower", "upper", *columns]
+        else:
+            refused(lambda file=file: read_intervals(file), "shares of reads outside 0 to 1", "'a'")
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

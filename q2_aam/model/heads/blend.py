@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 
 import torch
@@ -46,23 +47,21 @@ class TargetHead(nn.Module):
         self.clades = Clades(number, target.clades, size) if target.clades else None
         sizes = target.block_sizes(branches)
         self.scaling = Scaling(sizes)
-        of_head = {
-            name: {block: sizes[block] for block in target.blocks_of(name)} for name in target.heads
-        }
-        if "ridge" in of_head:
-            self.ridge = LinearHead(of_head["ridge"], target.points, target.random_features)
-        if "logistic" in of_head:
-            self.logistic = LinearHead(of_head["logistic"], target.points)
-        if "forest" in of_head:
-            levels = target.forest_levels
-            others = number + target.covariate_inputs  # before the branches: see `for_forest`
-            covariates, end = list(range(number, others)), others + branches
-            columns = (list(range(others)), [*covariates, *range(others, end)])
+
+        def of_head(name: str) -> dict[str, int]:
+            return {block: sizes[block] for block in target.blocks_of(name)}
+
+        if "ridge" in target.heads:
+            self.ridge = LinearHead(of_head("ridge"), target.points, target.random_features)
+        if "logistic" in target.heads:
+            self.logistic = LinearHead(of_head("logistic"), target.points)
+        if "forest" in target.heads:
+            columns = forest_columns(target.forest_blocks(branches))
             self.forest = ForestHead(
-                target.trees, target.tree_nodes, target.points, levels, columns
+                target.trees, target.tree_nodes, target.points, target.forest_levels, columns
             )
-        if "attention" in of_head:
-            self.attention = AttentionHead(size, of_head["attention"], target)
+        if "attention" in target.heads:
+            self.attention = AttentionHead(size, of_head("attention"), target)
         self.blend = nn.Module()
         for name in target.heads[1:]:
             self.blend.register_buffer(name, torch.zeros(1))
@@ -102,11 +101,12 @@ class TargetHead(nn.Module):
         """Whether the attention head counts."""
         return self.weights.get("attention", 0.0) > 0
 
-    @staticmethod
-    def for_forest(features: TargetFeatures) -> Tensor:
-        """Put what the forest reads side by side: (B, N + P + K)."""
-        parts = (sharper_log(features.vocabulary), features.covariates, features.branches)
-        return torch.cat([part for part in parts if part is not None], dim=1)
+    def for_forest(self, features: TargetFeatures) -> Tensor:
+        """Put what the forest reads side by side: (B, F)."""
+        blocks = {name: getattr(features, name) for name in self.target.blocks_of("forest")}
+        if "vocabulary" in blocks:
+            blocks["vocabulary"] = sharper_log(blocks["vocabulary"])
+        return torch.cat(list(blocks.values()), dim=1)
 
     def inputs_of(self, name: str, features: TargetFeatures) -> Tensor:
         """Return what a head that is fitted in closed form reads: (B, F)."""
@@ -132,6 +132,14 @@ class TargetHead(nn.Module):
         weights = {name: weight for name, weight in self.weights.items() if weight}
         predictions = {name: self.predict(name, pooled, features) for name in weights}
         return blended(predictions, weights, self.target.is_quantile)
+
+
+def forest_columns(sizes: dict[str, int]) -> tuple[list[int], ...]:
+    """Choose sets of columns, one for each tree: ASVs or branches, covariates with either."""
+    ends = dict(zip(sizes, itertools.accumulate(sizes.values()), strict=True))
+    columns = {name: range(ends[name] - sizes[name], ends[name]) for name in sizes}
+    covariates = columns.pop("covariates", ())
+    return tuple(sorted([*one, *covariates]) for one in columns.values())
 
 
 def blended(predictions: dict[str, Tensor], weights: dict[str, float], is_quantile: bool) -> Tensor:

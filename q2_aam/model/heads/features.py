@@ -22,12 +22,15 @@ class TargetFeatures(NamedTuple):
         Log abundances of clades of the vocabulary, of models of format version 1 only.
     covariates : Tensor, (B, P), or None
         Covariates, as `q2_aam.data.covariates` writes them.
+    branch_presence : Tensor, (B, K), or None
+        Probability that a sample holds each branch; of models that read clades only.
     """
 
     vocabulary: Tensor
     branches: Tensor
     clades: Tensor | None = None
     covariates: Tensor | None = None
+    branch_presence: Tensor | None = None
 
     @property
     def presence(self) -> Tensor:

@@ -39,7 +39,7 @@ def grow_forest(
 ) -> list[GrownTree]:
     """Grow trees by least squares; of indicators of classes, that is Gini's index.
 
-    As many trees read the ASVs of the vocabulary as read the branches; covariates are read by all.
+    As many trees read each set of columns: where both are read, ASVs and branches.
 
     Parameters
     ----------
@@ -59,8 +59,9 @@ def grow_forest(
     values = known.values
     values = values[:, 0] if values.shape[1] == 1 else values  # else scikit-learn warns
     grown = []
+    sets = len(head.columns)
     for place, columns in enumerate(map(np.array, head.columns)):
-        number = (trees + 1 - place) // 2
+        number = (trees + sets - 1 - place) // sets
         samples, features = len(inputs), len(columns)
         tried = min(_FEATURES_TRIED * features, max(_VALUES_TRIED / samples, np.sqrt(features)))
         forest = ExtraTreesRegressor(
