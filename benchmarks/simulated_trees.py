@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from q2_aam.model.heads.blend import TargetHead
-from q2_aam.training.heads.forest import TreeTables
 
 TREES = 150  # fit-regressor's default
 
@@ -17,11 +16,10 @@ def fill_trees(head: TargetHead) -> None:
     random = np.random.default_rng(0)
     children = 2 * np.arange(nodes) + 1
     splits = children + 1 < nodes
-    tables = TreeTables(
-        random.integers(0, len(head.vocabulary), (trees, nodes)).astype(np.int32),
-        np.where(splits, random.uniform(0, 5, (trees, nodes)), 1e30).astype(np.float32),
-        np.tile(np.where(splits, children, np.arange(nodes)), (trees, 1)).astype(np.int32),
-        random.standard_normal((trees, nodes, outputs)).astype(np.float32),
-    )
-    with torch.no_grad():
-        head.forest.set_tables(*map(torch.from_numpy, tables))
+    tables = {
+        "feature": random.integers(0, len(head.vocabulary), (trees, nodes)),
+        "threshold": np.where(splits, random.uniform(0, 5, (trees, nodes)), 1e30),
+        "child": np.tile(np.where(splits, children, np.arange(nodes)), (trees, 1)),
+        "value": random.standard_normal((trees, nodes, outputs)),
+    }
+    head.forest.load_state_dict({name: torch.from_numpy(one) for name, one in tables.items()})

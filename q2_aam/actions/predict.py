@@ -9,7 +9,7 @@ import qiime2
 import skbio
 
 from ..config import CLASSIFICATION, REGRESSION
-from ..conformal import prediction_intervals, widen_unrecognized
+from ..conformal import prediction_intervals
 from ..data.covariates import encode_covariates, unknown_levels
 from ..data.matching import CLADES_ONLY, EMBEDDING_ONLY, KINDS
 from ..data.study import build_studies
@@ -41,9 +41,8 @@ def predict_regression(
     predictions = pd.Series(
         to_units(config.target, point_prediction(outputs)), index, name="prediction"
     )
-    lower, upper = prediction_intervals(config.target, outputs, confidence_level)
-    if recognition is not None:
-        lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
+    recognized = None if recognition is None else recognition.recognized
+    lower, upper = prediction_intervals(config.target, outputs, confidence_level, recognized)
     intervals = pd.DataFrame({"lower": lower, "upper": upper}, index)
     return predictions, intervals.join(recognition_columns(recognition, index))
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from ...config import CLASSIFICATION, Target
-from ..log_abundance import sharper_log
 from .attention import AttentionHead
 from .clades import Clades
-from .features import Scaling, TargetFeatures
+from .features import Scaling, TargetFeatures, sharper_log
 from .forest import ForestHead
 from .linear import LinearHead, class_fractions
 
@@ -26,17 +24,7 @@ class TargetHead(nn.Module):
     then moves the prediction, and the width around it comes from the other heads.
 
     The weights are kept as the `blend`: each head but the first has a share in [0, 1], by which it
-    replaces what the heads before it say together.
-
-    Parameters
-    ----------
-    size : int
-        Width D of the pooled embedding and of ASV embeddings.
-    branches : int
-        Branches K.
-    width : int
-        Tokens of each ASV of the vocabulary, START included.
-    target : RegressionTarget or ClassificationTarget
+    replaces what the heads before it say together. The vocabulary has `width` tokens an ASV.
     """
 
     def __init__(self, size: int, branches: int, width: int, target: Target):
@@ -101,24 +89,20 @@ class TargetHead(nn.Module):
         """Whether the attention head counts."""
         return self.weights.get("attention", 0.0) > 0
 
-    def for_forest(self, features: TargetFeatures) -> Tensor:
-        """Put what the forest reads side by side: (B, F)."""
-        blocks = {name: getattr(features, name) for name in self.target.blocks_of("forest")}
+    def inputs_of(self, name: str, features: TargetFeatures) -> Tensor:
+        """Return what a head that is fitted in closed form reads: (B, F)."""
+        if name != "forest":
+            head = getattr(self, name)
+            return head.inputs(self.scaling(features, head.blocks))
+        blocks = {block: getattr(features, block) for block in self.target.blocks_of("forest")}
         if "vocabulary" in blocks:
             blocks["vocabulary"] = sharper_log(blocks["vocabulary"])
         return torch.cat(list(blocks.values()), dim=1)
 
-    def inputs_of(self, name: str, features: TargetFeatures) -> Tensor:
-        """Return what a head that is fitted in closed form reads: (B, F)."""
-        if name == "forest":
-            return self.for_forest(features)
-        head = getattr(self, name)
-        return head.inputs(self.scaling(features, head.blocks))
-
     def predict(self, name: str, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
         """Predict by one head: (B, O), or (B, 1) by one that gives no quantiles."""
         if name == "forest":
-            return self.forest(self.for_forest(features))
+            return self.forest(self.inputs_of("forest", features))
         if name == "attention":
             return self.attention.predictions(self.attention(pooled, features, self.scaling))
         head = getattr(self, name)
@@ -149,14 +133,9 @@ def blended(predictions: dict[str, Tensor], weights: dict[str, float], is_quanti
     bounds lie from the median.
     """
     if not is_quantile:
-        return _average(predictions, weights)
-    medians = {name: one[:, one.shape[1] // 2 :][:, :1] for name, one in predictions.items()}
+        return sum(weights[name] * one for name, one in predictions.items())
+    medians = {name: one[:, one.shape[1] // 2, None] for name, one in predictions.items()}
     ranges = {name: one - medians[name] for name, one in predictions.items() if one.shape[1] > 1}
     total = sum(weights[name] for name in ranges)
-    width = _average(ranges, {name: weights[name] / total for name in ranges})
-    return _average(medians, weights) + width
-
-
-def _average(predictions: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    parts: Iterable[Tensor] = (weights[name] * one for name, one in predictions.items())
-    return sum(parts)
+    width = sum(weights[name] / total * one for name, one in ranges.items())
+    return sum(weights[name] * one for name, one in medians.items()) + width
