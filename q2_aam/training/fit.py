@@ -61,8 +61,6 @@ class Fitted:
     ----------
     progress : Progress
         Without epochs where nothing descended.
-    reason : str
-        Why training stopped.
     shown : FinalPredictions
         Of samples that were predicted without their group.
     heads : list of dict
@@ -72,7 +70,6 @@ class Fitted:
     """
 
     progress: Progress
-    reason: str
     shown: FinalPredictions
     heads: list[dict]
     scores: dict[str, float]
@@ -91,11 +88,11 @@ def fit(
     Its ASVs have been looked up in the vocabulary.
     """
     (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
-    progress, reason = Progress(), "nothing descended: heads were fitted in closed form"
+    progress = Progress(stop_reason="nothing descended: heads were fitted in closed form")
     labeled = np.sort(np.concatenate([labels.training, labels.validation]))
     if "attention" in network.config.target.heads:
         objective = SampleObjective(network, task, config)
-        progress, reason = Trainer(objective, config, accelerator, logger).run()
+        progress = Trainer(objective, config, accelerator, logger).run()
         features = SampleFeatures(network, task, labeled)
     samples, predictions, settings = predict_out_of_fold(network, task, features, labeled, seed)
     heads, scores, shown = blend_heads(network, task, samples, predictions)
@@ -105,15 +102,15 @@ def fit(
         inputs, known = features.inputs_of(name, chosen), known_of(network, task, chosen)
         fitter.fit(getattr(network.target_head, name), inputs, known, setting, seed)
     if "unifrac" in task.weights:
-        compared = dataclasses.replace(task, weights={"unifrac": 1.0})
-        distances = predict_final(network, compared, features.embedded).distances
+        only = {"weights": {"unifrac": 1.0}, "embedded": features.embedded}
+        distances = predict_final(network, dataclasses.replace(task, **only)).distances
         shown = dataclasses.replace(shown, distances=distances)
     network.config = dataclasses.replace(
         network.config,
         distance_state=distance_state_after(network.config, task, config.freeze_encoder),
         target=network.target_head.target,
     )
-    return Fitted(progress, reason, shown, heads, scores)
+    return Fitted(progress, shown, heads, scores)
 
 
 def with_heads(target: Target, trees: int, samples: int, attends: bool) -> Target:
@@ -198,7 +195,7 @@ def predict_out_of_fold(
     for name in head.target.heads if len(rows) else ():
         if name == "attention":
             only = dataclasses.replace(task, weights={"target": 1.0})
-            ((*_, found),) = forward_samples(network, only, [chosen[rows]], task.embedded)
+            ((*_, found),) = forward_samples(network, only, [chosen[rows]])
             predictions[name] = found.cpu().numpy().astype(np.float64)
             continue
         settings[name], found = FITTERS[name].out_of_fold(
