@@ -9,14 +9,10 @@ import pandas as pd
 import qiime2
 import skbio
 from simulated_study import distances_artifact, sequences_artifact, table_artifact
+from trials import pick
 
 ODD_NUMBERS = [np.nan, np.inf, -np.inf, 1e308, -1e308, 1e-320, -1.0, 0.0]
 ODD_WORDS = ["NA", "nan", "", " ", "0", "x" * 100, "<b>", "🦠"]
-
-
-def pick(random, choices):
-    """Draw one of some things, which numpy need not be able to put into an array."""
-    return choices[int(random.integers(len(choices)))]
 
 
 # Each changes the names or the order of rows, or which there are.
