@@ -1,19 +1,15 @@
 """Scores of predictions, and how sure their differences are."""
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, mean_absolute_error, r2_score
 
 BOOTSTRAPS = 2000
 
 
 def regression_scores(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
     """Return mean absolute error and R²."""
-    residual = predicted - actual
-    spread = np.square(actual - actual.mean()).sum()
-    return {
-        "mae": float(np.abs(residual).mean()),
-        "r2": float(1 - np.square(residual).sum() / spread),
-    }
+    mae, r2 = mean_absolute_error(actual, predicted), r2_score(actual, predicted)
+    return {"mae": float(mae), "r2": float(r2)}
 
 
 def auc(predicted: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> float:
@@ -42,20 +38,12 @@ def mean_auc(predicted, actual, fold, weights=None) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def classification_scores(predicted, actual, fold) -> dict[str, float]:
-    """Return the mean AUC of folds, and the balanced accuracy of all samples."""
-    favoured = (predicted > 0.5).astype(float)
-    return {
-        "auc": mean_auc(predicted, actual, fold),
-        "balanced_accuracy": float(balanced_accuracy_score(actual, favoured)),
-    }
-
-
 def scores(predicted, actual, fold, categorical: bool) -> dict[str, float]:
-    """Score numbers, or probabilities of the positive class."""
-    if categorical:
-        return classification_scores(predicted, actual, fold)
-    return regression_scores(predicted, actual)
+    """Score numbers, or probabilities of the positive class: mean AUC, and balanced accuracy."""
+    if not categorical:
+        return regression_scores(predicted, actual)
+    balanced = balanced_accuracy_score(actual, (predicted > 0.5).astype(float))
+    return {"auc": mean_auc(predicted, actual, fold), "balanced_accuracy": float(balanced)}
 
 
 def paired_bootstrap(ours, theirs, actual, fold, groups, categorical: bool) -> list[float]:
