@@ -27,7 +27,7 @@ def check_table(
     sequences: pd.Series = None,
 ) -> None:
     """Write what a model would recognize of a table as a page."""
-    from ..report.recognition import CheckedTable, write_recognition_page
+    from ..report.recognition import write_recognition_page
 
     config, arrays = read_model(str(model))
     if config.target is None or not config.target.vocabulary_size:
@@ -44,24 +44,24 @@ def check_table(
     turned = int(recognition.reversed.sum())
     write_recognition_page(
         output_dir,
-        CheckedTable(
-            model=f"{kind} of '{config.target.name}'",
-            verdict=verdict,
-            recommendation=recommendation,
-            shares=pd.DataFrame(
-                recognition_columns(recognition), pd.Index(samples.sample_ids, name="id")
-            ),
-            features_by_kind={
-                name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)
-            },
-            table_lengths=lengths_of(dna),
-            vocabulary_lengths=lengths_of(read_vocabulary(arrays).sequences),
-            orientation=(
-                "mixed" if 0 < turned < len(dna) else "reverse complement" if turned else "forward"
-            ),
-            orientation_counts={"forward": len(dna) - turned, "reverse complement": turned},
-            unrecognized=most_abundant_strangers(samples.feature_ids, dna, reads, recognition),
+        model=f"{kind} of '{config.target.name}'",
+        verdict=verdict,
+        recommendation=recommendation,
+        shares=pd.DataFrame(
+            recognition_columns(recognition), pd.Index(samples.sample_ids, name="id")
         ),
+        features_by_kind={
+            name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)
+        },
+        lengths={
+            "this table": lengths_of(dna),
+            "model": lengths_of(read_vocabulary(arrays).sequences),
+        },
+        orientation=(
+            "mixed" if 0 < turned < len(dna) else "reverse complement" if turned else "forward"
+        ),
+        orientation_counts={"forward": len(dna) - turned, "reverse complement": turned},
+        unrecognized=most_abundant_strangers(samples.feature_ids, dna, reads, recognition),
     )
 
 
