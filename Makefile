@@ -1,10 +1,16 @@
 # Every target sets up what it needs first, says so, and reuses it the next time.
 # Inside an active QIIME 2 conda environment that environment is used and none is created.
-# Further options for pytest: make test ARGS="-k split"
+# Further options for pytest: make test ARGS="-k split"; in more processes: make test WORKERS=8
 
 SHELL := /bin/bash
 WITH := recipe/setup.sh
 ARGS ?=
+WORKERS ?= 2
+
+# Each worker takes the next tests of the other when its own are done; one thread each, or they would
+# wait for each other.
+test test-hard test-newest: export PYTEST_ADDOPTS = -n $(WORKERS) --dist worksteal
+test test-hard test-newest: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-hard test-newest lint install dev clean
@@ -13,7 +19,7 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 demo: ## run the whole analysis on a small real study, into demo-output/
-	@$(WITH) demo bash q2_aam/demo_data/demo.sh
+	@$(WITH) demo bash recipe/demo/demo.sh
 
 test: ## run the tests
 	@$(WITH) test python -m pytest $(ARGS)

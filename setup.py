@@ -27,8 +27,8 @@ setup(
     packages=find_packages(include=["q2_aam", "q2_aam.*"]),
     package_data={
         "q2_aam": ["citations.bib"],
-        "q2_aam.encoders": ["*.json", "*.safetensors", "README.md"],
-        "q2_aam.demo_data": ["*.qza", "*.tsv", "*.md", "*.sh"],
+        "q2_aam.encoders": ["*.json", "*.npy", "*.safetensors", "README.md"],
+        "q2_aam.demo_data": ["*.qza", "*.tsv", "*.md"],
         "q2_aam.report": ["templates/*", "templates/*/*"],
     },
     # Never list what the QIIME 2 distribution owns (numpy, pandas, scipy, h5py, biom-format,
@@ -45,7 +45,7 @@ setup(
         "vl-convert-python>=1.7",
     ],
     extras_require={
-        "test": ["pytest", "pytest-timeout", "hypothesis"],
+        "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis"],
         "dev": ["ruff"],
         "fuzz": ["atheris"],
     },

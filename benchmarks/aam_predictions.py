@@ -8,7 +8,6 @@ import qiime2
 import skbio
 from accuracy_scores import regression_scores
 from cross_validation import Problem
-from encoders import Encoder
 from qiime2.plugins import aam
 
 
@@ -17,37 +16,21 @@ def fitted_predictions(
     values: np.ndarray,
     training: np.ndarray,
     test: np.ndarray,
-    encoder: Encoder | None,
+    encoder: qiime2.Artifact | None,
     seed: int,
     **settings,
 ) -> tuple[np.ndarray, dict]:
-    """Fit on some samples and predict others.
+    """Fit on some samples (positions, with their values) and predict others.
 
-    Parameters
-    ----------
-    problem : Problem
-    values : ndarray, (samples,)
-        The problem's own, or permuted.
-    training, test : ndarray of int
-        Positions.
-    encoder : Encoder, optional
-    seed : int
-    **settings
-        Of the fitting action, where not its defaults.
-
-    Returns
-    -------
-    predicted : ndarray, (tested samples,)
-        Numbers, or probabilities of the positive class.
-    details : dict
-        Seconds, those of the processor; for numbers the share of intervals that hold the truth.
+    Returns numbers, or probabilities of the positive class, and what it took: seconds, those of
+    the processor, and for numbers the share of intervals that hold the truth.
     """
     study, task = problem.study, problem.task
     train_ids, test_ids = problem.names(training), problem.names(test)
     inputs = {"random_seed": seed} | settings
     inputs |= {"table": study.table_of(train_ids), "sequences": study.sequences}
     if encoder is not None:
-        inputs["encoder"] = encoder.artifact
+        inputs["encoder"] = encoder
     if task.groups is not None:
         inputs["groups"] = study.column(task.groups, train_ids, numeric=False)
     fit = aam.actions.fit_classifier if problem.classes else aam.actions.fit_regressor
@@ -74,6 +57,16 @@ def fitted_predictions(
     return found.predictions.view(pd.Series)[test_ids].to_numpy(), details
 
 
+def encoder_of_fold(problem: Problem, training: np.ndarray, seed: int) -> qiime2.Artifact:
+    """Pretrain on a fold's training samples."""
+    ids, study = problem.names(training), problem.study
+    return aam.actions.pretrain(
+        tables=[study.table_of(ids, rarefied=True)],
+        distance_matrices=[study.distances_of(ids)],
+        random_seed=seed,
+    ).encoder
+
+
 def target_column(problem: Problem, values: np.ndarray, ids: list[str]):
     """Write values as the metadata column that the action reads."""
     index = pd.Index(ids, name="id")
@@ -84,10 +77,10 @@ def target_column(problem: Problem, values: np.ndarray, ids: list[str]):
     return qiime2.CategoricalMetadataColumn(pd.Series(named, index, name=name))
 
 
-def unifrac_of_unseen(study, ids: list[str], encoder: Encoder) -> dict[str, float]:
+def unifrac_of_unseen(study, ids: list[str], encoder: qiime2.Artifact) -> dict[str, float]:
     """Compare predicted with computed UniFrac among some samples."""
     predicted = aam.actions.predict_distances(
-        table=study.table_of(ids, rarefied=True), model=encoder.artifact
+        table=study.table_of(ids, rarefied=True), model=encoder
     ).distance_matrix.view(skbio.DistanceMatrix)
     computed = study.distances.filter(predicted.ids).condensed_form()
     guessed = predicted.condensed_form()

@@ -3,7 +3,7 @@
     python accuracy.py ecam-delivery soils-ph --seeds 0 1 2
     python accuracy.py --further
     python accuracy.py sleep-age sleep-exposure --permute 20
-    python accuracy.py sleep-age --labels 0.1 0.25 0.5 1
+    python accuracy.py sleep-age --labels 0.1 0.25 0.5
 
 Folds and forest as in the studies' own README; ours goes through the actions, with defaults: the
 bundled encoder, frozen. With --pretrain it is pretrained on the training samples of the fold.
@@ -13,24 +13,18 @@ import argparse
 import json
 import os
 import tempfile
-import time
-from pathlib import Path
 
-import label_fractions
-import leak_check
+import measuring
 import numpy as np
-from aam_predictions import fitted_predictions, unifrac_of_unseen
+from aam_predictions import encoder_of_fold, fitted_predictions, unifrac_of_unseen
 from accuracy_scores import paired_bootstrap, scores
 from classical_models import classical_predictions
-from cross_validation import Problem, folds_of, load_problem
-from encoders import CACHE, commit, encoder_of_all, encoder_of_fold
+from cross_validation import FOLDS, Problem, folds_of, load_problem, permuted, share_of
 from studies import ALL_TASKS, FURTHER_TASKS, TASKS
 
-RESULTS = Path(__file__).parent / "results"
 
-
-def run_task(problem: Problem, seed: int, options: argparse.Namespace) -> dict:
-    """Cross-validate one task with one seed."""
+def run_task(problem: Problem, seed: int, share: float, options: argparse.Namespace) -> dict:
+    """Cross-validate one task with one seed and a share of the training groups' labels."""
     predicted: dict[str, np.ndarray] = {}
     fold_of = np.full(len(problem.values), -1)
     details = []
@@ -38,25 +32,21 @@ def run_task(problem: Problem, seed: int, options: argparse.Namespace) -> dict:
         fold_of[test] = fold
         encoder = None
         if options.pretrain:
-            encoder = encoder_of_fold(problem, training, seed, options.cache)
+            encoder = encoder_of_fold(problem, training, seed)
+        if share < 1:
+            training = share_of(problem, training, share, seed)
         found = classical_predictions(problem, problem.values, training, test, seed)
         found["aam"], detail = fitted_predictions(
             problem, problem.values, training, test, encoder, seed
         )
         if encoder is not None:
-            detail["encoder"] = encoder.made
             detail |= unifrac_of_unseen(problem.study, problem.names(test), encoder)
-        if options.all_unlabeled:
-            encoder = encoder_of_all(problem, seed, options.cache)
-            found["aam, all samples unlabeled"], _ = fitted_predictions(
-                problem, problem.values, training, test, encoder, seed
-            )
         for model, part in found.items():
             predicted.setdefault(model, np.full(len(problem.values), np.nan))[test] = part
             detail[model] = scores(part, problem.values[test], fold_of[test], bool(problem.classes))
         details.append(detail)
         print(problem.name, "seed", seed, "fold", fold, json.dumps(detail), flush=True)
-    return summarise(problem, seed, predicted, fold_of) | {"folds": details}
+    return summarise(problem, seed, predicted, fold_of) | {"labels": share, "folds": details}
 
 
 def summarise(problem: Problem, seed: int, predicted: dict, fold_of: np.ndarray) -> dict:
@@ -66,10 +56,9 @@ def summarise(problem: Problem, seed: int, predicted: dict, fold_of: np.ndarray)
     kept = {model: values[rows] for model, values in predicted.items()}
     intervals = {
         model: paired_bootstrap(
-            kept["aam"], values, actual, fold, problem.groups[rows], categorical
+            kept["aam"], kept[model], actual, fold, problem.groups[rows], categorical
         )
-        for model, values in kept.items()
-        if model in ("forest", "ridge")
+        for model in ("forest", "ridge")
     }
     return {
         "task": problem.name,
@@ -84,14 +73,29 @@ def summarise(problem: Problem, seed: int, predicted: dict, fold_of: np.ndarray)
     }
 
 
-def store(name: str, result: dict, options: argparse.Namespace) -> None:
-    """Print a result, and keep it as JSON if it is whole."""
-    print(json.dumps({key: result[key] for key in result if key != "folds"}, indent=1), flush=True)
-    if options.folds is not None:
-        return
-    where = {"cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "commit": commit()}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result | where, indent=1) + "\n")
+def check_leaks(problem: Problem, seed: int, permutations: int) -> dict:
+    """Score predictions of targets permuted between groups; each takes the next of the folds.
+
+    R² must center on 0 or below, AUC on 0.5.
+    """
+    folds, found = folds_of(problem), []
+    for number in range(permutations):
+        training, test = folds[number % FOLDS]
+        values = permuted(problem, seed * 1000 + number)
+        predicted = classical_predictions(problem, values, training, test, seed)
+        predicted["aam"], _ = fitted_predictions(problem, values, training, test, None, seed)
+        found.append({
+            model: scores(part, values[test], np.zeros(len(test)), bool(problem.classes))
+            for model, part in predicted.items()
+        })  # fmt: skip
+        print(problem.name, "permutation", number, found[-1]["aam"], flush=True)
+    score, center = "auc" if problem.classes else "r2", {}
+    for model in ("aam", "forest", "ridge"):
+        known = np.array([one[model][score] for one in found])
+        known = known[~np.isnan(known)]  # an AUC of one class only
+        error = known.std(ddof=1) / np.sqrt(len(known))
+        center[model] = {"mean": float(known.mean()), "standard_error": float(error)}
+    return {"task": problem.name, "seed": seed, "center": center, "folds": found}
 
 
 def read_options() -> argparse.Namespace:
@@ -107,26 +111,13 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of ours and the forest")
     parser.add_argument("--folds", type=int, help="only the first folds, for a quick look")
-    parser.add_argument("--cache", type=Path, default=CACHE, help="where encoders are kept")
     parser.add_argument(
         "--pretrain",
         action="store_true",
         help="pretrain an encoder on the training samples of each fold, not the bundled one",
     )
-    parser.add_argument(
-        "--all-unlabeled",
-        action="store_true",
-        help="also pretrain on all samples, those of the test without labels",
-    )
     parser.add_argument("--permute", type=int, help="leak check: with so many permuted targets")
     parser.add_argument("--labels", type=float, nargs="+", help="with these shares of the labels")
-    parser.add_argument(
-        "--four",
-        type=int,
-        nargs="?",
-        const=0,
-        help="with --labels: also pretrain on the other three studies first, so many epochs",
-    )
     options = parser.parse_args()
     if options.further:
         options.tasks = list(FURTHER_TASKS)
@@ -138,20 +129,22 @@ def read_options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run what was asked for, and store the results."""
+    """Run what was asked for; print results, and keep those of all folds as JSON."""
     options = read_options()
     for name in options.tasks:
         problem = load_problem(name)
         for seed in options.seeds:
+            results = {}
             if options.permute:
-                result = leak_check.run(problem, seed, options.permute, options.cache)
-                store(f"leak-{name}-{seed}", result, options)
-            elif options.labels:
-                result = label_fractions.run(problem, seed, options.labels, options)
-                store(f"labels-{name}-{seed}", result, options)
-                store(f"inner-{options.inner[0]}-{name}-{seed}", result, options)
-            else:
-                store(f"accuracy-{name}-{seed}", run_task(problem, seed, options), options)
+                results[f"leak-{name}-{seed}"] = check_leaks(problem, seed, options.permute)
+            for share in [] if options.permute else options.labels or [1]:
+                kind = f"labels-{share:g}" if options.labels else "accuracy"
+                results[f"{kind}-{name}-{seed}"] = run_task(problem, seed, share, options)
+            for where, result in results.items():
+                shown = {key: value for key, value in result.items() if key != "folds"}
+                print(json.dumps(shown, indent=1), flush=True)
+                if options.folds is None:
+                    measuring.store(where, result)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,22 @@
 """Print the kept results of the accuracy benchmark as the tables of the README.
 
-    python accuracy_table.py
-    python accuracy_table.py --further
+    python accuracy_table.py [--further]
 
-Each cell is the score over all folds, the mean over seeds; in the first table ± the standard
-deviation over folds.
+Each cell is the score over all folds ± the standard deviation over folds, the mean over seeds.
 """
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
+from measuring import RESULTS, markdown
 from studies import FURTHER_TASKS, TASKS
 
-RESULTS = Path(__file__).parent / "results"
-MODELS = ("aam", "forest", "ridge", "constant")
+MODELS, RIVALS = ("aam", "forest", "ridge", "constant"), ("forest", "ridge")
 COLUMNS = (
-    "task",
-    "samples (groups)",
-    "seeds",
-    "score",
-    "ours",
-    *MODELS[1:],
-    "ours − forest (95 %)",
-    "intervals hold",
-)
-SHORT_COLUMNS = (
-    *COLUMNS[:2],
-    "ours",
-    *MODELS[1:],
-    "ours − forest (95 %)",
-    "ours − ridge (95 %)",
-    "intervals hold",
-)
+    "task", "samples (groups)", "score", "ours", *MODELS[1:], "ours − forest (95 %)",
+    "ours − ridge (95 %)", "intervals hold",
+)  # fmt: skip
 
 
 def load_results(task: str) -> list[dict]:
@@ -46,58 +29,27 @@ def load_results(task: str) -> list[dict]:
 def cell(results: list[dict], model: str, score: str) -> str:
     """Write a model's score: mean over seeds ± spread over folds."""
     overall = np.mean([one["scores"][model][score] for one in results])
+    digits = ".2f" if score in ("auc", "r2", "balanced_accuracy") else ".3g"
     if model == "constant":
-        return f"{overall:.2f}"
+        return f"{overall:{digits}}"
     of_folds = [[fold[model][score] for fold in one["folds"]] for one in results]
-    return f"{overall:.2f} ± {np.nanstd(of_folds, axis=1, ddof=1).mean():.2f}"
-
-
-def coverage(results: list[dict]) -> str:
-    """Write the share of test samples that 90 % intervals hold, mean over folds."""
-    of_folds = [fold["coverage"] for one in results for fold in one["folds"] if "coverage" in fold]
-    return f"{100 * np.mean(of_folds):.0f} %" if of_folds else ""
+    return f"{overall:{digits}} ± {np.nanstd(of_folds, axis=1, ddof=1).mean():.2g}"
 
 
 def rows_of(task: str, results: list[dict]) -> list[list[str]]:
-    """Write a task's two rows."""
-    first = results[0]
-    seeds = ", ".join(str(one["seed"]) for one in results)
-    names = ("auc", "balanced_accuracy") if TASKS[task].categorical else ("mae", "r2")
-    rows = []
-    for score in names:
-        interval = held = ""
-        if score == first["score_compared"]:
-            bounds = [one["difference_95"]["forest"] for one in results]
-            interval = "; ".join(f"{low:+.2f} to {high:+.2f}" for low, high in bounds)
-            held = coverage(results)
-        row = [task, f"{first['samples']} ({first['groups']})", seeds, score.replace("_", " ")]
-        cells = [cell(results, model, score) for model in MODELS]
-        rows.append([*row, *cells, interval, held])
-    return rows
-
-
-def short_row(task: str, results: list[dict]) -> list[str]:
-    """Write a task's scores in one row, R² of numbers in brackets."""
-    first, compared = results[0], results[0]["score_compared"]
-
-    def scored(model: str) -> str:
-        means = {
-            score: np.mean([one["scores"][model][score] for one in results])
-            for score in first["scores"][model]
-        }
-        return f"{means[compared]:.3g}" + (f" ({means['r2']:.2f})" if "r2" in means else "")
-
-    intervals = [
+    """Write a row for each of a task's scores; the first is the one that was compared."""
+    first, rows = results[0], []
+    of_folds = [fold.get("coverage", np.nan) for one in results for fold in one["folds"]]
+    last = [
         "; ".join("{:+.2g} to {:+.2g}".format(*one["difference_95"][rival]) for one in results)
-        for rival in ("forest", "ridge")
+        for rival in RIVALS
     ]
-    return [
-        task,
-        f"{first['samples']} ({first['groups']})",
-        *map(scored, MODELS),
-        *intervals,
-        coverage(results),
-    ]
+    last.append("" if np.isnan(of_folds).all() else f"{100 * np.mean(of_folds):.0f} %")
+    for score in first["scores"]["aam"]:
+        row = [task, f"{first['samples']} ({first['groups']})", score.replace("_", " ")]
+        row += [cell(results, model, score) for model in MODELS]
+        rows.append([*row, *(last if score == first["score_compared"] else [""] * len(last))])
+    return rows
 
 
 def main() -> None:
@@ -106,14 +58,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--further", action="store_true", help="columns nothing was chosen by")
-    further = parser.parse_args().further
-    columns = SHORT_COLUMNS if further else COLUMNS
-    lines = [list(columns), ["---"] * len(columns)]
-    for task in FURTHER_TASKS if further else TASKS:
-        results = load_results(task)
-        if results:
-            lines += [short_row(task, results)] if further else rows_of(task, results)
-    print("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    tasks = FURTHER_TASKS if parser.parse_args().further else TASKS
+    found = {task: load_results(task) for task in tasks}
+    rows = [row for task, results in found.items() if results for row in rows_of(task, results)]
+    print(markdown(COLUMNS, rows))
 
 
 if __name__ == "__main__":

@@ -1,43 +1,76 @@
 """What the encoder in the box knows of four studies that it has not seen.
 
-    python benchmarks/boxed_encoder.py DATA_FOLDER [--reference gg_13_8_otus [--nearest]]
+    python benchmarks/boxed_encoder.py [--pretrain] [--reference gg_13_8_otus]
 
-UniFrac of 200 samples of each study, whole reads and cut ones; beside it what the nearest
-reference window and its tree give; how far an embedding moves when the read is cut; left-out
-communities read by V4 and by V3-V4; seconds for 1,000 samples. DATA_FOLDER may also be a pack of
-the studies (see `tree_studies.py`), which needs neither QIIME 2 nor biom.
+UniFrac of 200 samples of each study, whole reads and cut ones; how far an embedding moves when the
+read is cut. With --pretrain, UniFrac of unseen samples after some epochs on the study's own matrix.
+With the reference, communities of left-out organisms read by V4 and by V3-V4.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import scipy.sparse
+import skbio
 import torch
-from tree_studies import TreeStudy, agreement, pack_studies, read_pack
+from measuring import store
+from studies import DEPTHS, Study, load_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipe" / "encoder"))
 
 from reference import PRIMERS, Reference, leave_out, read_reference
 
-from q2_aam.data.phylogeny import Phylogeny
+from q2_aam.data.phylogeny import unweighted_unifrac
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import SampleTable
-from q2_aam.data.tokens import START, detokenize, tokenize, tokenize_asvs
+from q2_aam.data.tokens import START, detokenize, tokenize_asvs
 from q2_aam.inference import all_states, embed_asvs, load_network, predict_distances
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import BOX, read_boxed
 
-RESULTS = Path(__file__).parent / "results" / "boxed-encoder.json"
 # what is cut off the start, and how long reads are then at most
 CUTS = {"whole": (0, 1000), "first 100": (0, 100), "20 off": (20, 1000), "50 off": (50, 1000)}
-WINDOWS_AT_ONCE = 4000
+SAMPLES = 200
+GROUPS = {"ecam": "host_subject_id", "sleep-apnea-mouse": "host_subject_id", "soils88-ph": None}
+UNSEEN = 0.25
+PRETRAINED = ((1, 1e-6), (3, 1e-4), (3, 3e-4), (3, 1e-3))  # epochs and learning rate
+
+
+class TreeStudy(NamedTuple):
+    """Rarefied samples: reads by sequence (sparse) and unweighted UniFrac on the study's tree."""
+
+    sequences: list[str]
+    held: scipy.sparse.csr_matrix
+    truth: np.ndarray
+
+
+def draw_samples(name: str) -> TreeStudy:
+    """Draw samples of a study."""
+    study, random = load_study(name), np.random.default_rng(0)
+    ids, known = list(study.rarefied.ids()), study.sequences.view(pd.Series).map(str)
+    few = sorted(random.choice(len(ids), min(SAMPLES, len(ids)), replace=False))
+    table = study.rarefied.filter([ids[row] for row in few], inplace=False)
+    table = table.remove_empty(inplace=False)
+    held = table.matrix_data.T.tocsr().astype(np.float32)
+    truth = study.distances.filter(list(table.ids())).data.astype(np.float32)
+    return TreeStudy([known.get(one, one) for one in table.ids("observation")], held, truth)
+
+
+def agreement(distance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Score predicted distances over all pairs: Pearson's r and R²."""
+    pairs = np.triu_indices(len(truth), 1)
+    said, true = distance[pairs].astype(float), truth[pairs].astype(float)
+    error = np.square(said - true).sum() / np.square(true - true.mean()).sum()
+    return {"r": float(np.corrcoef(said, true)[0, 1]), "R2": float(1 - error)}
 
 
 def cut(study: TreeStudy, name: str) -> TreeStudy:
@@ -58,45 +91,6 @@ def predicted_distances(network: Network, sequences: list[str], held) -> np.ndar
     parts = network.parts_for(distances=True, target=False)
     state = all_states(network, studies, 0, everything, parts=parts)
     return predict_distances(network, state, studies.studies[0].abundances)
-
-
-def nearest_windows(reference: Reference, sequences: list[str]) -> np.ndarray:
-    """Return the reference organism whose V4 window has the fewest mismatches to each read."""
-    length = min(map(len, sequences))
-    begin = reference.primers[:, list(PRIMERS).index("515F"), 1]
-    rows = np.flatnonzero((begin >= 0) & (begin + length <= reference.lengths))
-    windows = reference.tokens[rows[:, None], begin[rows, None] + np.arange(length)]
-    windows, first = np.unique(windows, axis=0, return_index=True)
-    reads = one_hot(tokenize([dna[:length] for dna in sequences])[0][:, 1:])
-    best, nearest = np.full(len(reads), -1.0), np.zeros(len(reads), np.int64)
-    for start in range(0, len(windows), WINDOWS_AT_ONCE):
-        equal = reads @ one_hot(windows[start : start + WINDOWS_AT_ONCE]).T
-        place, most = equal.argmax(axis=1), equal.max(axis=1)
-        nearest = np.where(most > best, first[start + place], nearest)
-        best = np.maximum(best, most)
-    return rows[nearest]
-
-
-def one_hot(tokens: np.ndarray) -> np.ndarray:
-    """Turn nucleotides into 0 and 1: (N, L) → (N, 4 L)."""
-    return (tokens[:, :, None] == np.arange(1, 5)).reshape(len(tokens), -1).astype(np.float32)
-
-
-def unifrac(phylogeny: Phylogeny, tips: np.ndarray, held) -> np.ndarray:
-    """Return exact unweighted UniFrac of samples, whose features are tips of a tree."""
-    rows, columns, node = [], [], tips.copy()
-    features = np.arange(len(tips))
-    while (node > 0).any():
-        rows.append(features[node > 0])
-        columns.append(node[node > 0])
-        node = np.where(node > 0, phylogeny.parent[node], 0)
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
-    nodes, columns = np.unique(columns, return_inverse=True)
-    above = scipy.sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)))
-    present = ((held > 0).astype(np.float32) @ above).toarray() > 0
-    length = np.nan_to_num(phylogeny.length[nodes]).astype(np.float32)
-    shared, own = (present * length) @ present.T.astype(np.float32), present @ length
-    return 1 - shared / (own[:, None] + own[None] - shared)
 
 
 def judge_studies(network: Network, studies: dict[str, TreeStudy]) -> dict:
@@ -129,24 +123,6 @@ def embeddings(network: Network, sequences: list[str]) -> torch.Tensor:
     return embed_asvs(network, asvs, np.arange(len(asvs)))[torch.from_numpy(index.copy())]
 
 
-def judge_nearest(reference: Reference, studies: dict[str, TreeStudy]) -> dict:
-    """Compare UniFrac by the nearest reference window."""
-    scores = {}
-    for name, study in studies.items():
-        scores[name] = {}
-        for how in ("whole", "first 100"):
-            nearest = nearest_windows(reference, cut(study, how).sequences)
-            found = unifrac(reference.phylogeny, reference.nodes[nearest], study.held)
-            scores[name][how] = agreement(found, study.truth)
-    return scores
-
-
-def window_dna(reference: Reference, rows: np.ndarray, begin: np.ndarray, length: int) -> list[str]:
-    """Return a part of some organisms' DNA."""
-    windows = reference.tokens[rows[:, None], begin[:, None] + np.arange(length)]
-    return detokenize(np.pad(windows, ((0, 0), (1, 0)), constant_values=START))
-
-
 def judge_primers(network: Network, reference: Reference, samples: int = 100) -> dict:
     """Read communities of left-out organisms by V4, by V3-V4 and half by each.
 
@@ -164,11 +140,11 @@ def judge_primers(network: Network, reference: Reference, samples: int = 100) ->
             start = random.integers(0, len(rows) - 200)
             sample[start + random.choice(200, 20, replace=False)] = 1
     held = scipy.sparse.csr_matrix(counts)
-    truth = unifrac(reference.phylogeny, reference.nodes[rows], held)
-    reads = [
-        window_dna(reference, rows, begin[rows, site], length)
-        for site, length in ((0, 250), (1, 400))
-    ]
+    truth = unweighted_unifrac(reference.phylogeny, reference.nodes[rows], held)
+    reads = []
+    for site, length in ((0, 250), (1, 400)):
+        window = reference.tokens[rows[:, None], begin[rows, site, None] + np.arange(length)]
+        reads.append(detokenize(np.pad(window, ((0, 0), (1, 0)), constant_values=START)))
     scores = {
         name: agreement(predicted_distances(network, dna, held), truth)
         for name, dna in zip(("V4", "V3-V4"), reads, strict=True)
@@ -178,68 +154,79 @@ def judge_primers(network: Network, reference: Reference, samples: int = 100) ->
     both = scipy.sparse.hstack(
         [scipy.sparse.csr_matrix(counts * (half == site)[:, None]) for site in (0, 1)]
     ).tocsr()
-    mixed = predicted_distances(network, reads[0] + reads[1], both)
-    scores["mixed"] = agreement(mixed, truth)
-    across = half[:, None] != half[None]
-    same = predicted_distances(network, reads[0], held)
-    scores["V4 against V3-V4"] = {
-        "r": float(np.corrcoef(mixed[across], same[across])[0, 1]),
-        "moved": float(np.abs(mixed[across] - same[across]).mean()),
-    }
+    scores["mixed"] = agreement(predicted_distances(network, reads[0] + reads[1], both), truth)
     return scores
 
 
-def seconds_for(network: Network, study: TreeStudy, samples: int = 1000) -> float:
-    """Measure predicting the distances of so many samples (a study's, again and again)."""
-    rows = np.arange(samples) % study.held.shape[0]
-    started = time.perf_counter()
-    predicted_distances(network, study.sequences, study.held[rows])
-    return time.perf_counter() - started
+def measure_pretraining(name: str) -> dict:
+    """Score unseen groups of a study by the encoder as it is, and after a short pretraining.
+
+    A quarter of the children, mice or soils is never shown. At a learning rate of 1e-6 only the
+    lengths of branches have moved, which are fitted before the first epoch.
+    """
+    from qiime2.plugins import aam
+
+    study = load_study(name)
+    training, unseen = divide(study, GROUPS[name])
+    tables = [study.table_of(ids, rarefied=True) for ids in (training, unseen)]
+    known = set(study.sequences.view(pd.Series).index)  # one study's features are named by DNA
+    held = study.rarefied.ids("observation")
+    sequences = study.sequences if known.issuperset(held) else None
+
+    def score(encoder=None) -> dict[str, float]:
+        found = aam.actions.predict_distances(tables[1], model=encoder, sequences=sequences)
+        predicted = found.distance_matrix.view(skbio.DistanceMatrix)
+        return agreement(predicted.data, study.distances.filter(predicted.ids).data)
+
+    found = {"as it is": score()}
+    for epochs, rate in PRETRAINED:
+        encoder = aam.actions.pretrain(
+            [tables[0]], [study.distances_of(training)], sequences=sequences and [sequences],
+            epochs=epochs, learning_rate=rate, min_epochs=0, threads=1, device="cpu",
+        ).encoder  # fmt: skip
+        found[f"{epochs} epochs at {rate:g}"] = score(encoder)
+    return found
 
 
-def print_table(found: dict) -> None:
-    """Print r and R² of all studies."""
-    for name, scores in found["studies"].items():
-        nearest = found.get("nearest", {}).get(name, {})
-        for how in CUTS:
-            line = f"{name:18} {how:10} r {scores[how]['r']:.4f}  R² {scores[how]['R2']:6.3f}"
-            if how in nearest:
-                line += f"   nearest window {nearest[how]['r']:.4f} {nearest[how]['R2']:6.3f}"
-            if how in scores["moved"]:
-                line += f"   embeddings moved by {scores['moved'][how]:.2f}"
-            print(line)
-    for name, scores in found.get("primers", {}).items():
-        print(name, "  ".join(f"{key} {value:.3f}" for key, value in scores.items()))
-    print(f"{found['seconds for 1,000 samples']:.1f} s for 1,000 samples")
+def divide(study: Study, groups_column: str | None) -> tuple[list[str], list[str]]:
+    """Draw whole groups that are never shown; return the ids to train on, and these."""
+    ids = sorted(set(study.rarefied.ids()) & set(study.distances.ids))
+    groups = pd.Series(ids, ids)
+    if groups_column:
+        groups = study.metadata[groups_column].reindex(ids).fillna(groups)
+    names = sorted(set(groups))
+    chosen = np.random.default_rng(0).choice(names, round(UNSEEN * len(names)), replace=False)
+    unseen = groups.isin(chosen)
+    return list(groups.index[~unseen]), list(groups.index[unseen])
 
 
 def main() -> None:
-    """Judge an encoder; print a table and write it as JSON."""
-    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("data", type=Path)
-    options.add_argument("--reference", type=Path, help="the folder gg_13_8_otus")
-    options.add_argument("--nearest", action="store_true", help="the nearest windows as well")
-    options.add_argument("--encoder", type=Path, default=BOX)
-    options.add_argument("--to", type=Path, default=RESULTS)
-    chosen = options.parse_args()
-    if chosen.data.is_dir():
-        with tempfile.TemporaryDirectory() as folder:
-            pack = Path(folder) / "studies.npz"
-            pack_studies(chosen.data, pack)
-            studies = read_pack(pack)
-    else:
-        studies = read_pack(chosen.data)
-    config, arrays = read_boxed(chosen.encoder)
-    network = load_network(config, arrays)
+    """Judge an encoder; print a table and store it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--reference", type=Path, help="the folder gg_13_8_otus")
+    parser.add_argument("--pretrain", action="store_true", help="also after a short pretraining")
+    parser.add_argument("--encoder", type=Path, default=BOX)
+    options = parser.parse_args()
+    studies = {name: draw_samples(name) for name in DEPTHS}
+    network = load_network(*read_boxed(options.encoder))
     found: dict = {"studies": judge_studies(network, studies)}
-    found["seconds for 1,000 samples"] = seconds_for(network, studies["ecam"])
-    if chosen.reference:
-        reference = read_reference(chosen.reference)
-        found["primers"] = judge_primers(network, reference)
-        if chosen.nearest:
-            found["nearest"] = judge_nearest(reference, studies)
-    print_table(found)
-    chosen.to.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if options.reference:
+        found["primers"] = judge_primers(network, read_reference(options.reference))
+    if options.pretrain:
+        with tempfile.TemporaryDirectory() as runs:
+            os.environ["Q2_AAM_RUN_DIR"] = runs  # no result of an earlier run
+            found["pretrained"] = {name: measure_pretraining(name) for name in GROUPS}
+    for name, scores in found["studies"].items():
+        for how in CUTS:
+            line = f"{name:18} {how:10} r {scores[how]['r']:.4f}  R² {scores[how]['R2']:6.3f}"
+            if how in scores["moved"]:
+                line += f"   embeddings moved by {scores['moved'][how]:.2f}"
+            print(line)
+    shown = {name: scores for name, scores in found.items() if name != "studies"}
+    print(json.dumps(shown, indent=1))
+    store("boxed-encoder", found)
 
 
 if __name__ == "__main__":

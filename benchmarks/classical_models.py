@@ -21,18 +21,7 @@ def log_abundances(problem: Problem, training: np.ndarray) -> np.ndarray:
 def classical_predictions(
     problem: Problem, values: np.ndarray, training, test, seed: int
 ) -> dict[str, np.ndarray]:
-    """Predict by a forest, by ridge regression (of 0 and 1 for classes) and by the mean.
-
-    Parameters
-    ----------
-    problem : Problem
-    values : ndarray, (samples,)
-        The problem's own, or permuted.
-    training, test : ndarray of int
-        Positions.
-    seed : int
-        Of the forest.
-    """
+    """Predict by a forest, by ridge regression (of 0 and 1 for classes) and by the mean."""
     features = log_abundances(problem, training)
     known, unseen = features[training], features[test]
     ridge = RidgeCV(np.logspace(-2, 6, 33)).fit(known, values[training])

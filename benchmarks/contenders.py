@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from made_up import TREES, SimulatedStudy, fill_trees
 from plain_reference import (
     SLOTS,
     PlainReference,
@@ -14,14 +15,13 @@ from plain_reference import (
     predict,
     pretraining_loss,
 )
-from simulated_table import SimulatedStudy
-from simulated_trees import TREES, fill_trees
 from torch import Tensor
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network
+from q2_aam.training.device import compile_encoder
 from q2_aam.training.fit import remember_asvs, with_heads
 from q2_aam.training.losses import Step, Task, batch_losses, prepare_step, weights_of
 
@@ -33,86 +33,68 @@ ASVS_FOR_STATISTICS = 64  # what they are changes no timing
 
 @dataclass(frozen=True)
 class Job:
-    """What one process measures.
-
-    Attributes
-    ----------
-    contender, task : str
-    batch_size : int
-    computed : int
-        Samples of each batch that are computed.
-    steps : int
-        Timed steps.
-    device, precision : str
-    threads : int
-        Of the CPU; 0 leaves PyTorch's number.
-    size : int
-        Width of the embeddings, but for the default sizes.
-    """
+    """What one process measures."""
 
     contender: str
     task: str
     batch_size: int
-    computed: int
-    steps: int
+    computed: int  # samples of each batch that are computed
+    steps: int  # timed ones
     device: str
     precision: str
-    threads: int
-    size: int
+    threads: int  # of the CPU; 0 leaves PyTorch's number
+    size: int  # width of the embeddings, but for the default sizes
+    compile: bool = False  # ours alone, as is the next
+    checkpointing: bool = False
+
+    @property
+    def heads(self) -> int:
+        """Attention heads, of at most 64 each."""
+        return max(HEADS, self.size // 64)
 
 
 class Ours:
     """The package's own steps on the package's own batches.
 
     With the sizes of the reference it learns what the reference learns: distances of pooled
-    samples and nucleotides, or a target. With default sizes, what it learns by default.
-
-    Attributes
-    ----------
-    encoded : int
-        ASVs encoded so far.
-    slots : ndarray of int64, (samples,)
-        ASVs that are read of each sample.
+    samples and nucleotides, or a target. With default sizes, what it learns by default. `encoded`
+    counts ASVs, `slots` holds how many are read of each sample.
     """
 
     def __init__(self, job: Job, study: SimulatedStudy, device: torch.device):
-        self.study = study
-        self.samples = np.arange(len(study.targets))
-        self.slots = np.diff(study.studies.studies[0].abundances.indptr)
-        target = None
+        self.study, studies = study, study.studies
+        self.slots = np.diff(studies.studies[0].abundances.indptr)
+        samples = np.arange(len(self.slots))
+        target, weights = None, {"target": 1.0}
         if job.task != PRETRAIN:
-            target = describe_target(
-                "target", study.targets.astype(float), "z-score", len(study.known)
-            )
-            target = with_heads(target, TREES, len(self.samples), attends=True)
-        if job.contender == DEFAULTS:
-            model, config = ModelConfig(target=target), TrainingConfig()
-        else:
+            values, known = study.targets.astype(float), len(study.known)
+            target = describe_target("target", values, "z-score", known)
+            target = with_heads(target, TREES, len(samples), attends=True)
+        model, config = ModelConfig(target=target), TrainingConfig()
+        if job.contender == OURS:
             config = TrainingConfig(nucleotide_weight=1.0)
             model = ModelConfig(
-                job.size, HEADS, LAYERS, LAYERS, nucleotides_per_token=1,
+                job.size, job.heads, LAYERS, LAYERS, nucleotides_per_token=1,
                 distance_form="euclidean", target=target,
             )  # fmt: skip
         self.network = Network(model).to(device).eval()
         if target is not None:
             remember_asvs(self.network, study.known)
             fill_trees(self.network.target_head)
-        self.learned = self._task(weights_of(config, True, False) if target is None else None)
-        self.encoded, self._counting, self._embedded = 0, True, None
-        self.network.asv_encoder.blocks[0].register_forward_pre_hook(self._count)
-        self.network.standardise(self._embed(np.arange(ASVS_FOR_STATISTICS)))
-
-    def _task(self, weights: dict[str, float] | None) -> Task:
-        studies = self.study.studies
-        if weights is not None:  # pretraining knows no ASV by identity
-            studies = replace(studies, known=None)
-        return Task(
-            studies, [self.samples], [np.arange(0)], self.study.targets,
-            weights or {"target": 1.0}, "loss", self.samples,
-            np.ones(len(self.samples), dtype=np.float32),
+        else:  # pretraining knows no ASV by identity
+            studies, weights = replace(studies, known=None), weights_of(config, True, False)
+        self.learned = Task(
+            studies, [samples], [samples[:0]], study.targets, weights, "loss", samples,
+            np.ones(len(samples), dtype=np.float32),
         )  # fmt: skip
+        self.encoded, self._counting, self._embedded = 0, True, None
+        self.network.asv_encoder.norm.register_forward_pre_hook(self._count)
+        self.network.standardise(self._embed(np.arange(ASVS_FOR_STATISTICS)))
+        self.network.set_checkpointing(job.checkpointing)
+        if job.compile:
+            compile_encoder(self.network, print)
 
-    def _count(self, block, inputs) -> None:
+    def _count(self, norm, inputs) -> None:
         self.encoded += len(inputs[0]) if self._counting else 0
 
     def _embed(self, chosen: np.ndarray) -> Tensor:
@@ -129,14 +111,15 @@ class Ours:
         self._counting = True
         step = Step(0, samples)
         prepared = prepare_step(self.learned.studies, step)
-        found = batch_losses(self.network, self.learned, step, prepared, self._embedded)
+        task = replace(self.learned, embedded=self._embedded)
+        found = batch_losses(self.network, task, step, prepared)
         self._counting = False
         return found["loss"]
 
     def finish_epoch(self) -> None:
-        """Do what fitting does after the steps of each epoch."""
+        """Do what fitting does after the steps of each epoch: embed for what is scored."""
         self._counting = True
-        self._embed(np.arange(len(self.study.studies.asvs)))  # for what is scored
+        self._embed(np.arange(len(self.study.studies.asvs)))
 
     def predict(self, samples: np.ndarray) -> np.ndarray:
         """Predict the target of samples."""
@@ -149,7 +132,7 @@ class Reference:
     def __init__(self, job: Job, study: SimulatedStudy, device: torch.device):
         self.study, self.device = study, device
         width = study.studies.asvs.tokens.shape[1]
-        self.network = PlainReference(job.size, HEADS, LAYERS, width).to(device)
+        self.network = PlainReference(job.size, job.heads, LAYERS, width).to(device)
         self.slots = np.minimum(np.diff(study.studies.studies[0].abundances.indptr), SLOTS)
         self._loss = pretraining_loss if job.task == PRETRAIN else fitting_loss
 

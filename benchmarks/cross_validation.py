@@ -14,29 +14,15 @@ STORED_FOLDS = Path(__file__).parent / "folds.json"
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What is to be predicted of which samples.
-
-    Attributes
-    ----------
-    name : str
-    task : Task
-    study : Study
-    ids : list of str
-    values : ndarray, (samples,)
-        Numbers; for classes 1 if a sample is of the positive class, else 0.
-    classes : tuple of str
-        The negative and the positive class; empty for numbers.
-    groups : ndarray, (samples,)
-        Samples of one group are never divided; each sample's own number if there are none.
-    """
+    """What is to be predicted of which samples."""
 
     name: str
     task: Task
     study: Study
     ids: list[str]
-    values: np.ndarray
-    classes: tuple[str, ...]
-    groups: np.ndarray
+    values: np.ndarray  # for classes 1 if a sample is of the positive class, else 0
+    classes: tuple[str, ...]  # the negative and the positive class; empty for numbers
+    groups: np.ndarray  # each sample's own number if there are none
 
     def names(self, positions) -> list[str]:
         """Return the ids at some positions."""

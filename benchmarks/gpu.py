@@ -7,7 +7,6 @@ Without a GPU sizes are so small that the figures say nothing.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import json
@@ -15,14 +14,13 @@ import os
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from contenders import DEFAULTS, FIT, OURS, PREDICT, PRETRAIN, REFERENCE, Job, Ours
-from simulated_table import SimulatedStudy, simulate_study
+from made_up import LENGTH, SimulatedStudy, simulate_study
 from speed import Stopwatch, machine, measure, step_of
 from torch.profiler import ProfilerActivity, profile
 
@@ -35,22 +33,19 @@ GPU = torch.cuda.is_available()
 DEVICE = "gpu" if GPU else "cpu"
 BATCH, REFERENCE_BATCH, STEPS = (32, 8, 6) if GPU else (4, 2, 1)
 REFERENCE_AT_ONCE = {128: 8, 768: 4}  # samples of a batch that fit into memory in fp32
+NARROW, WIDE = REFERENCE_AT_ONCE
 SAMPLES, ASVS, RICHNESS = (200, 1500, (100, 300)) if GPU else (12, 80, (6, 12))
-LENGTH = 150
 MIXTURES = {"one length": None, "140 to 150 nt": 140, "90 to 150 nt": 90}
 LEAST_ALIKE = (1, 64, 10**9) if GPU else (1, 10**9)
-AT_ONCE = (256, 512, 1024, 2048, 4096) if GPU else (16, 32)
-EMBEDDED = 8192 if GPU else 80
-KERNELS_SHOWN = 12
 DISTRIBUTED_SECONDS = 20 if GPU else 100
 SHARED_NUMBERS = 2**24 if GPU else 2**10  # gradients that two processes add up
 
 Write = Callable[..., None]
 
 
-def study_of(shortest: int | None = None, asvs: int = ASVS) -> SimulatedStudy:
+def study_of(shortest: int | None = None) -> SimulatedStudy:
     """Simulate the study of the speed benchmark, or one of reads of several lengths."""
-    return simulate_study(SAMPLES, asvs, LENGTH, RICHNESS, shortest=shortest)
+    return simulate_study(SAMPLES, ASVS, LENGTH, RICHNESS, shortest=shortest)
 
 
 def job_of(size: int, precision: str, task: str = PRETRAIN, **changes) -> Job:
@@ -60,65 +55,53 @@ def job_of(size: int, precision: str, task: str = PRETRAIN, **changes) -> Job:
     return dataclasses.replace(job, **changes)
 
 
-def reference_job(size: int, precision: str, task: str) -> Job:
-    """Describe a job of the plain reference."""
-    computed = min(REFERENCE_AT_ONCE[size], REFERENCE_BATCH)
-    return job_of(
-        size, precision, task, contender=REFERENCE, batch_size=REFERENCE_BATCH, computed=computed
-    )
-
-
 def speed(size: int, write: Write) -> None:
     """Ours and the reference in turns; then compiled, checkpointed, and with default sizes."""
-    study = study_of()
-    jobs = [
-        (job_of(size, precision, task), reference_job(size, precision, task))
-        for precision in ("bf16", "fp32")
-        for task in (PRETRAIN, FIT, PREDICT)
-    ]
-    apart = [
-        job_of(size, "bf16", compile=GPU),
+    study, computed = study_of(), min(REFERENCE_AT_ONCE[size], REFERENCE_BATCH)
+    plain = {"contender": REFERENCE, "batch_size": REFERENCE_BATCH, "computed": computed}
+    order = [
+        job_of(size, "bf16"), job_of(size, "bf16", **plain), job_of(size, "bf16", compile=GPU),
         job_of(size, "bf16", checkpointing=True),
-        job_of(size, "bf16", contender=DEFAULTS),
-        job_of(size, "bf16", FIT, contender=DEFAULTS),
-        job_of(size, "bf16", FIT, compile=GPU),
-    ]
-    order = [*jobs[0], apart[0], apart[1]]
-    order += [job for pair in jobs[1:3] for job in pair]
-    order += apart[2:4] if size == min(REFERENCE_AT_ONCE) else []
-    order += [job for pair in jobs[3:] for job in pair]
-    order += [dataclasses.replace(jobs[at][0], precision="tf32") for at in (3, 5)]
-    order.append(apart[4])
+    ]  # fmt: skip
+    for task in (FIT, PREDICT):
+        order += [job_of(size, "bf16", task), job_of(size, "bf16", task, **plain)]
+    if size == NARROW:
+        order += [job_of(size, "bf16", task, contender=DEFAULTS) for task in (PRETRAIN, FIT)]
+    for task in (PRETRAIN, FIT, PREDICT):
+        order += [job_of(size, "fp32", task), job_of(size, "fp32", task, **plain)]
+    order += [job_of(size, "tf32", task) for task in (PRETRAIN, FIT)]
+    order.append(job_of(size, "bf16", FIT, compile=GPU))
     for job in order:
         with tried(write, kind="speed", **dataclasses.asdict(job) | {"size": size}) as found:
-            with matrices_in("tf32" if job.precision == "tf32" else "fp32"):
-                plain = job.precision.replace("tf32", "fp32")
-                took = measure(dataclasses.replace(job, precision=plain), study)
+            with matrices_in(job.precision):
+                computed_in = job.precision.replace("tf32", "fp32")
+                took = measure(dataclasses.replace(job, precision=computed_in), study)
             found |= took | {"precision": job.precision, "size": size}
 
 
 def agreement(write: Write) -> None:
     """Differences of lower precisions from fp32: embeddings, distances, the loss, its gradient."""
     study = study_of()
-    for size in sorted(REFERENCE_AT_ONCE):
-        for contender in (OURS, DEFAULTS):
-            if contender == DEFAULTS and size != min(REFERENCE_AT_ONCE):
-                continue
-            wanted = None
-            for precision in ("fp32", "tf32", "bf16", "fp16")[: 4 if GPU else 3]:
-                job = job_of(size, precision, contender=contender)
-                with tried(
-                    write, kind="agreement", size=size, contender=contender, precision=precision
-                ) as found:
-                    said = _said_in(job, study)
-                    wanted = wanted or said
-                    found |= _differences(said, wanted)
+    for size, contender in ((NARROW, OURS), (NARROW, DEFAULTS), (WIDE, OURS)):
+        wanted = None
+        for precision in ("fp32", "tf32", "bf16", "fp16")[: 4 if GPU else 3]:
+            names = {"size": size, "contender": contender, "precision": precision}
+            with tried(write, kind="agreement", **names) as found:
+                said = _said_in(job_of(size, precision, contender=contender), study)
+                wanted = wanted or said
+                for name, values in said.items():
+                    apart = np.abs(values.astype(np.float64) - wanted[name])
+                    norm = np.linalg.norm(wanted[name].astype(np.float64))
+                    found |= {
+                        f"{name}_max": float(apart.max()),
+                        f"{name}_mean": float(apart.mean()),
+                        f"{name}_norm": float(np.linalg.norm(apart) / norm),
+                    }
 
 
 def _said_in(job: Job, study: SimulatedStudy) -> dict[str, np.ndarray]:
     """Return what a network says in a precision; the network is the same in all."""
-    plain = job.precision.replace("tf32", "fp32")
-    accelerator = build_accelerator(job.device, plain, 0)
+    accelerator = build_accelerator(job.device, job.precision.replace("tf32", "fp32"), 0)
     torch.manual_seed(0)
     ours = Ours(job, study, accelerator.device)
     samples = np.arange(min(64, SAMPLES))
@@ -143,26 +126,20 @@ def _said_in(job: Job, study: SimulatedStudy) -> dict[str, np.ndarray]:
     }
 
 
-def _differences(said: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> dict[str, float]:
-    found = {}
-    for name, values in said.items():
-        apart = np.abs(values.astype(np.float64) - wanted[name])
-        norm = np.linalg.norm(apart) / np.linalg.norm(wanted[name].astype(np.float64))
-        found |= {f"{name}_max": apart.max(), f"{name}_mean": apart.mean(), f"{name}_norm": norm}
-    return {name: float(value) for name, value in found.items()}
-
-
 def lengths(write: Write) -> None:
-    """Which attention kernel reads of one and of several lengths get, and what waits for what."""
+    """Which attention kernel reads of one and of several lengths get."""
     accelerator = build_accelerator(DEVICE, "bf16", 0)
+
+    def profile_step(job: Job, study: SimulatedStudy, **names) -> None:
+        with tried(write, kind="profile", task=job.task, **names) as found:
+            step, batches = _warm(job, study, accelerator)
+            found |= profiled(lambda: step(batches[0]))
+
     for mixture, shortest in MIXTURES.items():
         study = study_of(shortest)
-        for size in sorted(REFERENCE_AT_ONCE):
+        for size in (NARROW, WIDE):
             names = {"mixture": mixture, "size": size}
-            with tried(write, kind="profile", **names) as found:
-                step, batches = _warm(job_of(size, "bf16"), study, accelerator)
-                found |= profiled(lambda step=step, batches=batches: step(batches[0]))
-                found["host_waits"] = host_waits(lambda s=step, b=batches: s(b[0]))
+            profile_step(job_of(size, "bf16"), study, **names)
             for least in LEAST_ALIKE if shortest else ():
                 with tried(write, kind="grouping", **names, least_alike=least) as found:
                     inference.LEAST_ALIKE, before = least, inference.LEAST_ALIKE
@@ -170,24 +147,14 @@ def lengths(write: Write) -> None:
                     found |= _rate(accelerator, study, step, batches)
                     inference.LEAST_ALIKE = before
         for task in (PRETRAIN, FIT):
-            with tried(write, kind="profile", mixture=mixture, task=task, size=DEFAULTS) as found:
-                job = job_of(128, "bf16", task, contender=DEFAULTS)
-                step, batches = _warm(job, study, accelerator)
-                found |= profiled(lambda step=step, batches=batches: step(batches[0]))
-                found["host_waits"] = host_waits(lambda s=step, b=batches: s(b[0]))
-    with tried(write, kind="compiled lengths", mixture=mixture, size=128) as found:
-        started = time.perf_counter()
-        step, batches = _warm(job_of(128, "bf16", compile=GPU), study, accelerator)
-        found["compile_seconds"] = time.perf_counter() - started
-        found |= _rate(accelerator, study, step, batches)
-        found["graphs"] = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+            job = job_of(NARROW, "bf16", task, contender=DEFAULTS)
+            profile_step(job, study, mixture=mixture, size=DEFAULTS)
 
 
 def _warm(job: Job, study: SimulatedStudy, accelerator):
     torch.manual_seed(0)
     step = step_of(Ours(job, study, accelerator.device), accelerator)
-    order = epoch_order([np.arange(SAMPLES)], BATCH, 0, 0)
-    batches = [samples for _, samples in order]
+    batches = [samples for _, samples in epoch_order([np.arange(SAMPLES)], BATCH, 0, 0)]
     for samples in batches[:2]:
         step(samples)
     return step, batches[2 : 2 + STEPS]
@@ -195,14 +162,13 @@ def _warm(job: Job, study: SimulatedStudy, accelerator):
 
 def _rate(accelerator, study: SimulatedStudy, step, batches) -> dict[str, float]:
     slots = np.diff(study.studies.studies[0].abundances.indptr)
-    watch = Stopwatch(accelerator.device)
-    took = watch.seconds(lambda: [step(samples) for samples in batches])
+    took = Stopwatch(accelerator.device).seconds(lambda: [step(samples) for samples in batches])
     held = sum(int(slots[samples].sum()) for samples in batches)
     return {"step_seconds": took / len(batches), "asvs_per_second": held / took}
 
 
 def profiled(work: Callable[[], None]) -> dict:
-    """Return the attention operations of some work, its longest kernels, and how busy a GPU was."""
+    """Return the attention operations of some work, and how busy a GPU was."""
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if GPU else [])]
     watch = Stopwatch(torch.device("cuda" if GPU else "cpu"))
     with profile(activities=activities) as recorded:
@@ -214,62 +180,16 @@ def profiled(work: Callable[[], None]) -> dict:
         for event in events
         if str(event.device_type).endswith("CUDA") and not getattr(event, "is_user_annotation", 0)
     ]
-    total = sum(_microseconds(event) for event in on_gpu)
-    longest = sorted(on_gpu, key=_microseconds, reverse=True)[:KERNELS_SHOWN]
+    total = sum(
+        getattr(event, "self_device_time_total", getattr(event, "self_cuda_time_total", 0))
+        for event in on_gpu
+    )  # the second name until PyTorch 2.3
     return {
         "attention": attention,
         "seconds": took,
         "busy": total / 1e6 / took,
         "kernels": sum(event.count for event in on_gpu),
-        "longest": [
-            [event.key[:120], event.count, round(_microseconds(event) / max(1, total), 4)]
-            for event in longest
-        ],
     }
-
-
-def _microseconds(event) -> float:
-    name = "self_device_time_total"
-    return getattr(event, name if hasattr(event, name) else "self_cuda_time_total")
-
-
-def host_waits(work: Callable[[], None]) -> dict[str, int]:
-    """Count the lines of Python that make the host wait for a GPU."""
-    if not GPU:
-        return {}
-    torch.cuda.set_sync_debug_mode("warn")
-    try:
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            work()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    places = [f"{Path(one.filename).name}:{one.lineno}" for one in seen if "synchron" in str(one)]
-    return dict(collections.Counter(places))
-
-
-def at_once(write: Write) -> None:
-    """How many ASVs to compute at once: forward alone, and in a step of pretraining."""
-    kind = "cuda" if GPU else "cpu"
-    before = inference.ASVS_AT_ONCE[kind]
-    many, study = study_of(asvs=EMBEDDED), study_of()
-    for size in sorted(REFERENCE_AT_ONCE):
-        accelerator = build_accelerator(DEVICE, "bf16", 0)
-        watch = Stopwatch(accelerator.device)
-        network = Ours(job_of(size, "bf16"), study, accelerator.device).network
-        for number in AT_ONCE:
-            inference.ASVS_AT_ONCE[kind] = number
-            with tried(write, kind="at once", size=size, asvs_at_once=number) as found:
-                watch.forget_peak()
-                chosen = np.arange(EMBEDDED)
-                with accelerator.autocast():
-                    embed_asvs(network, many.studies.asvs, chosen)
-                    took = watch.seconds(embed_asvs, network, many.studies.asvs, chosen)
-                found["forward_asvs_per_second"] = EMBEDDED / took
-                found["forward_peak_gib"] = watch.peak_memory()
-                step, batches = _warm(job_of(size, "bf16"), study, accelerator)
-                found |= _rate(accelerator, study, step, batches)
-        inference.ASVS_AT_ONCE[kind] = before
 
 
 def two_processes(write: Write) -> None:
@@ -300,13 +220,10 @@ def be_rank(backend: str) -> None:
     own = torch.full((SHARED_NUMBERS,), accelerator.process_index + 1.0, device=accelerator.device)
     accelerator.reduce(own)
     took = min(watch.seconds(accelerator.reduce, own) for _ in range(3))
-    gathered = accelerator.gather(own[:1])
+    gathered, added = accelerator.gather(own[:1]), accelerator.reduce(own[:1])
     if accelerator.is_main_process:
-        found = {"device": str(accelerator.device), "sum": accelerator.reduce(own[:1]).tolist()}
-        gigabytes = 4 * SHARED_NUMBERS / took / 1e9
-        print(json.dumps(found | {"gigabytes_per_second": gigabytes, "of": gathered.tolist()}))
-    else:
-        accelerator.reduce(own[:1])
+        found = {"device": str(accelerator.device), "sum": added.tolist(), "of": gathered.tolist()}
+        print(json.dumps(found | {"gigabytes_per_second": 4 * SHARED_NUMBERS / took / 1e9}))
     accelerator.end_training()
 
 
@@ -344,12 +261,8 @@ def main(part: str, path: Path) -> None:
     write(kind="machine", **machine(), capability=torch.cuda.get_device_capability() if GPU else [])
     if part.startswith("speed-"):
         speed(int(part.removeprefix("speed-")), write)
-        return
-    parts = {
-        "agreement": agreement, "lengths": lengths, "at-once": at_once,
-        "two-processes": two_processes,
-    }  # fmt: skip
-    parts[part](write)
+    else:
+        {"agreement": agreement, "lengths": lengths, "two-processes": two_processes}[part](write)
 
 
 if __name__ == "__main__":

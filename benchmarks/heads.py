@@ -10,17 +10,13 @@ the folds are not used. Each candidate is tuned and weighed by out-of-fold predi
 """
 
 import argparse
-import json
-import os
 import time
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from encoders import commit
-from q2_aam.training.start import new_network
+from measuring import markdown, store
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from studies import INFANTS, Task, labeled_samples, load_study
@@ -38,8 +34,8 @@ from q2_aam.storage.boxed import read_boxed
 from q2_aam.training.heads import forest, logistic, ridge
 from q2_aam.training.heads.blend import blend_of_classes, blend_of_numbers, make_folds
 from q2_aam.training.heads.features import Known
+from q2_aam.training.init import new_network
 
-RESULTS = Path(__file__).parent / "results"
 INFANT, MOUSE, SOIL = ("host_subject_id", INFANTS), ("mouse_number", None), (None, None)
 CLASSES = {
     "delivery": ("ecam", INFANT), "antiexposedall": ("ecam", INFANT), "diet": ("ecam", INFANT),
@@ -231,14 +227,14 @@ def run(name: str, encoder: str, seed: int) -> dict[str, dict[str, float]]:
 
 
 def table(found: dict[str, dict], score: str, relative: bool) -> str:
-    """Write one score as a table in Markdown: a row a model, a column a target, and the mean."""
-    lines = [["model", *found, "mean"], ["---"] * (len(found) + 2)]
+    """Write one score as a table: a row a model, a column a target, and the mean."""
+    rows = []
     for model in next(iter(found.values())):
         values = [
             one[model][score] / (one[FOREST][score] if relative else 1) for one in found.values()
         ]
-        lines.append([model, *(f"{value:.3f}" for value in (*values, np.mean(values)))])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        rows.append([model, *(f"{value:.3f}" for value in (*values, np.mean(values)))])
+    return markdown(["model", *found, "mean"], rows)
 
 
 def main() -> None:
@@ -249,7 +245,6 @@ def main() -> None:
     parser.add_argument("columns", nargs="*", default=[*CLASSES, *NUMBERS])
     parser.add_argument("--encoder", choices=("bundled", "new"), default="bundled")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=RESULTS / "heads.json")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     found = {}
@@ -257,11 +252,7 @@ def main() -> None:
         started = time.time()
         found[name] = run(name, options.encoder, options.seed)
         print(name, f"{time.time() - started:.0f} s", flush=True)
-    content = {
-        "commit": commit(), "date": time.strftime("%Y-%m-%d"), "cores": os.cpu_count(),
-        "encoder": options.encoder, "seed": options.seed, "scores": found,
-    }  # fmt: skip
-    options.output.write_text(json.dumps(content, indent=1) + "\n")
+    store("heads", {"encoder": options.encoder, "seed": options.seed, "scores": found})
     for names, kinds in (
         (CLASSES, ("auc", "log_loss", "balanced_accuracy", "brier")),
         (NUMBERS, ("mae",)),

@@ -25,19 +25,11 @@ MASK, VOCABULARY, MASKED_SHARE = 6, 8, 0.15
 
 @dataclass(frozen=True)
 class PaddedSamples:
-    """Samples as a block in which an ASV stands once for each sample that holds it.
+    """Samples as a block in which an ASV stands once for each sample that holds it."""
 
-    Attributes
-    ----------
-    tokens : Tensor of uint8, (B, slots, 1 + L)
-        Only padding in empty slots.
-    distances : Tensor, (B, B)
-    targets : Tensor, (B,)
-    """
-
-    tokens: Tensor
-    distances: Tensor
-    targets: Tensor
+    tokens: Tensor  # (B, slots, 1 + L) uint8, only padding in empty slots
+    distances: Tensor  # (B, B)
+    targets: Tensor  # (B,)
 
 
 def pad_samples(
@@ -54,17 +46,7 @@ def pad_samples(
 
 
 class Stack(nn.Module):
-    """Layers of `torch.nn.TransformerEncoder` over learned positions, then pooling.
-
-    Parameters
-    ----------
-    size : int
-        Width D of the embeddings.
-    heads, layers : int
-    length : int
-        Most positions.
-    dropout : float
-    """
+    """Layers of `torch.nn.TransformerEncoder` over learned positions, then pooling."""
 
     def __init__(self, size: int, heads: int, layers: int, length: int, dropout: float):
         super().__init__()
@@ -94,22 +76,7 @@ class Stack(nn.Module):
 class PlainReference(nn.Module):
     """The existing AAM's work, without what makes no difference to its cost.
 
-    Parameters
-    ----------
-    size : int
-        Width D of the embeddings.
-    heads, layers : int
-        Of both encoders.
-    length : int
-        Tokens of an ASV, START included.
-    dropout : float
-
-    Attributes
-    ----------
-    frozen : bool
-        Whether the ASV encoder is run without gradients.
-    encoded : int
-        ASVs encoded so far.
+    `frozen` says whether the ASV encoder is run without gradients; `encoded` counts ASVs.
     """
 
     def __init__(self, size: int, heads: int, layers: int, length: int, dropout: float = 0.1):

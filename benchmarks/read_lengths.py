@@ -11,6 +11,7 @@ training table. The forest reads tables that were cut by hand to the common leng
 
 import argparse
 import json
+import resource
 import time
 from pathlib import Path
 
@@ -88,12 +89,24 @@ def fit(problem: Problem, table: qiime2.Artifact, training: np.ndarray):
     return aam.actions.fit_regressor(table, qiime2.NumericMetadataColumn(values), **groups)[0]
 
 
-def predict(problem: Problem, model, table: qiime2.Artifact, test: np.ndarray) -> np.ndarray:
-    """Predict through the action: numbers, or probabilities of the positive class."""
+def predict(
+    problem: Problem, model, table: qiime2.Artifact, test: np.ndarray, held: list | None = None
+) -> np.ndarray:
+    """Predict through the action: numbers, or probabilities of the positive class.
+
+    `held` is given, for each sample, the share of its reads that was not recognized and whether
+    its interval holds the truth.
+    """
     if problem.classes:
         found = aam.actions.predict_classification(table, model, min_recognized=0.0)
         return found.probabilities.view(pd.DataFrame)[problem.classes[1]][problem.names(test)]
     found = aam.actions.predict_regression(table, model, min_recognized=0.0)
+    if held is not None:
+        bounds = found.intervals.view(pd.DataFrame).loc[problem.names(test)]
+        inside = (bounds["lower"] <= problem.values[test]) & (
+            problem.values[test] <= bounds["upper"]
+        )
+        held += zip(bounds["embedding_only"], inside, strict=True)
     return found.predictions.view(pd.Series)[problem.names(test)]
 
 
@@ -114,12 +127,12 @@ def forest(reads: Reads, training, test, cut) -> np.ndarray:
     return model.predict(features[test])
 
 
-def run_fold(reads: Reads, training, test, fold: int) -> dict:
-    """Predict a fold's test samples in every way."""
+def run_fold(reads: Reads, training, test, fold: int, held: list) -> dict:
+    """Predict a fold's test samples in every way; see `predict` for `held`."""
     problem, study = reads.problem, reads.problem.task.study
     found = {}
     whole = fit(problem, reads.table(training), training)
-    found["whole"] = predict(problem, whole, reads.table(test), test)
+    found["whole"] = predict(problem, whole, reads.table(test), test, held)
     found["forest, whole"] = forest(reads, training, test, (0, None))
     for name, cut in CUTS[study].items():
         found[name] = predict(problem, whole, reads.table(test, cut), test)
@@ -133,8 +146,15 @@ def run_fold(reads: Reads, training, test, fold: int) -> dict:
     found["mixed"] = predict(problem, fit(problem, mixed, training), reads.table(test), test)
     kept = np.random.default_rng(fold).random(len(reads.dna)) > 0.3
     dropped = fit(problem, reads.table(training, keep=kept), training)
-    found["dropped"] = predict(problem, dropped, reads.table(test), test)
+    found["dropped"] = predict(problem, dropped, reads.table(test), test, held)
     return found
+
+
+def coverage(held: list) -> pd.DataFrame:
+    """Return how often intervals hold the truth, by the share of reads not recognized."""
+    frame = pd.DataFrame(held, columns=["unrecognized", "holds"])
+    bins = pd.cut(frame["unrecognized"], [-0.001, 0.02, 0.1, 0.25, 0.5, 1.0])
+    return frame.groupby(bins, observed=True)["holds"].agg(["mean", "size"]).round(3)
 
 
 def distances_when_cut(reads: Reads, training: np.ndarray, test: np.ndarray) -> dict:
@@ -174,7 +194,12 @@ def speed_of_matching() -> dict[str, float]:
     started = time.process_time()
     match = matching.match_sequences(sequences, vocabulary)
     seconds = time.process_time() - started
-    return {"seconds": round(seconds, 1), "overlapping": int((match.kind == 1).sum())}
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # first of all: the peak
+    return {
+        "seconds": round(seconds, 1),
+        "peak_gib_of_process": round(most, 2),
+        "overlapping": int((match.kind == 1).sum()),
+    }
 
 
 def main() -> None:
@@ -185,16 +210,18 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", default=list(TASKS))
     parser.add_argument("--folds", type=int, default=5, help="only the first folds")
     options = parser.parse_args()
-    result = {"matching": speed_of_matching()}
-    print(result, flush=True)
+    path = RESULTS / "read_lengths.json"
+    result = json.loads(path.read_text()) if path.exists() else {}
+    result["matching"] = speed_of_matching()
+    print(result["matching"], flush=True)
     for name in options.tasks:
         problem = load_problem(name)
-        reads, per_fold = Reads(problem), []
+        reads, per_fold, held = Reads(problem), [], []
         if not problem.classes:
             result[f"{name}, UniFrac r"] = distances_when_cut(reads, *folds_of(problem)[0])
             print(name, "UniFrac r", result[f"{name}, UniFrac r"], flush=True)
         for fold, (training, test) in enumerate(folds_of(problem)[: options.folds]):
-            found = run_fold(reads, training, test, fold)
+            found = run_fold(reads, training, test, fold, held)
             actual = problem.values[test]
             of_fold = np.zeros(len(test))
             per_fold.append(
@@ -214,7 +241,10 @@ def main() -> None:
             mean = table[what].mean()
             total = mean - whole.mean() if problem.classes else mean / whole.mean()
             print(f"| {what} | {mean:.3f} | {total:.3f} | {worst:.3f} |", flush=True)
-    (RESULTS / "read_lengths.json").write_text(json.dumps(result, indent=1) + "\n")
+        if held:
+            print("intervals hold, by share of reads not recognized:", coverage(held), sep="\n")
+            result[f"{name}, coverage"] = coverage(held).rename(str).to_dict("index")
+        path.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

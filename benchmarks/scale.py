@@ -1,206 +1,177 @@
-"""Time and memory of loading, batching, frozen fitting and prediction as studies grow.
+"""Time and memory of loading, batching, fitting and prediction as studies grow.
 
-    python benchmarks/scale.py --threads 1
-    python benchmarks/scale.py --sizes 1000 4000 --stages load epoch    # the others stay known
+    python scale.py                                        # 1,000 to 64,000 samples
+    python scale.py --sizes 1000 4000 --stages load predict
 
-Needs the training core only, no QIIME 2. Every stage of every size runs in a process of its own,
-so that its peak is its own; models have their default sizes. Processor seconds stand beside wall
-seconds, as others may use the machine.
+Needs the training core only, no QIIME 2. Every stage of every size runs in a process of its own, by
+the functions that the actions call and with default sizes. Processor seconds are of one thread.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-from growth_stages import STAGES, store_matrix
-from large_table import draw_table
+import scipy.sparse
+import torch
+from made_up import LENGTH, TREES, draw_table, fill_trees
+from measuring import markdown, memory, run_job, store
 
-RESULTS = Path(__file__).parent / "results"
-SIZES = (1000, 4000, 16000, 64000)
-MATRIX = "matrix"
+from q2_aam.config import ModelConfig, TrainingConfig
+from q2_aam.data.batches import build_batch, epoch_order
+from q2_aam.data.study import Studies, build_studies
+from q2_aam.data.table import SampleTable, read_table
+from q2_aam.data.target_scaling import describe_target
+from q2_aam.data.vocabulary import know_prevalent_asvs
+from q2_aam.inference import predict_samples
+from q2_aam.model.network import Network
+from q2_aam.training import fit, init
+from q2_aam.training.device import build_accelerator
+from q2_aam.training.logger import TrainingLogger
+
+TABLE, DNA = "table.npz", "dna.txt"
 COLUMNS = (
-    "stage", "samples", "ASVs", "non-zeros", "wall s", "processor s", "ms a sample", "× smallest",
-    "peak GiB", "above the start", "bytes a non-zero",
+    "stage", "samples", "ASVs", "non-zeros", "processor s", "ms a sample", "× smallest",
+    "peak GiB", "above start, GiB", "bytes a non-zero",
 )  # fmt: skip
 
 
 class Meter:
-    """Measures what a stage takes beyond what was there when it began.
-
-    Attributes
-    ----------
-    found : dict
-        Seconds, processor seconds, GiB at the start and at the peak; empty until it is left.
-    """
-
-    def __init__(self):
-        self.found: dict[str, float] = {}
+    """Measures the processor seconds of a stage, and memory in GiB at its start and its peak."""
 
     def __enter__(self) -> Meter:
-        # not ru_maxrss: that of a new process holds the peak of the process that started it
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-        self._start = status("VmRSS")
-        self._wall, self._processor = time.perf_counter(), time.process_time()
+        self.start_gib, self._start = memory("VmRSS"), time.process_time()
         return self
 
     def __exit__(self, *error) -> None:
-        self.found = {
-            "seconds": time.perf_counter() - self._wall,
-            "processor_seconds": time.process_time() - self._processor,
-            "start_gib": self._start,
-            "peak_gib": status("VmHWM"),
-        }
+        self.processor_seconds = time.process_time() - self._start
+        self.peak_gib = memory("VmHWM")
 
 
-def status(name: str) -> float:
-    """Return GiB of memory of this process: VmRSS what it has now, VmHWM the most it had."""
-    (line,) = (
-        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)
-    )
-    return int(line.split()[1]) / 2**20
+def write_study(folder: Path, samples: int) -> dict[str, int]:
+    """Draw a table and write it; say how large it is."""
+    counts, dna = draw_table(samples)
+    scipy.sparse.save_npz(folder / TABLE, counts.T.tocsr())
+    (folder / DNA).write_text("\n".join(dna))
+    return {"samples": samples, "asvs": len(dna), "nonzeros": int(counts.nnz)}
 
 
-def measure(job: dict) -> dict:
-    """Run one stage in this process."""
-    limit = int(job["limit_gib"] * 2**30)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    meter = Meter()
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            facts = STAGES[job["stage"]](Path(job["folder"]), job["threads"], meter)
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
-            raise
-        return job | {"out_of_memory": True}
-    return job | facts | meter.found
+def stored_table(folder: Path) -> SimpleNamespace:
+    """Read what was written, as a BIOM table would show it."""
+    counts, dna = scipy.sparse.load_npz(folder / TABLE), (folder / DNA).read_text().split("\n")
+    samples = [f"sample{number:06d}" for number in range(counts.shape[1])]
+    ids = {"observation": dna, "sample": samples}
+    return SimpleNamespace(matrix_data=counts, ids=lambda axis="sample": ids[axis])
 
 
-def run_elsewhere(job: dict) -> dict:
-    """Measure a stage in a process of its own."""
-    environment = os.environ | {"Q2_AAM_RUN_DIR": str(Path(job["folder"]) / "runs")}
-    if job["threads"]:
-        environment["OMP_NUM_THREADS"] = str(job["threads"])
-    command = [sys.executable, __file__, "--job", json.dumps(job)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    del found["folder"]
-    return found
+def read_study(table: SimpleNamespace) -> tuple[SampleTable, Studies, np.ndarray]:
+    """Read a table as fitting does; return samples, one study, and the vocabulary."""
+    samples = read_table(table)
+    studies = build_studies([samples], None, LENGTH, ModelConfig().max_asvs)
+    return samples, *know_prevalent_asvs(studies, np.arange(len(samples.sample_ids)), LENGTH)
 
 
-def measure_size(samples: int, options: argparse.Namespace) -> list[dict]:
-    """Draw a table and run all stages on it."""
-    results = []
-    with tempfile.TemporaryDirectory(prefix="q2-aam-scale-") as folder:
-        table = draw_table(samples)
-        facts = {
-            "samples": samples,
-            "asvs": len(table.dna),
-            "nonzeros": int(table.matrix_data.nnz),
-        }
-        table.store(Path(folder) / "table.npz")
-        if samples <= options.matrix_up_to:
-            store_matrix(table, Path(folder))
-        del table
-        for stage in options.stages:
-            if stage == MATRIX and samples > options.matrix_up_to:
-                continue
-            job = {
-                "stage": stage,
-                "folder": folder,
-                "threads": options.threads,
-                "limit_gib": options.limit_gib,
-            }
-            results.append(facts | run_elsewhere(job))
-            print(json.dumps(results[-1]), file=sys.stderr, flush=True)
-    return results
+def load(folder: Path, meter: Meter) -> None:
+    """Read the table, as it comes from BIOM, into what training reads."""
+    table = stored_table(folder)
+    with meter:
+        read_study(table)
 
 
-def with_earlier(results: list[dict], path: Path) -> list[dict]:
-    """Add what was measured before of other sizes and stages, and put all in order."""
-    earlier = json.loads(path.read_text())["results"] if path.exists() else []
-    known = {(result["samples"], result["stage"]): result for result in (*earlier, *results)}
-    stages = list(STAGES)
-    return sorted(known.values(), key=lambda one: (stages.index(one["stage"]), one["samples"]))
+def batching(folder: Path, meter: Meter) -> None:
+    """Build every batch of an epoch, one after the other."""
+    samples, studies, _ = read_study(stored_table(folder))
+    with meter:
+        for study, rows in epoch_order([np.arange(len(samples.sample_ids))], 32, 0, 0):
+            build_batch(studies, study, rows, tokens=False)
+
+
+def new_network(studies: Studies, known: np.ndarray) -> tuple[Network, np.ndarray]:
+    """Make a network as if from an encoder, and a target that some known ASVs bear on."""
+    random = np.random.default_rng(0)
+    held = studies.studies[0].abundances
+    effect = np.where(studies.known < len(known), random.standard_normal(held.shape[1]), 0)
+    values = (held > 0).astype(np.float32) @ effect + 5 * random.standard_normal(held.shape[0])
+    target = describe_target("target", values, "z-score", len(known))
+    target = fit.with_heads(target, TREES, len(values), attends=False)
+    network = init.new_network(ModelConfig(target=target), studies, 0, torch.device("cpu"))
+    fit.remember_asvs(network, known)
+    return network, (values - target.location) / target.scale
+
+
+def closed_form(folder: Path, meter: Meter) -> None:
+    """Fit all heads in closed form, on every sample, with an encoder kept as it is."""
+    accelerator = build_accelerator("cpu", "fp32", 1)
+    samples, studies, known = read_study(stored_table(folder))
+    every = np.arange(len(samples.sample_ids))
+    network, targets = new_network(studies, known)
+    labels = fit.Labels(targets, every, every, every[:0])
+    config, logger = TrainingConfig(freeze_encoder=True), TrainingLogger("fit-regressor", 1)
+    with meter:
+        fit.fit(network, studies, labels, config, accelerator, logger)
+
+
+def predict(folder: Path, meter: Meter) -> None:
+    """Predict the target of every sample."""
+    build_accelerator("cpu", "fp32", 1)
+    samples, studies, known = read_study(stored_table(folder))
+    network, _ = new_network(studies, known)
+    fill_trees(network.target_head)
+    with meter:
+        predict_samples(network, studies, 0, np.arange(len(samples.sample_ids)))
+
+
+STAGES = {"load": load, "batching": batching, "closed form": closed_form, "predict": predict}
 
 
 def table_of(results: list[dict]) -> str:
-    """Write results as a table in Markdown, each stage beside its smallest size."""
-    lines = [COLUMNS, ["---"] * len(COLUMNS)]
-    for stage in dict.fromkeys(result["stage"] for result in results):
+    """Write results as a table, each stage beside its smallest size."""
+    rows = []
+    for stage in STAGES:
         smallest = None
-        for result in results:
-            if result["stage"] != stage:
-                continue
-            sizes = [f"{result[name]:,}" for name in ("samples", "asvs", "nonzeros")]
-            if result.get("out_of_memory"):
-                lines.append([stage, *sizes, f"more than {result['limit_gib']:g} GiB", *[""] * 6])
-                continue
-            each = 1000 * result["processor_seconds"] / result["samples"]
+        for one in (one for one in results if one["stage"] == stage):
+            each = 1000 * one["processor_seconds"] / one["samples"]
             smallest = smallest or each
-            above = result["peak_gib"] - result["start_gib"]
-            lines.append([
-                stage, *sizes, f"{result['seconds']:.3g}", f"{result['processor_seconds']:.3g}",
-                f"{each:.3g}", f"{each / smallest:.2f}", f"{result['peak_gib']:.2f}",
-                f"{above:.2f}", f"{above * 2**30 / result['nonzeros']:.0f}",
+            above = one["peak_gib"] - one["start_gib"]
+            rows.append([
+                stage, *(f"{one[name]:,}" for name in ("samples", "asvs", "nonzeros")),
+                f"{one['processor_seconds']:.3g}", f"{each:.3g}", f"{each / smallest:.2f}",
+                f"{one['peak_gib']:.2f}", f"{above:.2f}", f"{above * 2**30 / one['nonzeros']:.0f}",
             ])  # fmt: skip
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def slopes(results: list[dict]) -> str:
-    """Say how memory grows: a fixed part, and bytes for each further non-zero."""
-    sentences = []
-    for stage in dict.fromkeys(result["stage"] for result in results):
-        found = [
-            (result["nonzeros"], (result["peak_gib"] - result["start_gib"]) * 2**30)
-            for result in results
-            if result["stage"] == stage and not result.get("out_of_memory")
-        ]
-        if len(found) > 1 and stage != MATRIX:
-            slope, fixed = np.polyfit(*np.array(found).T, 1)
-            sentences.append(f"{stage}: {fixed / 2**30:.2f} GiB and {slope:.0f} bytes a non-zero")
-    return "Memory above the start: " + "; ".join(sentences) + "."
-
-
-def parse_options() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="samples")
-    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)
-    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
-    parser.add_argument(
-        "--matrix-up-to", type=int, default=16000, help="largest size with a distance matrix"
-    )
-    parser.add_argument(
-        "--limit-gib", type=float, default=20.0, help="memory that a stage may ask for"
-    )
-    parser.add_argument("--output", type=Path, default=RESULTS / "scale.json")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return markdown(COLUMNS, rows)
 
 
 def main() -> None:
     """Run all sizes, print the table and store every figure."""
-    options = parse_options()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    sizes = [1000, 4000, 16000, 64000]
+    parser.add_argument("--sizes", nargs="+", type=int, default=sizes, help="samples")
+    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)
+    parser.add_argument("--job", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args()
     if options.job:
-        print(json.dumps(measure(json.loads(options.job))))
+        meter = Meter()
+        STAGES[options.job["stage"]](Path(options.job["folder"]), meter)
+        print(json.dumps({name: x for name, x in vars(meter).items() if name[0] != "_"}))
         return
-    results = [found for samples in options.sizes for found in measure_size(samples, options)]
-    results = with_earlier(results, options.output)
+    results = []
+    for samples in options.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            facts = write_study(Path(folder), samples)
+            for stage in options.stages:
+                job = {"stage": stage, "folder": folder}
+                found = run_job(__file__, job, Q2_AAM_RUN_DIR=folder, OMP_NUM_THREADS="1")
+                results.append({"stage": stage} | facts | found)
     print(table_of(results))
-    print(slopes(results))
-    content = {"cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "results": results}
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps(content, indent=1) + "\n")
+    store("scale", {"results": results})
 
 
 if __name__ == "__main__":

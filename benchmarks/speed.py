@@ -4,10 +4,10 @@
     PYTHONPATH=. python benchmarks/speed.py --device gpu --precision bf16
 
 Needs the training core only, no QIIME 2. Ours and the reference take turns, each job in a process
-of its own. On a CPU a sample takes the reference many seconds: there its batches are cut to
-`--reference-samples`, and its memory is scaled to a whole batch. Rates are taken per ASV held and
-given for the mean sample; fitting's hold what it does after each epoch but for validation. Each
-job warms up on two samples, and counts floating-point operations in a last step, not timed.
+of its own. On a CPU a sample takes the reference many seconds: there it computes two of each batch,
+and its memory is scaled to a whole one. Rates are taken per ASV held and given for the mean sample;
+fitting's hold what it does after each epoch but for validation. Each job warms up on two samples,
+and counts floating-point operations in a last step, not timed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ import gc
 import json
 import os
 import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from contenders import DEFAULTS, FIT, FROZEN, OURS, PREDICT, REFERENCE, TASKS, Job, Ours, Reference
-from simulated_table import SimulatedStudy, simulate_study
+from made_up import SimulatedStudy, simulate_study
+from measuring import markdown, run_job, store
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from q2_aam.config import TrainingConfig
@@ -37,14 +35,11 @@ from q2_aam.training.checkpoint import processor
 from q2_aam.training.device import build_accelerator
 from q2_aam.training.optim import build_optimizer
 
-RESULTS = Path(__file__).parent / "results"
 BATCH, LARGE_BATCH, WARMING = 8, 32, 2
 COLUMNS = (
-    "task", "contender", "batch", "samples/s", "ASVs/s", "times reference", "once, s", "peak GiB",
+    "task", "contender", "batch", "samples/s", "ASVs/s", "× reference", "once, s", "peak GiB",
     "of the reference's", "encodings per ASV and epoch", "of peak FLOP/s",
 )  # fmt: skip
-MEDIANS = ("samples_per_second", "asvs_per_second", "peak_gib", "once_seconds")
-MEDIANS += ("encodings_per_asv", "share_of_peak")
 PRODUCT_SIZE = {"cpu": 2048, "cuda": 8192}
 _ATTENTION = "_scaled_dot_product_flash_attention_for_cpu"  # not counted by PyTorch itself
 COUNTED_TOO = {
@@ -94,38 +89,6 @@ class Stopwatch:
             torch.cuda.synchronize()
 
 
-@dataclasses.dataclass
-class Course:
-    """What a job took.
-
-    Attributes
-    ----------
-    seconds : float
-        Of all timed batches.
-    slots : list of int
-        ASVs that the samples of each of them hold, summed.
-    encoded : float
-        ASVs encoded for each of these slots.
-    once, epoch_end : float
-        Seconds before the first and after the last step of an epoch.
-    encoded_at_end : int
-        ASVs encoded at an epoch's end.
-    peak : float
-        GiB.
-    operations : float
-        Floating-point operations for each slot; 0 if compiled, where they cannot be counted.
-    """
-
-    seconds: float
-    slots: list[int]
-    encoded: float
-    once: float = 0.0
-    epoch_end: float = 0.0
-    encoded_at_end: int = 0
-    peak: float = 0.0
-    operations: float = 0.0
-
-
 def measure(job: Job, study: SimulatedStudy) -> dict:
     """Run one job in this process; return it with what it took (GiB, seconds)."""
     accelerator = build_accelerator(job.device, job.precision, job.threads)
@@ -139,58 +102,53 @@ def measure(job: Job, study: SimulatedStudy) -> dict:
     order = epoch_order([np.arange(total)], job.batch_size, 0, 0)
     batches = [samples[: job.computed] for _, samples in order[: job.steps + 1]]
     before = watch.peak_memory()
-    if job.task == PREDICT:
-        course = time_prediction(job, contender, batches, accelerator, watch)
-    else:
-        course = time_training(job, contender, batches, accelerator, watch)
-    all_slots = int(contender.slots.sum())
+    timed = time_prediction if job.task == PREDICT else time_training
+    course = timed(job, contender, batches, accelerator, watch)
     # per ASV held, not per sample, as a few samples may be richer or poorer than most
-    stepping = course.seconds / sum(course.slots)
+    all_slots, slots = int(contender.slots.sum()), course.slots
+    stepping = course.seconds / sum(slots)
     rate = 1 / (stepping + course.epoch_end / all_slots)
-    share = course.operations / stepping / watch.peak_operations(job.precision)
     whole = 1.0
     if job.computed < job.batch_size:
-        whole = job.batch_size * all_slots / total / max(course.slots)
+        whole = job.batch_size * all_slots / total / max(slots)
+    encoded = course.encoded / sum(slots) * all_slots + course.encoded_at_end
     return dataclasses.asdict(job) | {
         "samples_per_second": rate * total / all_slots,
         "asvs_per_second": rate,
         "peak_gib": before + (course.peak - before) * whole,
-        "measured_peak_gib": course.peak,
-        "start_gib": before,
-        "encodings_per_asv": (course.encoded * all_slots + course.encoded_at_end) / distinct,
-        "share_of_peak": share,
+        "encodings_per_asv": encoded / distinct,
+        "share_of_peak": course.operations / stepping / watch.peak_operations(job.precision),
         "operations_per_second": course.operations / stepping,
         "step_asvs_per_second": 1 / stepping,
-        "seconds": course.seconds,
         "once_seconds": course.once,
         "epoch_end_seconds": course.epoch_end,
     }
 
 
-def time_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -> Course:
+def time_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -> SimpleNamespace:
     """Time steps, and what comes once and after each epoch."""
-    once = watch.seconds(contender.freeze) if job.task == FROZEN else 0.0
+    course = SimpleNamespace(once=0.0, epoch_end=0.0, encoded_at_end=0, operations=0.0)
+    if job.task == FROZEN:
+        course.once = watch.seconds(contender.freeze)
     step = step_of(contender, accelerator)
     step(batches[0][:WARMING])
     if job.device == "gpu":  # which takes memory and chooses kernels by size
         step(batches[0])
     watch.forget_peak()
     started = contender.encoded
-    seconds = watch.seconds(lambda: [step(samples) for samples in batches[1:]])
-    encoded = contender.encoded - started
-    slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
-    course = Course(seconds, slots, encoded / sum(slots), once)
+    course.seconds = watch.seconds(lambda: [step(samples) for samples in batches[1:]])
+    course.encoded = contender.encoded - started
+    course.slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
     if job.task == FIT:
         course.epoch_end = watch.seconds(contender.finish_epoch)
-        course.encoded_at_end = contender.encoded - started - encoded
+        course.encoded_at_end = contender.encoded - started - course.encoded
     course.peak = watch.peak_memory()
-    if job.compile:
-        return course
-    # last, because under the counter checkpointing saves no memory
-    contender.network.train()
-    with FlopCounterMode(display=False, custom_mapping=COUNTED_TOO) as counter:
-        step(batches[1])
-    course.operations = counter.get_total_flops() / slots[0]
+    if not job.compile:  # where operations cannot be counted
+        # last, because under the counter checkpointing saves no memory
+        contender.network.train()
+        with FlopCounterMode(display=False, custom_mapping=COUNTED_TOO) as counter:
+            step(batches[1])
+        course.operations = counter.get_total_flops() / course.slots[0]
     return course
 
 
@@ -210,7 +168,7 @@ def step_of(contender, accelerator) -> Callable[[np.ndarray], None]:
     return step
 
 
-def time_prediction(job: Job, contender, batches, accelerator, watch: Stopwatch) -> Course:
+def time_prediction(job: Job, contender, batches, accelerator, watch: Stopwatch) -> SimpleNamespace:
     """Time the prediction of all samples at once; of batches, where nothing is shared."""
     contender.network.eval()
     contender.predict(batches[0][:1])
@@ -220,19 +178,23 @@ def time_prediction(job: Job, contender, batches, accelerator, watch: Stopwatch)
     with accelerator.autocast():
         if job.device == "gpu":
             contender.predict(batches[0])
+            started = contender.encoded
         seconds = watch.seconds(lambda: [contender.predict(samples) for samples in batches[1:]])
     slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
-    encoded = (contender.encoded - started) / sum(slots)
-    return Course(seconds, slots, encoded, peak=watch.peak_memory())
+    return SimpleNamespace(
+        seconds=seconds, slots=slots, encoded=contender.encoded - started, once=0.0,
+        epoch_end=0.0, encoded_at_end=0, peak=watch.peak_memory(), operations=0.0,
+    )  # fmt: skip
 
 
 def jobs_of(options: argparse.Namespace) -> list[Job]:
-    """List the jobs of a round, ours and the reference's in turn."""
+    """List the jobs, ours and the reference's in turn."""
     common = (options.steps, options.device, options.precision, options.threads, options.size)
+    few = 2 if options.device == "cpu" else BATCH
     jobs = []
     for task in options.tasks:
         ours = [BATCH] if task == PREDICT else [BATCH, LARGE_BATCH]
-        jobs.append(Job(REFERENCE, task, BATCH, options.reference_samples, *common))
+        jobs.append(Job(REFERENCE, task, BATCH, few, *common))
         jobs += [Job(OURS, task, size, size, *common) for size in ours]
         jobs.append(Job(DEFAULTS, task, LARGE_BATCH, LARGE_BATCH, *common))
     return jobs
@@ -240,36 +202,26 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
 
 def run_elsewhere(job: Job) -> dict:
     """Measure a job in a process of its own."""
-    environment = os.environ | ({"OMP_NUM_THREADS": str(job.threads)} if job.threads else {})
-    command = [sys.executable, __file__, "--job", json.dumps(dataclasses.asdict(job))]
-    load = os.getloadavg()[0]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1]) | {"load_before": round(load, 2)}
+    threads = {"OMP_NUM_THREADS": str(job.threads)} if job.threads else {}
+    return run_job(__file__, dataclasses.asdict(job), **threads)
 
 
 def table_of(results: list[dict]) -> str:
-    """Write results as a table in Markdown: medians over rounds."""
-    groups: dict[tuple, list[dict]] = {}
-    for result in results:
-        key = (result["task"], result["contender"], result["batch_size"])
-        groups.setdefault(key, []).append(result)
-    medians = {
-        key: {name: statistics.median(one[name] for one in group) for name in MEDIANS}
-        for key, group in groups.items()
-    }
-    lines = [COLUMNS, ["---"] * len(COLUMNS)]
-    for (task, contender, batch), found in medians.items():
-        other = medians[task, REFERENCE, BATCH]
-        faster = found["samples_per_second"] / other["samples_per_second"]
-        smaller = other["peak_gib"] / found["peak_gib"]
-        used = f"{found['share_of_peak']:.0%}" if task != PREDICT else ""
-        lines.append([
-            task, contender, "all" if task == PREDICT and contender != REFERENCE else str(batch),
-            f"{found['samples_per_second']:.3g}", f"{found['asvs_per_second']:,.0f}",
-            f"{faster:.1f}", f"{found['once_seconds']:.1f}", f"{found['peak_gib']:.2f}",
-            f"1/{smaller:.1f}", f"{found['encodings_per_asv']:.1f}", used,
+    """Write results as a table, each beside the reference's of its task."""
+    references = {one["task"]: one for one in results if one["contender"] == REFERENCE}
+    rows = []
+    for one in results:
+        task, other = one["task"], references[one["task"]]
+        whole = task == PREDICT and one["contender"] != REFERENCE
+        rows.append([
+            task, one["contender"], "all" if whole else one["batch_size"],
+            f"{one['samples_per_second']:.3g}", f"{one['asvs_per_second']:,.0f}",
+            f"{one['samples_per_second'] / other['samples_per_second']:.1f}",
+            f"{one['once_seconds']:.1f}", f"{one['peak_gib']:.2f}",
+            f"1/{other['peak_gib'] / one['peak_gib']:.1f}", f"{one['encodings_per_asv']:.1f}",
+            "" if task == PREDICT else f"{one['share_of_peak']:.0%}",
         ])  # fmt: skip
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown(COLUMNS, rows)
 
 
 def machine() -> dict:
@@ -283,39 +235,25 @@ def machine() -> dict:
     }
 
 
-def parse_options() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """Run all jobs, print the table and store every figure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cpu", choices=("cpu", "gpu"))
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--size", type=int, default=128, help="width of the embeddings")
     parser.add_argument("--steps", type=int, default=2, help="timed steps of a job")
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--reference-samples", type=int, help="2 on a CPU, all 8 on a GPU")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
-    parser.add_argument("--output", type=Path, default=RESULTS / "speed.json")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
+    parser.add_argument("--job", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.reference_samples is None:
-        options.reference_samples = 2 if options.device == "cpu" else BATCH
-    return options
-
-
-def main() -> None:
-    """Run all jobs, print the table and store every figure."""
-    options = parse_options()
     if options.job:
-        print(json.dumps(measure(Job(**json.loads(options.job)), simulate_study())))
+        print(json.dumps(measure(Job(**options.job), simulate_study())))
         return
-    results = []
-    for number in range(options.rounds):
-        for job in jobs_of(options):
-            results.append(run_elsewhere(job) | {"round": number})
-            print(json.dumps(results[-1]), file=sys.stderr, flush=True)
+    results = [run_elsewhere(job) for job in jobs_of(options)]
     print(table_of(results))
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps(machine() | {"results": results}, indent=1) + "\n")
+    store("speed", {"results": results} | machine())
 
 
 if __name__ == "__main__":

@@ -18,26 +18,14 @@ DEPTHS = {"ecam": 1500, "soils88-ph": 500, "sleep-apnea-mouse": 1700, "udca": 20
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One metadata column to predict, and how samples are divided.
-
-    Attributes
-    ----------
-    study, column : str
-    groups : str, optional
-        Column of what is never divided; samples are if there is none.
-    only : tuple of str, optional
-        A column, and the value that samples must have.
-    categorical : bool
-    against_rest : str, optional
-        The class to tell from all others, if there are more than two.
-    """
+    """One metadata column to predict, and how samples are divided."""
 
     study: str
     column: str
-    groups: str | None
-    only: tuple[str, str] | None = None
+    groups: str | None  # column of what is never divided; samples are if there is none
+    only: tuple[str, str] | None = None  # a column, and the value that samples must have
     categorical: bool = False
-    against_rest: str | None = None
+    against_rest: str | None = None  # the class to tell from all others, if there are several
 
 
 INFANTS = ("mom_child", "C")
@@ -100,13 +88,7 @@ class Study:
 
 
 def load_study(name: str) -> Study:
-    """Load a study.
-
-    Raises
-    ------
-    SystemExit
-        If the studies are not there.
-    """
+    """Load a study, or end if the studies are not there."""
     folder = DATA / name
     if not folder.is_dir():
         raise SystemExit(f"This benchmark needs the study {name} in the folder {DATA.name}/.")

@@ -18,20 +18,7 @@ class AAMError(ValueError):
 
 
 def examples(values: Iterable, limit: int = EXAMPLES) -> str:
-    """Format the first values of a collection as a short, quoted list.
-
-    Parameters
-    ----------
-    values : iterable
-        Ids or values; sorted by the caller if the order matters.
-    limit : int
-        How many to show.
-
-    Returns
-    -------
-    str
-        For example ``'a', 'b', 'c' and 17 more``.
-    """
+    """Write the first values of a collection as a quoted list: ``'a', 'b', 'c' and 17 more``."""
     values = list(values)
     shown = ", ".join(repr(str(value)) for value in values[:limit])
     rest = len(values) - limit
@@ -43,7 +30,9 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-_SINGULAR = {"have": "has", "are": "is", "were": "was", "stand": "stands", "remain": "remains"}
+_SINGULAR = {
+    "have": "has", "are": "is", "were": "was", "do": "does", "stand": "stands", "remain": "remains",
+}  # fmt: skip
 
 
 def verb(number: int, plural: str) -> str:
@@ -54,20 +43,7 @@ def verb(number: int, plural: str) -> str:
 def no_shared_ids(
     left_name: str, left: Sequence[str], right_name: str, right: Sequence[str]
 ) -> AAMError:
-    """Build the error for two inputs that have no id in common.
-
-    Parameters
-    ----------
-    left_name, right_name : str
-        What the two inputs are called by the user, such as ``the table``.
-    left, right : sequence of str
-        Their ids.
-
-    Returns
-    -------
-    AAMError
-        With counts, five ids of each side and the likely cause.
-    """
+    """Build the error for two inputs without a common id; names are the user's: ``the table``."""
     return AAMError(
         f"{left_name} and {right_name} have no ids in common.\n"
         f"  {left_name}: {counted(len(left), 'id')}, such as {examples(sorted(left))}\n"
@@ -77,13 +53,7 @@ def no_shared_ids(
 
 
 def likely_cause(left: Iterable[str], right: Iterable[str]) -> str:
-    """Say in one sentence why ids differ, or nothing where no change makes them match.
-
-    Parameters
-    ----------
-    left, right : iterable of str
-        Ids that the other input lacks.
-    """
+    """Say in one sentence why ids differ, or nothing where no change makes them match."""
     left, right = set(left), set(right)
     changes = {
         "only by blanks around them: remove the blanks": str.strip,

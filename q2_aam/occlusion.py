@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -19,41 +18,19 @@ from .model.network import Network, SampleBatch
 _SLOTS_AT_ONCE = 32768  # of all removals together; bounds the memory
 
 
-class Effects(NamedTuple):
-    """What each ASV does to each prediction, averaged over all samples; absent, it counts as 0.
-
-    Attributes
-    ----------
-    raises, lowers : ndarray of float64, (asvs, outputs)
-        Mean of how much the ASV raises the prediction where it raises it, and how much it lowers it
-        where it lowers it. Both are at least 0.
-    """
-
-    raises: np.ndarray
-    lowers: np.ndarray
-
-
 def effects_of_asvs(
     network: Network,
     studies: Studies,
     in_units: Callable[[np.ndarray], np.ndarray],
     samples_per_asv: int,
-) -> Effects:
-    """Take each ASV out of samples that hold it, and average by how much the predictions change.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find by how much each ASV raises and lowers predictions, both (asvs, outputs) and at least 0.
 
-    What remains of a sample is divided by its sum, as if the ASV had never been in the table. A
-    sample of one ASV cannot lose it, and counts as a sample without it.
-
-    Parameters
-    ----------
-    network : Network
-        In evaluation mode, with a target.
-    studies : Studies
-        One study, with the ASVs known by identity.
-    in_units : callable
-        Turns the model's predictions (R, O) into what is explained, (R, outputs).
-    samples_per_asv : int
-        Samples to take an ASV out of; if more hold it, these are spread over its abundances.
+    Each ASV is taken out of samples that hold it; the change is averaged over all samples. What
+    remains of a sample is divided by its sum, as if the ASV had never been in the table. A
+    sample of one ASV cannot lose it, and counts as a sample without it. If more than
+    `samples_per_asv` samples hold an ASV, those it is taken out of are spread over its abundances.
+    `in_units` turns the model's predictions (R, O) into what is explained, (R, outputs).
 
     References
     ----------
@@ -77,22 +54,14 @@ def effects_of_asvs(
         effects = (predictions[0] - predictions[1:]) * stands_for[:, None]
         raises[asvs] += effects.clip(min=0)
         lowers[asvs] += (-effects).clip(min=0)
-    return Effects(raises / len(study), lowers / len(study))
+    return raises / len(study), lowers / len(study)
 
 
 def spread_removals(abundances: scipy.sparse.csr_matrix, most: int) -> scipy.sparse.csr_matrix:
-    """Choose which ASVs are taken out of which samples.
+    """Choose which ASVs are taken out of which samples, at most `most` of each ASV.
 
-    Parameters
-    ----------
-    abundances : csr_matrix, (samples, asvs)
-    most : int
-        Samples for each ASV; if more hold it, those at even steps in the order of its abundance.
-
-    Returns
-    -------
-    csr_matrix of float64, (samples, asvs)
-        Where an ASV is taken out of a sample: how many samples this one stands for.
+    Returns, (samples, asvs), how many samples each of these stands for: where more hold an ASV,
+    those at even steps in the order of its abundance.
     """
     sizes = np.diff(abundances.indptr)
     rows = np.repeat(np.arange(abundances.shape[0]), sizes)

@@ -36,329 +36,213 @@ class Parameter(NamedTuple):
     help: str
 
 
-def _fraction(default: float, text: str, largest: float = 0.9) -> Parameter:
-    return Parameter(Float % Range(0.0, largest, inclusive_end=True), default, text)
+def _int(low: int, high: int | None):
+    return Int % Range(low, high, inclusive_end=high is not None)
 
 
-def _count(default: int | None, text: str, least: int = 1) -> Parameter:
-    return Parameter(Int % Range(least, None), default, text)
+def _float(low: float, high: float):
+    return Float % Range(low, high, inclusive_end=True)
 
 
-def _weight(default: float, text: str) -> Parameter:
-    return Parameter(Float % Range(0.0, 100.0, inclusive_end=True), default, text)
+def _one_of(*choices: str):
+    return Str % Choices(*choices)
 
 
-def _choice(choices: tuple[str, ...], default: str | None, text: str) -> Parameter:
-    return Parameter(Str % Choices(*choices), default, text)
+def _size(name: str):
+    return _int(*LIMITS[name])
 
 
-def _size(name: str, text: str, default: str = "") -> Parameter:
-    """Describe a size of the model; None stands for the default, or for the encoder's."""
-    low, high = LIMITS[name]
-    default = default or f"{getattr(_MODEL, name):,}"
-    text = f"{text} Default: {default}, or that of the encoder."
-    return Parameter(Int % Range(low, high, inclusive_end=True), None, text)
-
-
+# Of each parameter: its type, default and help. Sizes of the model are None for "as the encoder".
 _SAMPLES = {
-    "folds": Parameter(
-        Int % Range(0, 100, inclusive_end=True),
-        0,
-        "Parts of a cross-validation: each is predicted by a model fitted on the others, so that "
-        "every sample is predicted once. 5 suits small studies; 0 holds out one share instead.",
-    ),
-    "test_size": _fraction(0.2, "Share of the samples that is held out and predicted."),
-    "missing_samples": _choice(
-        ("error", "ignore"),
-        "error",
+    "folds": (_int(0, 100), 0,
+        "Parts of a cross-validation: each is predicted by a model fitted on the others, so "
+        "that every sample is predicted once. 5 suits small studies; 0 holds out one share "
+        "instead."),
+    "test_size": (_float(0.0, 0.9), 0.2, "Share of the samples that is held out and predicted."),
+    "missing_samples": (_one_of("error", "ignore"), "error",
         "What to do with samples of the table that another input lacks: 'error' stops and names "
-        "them, 'ignore' leaves them out and counts them.",
-    ),
-    "confidence_level": Parameter(
-        Float % Range(0.5, 0.99, inclusive_end=True),
-        0.9,
-        "Share of samples whose true value the prediction intervals are to hold.",
-    ),
-    "min_recognized": _fraction(
-        0.3,
+        "them, 'ignore' leaves them out and counts them."),
+    "confidence_level": (_float(0.5, 0.99), 0.9,
+        "Share of samples whose true value the prediction intervals are to hold."),
+    "min_recognized": (_float(0.0, 1.0), 0.3,
         "Smallest share of a sample's reads, on average, that the model must recognize by their "
         "DNA; below it nothing is predicted. In tests, errors came near to those of a constant "
-        "below 0.3.",
-        1.0,
-    ),
-}
+        "below 0.3."),
+}  # fmt: skip
 _FITTING = {
-    "covariate_columns": Parameter(
-        List[Str],
-        None,
-        "Columns of 'covariates' that are read beside the microbes, such as sex or sequencing run. "
-        "Blank cells count as missing. Default: none.",
-    ),
-    "pretrained": _choice(
-        ("bundled", "none"),
-        "bundled",
+    "covariate_columns": (List[Str], None,
+        "Columns of 'covariates' that are read beside the microbes, such as sex or sequencing "
+        "run. Blank cells count as missing. Default: none."),
+    "pretrained": (_one_of("bundled", "none"), "bundled",
         "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
-        "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone.",
-    ),
-    "attention_head": _choice(
-        ("auto", "on", "off"),
-        "auto",
+        "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone."),
+    "attention_head": (_one_of("auto", "on", "off"), "auto",
         "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes: "
-        "'on' does so, 'off' does not, 'auto' does where there are enough samples for it to help.",
-    ),
-    "freeze_encoder": Parameter(
-        Bool,
-        True,
-        "Keep what the encoder has learned of ASVs. Turning this off trains it further, which is "
-        "slow.",
-    ),
-    "n_estimators": Parameter(
-        Int % Range(0, MOST_TREES, inclusive_end=True),
-        150,
-        "Trees of the forest head. More hardly predict better; 0 leaves the forest out.",
-    ),
-    "target_weight": Parameter(
-        Float % Range(0.001, 100.0, inclusive_end=True),
-        1.0,
-        "Weight of the loss on the target beside the other losses. Lower it to let the distances "
-        "count more.",
-    ),
-}
+        "'on' does so, 'off' does not, 'auto' does where there are enough samples for it to "
+        "help."),
+    "freeze_encoder": (Bool, True,
+        "Keep what the encoder has learned of ASVs. Turning this off trains it further, which "
+        "is slow."),
+    "n_estimators": (_int(0, MOST_TREES), 150,
+        "Trees of the forest head. More hardly predict better; 0 leaves the forest out."),
+    "target_weight": (_float(0.001, 100.0), 1.0,
+        "Weight of the loss on the target beside the other losses. Lower it to let the "
+        "distances count more."),
+}  # fmt: skip
 _REGRESSION = {
-    "target_scaling": _choice(
-        SCALINGS,
-        _TARGET.scaling,
+    "target_scaling": (_one_of(*SCALINGS), _TARGET.scaling,
         "How the target is scaled while it is learned: 'min-max' to 0 to 1, 'z-score' to mean 0 "
-        "and deviation 1; 'log-min-max' and 'log-z-score' do so with log(1 + value), for values of "
-        "0 or more that span powers of ten; 'none' does not scale. Predictions are in the original "
-        "units.",
-    ),
-    "target_loss": _choice(
-        TARGET_LOSSES,
-        _TARGET.loss,
+        "and deviation 1; 'log-min-max' and 'log-z-score' do so with log(1 + value), for values "
+        "of 0 or more that span powers of ten; 'none' does not scale. Predictions are in the "
+        "original units."),
+    "target_loss": (_one_of(*TARGET_LOSSES), _TARGET.loss,
         "What is made small: 'huber' and 'mae' are robust to outliers, 'mse' fits the mean, "
-        "'quantile' fits a range too, which is wider for samples that are harder to predict.",
-    ),
-    "quantile_range": Parameter(
-        Float % Range(0.1, 0.99, inclusive_end=True),
-        _TARGET.quantile_range,
-        "Share of true values that the range of the loss 'quantile' is to hold.",
-    ),
-    "bound_predictions": Parameter(
-        Bool,
-        _TARGET.bounded,
-        "Keep predictions and intervals within the range of the training samples. Turn it on for "
-        "values that cannot lie outside, such as an age or a share.",
-    ),
-}
+        "'quantile' fits a range too, which is wider for samples that are harder to predict."),
+    "quantile_range": (_float(0.1, 0.99), _TARGET.quantile_range,
+        "Share of true values that the range of the loss 'quantile' is to hold."),
+    "bound_predictions": (Bool, _TARGET.bounded,
+        "Keep predictions and intervals within the range of the training samples. Turn it on "
+        "for values that cannot lie outside, such as an age or a share."),
+}  # fmt: skip
 _CLASSIFICATION = {
-    "class_weights": _choice(
-        CLASS_WEIGHTS,
-        CLASS_WEIGHTS[0],
-        "'balanced' lets every class count alike: rare classes are found more often, common ones "
-        "missed more often. 'none' lets every sample count alike.",
-    ),
-}
+    "class_weights": (_one_of(*CLASS_WEIGHTS), CLASS_WEIGHTS[0],
+        "'balanced' lets every class count alike: rare classes are found more often, common "
+        "ones missed more often. 'none' lets every sample count alike."),
+}  # fmt: skip
 _LEARNING_RATE = {
-    "lowest_rate": Parameter(
-        Float % Range(1e-6, 1.0, inclusive_end=True), 1e-5, "Learning rate of the first step."
-    ),
-    "highest_rate": Parameter(
-        Float % Range(1e-6, 1.0, inclusive_end=True),
-        1.0,
-        "Learning rate of the last step; the test stops by itself where the loss explodes.",
-    ),
-    "steps": Parameter(
-        Int % Range(20, 10000, inclusive_end=True),
-        100,
-        "Training steps between both rates. Raise it if the curve is noisy.",
-    ),
-}
+    "lowest_rate": (_float(1e-6, 1.0), 1e-5, "Learning rate of the first step."),
+    "highest_rate": (_float(1e-6, 1.0), 1.0,
+        "Learning rate of the last step; the test stops by itself where the loss explodes."),
+    "steps": (_int(20, 10000), 100,
+        "Training steps between both rates. Raise it if the curve is noisy."),
+}  # fmt: skip
 _OPTIMIZATION = {
-    "epochs": _count(
-        _TRAINING.epochs, "Most passes over the samples; training stops sooner when it stalls."
-    ),
-    "patience": _count(
-        _TRAINING.patience,
-        "Epochs without improvement on the validation samples after which training stops.",
-    ),
-    "min_epochs": _count(
-        None,
-        "Epochs before which none is kept: early ones are best on few validation samples by luck. "
-        "Default: half of 'epochs'.",
-        0,
-    ),
-    "validation_size": _fraction(
-        0.1,
-        "Share of the samples that do not train the weights, and decide which epoch is kept.",
-        0.5,
-    ),
-    "batch_size": Parameter(
-        Int % Range(1, None) | Str % Choices(AUTO),
-        _TRAINING.batch_size,
-        "Samples in a training step. 'auto' halves it until it fits into memory.",
-    ),
-    "gradient_accumulation": _count(
-        _TRAINING.gradient_accumulation,
-        "Batches that make up one step, all of whose pairs are compared. Raise it for large steps "
-        "on little memory.",
-    ),
-    "learning_rate": Parameter(
-        Float % Range(1e-6, 1.0, inclusive_end=True),
-        _TRAINING.learning_rate,
-        "Size of a training step. Lower it if the losses jump.",
-    ),
-    "optimizer": _choice(
-        OPTIMIZERS,
-        _TRAINING.optimizer,
+    "epochs": (_int(1, None), _TRAINING.epochs,
+        "Most passes over the samples; training stops sooner when it stalls."),
+    "patience": (_int(1, None), _TRAINING.patience,
+        "Epochs without improvement on the validation samples after which training stops."),
+    "min_epochs": (_int(0, None), None,
+        "Epochs before which none is kept: early ones are best on few validation samples by "
+        "luck. Default: half of 'epochs'."),
+    "validation_size": (_float(0.0, 0.5), 0.1,
+        "Share of the samples that do not train the weights, and decide which epoch is kept."),
+    "batch_size": (Int % Range(1, None) | Str % Choices(AUTO), _TRAINING.batch_size,
+        "Samples in a training step. 'auto' halves it until it fits into memory."),
+    "gradient_accumulation": (_int(1, None), _TRAINING.gradient_accumulation,
+        "Batches that make up one step, all of whose pairs are compared. Raise it for large "
+        "steps on little memory."),
+    "learning_rate": (_float(1e-6, 1.0), _TRAINING.learning_rate,
+        "Size of a training step. Lower it if the losses jump."),
+    "optimizer": (_one_of(*OPTIMIZERS), _TRAINING.optimizer,
         "How weights follow gradients: 'adamw' suits transformers, 'adam' decays weights less "
-        "evenly, 'sgd' needs a learning rate of about 0.1.",
-    ),
-    "schedule": _choice(
-        SCHEDULES,
-        _TRAINING.schedule,
+        "evenly, 'sgd' needs a learning rate of about 0.1."),
+    "schedule": (_one_of(*SCHEDULES), _TRAINING.schedule,
         "The course of the learning rate: 'cosine' falls smoothly, 'cosine-restarts' falls and "
         "starts again, 'plateau' falls when validation stalls, 'one-cycle' rises and falls, "
-        "'constant' stays.",
-    ),
-    "warmup": _fraction(
-        _TRAINING.warmup, "Share of the run in which the learning rate rises to its value.", 0.1
-    ),
-    "min_lr": _fraction(
-        _TRAINING.min_lr, "Lowest learning rate, as a share of the highest one.", 1.0
-    ),
-    "gradient_clipping": Parameter(
-        Float % Range(1e-6, 1e6, inclusive_end=True),
-        _TRAINING.gradient_clipping,
-        "Largest norm of a gradient; longer ones are shortened.",
-    ),
-    "weight_decay": _weight(_TRAINING.weight_decay, "Pull of the weights towards zero."),
-    "dropout": _fraction(
-        _TRAINING.dropout,
-        "Share of activations that is silenced while training. It hurts the learning of distances.",
-    ),
-    "unifrac_weight": _weight(
-        _TRAINING.unifrac_weight, "Weight of the loss on UniFrac; 0 does without."
-    ),
-}
+        "'constant' stays."),
+    "warmup": (_float(0.0, 0.1), _TRAINING.warmup,
+        "Share of the run in which the learning rate rises to its value."),
+    "min_lr": (_float(0.0, 1.0), _TRAINING.min_lr,
+        "Lowest learning rate, as a share of the highest one."),
+    "gradient_clipping": (_float(1e-6, 1e6), _TRAINING.gradient_clipping,
+        "Largest norm of a gradient; longer ones are shortened."),
+    "weight_decay": (_float(0.0, 100.0), _TRAINING.weight_decay,
+        "Pull of the weights towards zero."),
+    "dropout": (_float(0.0, 0.9), _TRAINING.dropout,
+        "Share of activations that is silenced while training. It hurts the learning of "
+        "distances."),
+    "unifrac_weight": (_float(0.0, 100.0), _TRAINING.unifrac_weight,
+        "Weight of the loss on UniFrac; 0 does without."),
+}  # fmt: skip
 _SCHEDULING = {
-    "restart_epochs": _count(
-        _TRAINING.restart_epochs, "Epochs to the first restart of 'cosine-restarts'."
-    ),
-    "restart_multiplier": Parameter(
-        Float % Range(1.0, 10.0, inclusive_end=True),
-        _TRAINING.restart_multiplier,
-        "By how much each period of 'cosine-restarts' is longer than the one before.",
-    ),
-    "plateau_factor": _fraction(
-        _TRAINING.plateau_factor, "By what 'plateau' multiplies the learning rate.", 1.0
-    ),
-    "plateau_patience": _count(
-        _TRAINING.plateau_patience,
-        "Epochs without improvement after which 'plateau' lowers the learning rate.",
-    ),
-}
+    "restart_epochs": (_int(1, None), _TRAINING.restart_epochs,
+        "Epochs to the first restart of 'cosine-restarts'."),
+    "restart_multiplier": (_float(1.0, 10.0), _TRAINING.restart_multiplier,
+        "By how much each period of 'cosine-restarts' is longer than the one before."),
+    "plateau_factor": (_float(0.0, 1.0), _TRAINING.plateau_factor,
+        "By what 'plateau' multiplies the learning rate."),
+    "plateau_patience": (_int(1, None), _TRAINING.plateau_patience,
+        "Epochs without improvement after which 'plateau' lowers the learning rate."),
+}  # fmt: skip
 _MASKED = {
-    "nucleotide_weight": _weight(
-        _TRAINING.nucleotide_weight, "Weight of the loss on masked nucleotides; 0 does without."
-    ),
-    "abundance_weight": _weight(
-        _TRAINING.abundance_weight, "Weight of the loss on hidden abundances; 0 does without."
-    ),
-}
+    "nucleotide_weight": (_float(0.0, 100.0), _TRAINING.nucleotide_weight,
+        "Weight of the loss on masked nucleotides; 0 does without."),
+    "abundance_weight": (_float(0.0, 100.0), _TRAINING.abundance_weight,
+        "Weight of the loss on hidden abundances; 0 does without."),
+}  # fmt: skip
 _MACHINE = {
-    "device": _choice(
-        ("auto", "cpu", "gpu"),
-        "auto",
-        "'auto' uses a GPU if there is one, 'cpu' never does, 'gpu' stops if there is none.",
-    ),
-    "precision": _choice(
-        ("auto", "fp32", "bf16", "fp16"),
-        "auto",
-        "Numbers of the network: 'auto' is 'bf16' on a GPU that has it, else 'fp32'; 'fp16' suits "
-        "older GPUs.",
-    ),
-    "threads": Parameter(
-        Threads,
-        0,
-        "CPU threads; 0 lets PyTorch choose. Results are equal for an equal number of threads.",
-    ),
-    "workers": Parameter(
-        Int % Range(0, 64, inclusive_end=True),
-        _TRAINING.workers,
-        "Threads that prepare batches while the model computes. Results are the same.",
-    ),
-    "compile": Parameter(
-        Bool, False, "Compile the encoder first: faster on GPUs for long runs, slower to start."
-    ),
-    "gradient_checkpointing": Parameter(
-        Bool, False, "Keep less in memory and compute it again: about a third slower."
-    ),
-    "attention": _choice(
-        ATTENTIONS,
-        _TRAINING.attention,
-        "Kernel of the attention: 'sdpa' lets PyTorch choose; 'flash', 'mem_efficient' and 'math' "
-        "name one.",
-    ),
-    "random_seed": _count(0, "Decides everything random; the same seed gives the same result.", 0),
-}
+    "device": (_one_of("auto", "cpu", "gpu"), "auto",
+        "'auto' uses a GPU if there is one, 'cpu' never does, 'gpu' stops if there is none."),
+    "precision": (_one_of("auto", "fp32", "bf16", "fp16"), "auto",
+        "Numbers of the network: 'auto' is 'bf16' on a GPU that has it, else 'fp32'; 'fp16' "
+        "suits older GPUs."),
+    "threads": (Threads, 0,
+        "CPU threads; 0 lets PyTorch choose. Results are equal for an equal number of threads."),
+    "workers": (_int(0, 64), _TRAINING.workers,
+        "Threads that prepare batches while the model computes. Results are the same."),
+    "compile": (Bool, False,
+        "Compile the encoder first: faster on GPUs for long runs, slower to start."),
+    "gradient_checkpointing": (Bool, False,
+        "Keep less in memory and compute it again: about a third slower."),
+    "attention": (_one_of(*ATTENTIONS), _TRAINING.attention,
+        "Kernel of the attention: 'sdpa' lets PyTorch choose; 'flash', 'mem_efficient' and "
+        "'math' name one."),
+    "random_seed": (_int(0, None), 0,
+        "Decides everything random; the same seed gives the same result."),
+}  # fmt: skip
 _ARCHITECTURE = {
-    "hidden_size": _size("hidden_size", "Width of the embeddings, a multiple of 'heads'."),
-    "heads": _size("heads", "Attention heads."),
-    "asv_layers": _size("asv_layers", "Transformer layers that read the DNA of an ASV."),
-    "sample_layers": _size("sample_layers", "Transformer layers that read the ASVs of a sample."),
-    "nucleotides_per_token": _size(
-        "nucleotides_per_token", "Consecutive nucleotides that are read as one token."
-    ),
-    "branches": _size("branches", "Branches of a phylogeny that are learned."),
-    "max_asvs": _size("max_asvs", "ASVs that are read of a sample: the most abundant ones."),
-    "max_sequence_length": _size(
-        "max_sequence_length",
-        "Nucleotides that are read of an ASV; longer ones are cut at their end.",
-        "the longest sequence given, at most 512",
-    ),
-    "distance_form": _choice(
-        DISTANCE_FORMS,
-        None,
+    "hidden_size": (_size("hidden_size"), None,
+        f"Width of the embeddings, a multiple of 'heads'. Default: {_MODEL.hidden_size:,}, or "
+        "that of the encoder."),
+    "heads": (_size("heads"), None,
+        f"Attention heads. Default: {_MODEL.heads:,}, or that of the encoder."),
+    "asv_layers": (_size("asv_layers"), None,
+        f"Transformer layers that read the DNA of an ASV. Default: {_MODEL.asv_layers:,}, or "
+        "that of the encoder."),
+    "sample_layers": (_size("sample_layers"), None,
+        f"Transformer layers that read the ASVs of a sample. Default: {_MODEL.sample_layers:,}, "
+        "or that of the encoder."),
+    "nucleotides_per_token": (_size("nucleotides_per_token"), None,
+        "Consecutive nucleotides that are read as one token. Default: "
+        f"{_MODEL.nucleotides_per_token:,}, or that of the encoder."),
+    "branches": (_size("branches"), None,
+        f"Branches of a phylogeny that are learned. Default: {_MODEL.branches:,}, or that of the "
+        "encoder."),
+    "max_asvs": (_size("max_asvs"), None,
+        f"ASVs that are read of a sample: the most abundant ones. Default: {_MODEL.max_asvs:,}, "
+        "or that of the encoder."),
+    "max_sequence_length": (_size("max_sequence_length"), None,
+        "Nucleotides that are read of an ASV; longer ones are cut at their end. Default: the "
+        "longest sequence given, at most 512, or that of the encoder."),
+    "distance_form": (_one_of(*DISTANCE_FORMS), None,
         "How distances come from embeddings: 'branches' compares which branches two samples hold, "
         "as UniFrac does; 'euclidean' compares pooled embeddings. Default: "
-        f"'{_MODEL.distance_form}', or that of the encoder.",
-    ),
-    "rarefaction_depth": _count(
-        None,
-        "Depth that the distance matrices were rarefied to, if the tables given are deeper: rare "
-        "ASVs then count by chance. Default: that of the tables.",
-    ),
-}
-_EXPLANATION = {
-    "content": _choice(
-        ("branches", "presence", "pooled"),
-        "branches",
-        "What the numbers of a sample are: 'branches' is the log abundance of each branch of the "
-        "phylogeny, 'presence' the probability that the sample holds it, 'pooled' what the sample "
-        "transformer reads.",
-    ),
-    "dimensions": _count(
-        0,
-        "Principal components to give; 0 gives every number, so that tables embedded apart can be "
-        "compared.",
-        0,
-    ),
-    "samples_per_feature": _count(
-        30,
-        "Samples that each feature is taken out of, spread over its abundances. Time grows with "
-        "it.",
-    ),
-}
-
-_BUNDLED = {
-    "version": _choice(("1",), "1", "Version of the bundled encoder: '1' knows Greengenes 13_8."),
-}
-
-PARAMETERS: dict[str, Parameter] = {
-    **_SAMPLES, **_FITTING, **_REGRESSION, **_CLASSIFICATION, **_LEARNING_RATE, **_OPTIMIZATION,
-    **_SCHEDULING, **_MASKED, **_MACHINE, **_ARCHITECTURE, **_EXPLANATION, **_BUNDLED,
+        f"'{_MODEL.distance_form}', or that of the encoder."),
+    "rarefaction_depth": (_int(1, None), None,
+        "Depth that the distance matrices were rarefied to, if the tables given are deeper: "
+        "rare ASVs then count by chance. Default: that of the tables."),
 }  # fmt: skip
+_EXPLANATION = {
+    "content": (_one_of("branches", "presence", "pooled"), "branches",
+        "What the numbers of a sample are: 'branches' is the log abundance of each branch of "
+        "the phylogeny, 'presence' the probability that the sample holds it, 'pooled' what the "
+        "sample transformer reads."),
+    "dimensions": (_int(0, None), 0,
+        "Principal components to give; 0 gives every number, so that tables embedded apart can "
+        "be compared."),
+    "samples_per_feature": (_int(1, None), 30,
+        "Samples that each feature is taken out of, spread over its abundances. Time grows with "
+        "it."),
+}  # fmt: skip
+_BUNDLED = {
+    "version": (_one_of("1"), "1", "Version of the bundled encoder: '1' knows Greengenes 13_8."),
+}  # fmt: skip
+
+_TABLES = (
+    _SAMPLES, _FITTING, _REGRESSION, _CLASSIFICATION, _LEARNING_RATE, _OPTIMIZATION, _SCHEDULING,
+    _MASKED, _MACHINE, _ARCHITECTURE, _EXPLANATION, _BUNDLED,
+)  # fmt: skip
+PARAMETERS = {name: Parameter(*entry) for table in _TABLES for name, entry in table.items()}
 
 # In the order in which an action shows them.
 ARCHITECTURE = tuple(_ARCHITECTURE)
@@ -379,11 +263,15 @@ LEARNING_RATE_SETTINGS = (
 )  # fmt: skip
 REGRESSION_SETTINGS = ("missing_samples", *_FITTING, *_REGRESSION, *FITTING, "max_asvs")
 CLASSIFICATION_SETTINGS = ("missing_samples", *_FITTING, *_CLASSIFICATION, *FITTING, "max_asvs")
+_PIPELINE = ("folds", "test_size", "covariate_columns", "missing_samples")
+_LATER = ("pretrained", "attention_head", "device", "random_seed")
+REGRESSION_PIPELINE = (*_PIPELINE, "bound_predictions", "confidence_level", *_LATER)
+CLASSIFICATION_PIPELINE = (*_PIPELINE, "class_weights", *_LATER)
 
 DEFAULT = {name: parameter.default for name, parameter in PARAMETERS.items()}
 PRETRAINING_DEFAULT = DEFAULT | {"learning_rate": None, "epochs": None}
 # What stands for None. Three epochs at 3e-4 were best on unseen children; on soils one at 1e-3
-# lost much (benchmarks/boxed_pretraining.py).
+# lost much (benchmarks/boxed_encoder.py --pretrain).
 OF_NEW_ENCODER = {"learning_rate": 3e-3, "epochs": 40}
 OF_KNOWN_ENCODER = {"learning_rate": 3e-4, "epochs": 3}
 PHYLOGENY_DEFAULT = DEFAULT | {
@@ -392,11 +280,6 @@ PHYLOGENY_DEFAULT = DEFAULT | {
 FITTING_DEFAULT = DEFAULT | {"learning_rate": 3e-3, "epochs": 30, "validation_size": 0.2}
 
 
-def types_of(*names: str) -> dict:
-    """Return the QIIME 2 types of some parameters, for registration."""
-    return {name: PARAMETERS[name].type for name in names}
-
-
-def help_of(*names: str) -> dict[str, str]:
-    """Return the help of some parameters, for registration."""
-    return {name: PARAMETERS[name].help for name in names}
+def described(*names: str) -> dict[str, tuple[Any, str]]:
+    """Return the QIIME 2 types of some parameters and their help, for registration."""
+    return {name: (PARAMETERS[name].type, PARAMETERS[name].help) for name in names}

@@ -5,10 +5,12 @@ from q2_sample_classifier import (
     Importance,
     Probabilities,
     RegressorPredictions,
+    TrueTargets,
 )
 from q2_types.distance_matrix import DistanceMatrix
 from q2_types.feature_data import FeatureData, Sequence, Taxonomy
 from q2_types.feature_table import FeatureTable, Frequency
+from q2_types.ordination import PCoAResults
 from q2_types.sample_data import SampleData
 from q2_types.tree import Phylogeny, Rooted
 from qiime2.plugin import (
@@ -24,38 +26,21 @@ from qiime2.plugin import (
     Visualization,
 )
 
-from . import __version__, examples, types
-from .actions.check import check_table
-from .actions.cross_validate import (
-    _merge_predictions,
-    _merge_tables,
-    classify_samples,
-    regress_samples,
-)
-from .actions.evaluate import (
-    evaluate_classification,
-    evaluate_distances,
-    evaluate_regression,
-    summarize_training,
-)
-from .actions.explain import embed_samples, feature_importance
+from . import __version__, types
+from .actions import cross_validate, evaluate, explain, fit, predict, pretrain
 from .actions.find_learning_rate import find_learning_rate
-from .actions.fit import fit_classifier, fit_regressor
-from .actions.load_encoder import load_encoder
-from .actions.predict import predict_classification, predict_distances, predict_regression
-from .actions.pretrain import pretrain
-from .actions.pretrain_from_phylogeny import pretrain_from_phylogeny
 from .actions.split import split_samples
+from .examples import examples_of
 from .parameters import (
+    CLASSIFICATION_PIPELINE,
     CLASSIFICATION_SETTINGS,
     LEARNING_RATE_SETTINGS,
     PHYLOGENY_SETTINGS,
     PRETRAINING_SETTINGS,
+    REGRESSION_PIPELINE,
     REGRESSION_SETTINGS,
-    help_of,
-    types_of,
+    described,
 )
-from .types._transformers import TRANSFORMERS
 
 citations = Citations.load("citations.bib", package="q2_aam")
 
@@ -84,28 +69,19 @@ plugin.register_semantic_types(
     *_MODELS, types.AAMTrainingLog, types.PredictionIntervals, types.AAMEmbeddings,
     types.AAMRecognition,
 )  # fmt: skip
-for kind, described in _MODELS.items():
-    plugin.register_artifact_class(kind, types.AAMModelDirectoryFormat, description=described)
-plugin.register_artifact_class(
-    types.AAMTrainingLog,
-    types.AAMTrainingLogDirectoryFormat,
-    description="History and settings of a training run.",
-)
-plugin.register_artifact_class(
-    SampleData[types.PredictionIntervals],
-    types.PredictionIntervalsDirectoryFormat,
-    description="A lower and an upper bound for the predicted value of each sample.",
-)
-plugin.register_artifact_class(
-    SampleData[types.AAMEmbeddings],
-    types.AAMEmbeddingsDirectoryFormat,
-    description="What a model has learned of each sample, as numbers.",
-)
-plugin.register_artifact_class(
-    SampleData[types.AAMRecognition],
-    types.AAMEmbeddingsDirectoryFormat,
-    description="Shares of each sample's reads by how a model recognized them.",
-)
+_FORMATS = [
+    *((one, types.AAMModelDirectoryFormat, text) for one, text in _MODELS.items()),
+    (types.AAMTrainingLog, types.AAMTrainingLogDirectoryFormat,
+     "History and settings of a training run."),
+    (SampleData[types.PredictionIntervals], types.PredictionIntervalsDirectoryFormat,
+     "A lower and an upper bound for the predicted value of each sample."),
+    (SampleData[types.AAMEmbeddings], types.AAMEmbeddingsDirectoryFormat,
+     "What a model has learned of each sample, as numbers."),
+    (SampleData[types.AAMRecognition], types.AAMEmbeddingsDirectoryFormat,
+     "Shares of each sample's reads by how a model recognized them."),
+]  # fmt: skip
+for kind, directory, text in _FORMATS:
+    plugin.register_artifact_class(kind, directory, description=text)
 plugin.register_views(
     types.AAMModelDirectoryFormat,
     types.AAMTrainingLogDirectoryFormat,
@@ -114,650 +90,477 @@ plugin.register_views(
     types.AAMEmbeddingsFormat,
     types.AAMEmbeddingsDirectoryFormat,
 )
-for transformer in TRANSFORMERS:
+for transformer in types.TRANSFORMERS:
     plugin.register_transformer(transformer)
 
 # --- what actions share ---------------------------------------------------------------------------
 
-_ANY_MODEL = types.AAMEncoder | types.AAMRegressor | types.AAMClassifier
+
+def _register(group, function, name, description, inputs, parameters, outputs=None, cited=()):
+    """Register an action; of each input, parameter and output: its type and its help."""
+    kinds, texts = (
+        [{name: pair[place] for name, pair in part.items()} for part in (inputs, parameters)]
+        for place in (0, 1)
+    )
+    given = {}
+    if outputs is not None:  # a visualizer has its page alone
+        given["outputs"] = [(name, kind) for name, (kind, _) in outputs.items()]
+        given["output_descriptions"] = {name: text for name, (_, text) in outputs.items()}
+    if not function.__name__.startswith("_"):  # hidden from users
+        given["examples"] = examples_of(function.__name__)
+    group.register_function(
+        function=function,
+        name=name,
+        description=description,
+        inputs=kinds[0],
+        parameters=kinds[1],
+        input_descriptions=texts[0],
+        parameter_descriptions=texts[1],
+        citations=[citations[one] for one in cited],
+        **given,
+    )
+
+
+def _with(parameters: dict, **texts: str) -> dict:
+    """Give parameters another help in one action."""
+    return parameters | {name: (parameters[name][0], text) for name, text in texts.items()}
+
+
+_TABLE_TEXT = "Counts of ASVs in samples."
+_SEQUENCES_TEXT = "DNA of the features. Not needed if the feature ids of the table are the DNA."
+_TABLE = (FeatureTable[Frequency], _TABLE_TEXT)
+_SEQUENCES = (FeatureData[Sequence], _SEQUENCES_TEXT)
 _COLUMN = MetadataColumn[Categorical | Numeric]
-_TABLE = "Counts of ASVs in samples."
-_SEQUENCES = "DNA of the features. Not needed if the feature ids of the table are the DNA."
-_ENCODER = "An encoder from pretrain or pretrain-from-phylogeny, to use instead of the bundled one."
+_NUMBER = (
+    MetadataColumn[Numeric],
+    "The numeric column to predict. Samples with a blank cell are left out.",
+)
+_CLASS = (
+    MetadataColumn[Categorical],
+    "The categorical column to predict. Samples with a blank cell are left out.",
+)
 _GROUPS = (
+    _COLUMN,
     "Samples of one group (subject, site, cage) stay together, so that repeated measures of one "
-    "subject are never on both sides of a split."
+    "subject are never on both sides of a split.",
 )
-_COVARIATES = "Metadata with the columns that 'covariate_columns' names."
+_COVARIATES = (Metadata, "Metadata with the columns that 'covariate_columns' names.")
 _COVARIATES_OF_MODEL = (
+    Metadata,
     "If the model was fitted with covariates: metadata with the same columns, and a row for each "
-    "sample."
+    "sample.",
 )
-_NUMBER = "The numeric column to predict. Samples with a blank cell are left out."
-_CLASS = "The categorical column to predict. Samples with a blank cell are left out."
-_LOG = "What the model consists of, all settings, and which samples were used and dropped."
-_FEATURES = {
-    "importance": FeatureData[Importance],
-    "sequences": FeatureData[Sequence],
-    "taxonomy": FeatureData[Taxonomy],
-}
-_FEATURES_HELP = {
-    "importance": "From feature-importance: the page shows what the predictions rest on.",
-    "sequences": "DNA of these features, to be copied from the page.",
-    "taxonomy": "Names these features by their taxa.",
-}
-_DESIGN_HELP = "How the samples were held out, in a sentence to show on the page."
-_FIT_INPUTS = {
-    "table": FeatureTable[Frequency],
-    "sequences": FeatureData[Sequence],
-    "encoder": types.AAMEncoder,
-    "distance_matrix": DistanceMatrix,
-}
-_FIT_INPUTS_HELP = {
-    "table": f"{_TABLE} Hold out test samples before, with split-samples.",
-    "sequences": _SEQUENCES,
-    "encoder": _ENCODER,
-    "distance_matrix": (
-        "Unweighted UniFrac between the samples. If given, the model learns it beside the target, "
-        "which takes minutes. This needs 'freeze_encoder' off."
+_FITTED = (
+    types.AAMRegressor | types.AAMClassifier,
+    "A model from fit-regressor or fit-classifier.",
+)
+_ANY_MODEL = types.AAMEncoder | types.AAMRegressor | types.AAMClassifier
+_LOG = (
+    types.AAMTrainingLog,
+    "What the model consists of, all settings, and which samples were used and dropped.",
+)
+_PRETRAINED = {"encoder": (types.AAMEncoder, "The pretrained encoder."), "training_log": _LOG}
+_NUMBERS, _CLASSES = SampleData[RegressorPredictions], SampleData[ClassifierPredictions]
+_INTERVALS, _SHARES = SampleData[types.PredictionIntervals], SampleData[Probabilities]
+_TARGETS = SampleData[TrueTargets]
+
+# --- learning -------------------------------------------------------------------------------------
+
+_register(
+    plugin.methods, pretrain.pretrain, "Pretrain an encoder on samples without labels",
+    "Learn to read ASVs and their phylogeny from their DNA and a UniFrac matrix. No metadata is "
+    "needed: use all the samples there are.",
+    inputs={
+        "tables": (List[FeatureTable[Frequency]], f"{_TABLE_TEXT} One table for each study."),
+        "distance_matrices": (List[DistanceMatrix],
+            "Unweighted UniFrac between the samples of each table, matched by their sample ids. "
+            "Compute it on the table given here: rarefy first, then use the rarefied table for "
+            "both."),
+        "sequences": (List[FeatureData[Sequence]], _SEQUENCES_TEXT),
+        "initial_encoder": (types.AAMEncoder,
+            "An encoder to start from; the architecture is then its own."),
+    },
+    parameters=_with(
+        described(*PRETRAINING_SETTINGS),
+        epochs="Most passes over the samples; training stops sooner when it stalls. Default: 3, as "
+        "an encoder that knows a tree needs few; 40 for a new one.",
+        learning_rate="Size of a training step. Lower it if the losses jump. Default: 0.0003, so "
+        "that what an encoder knows is kept; 0.003 for a new one.",
     ),
-}
-_FIT_PARAMETERS = {"groups": _COLUMN, "covariates": Metadata}
-_FIT_HELP = {"groups": _GROUPS, "covariates": _COVARIATES}
-_FIT_DESCRIPTION = (
-    "Fit on every labeled sample of the table. The heads (ridge or logistic regression, and a "
-    "forest) are fitted in closed form on what the encoder reads, and blended by what they predict "
-    "of groups left out. This takes seconds."
-)
+    outputs=_PRETRAINED,
+)  # fmt: skip
+
+_register(
+    plugin.methods, pretrain.pretrain_from_phylogeny,
+    "Pretrain an encoder on a phylogeny of its ASVs",
+    "Learn which clades of a phylogeny lie above a read. No distances are needed, and no samples: "
+    "time grows with the number of ASVs.",
+    inputs={
+        "sequences": (FeatureData[Sequence], "DNA of the tips that are learned."),
+        "phylogeny": (Phylogeny[Rooted],
+            "A rooted tree with branch lengths, whose tips are the ids of the sequences. Tips "
+            "without a sequence are not learned."),
+        "table": (FeatureTable[Frequency],
+            "Samples that hold these ASVs. ASVs of many samples then count more, and UniFrac of up "
+            "to 500 samples decides which epoch is kept."),
+        "initial_encoder": (types.AAMEncoder,
+            "An encoder to start from; the number of its branches may change. Default: the bundled "
+            "one."),
+    },
+    parameters=_with(
+        described(*PHYLOGENY_SETTINGS),
+        epochs="Passes over the ASVs. Default: as many as read a million ASVs, at least 5 and at "
+        "most 60.",
+        validation_size="Share of the ASVs that are not learned but scored after each epoch.",
+        batch_size="ASVs in a training step. 'auto' halves it until it fits into memory.",
+    ),
+    outputs=_PRETRAINED,
+)  # fmt: skip
+
+_register(
+    plugin.methods, pretrain.load_encoder, "Load the encoder that ships with q2-aam",
+    "Write the bundled encoder as an artifact, to start from it or to share it. Actions use it "
+    "anyway where no encoder is given.",
+    inputs={}, parameters=described("version"),
+    outputs={"encoder": (types.AAMEncoder, "An encoder that knows the clades of Greengenes 13_8.")},
+    cited=["mcdonald2012improved"],
+)  # fmt: skip
+
+_register(
+    plugin.methods, split_samples, "Hold out samples for testing, whole groups at a time",
+    "Divide the samples that have a value into a training and a test table. If the column is "
+    "categorical, the share is held out of each class, as nearly as groups allow.",
+    inputs={"table": _TABLE},
+    parameters={
+        "metadata": (_COLUMN, "The column to be predicted; samples without a value are left out."),
+        "groups": _GROUPS,
+        **described("test_size", "missing_samples", "random_seed"),
+    },
+    outputs={
+        "training_table": (FeatureTable[Frequency], "Samples to fit a model on."),
+        "test_table": (FeatureTable[Frequency],
+            "Samples to judge it by; never show them to a fit."),
+        "training_targets": (_TARGETS, "The true values of the training samples."),
+        "test_targets": (_TARGETS, "The true values of the test samples."),
+    },
+)  # fmt: skip
+
+_FIT_INPUTS = {
+    "table": (FeatureTable[Frequency],
+        f"{_TABLE_TEXT} Hold out test samples before, with split-samples."),
+    "sequences": _SEQUENCES,
+    "encoder": (types.AAMEncoder,
+        "An encoder from pretrain or pretrain-from-phylogeny, to use instead of the bundled one."),
+    "distance_matrix": (DistanceMatrix,
+        "Unweighted UniFrac between the samples. If given, the model learns it beside the target, "
+        "which takes minutes. This needs 'freeze_encoder' off."),
+}  # fmt: skip
+_FITS = [
+    (fit.fit_regressor, "number", _NUMBER, REGRESSION_SETTINGS, "regressor", types.AAMRegressor,
+     ["vovk2015cross", "pedregosa2011scikit"]),
+    (fit.fit_classifier, "class", _CLASS, CLASSIFICATION_SETTINGS, "classifier",
+     types.AAMClassifier, ["pedregosa2011scikit"]),
+]  # fmt: skip
+for function, what, target, settings, model, kind, cited in _FITS:
+    _register(
+        plugin.methods, function, f"Fit a model that predicts a {what} of each sample",
+        "Fit on every labeled sample of the table. The heads (ridge or logistic regression, and a "
+        "forest) are fitted in closed form on what the encoder reads, and blended by what they "
+        "predict of groups left out. This takes seconds.",
+        inputs=_FIT_INPUTS,
+        parameters={
+            "metadata": target, "groups": _GROUPS, "covariates": _COVARIATES,
+            **described(*settings),
+        },
+        outputs={model: (kind, "The fitted model."), "training_log": _LOG},
+        cited=cited,
+    )  # fmt: skip
+
+_register(
+    plugin.visualizers, find_learning_rate, "Find a learning rate before training",
+    "Train a copy of the model for a few steps while the learning rate rises, and show what the "
+    "loss does. The rate at which it falls most steeply is suggested. Nothing that was learned is "
+    "kept.",
+    inputs=_FIT_INPUTS | {
+        "table": _TABLE,
+        "distance_matrix": (DistanceMatrix,
+            "Unweighted UniFrac between the samples. Needed without 'metadata'."),
+    },
+    parameters={
+        "metadata": (_COLUMN,
+            "The column to predict: the learning rate is then for fit-regressor (a numeric column) "
+            "or fit-classifier (a categorical one). Without it, it is for pretrain."),
+        **described(*LEARNING_RATE_SETTINGS),
+    },
+    cited=["smith2017cyclical"],
+)  # fmt: skip
+
+# --- predicting -----------------------------------------------------------------------------------
+
 _PREDICT_DESCRIPTION = (
     "Predict samples that the model has never seen. ASVs are recognized by their DNA: reads of "
     "another length, start or orientation are the same ASVs, and new ASVs are read by their "
     "relatives."
 )
-
-# --- learning -------------------------------------------------------------------------------------
-
-plugin.methods.register_function(
-    function=pretrain,
-    name="Pretrain an encoder on samples without labels",
-    description=(
-        "Learn to read ASVs and their phylogeny from their DNA and a UniFrac matrix. No metadata "
-        "is needed: use all the samples there are."
-    ),
+_register(
+    plugin.methods, predict.predict_regression, "Predict a number of each sample",
+    _PREDICT_DESCRIPTION,
     inputs={
-        "tables": List[FeatureTable[Frequency]],
-        "distance_matrices": List[DistanceMatrix],
-        "sequences": List[FeatureData[Sequence]],
-        "initial_encoder": types.AAMEncoder,
-    },
-    parameters=types_of(*PRETRAINING_SETTINGS),
-    outputs=[("encoder", types.AAMEncoder), ("training_log", types.AAMTrainingLog)],
-    input_descriptions={
-        "tables": f"{_TABLE} One table for each study.",
-        "distance_matrices": (
-            "Unweighted UniFrac between the samples of each table, matched by their sample ids. "
-            "Compute it on the table given here: rarefy first, then use the rarefied table for "
-            "both."
-        ),
-        "sequences": _SEQUENCES,
-        "initial_encoder": "An encoder to start from; the architecture is then its own.",
-    },
-    parameter_descriptions=help_of(*PRETRAINING_SETTINGS)
-    | {
-        "epochs": (
-            "Most passes over the samples; training stops sooner when it stalls. Default: 3, as an "
-            "encoder that knows a tree needs few; 40 for a new one."
-        ),
-        "learning_rate": (
-            "Size of a training step. Lower it if the losses jump. Default: 0.0003, so that what "
-            "an encoder knows is kept; 0.003 for a new one."
-        ),
-    },
-    output_descriptions={"encoder": "The pretrained encoder.", "training_log": _LOG},
-    examples={"pretrain": examples.pretrain},
-)
-
-plugin.methods.register_function(
-    function=pretrain_from_phylogeny,
-    name="Pretrain an encoder on a phylogeny of its ASVs",
-    description=(
-        "Learn which clades of a phylogeny lie above a read. No distances are needed, and no "
-        "samples: time grows with the number of ASVs."
-    ),
-    inputs={
-        "sequences": FeatureData[Sequence],
-        "phylogeny": Phylogeny[Rooted],
-        "table": FeatureTable[Frequency],
-        "initial_encoder": types.AAMEncoder,
-    },
-    parameters=types_of(*PHYLOGENY_SETTINGS),
-    outputs=[("encoder", types.AAMEncoder), ("training_log", types.AAMTrainingLog)],
-    input_descriptions={
-        "sequences": "DNA of the tips that are learned.",
-        "phylogeny": (
-            "A rooted tree with branch lengths, whose tips are the ids of the sequences. Tips "
-            "without a sequence are not learned."
-        ),
-        "table": (
-            "Samples that hold these ASVs. ASVs of many samples then count more, and UniFrac of up "
-            "to 500 samples decides which epoch is kept."
-        ),
-        "initial_encoder": (
-            "An encoder to start from; the number of its branches may change. Default: the bundled "
-            "one."
-        ),
-    },
-    parameter_descriptions=help_of(*PHYLOGENY_SETTINGS)
-    | {
-        "epochs": (
-            "Passes over the ASVs. Default: as many as read a million ASVs, at least 5 and at most "
-            "60."
-        ),
-        "validation_size": "Share of the ASVs that are not learned but scored after each epoch.",
-        "batch_size": "ASVs in a training step. 'auto' halves it until it fits into memory.",
-    },
-    output_descriptions={"encoder": "The pretrained encoder.", "training_log": _LOG},
-    examples={"pretrain_from_phylogeny": examples.pretrain_from_phylogeny},
-)
-
-plugin.methods.register_function(
-    function=load_encoder,
-    name="Load the encoder that ships with q2-aam",
-    description=(
-        "Write the bundled encoder as an artifact, to start from it or to share it. Actions use it "
-        "anyway where no encoder is given."
-    ),
-    inputs={},
-    parameters=types_of("version"),
-    outputs=[("encoder", types.AAMEncoder)],
-    input_descriptions={},
-    parameter_descriptions=help_of("version"),
-    output_descriptions={"encoder": "An encoder that knows the clades of Greengenes 13_8."},
-    citations=[citations["mcdonald2012improved"]],
-    examples={"load_encoder": examples.load_encoder},
-)
-
-plugin.methods.register_function(
-    function=split_samples,
-    name="Hold out samples for testing, whole groups at a time",
-    description=(
-        "Divide the samples that have a value into a training and a test table. If the column is "
-        "categorical, the share is held out of each class, as nearly as groups allow."
-    ),
-    inputs={"table": FeatureTable[Frequency]},
-    parameters={
-        "metadata": _COLUMN,
-        "groups": _COLUMN,
-        **types_of("test_size", "missing_samples", "random_seed"),
-    },
-    outputs=[("training_table", FeatureTable[Frequency]), ("test_table", FeatureTable[Frequency])],
-    input_descriptions={"table": _TABLE},
-    parameter_descriptions={
-        "metadata": "The column to be predicted; samples without a value are left out.",
-        "groups": _GROUPS,
-        **help_of("test_size", "missing_samples", "random_seed"),
-    },
-    output_descriptions={
-        "training_table": "Samples to fit a model on.",
-        "test_table": "Samples to judge it by; never show them to a fit.",
-    },
-    examples={"split_samples": examples.split_samples},
-)
-
-plugin.methods.register_function(
-    function=fit_regressor,
-    name="Fit a model that predicts a number of each sample",
-    description=_FIT_DESCRIPTION,
-    inputs=_FIT_INPUTS,
-    parameters={
-        "metadata": MetadataColumn[Numeric], **_FIT_PARAMETERS, **types_of(*REGRESSION_SETTINGS),
-    },
-    outputs=[("regressor", types.AAMRegressor), ("training_log", types.AAMTrainingLog)],
-    input_descriptions=_FIT_INPUTS_HELP,
-    parameter_descriptions={"metadata": _NUMBER, **_FIT_HELP, **help_of(*REGRESSION_SETTINGS)},
-    output_descriptions={"regressor": "The fitted model.", "training_log": _LOG},
-    citations=[citations["vovk2015cross"], citations["pedregosa2011scikit"]],
-    examples={"fit_regressor": examples.fit_regressor},
-)  # fmt: skip
-
-plugin.methods.register_function(
-    function=fit_classifier,
-    name="Fit a model that predicts a class of each sample",
-    description=_FIT_DESCRIPTION,
-    inputs=_FIT_INPUTS,
-    parameters={
-        "metadata": MetadataColumn[Categorical],
-        **_FIT_PARAMETERS,
-        **types_of(*CLASSIFICATION_SETTINGS),
-    },
-    outputs=[("classifier", types.AAMClassifier), ("training_log", types.AAMTrainingLog)],
-    input_descriptions=_FIT_INPUTS_HELP,
-    parameter_descriptions={"metadata": _CLASS, **_FIT_HELP, **help_of(*CLASSIFICATION_SETTINGS)},
-    output_descriptions={"classifier": "The fitted model.", "training_log": _LOG},
-    citations=[citations["pedregosa2011scikit"]],
-    examples={"fit_classifier": examples.fit_classifier},
-)
-
-plugin.visualizers.register_function(
-    function=find_learning_rate,
-    name="Find a learning rate before training",
-    description=(
-        "Train a copy of the model for a few steps while the learning rate rises, and show what "
-        "the loss does. The rate at which it falls most steeply is suggested. Nothing that was "
-        "learned is kept."
-    ),
-    inputs=_FIT_INPUTS,
-    parameters={"metadata": _COLUMN, **types_of(*LEARNING_RATE_SETTINGS)},
-    input_descriptions=_FIT_INPUTS_HELP
-    | {
         "table": _TABLE,
-        "distance_matrix": "Unweighted UniFrac between the samples. Needed without 'metadata'.",
+        "regressor": (types.AAMRegressor, "A model from fit-regressor."),
+        "sequences": _SEQUENCES,
     },
-    parameter_descriptions={
-        "metadata": (
-            "The column to predict: the learning rate is then for fit-regressor (a numeric column) "
-            "or fit-classifier (a categorical one). Without it, it is for pretrain."
-        ),
-        **help_of(*LEARNING_RATE_SETTINGS),
+    parameters={
+        "covariates": _COVARIATES_OF_MODEL, **described("confidence_level", "min_recognized")
     },
-    citations=[citations["smith2017cyclical"]],
-    examples={"find_learning_rate": examples.find_learning_rate},
-)
-
-# --- predicting -----------------------------------------------------------------------------------
-
-plugin.methods.register_function(
-    function=predict_regression,
-    name="Predict a number of each sample",
-    description=_PREDICT_DESCRIPTION,
-    inputs={
-        "table": FeatureTable[Frequency],
-        "regressor": types.AAMRegressor,
-        "sequences": FeatureData[Sequence],
-    },
-    parameters={"covariates": Metadata, **types_of("confidence_level", "min_recognized")},
-    outputs=[
-        ("predictions", SampleData[RegressorPredictions]),
-        ("intervals", SampleData[types.PredictionIntervals]),
-    ],
-    input_descriptions={
-        "table": _TABLE, "regressor": "A model from fit-regressor.", "sequences": _SEQUENCES,
-    },
-    parameter_descriptions={
-        "covariates": _COVARIATES_OF_MODEL, **help_of("confidence_level", "min_recognized"),
-    },
-    output_descriptions={
-        "predictions": "The predicted value of each sample, in the original units.",
-        "intervals": (
+    outputs={
+        "predictions": (_NUMBERS, "The predicted value of each sample, in the original units."),
+        "intervals": (_INTERVALS,
             "Bounds between which the true value is expected, and the shares of each sample's "
-            "reads by how the model recognized them."
-        ),
+            "reads by how the model recognized them."),
     },
-    citations=[citations["vovk2015cross"]],
-    examples={"predict_regression": examples.predict_regression},
+    cited=["vovk2015cross"],
 )  # fmt: skip
 
-plugin.methods.register_function(
-    function=predict_classification,
-    name="Predict a class of each sample",
-    description=_PREDICT_DESCRIPTION,
+_register(
+    plugin.methods, predict.predict_classification, "Predict a class of each sample",
+    _PREDICT_DESCRIPTION,
     inputs={
-        "table": FeatureTable[Frequency],
-        "classifier": types.AAMClassifier,
-        "sequences": FeatureData[Sequence],
-    },
-    parameters={"covariates": Metadata, **types_of("min_recognized")},
-    outputs=[
-        ("predictions", SampleData[ClassifierPredictions]),
-        ("probabilities", SampleData[Probabilities]),
-        ("recognition", SampleData[types.AAMRecognition]),
-    ],
-    input_descriptions={
-        "table": _TABLE, "classifier": "A model from fit-classifier.", "sequences": _SEQUENCES,
-    },
-    parameter_descriptions={"covariates": _COVARIATES_OF_MODEL, **help_of("min_recognized")},
-    output_descriptions={
-        "predictions": "The most probable class of each sample.",
-        "probabilities": "The probability of every class for each sample.",
-        "recognition": "Shares of each sample's reads by how the model recognized them.",
-    },
-    examples={"predict_classification": examples.predict_classification},
-)  # fmt: skip
-
-plugin.visualizers.register_function(
-    function=check_table,
-    name="See whether a model can read a table",
-    description=(
-        "Look up the sequences of a table in a model before predicting: how much of each sample "
-        "is recognized and how, read lengths, orientation, and the most abundant sequences that "
-        "the model does not know."
-    ),
-    inputs={
-        "table": FeatureTable[Frequency],
-        "model": types.AAMRegressor | types.AAMClassifier,
-        "sequences": FeatureData[Sequence],
-    },
-    parameters={},
-    input_descriptions={
         "table": _TABLE,
-        "model": "A model from fit-regressor or fit-classifier.",
+        "classifier": (types.AAMClassifier, "A model from fit-classifier."),
         "sequences": _SEQUENCES,
     },
-    parameter_descriptions={},
-    examples={"check_table": examples.check_table},
-)
+    parameters={"covariates": _COVARIATES_OF_MODEL, **described("min_recognized")},
+    outputs={
+        "predictions": (_CLASSES, "The most probable class of each sample."),
+        "probabilities": (_SHARES, "The probability of every class for each sample."),
+        "recognition": (SampleData[types.AAMRecognition],
+            "Shares of each sample's reads by how the model recognized them."),
+    },
+)  # fmt: skip
 
-plugin.methods.register_function(
-    function=predict_distances,
-    name="Predict UniFrac between samples, without a tree",
-    description="Predict the distances between all samples of a table from the DNA of its ASVs.",
+_register(
+    plugin.visualizers, predict.check_table, "See whether a model can read a table",
+    "Look up the sequences of a table in a model before predicting: how much of each sample is "
+    "recognized and how, read lengths, orientation, and the most abundant sequences that the model "
+    "does not know.",
+    inputs={"table": _TABLE, "model": _FITTED, "sequences": _SEQUENCES},
+    parameters={},
+)  # fmt: skip
+
+_register(
+    plugin.methods, predict.predict_distances, "Predict UniFrac between samples, without a tree",
+    "Predict the distances between all samples of a table from the DNA of its ASVs.",
     inputs={
-        "table": FeatureTable[Frequency], "model": _ANY_MODEL, "sequences": FeatureData[Sequence],
+        "table": (FeatureTable[Frequency],
+            f"{_TABLE_TEXT} Rarefy it first: UniFrac depends on the depth."),
+        "model": (_ANY_MODEL, "A model that learned distances. Default: the bundled encoder."),
+        "sequences": _SEQUENCES,
     },
     parameters={},
-    outputs=[("distance_matrix", DistanceMatrix)],
-    input_descriptions={
-        "table": f"{_TABLE} Rarefy it first: UniFrac depends on the depth.",
-        "model": "A model that learned distances. Default: the bundled encoder.",
-        "sequences": _SEQUENCES,
+    outputs={
+        "distance_matrix": (DistanceMatrix, "Predicted unweighted UniFrac, ready for PCoA.")
     },
-    parameter_descriptions={},
-    output_descriptions={"distance_matrix": "Predicted unweighted UniFrac, ready for PCoA."},
-    examples={"predict_distances": examples.predict_distances},
 )  # fmt: skip
 
 # --- explaining -----------------------------------------------------------------------------------
 
-plugin.methods.register_function(
-    function=embed_samples,
-    name="Describe samples by what a model has learned",
-    description=(
-        "Turn each sample into numbers that other methods can use: to plot, to cluster, or to "
-        "predict from. A model that was fitted to a target has seen the labels of its own samples: "
-        "judge methods that use its numbers on other samples."
-    ),
+_register(
+    plugin.methods, explain.embed_samples, "Describe samples by what a model has learned",
+    "Turn each sample into numbers that other methods can use: to plot, to cluster, or to predict "
+    "from. A model that was fitted to a target has seen the labels of its own samples: judge "
+    "methods that use its numbers on other samples.",
     inputs={
-        "table": FeatureTable[Frequency], "model": _ANY_MODEL, "sequences": FeatureData[Sequence],
-    },
-    parameters=types_of("content", "dimensions"),
-    outputs=[("embeddings", SampleData[types.AAMEmbeddings])],
-    input_descriptions={
         "table": _TABLE,
-        "model": "Any model of q2-aam. Default: the bundled encoder.",
+        "model": (_ANY_MODEL, "Any model of q2-aam. Default: the bundled encoder."),
         "sequences": _SEQUENCES,
     },
-    parameter_descriptions=help_of("content", "dimensions"),
-    output_descriptions={
-        "embeddings": "A row of numbers for each sample; it can be used as metadata."
+    parameters=described("content", "dimensions"),
+    outputs={
+        "embeddings": (SampleData[types.AAMEmbeddings],
+            "A row of numbers for each sample; it can be used as metadata."),
+        "ordination": (PCoAResults,
+            "Their first principal components, at most 10, ready for 'qiime emperor plot'."),
     },
-    examples={"embed_samples": examples.embed_samples},
 )  # fmt: skip
 
-plugin.methods.register_function(
-    function=feature_importance,
-    name="See which features a model's predictions rest on",
-    description=(
-        "Take each feature out of samples that hold it, as if it had never been in the table, and "
-        "average by how much the prediction changes. What a model rests on need not be a cause: of "
-        "features that always occur together, either may carry the effect."
-    ),
+_register(
+    plugin.methods, explain.feature_importance, "See which features a model's predictions rest on",
+    "Take each feature out of samples that hold it, as if it had never been in the table, and "
+    "average by how much the prediction changes. What a model rests on need not be a cause: of "
+    "features that always occur together, either may carry the effect.",
     inputs={
-        "table": FeatureTable[Frequency],
-        "model": types.AAMRegressor | types.AAMClassifier,
-        "sequences": FeatureData[Sequence],
-    },
-    parameters={"covariates": Metadata, **types_of("samples_per_feature")},
-    outputs=[("importance", FeatureData[Importance])],
-    input_descriptions={
-        "table": f"{_TABLE} The samples that the model was fitted on, or new ones.",
-        "model": "A model from fit-regressor or fit-classifier.",
+        "table": (FeatureTable[Frequency],
+            f"{_TABLE_TEXT} The samples that the model was fitted on, or new ones."),
+        "model": _FITTED,
         "sequences": _SEQUENCES,
     },
-    parameter_descriptions={
-        "covariates": _COVARIATES_OF_MODEL,
-        **help_of("samples_per_feature"),
-    },
-    output_descriptions={
-        "importance": (
+    parameters={"covariates": _COVARIATES_OF_MODEL, **described("samples_per_feature")},
+    outputs={
+        "importance": (FeatureData[Importance],
             "The most important feature first. 'importance' is how far a feature moves the "
             "prediction of a sample, on average over all samples: in the target's units, or as the "
             "probability that it moves between classes. 'raises' and 'lowers' say in which "
-            "direction; for a classifier, for each class."
-        )
+            "direction; for a classifier, for each class."),
     },
-    citations=[citations["zeiler2014visualizing"], citations["covert2021explaining"]],
-    examples={"feature_importance": examples.feature_importance},
-)
+    cited=["zeiler2014visualizing", "covert2021explaining"],
+)  # fmt: skip
 
 # --- looking --------------------------------------------------------------------------------------
 
-plugin.visualizers.register_function(
-    function=evaluate_regression,
-    name="See how good predictions of a number are",
-    description=(
-        "Compare predictions with true values: charts, scores with bootstrap intervals, the worst "
-        "predicted samples, a comparison with a baseline, and the features that matter."
-    ),
+_FEATURES = {
+    "importance": (FeatureData[Importance],
+        "From feature-importance: the page shows what the predictions rest on."),
+    "sequences": (FeatureData[Sequence], "DNA of these features, to be copied from the page."),
+    "taxonomy": (FeatureData[Taxonomy], "Names these features by their taxa."),
+}  # fmt: skip
+_LOG_OF_MODEL = (types.AAMTrainingLog, "Of the model that predicted.")
+_SHOWN = {
+    "groups": (_COLUMN, "Samples that belong together: intervals of scores are drawn by group."),
+    "design": (Str, "How the samples were held out, in a sentence to show on the page."),
+}  # fmt: skip
+
+_register(
+    plugin.visualizers, evaluate.evaluate_regression, "See how good predictions of a number are",
+    "Compare predictions with true values: charts, scores with bootstrap intervals, the worst "
+    "predicted samples, a comparison with a baseline, and the features that matter.",
     inputs={
-        "predictions": SampleData[RegressorPredictions],
-        "intervals": SampleData[types.PredictionIntervals],
-        "baseline_predictions": SampleData[RegressorPredictions],
-        "training_log": types.AAMTrainingLog,
-        "table": FeatureTable[Frequency],
+        "predictions": (_NUMBERS, "Predictions of samples that the model was not fitted on."),
+        "intervals": (_INTERVALS, "Their prediction intervals."),
+        "baseline_predictions": (_NUMBERS, "Another model's predictions of the same samples."),
+        "training_log": _LOG_OF_MODEL,
+        "table": (FeatureTable[Frequency],
+            "Counts of the important features, to show them beside the target."),
         **_FEATURES,
     },
     parameters={
-        "truth": MetadataColumn[Numeric], "groups": _COLUMN, "color_by": _COLUMN, "design": Str,
+        "truth": (MetadataColumn[Numeric], "The true values, in the same units."),
+        "color_by": (_COLUMN, "A column that colors the points, to see whether errors follow it."),
+        **_SHOWN,
     },
-    input_descriptions={
-        "predictions": "Predictions of samples that the model was not fitted on.",
-        "intervals": "Their prediction intervals.",
-        "baseline_predictions": "Another model's predictions of the same samples.",
-        "training_log": "Of the model that predicted.",
-        "table": "Counts of the important features, to show them beside the target.",
-        **_FEATURES_HELP,
-    },
-    parameter_descriptions={
-        "truth": "The true values, in the same units.",
-        "groups": "Samples that belong together: intervals of scores are drawn by group.",
-        "color_by": "A column that colors the points, to see whether errors follow it.",
-        "design": _DESIGN_HELP,
-    },
-    examples={"evaluate_regression": examples.evaluate_regression},
 )  # fmt: skip
 
-plugin.visualizers.register_function(
-    function=evaluate_classification,
-    name="See how good predictions of a class are",
-    description=(
-        "Compare predicted with true classes: confusion matrix, ROC and precision-recall curves, "
-        "calibration, scores with bootstrap intervals beside a baseline and the most frequent "
-        "class, and the features that matter."
-    ),
+_register(
+    plugin.visualizers, evaluate.evaluate_classification, "See how good predictions of a class are",
+    "Compare predicted with true classes: confusion matrix, ROC and precision-recall curves, "
+    "calibration, scores with bootstrap intervals beside a baseline and the most frequent class, "
+    "and the features that matter.",
     inputs={
-        "predictions": SampleData[ClassifierPredictions],
-        "probabilities": SampleData[Probabilities],
-        "recognition": SampleData[types.AAMRecognition],
-        "baseline_predictions": SampleData[ClassifierPredictions],
-        "baseline_probabilities": SampleData[Probabilities],
-        "training_log": types.AAMTrainingLog,
-        "table": FeatureTable[Frequency],
+        "predictions": (_CLASSES, "Predicted classes of samples that the model was not fitted on."),
+        "probabilities": (_SHARES, "The probabilities that came with them."),
+        "recognition": (SampleData[types.AAMRecognition],
+            "How their reads were recognized, from predict-classification."),
+        "baseline_predictions": (_CLASSES, "Another classifier's predictions of the same samples."),
+        "baseline_probabilities": (_SHARES,
+            "The probabilities that came with the baseline predictions."),
+        "training_log": _LOG_OF_MODEL,
+        "table": (FeatureTable[Frequency],
+            "Counts of the important features, to show them by class."),
         **_FEATURES,
     },
-    parameters={"truth": MetadataColumn[Categorical], "groups": _COLUMN, "design": Str},
-    input_descriptions={
-        "predictions": "Predicted classes of samples that the model was not fitted on.",
-        "probabilities": "The probabilities that came with them.",
-        "recognition": "How their reads were recognized, from predict-classification.",
-        "baseline_predictions": "Another classifier's predictions of the same samples.",
-        "baseline_probabilities": "The probabilities that came with the baseline predictions.",
-        "training_log": "Of the model that predicted.",
-        "table": "Counts of the important features, to show them by class.",
-        **_FEATURES_HELP,
-    },
-    parameter_descriptions={
-        "truth": (
+    parameters={
+        "truth": (MetadataColumn[Categorical],
             "The true classes. A column whose classes are numbers must be marked as categorical in "
-            "the metadata file."
-        ),
-        "groups": "Samples that belong together: intervals of scores are drawn by group.",
-        "design": _DESIGN_HELP,
+            "the metadata file."),
+        **_SHOWN,
     },
-    examples={"evaluate_classification": examples.evaluate_classification},
-)
+)  # fmt: skip
 
-plugin.visualizers.register_function(
-    function=evaluate_distances,
-    name="See how good predicted distances between samples are",
-    description=(
-        "Compare predicted with actual UniFrac: all pairs of samples, the error by distance, r, "
-        "R\u00b2 and mean absolute error with bootstrap intervals, both ordinations side by side "
-        "with a Procrustes test, and the samples whose distances are worst."
-    ),
-    inputs={"predicted": DistanceMatrix, "actual": DistanceMatrix},
-    parameters={"color_by": _COLUMN, **types_of("random_seed")},
-    input_descriptions={
-        "predicted": "Distances from predict-distances.",
-        "actual": "UniFrac computed with a tree. Samples that both matrices have are compared.",
+_register(
+    plugin.visualizers, evaluate.evaluate_distances,
+    "See how good predicted distances between samples are",
+    "Compare predicted with actual UniFrac: all pairs of samples, the error by distance, r, "
+    "R\u00b2 and mean absolute error with bootstrap intervals, both ordinations side by side with "
+    "a Procrustes test, and the samples whose distances are worst.",
+    inputs={
+        "predicted": (DistanceMatrix, "Distances from predict-distances."),
+        "actual": (DistanceMatrix,
+            "UniFrac computed with a tree. Samples that both matrices have are compared."),
     },
-    parameter_descriptions={
-        "color_by": "A column that colors the samples in the ordinations.",
-        **help_of("random_seed"),
+    parameters={
+        "color_by": (_COLUMN, "A column that colors the samples in the ordinations."),
+        **described("random_seed"),
     },
-    citations=[citations["jackson1995protest"]],
-    examples={"evaluate_distances": examples.evaluate_distances},
-)
+    cited=["jackson1995protest"],
+)  # fmt: skip
 
-plugin.visualizers.register_function(
-    function=summarize_training,
-    name="See how a model was trained",
-    description=(
-        "What the predictions come from, losses by epoch where there are any, every setting, and "
-        "the samples used and dropped."
-    ),
-    inputs={"training_log": types.AAMTrainingLog},
+_register(
+    plugin.visualizers, evaluate.summarize_training, "See how a model was trained",
+    "What the predictions come from, losses by epoch where there are any, every setting, and the "
+    "samples used and dropped.",
+    inputs={
+        "training_log": (types.AAMTrainingLog, "From pretrain, fit-regressor or fit-classifier."),
+    },
     parameters={},
-    input_descriptions={"training_log": "From pretrain, fit-regressor or fit-classifier."},
-    parameter_descriptions={},
-    examples={"summarize_training": examples.summarize_training},
-)
+)  # fmt: skip
 
 # --- the common case in one command ---------------------------------------------------------------
 
-_PIPELINE_DESCRIPTION = (
-    "The whole analysis in one command: hold samples out (one share, or every sample in turn with "
-    "'folds'), fit a model on the others, predict what was held out, do the same with "
-    "q2-sample-classifier's random forest, fit a model on everything for later use, find the "
-    "features that it rests on, and report it all."
-)
-_PIPELINE_INPUTS = _FIT_INPUTS | {"taxonomy": FeatureData[Taxonomy]}
-_PIPELINE_INPUTS_HELP = _FIT_INPUTS_HELP | {
-    "table": _TABLE,
-    "distance_matrix": (
-        "Unweighted UniFrac between the samples of the table. If given, the encoder is first "
-        "trained on it, on all samples and without looking at any label."
-    ),
-    "taxonomy": "Names the features that matter in the report. Nothing is learned from it.",
-}
-_HELD_OUT = "of the samples held out"
-_PIPELINE_SETTINGS = ("pretrained", "attention_head", "device", "random_seed")
-_IMPORTANCE = "How far each feature moves the predictions of the model fitted on all samples."
-_EVALUATION = "How good both are, and which features the predictions rest on."
-
-
-def _of_pipeline(*settings: str) -> tuple[dict, dict]:
-    """Return types and help of a pipeline's parameters, but for the target, in order of use."""
-    given = types_of("folds", "test_size"), help_of("folds", "test_size")
-    columns = ("covariate_columns", "missing_samples", *settings, *_PIPELINE_SETTINGS)
-    kinds = {"groups": _COLUMN, **given[0], "covariates": Metadata, **types_of(*columns)}
-    texts = {"groups": _GROUPS, **given[1], "covariates": _COVARIATES, **help_of(*columns)}
-    return kinds, texts
-
-
-# Names that begin with _ are hidden from users; pipelines call these, so that provenance is whole.
 _predicted = TypeMatch([RegressorPredictions, ClassifierPredictions])
-plugin.methods.register_function(
-    function=_merge_predictions,
-    name="Join predictions of different samples",
-    description="Join the predictions of the parts of a cross-validation.",
-    inputs={"predictions": List[SampleData[_predicted]]},
-    parameters={},
-    outputs=[("merged_predictions", SampleData[_predicted])],
-    input_descriptions={"predictions": "Predictions of different samples."},
-    output_descriptions={"merged_predictions": "The predictions of all samples."},
-)
 _numbers = TypeMatch([types.PredictionIntervals, types.AAMRecognition, Probabilities])
-plugin.methods.register_function(
-    function=_merge_tables,
-    name="Join intervals or probabilities of different samples",
-    description="Join what belongs to the predictions of the parts of a cross-validation.",
-    inputs={"tables": List[SampleData[_numbers]]},
+# Names that begin with _ are hidden from users; pipelines call these, so that provenance is whole.
+_register(
+    plugin.methods, cross_validate._merge_predictions, "Join predictions of different samples",
+    "Join the predictions of the parts of a cross-validation.",
+    inputs={"predictions": (List[SampleData[_predicted]], "Predictions of different samples.")},
     parameters={},
-    outputs=[("merged_table", SampleData[_numbers])],
-    input_descriptions={"tables": "Intervals, probabilities or shares, of different samples."},
-    output_descriptions={"merged_table": "Those of all samples."},
-)
-
-_kinds, _texts = _of_pipeline("bound_predictions", "confidence_level")
-plugin.pipelines.register_function(
-    function=regress_samples,
-    name="Predict a numeric column and evaluate it",
-    description=_PIPELINE_DESCRIPTION,
-    inputs=_PIPELINE_INPUTS,
-    parameters={"metadata": MetadataColumn[Numeric], **_kinds},
-    outputs=[
-        ("regressor", types.AAMRegressor),
-        ("training_log", types.AAMTrainingLog),
-        ("predictions", SampleData[RegressorPredictions]),
-        ("intervals", SampleData[types.PredictionIntervals]),
-        ("baseline_predictions", SampleData[RegressorPredictions]),
-        ("importance", FeatureData[Importance]),
-        ("evaluation", Visualization),
-    ],
-    input_descriptions=_PIPELINE_INPUTS_HELP,
-    parameter_descriptions={"metadata": _NUMBER, **_texts},
-    output_descriptions={
-        "regressor": "The model fitted on all labeled samples.",
-        "training_log": _LOG,
-        "predictions": f"Predictions {_HELD_OUT}, in the original units.",
-        "intervals": f"Prediction intervals {_HELD_OUT}.",
-        "baseline_predictions": f"The random forest's predictions {_HELD_OUT}.",
-        "importance": _IMPORTANCE,
-        "evaluation": _EVALUATION,
+    outputs={"merged_predictions": (SampleData[_predicted], "The predictions of all samples.")},
+)  # fmt: skip
+_register(
+    plugin.methods, cross_validate._merge_tables,
+    "Join intervals or probabilities of different samples",
+    "Join what belongs to the predictions of the parts of a cross-validation.",
+    inputs={
+        "tables": (List[SampleData[_numbers]],
+            "Intervals, probabilities or shares, of different samples.")
     },
-    citations=[citations["bokulich2018sample"], citations["pedregosa2011scikit"]],
-    examples={"regress_samples": examples.regress_samples},
-)
+    parameters={},
+    outputs={"merged_table": (SampleData[_numbers], "Those of all samples.")},
+)  # fmt: skip
 
-_kinds, _texts = _of_pipeline("class_weights")
-plugin.pipelines.register_function(
-    function=classify_samples,
-    name="Predict a categorical column and evaluate it",
-    description=_PIPELINE_DESCRIPTION,
-    inputs=_PIPELINE_INPUTS,
-    parameters={"metadata": MetadataColumn[Categorical], **_kinds},
-    outputs=[
-        ("classifier", types.AAMClassifier),
-        ("training_log", types.AAMTrainingLog),
-        ("predictions", SampleData[ClassifierPredictions]),
-        ("probabilities", SampleData[Probabilities]),
-        ("baseline_predictions", SampleData[ClassifierPredictions]),
-        ("baseline_probabilities", SampleData[Probabilities]),
-        ("importance", FeatureData[Importance]),
-        ("evaluation", Visualization),
-    ],
-    input_descriptions=_PIPELINE_INPUTS_HELP,
-    parameter_descriptions={"metadata": _CLASS, **_texts},
-    output_descriptions={
-        "classifier": "The model fitted on all labeled samples.",
+_HELD_OUT = "of the samples held out"
+_PIPELINES = [
+    (cross_validate.regress_samples, "numeric", _NUMBER, REGRESSION_PIPELINE, {
+        "regressor": (types.AAMRegressor, "The model fitted on all labeled samples."),
         "training_log": _LOG,
-        "predictions": f"The most probable classes {_HELD_OUT}.",
-        "probabilities": f"The probabilities of every class {_HELD_OUT}.",
-        "baseline_predictions": f"The random forest's classes {_HELD_OUT}.",
-        "baseline_probabilities": f"The random forest's probabilities {_HELD_OUT}.",
-        "importance": _IMPORTANCE,
-        "evaluation": _EVALUATION,
-    },
-    citations=[citations["bokulich2018sample"], citations["pedregosa2011scikit"]],
-    examples={"classify_samples": examples.classify_samples},
-)
+        "predictions": (_NUMBERS, f"Predictions {_HELD_OUT}, in the original units."),
+        "intervals": (_INTERVALS, f"Prediction intervals {_HELD_OUT}."),
+        "baseline_predictions": (_NUMBERS, f"The random forest's predictions {_HELD_OUT}."),
+    }),
+    (cross_validate.classify_samples, "categorical", _CLASS, CLASSIFICATION_PIPELINE, {
+        "classifier": (types.AAMClassifier, "The model fitted on all labeled samples."),
+        "training_log": _LOG,
+        "predictions": (_CLASSES, f"The most probable classes {_HELD_OUT}."),
+        "probabilities": (_SHARES, f"The probabilities of every class {_HELD_OUT}."),
+        "baseline_predictions": (_CLASSES, f"The random forest's classes {_HELD_OUT}."),
+        "baseline_probabilities": (_SHARES, f"The random forest's probabilities {_HELD_OUT}."),
+    }),
+]  # fmt: skip
+for function, what, target, settings, outputs in _PIPELINES:
+    _register(
+        plugin.pipelines, function, f"Predict a {what} column and evaluate it",
+        "The whole analysis in one command: hold samples out (one share, or every sample in turn "
+        "with 'folds'), fit a model on the others, predict what was held out, do the same with "
+        "q2-sample-classifier's random forest, fit a model on everything for later use, find the "
+        "features that it rests on, and report it all.",
+        inputs=_FIT_INPUTS | {
+            "table": _TABLE,
+            "distance_matrix": (DistanceMatrix,
+                "Unweighted UniFrac between the samples of the table. If given, the encoder is "
+                "first trained on it, on all samples and without looking at any label."),
+            "taxonomy": (FeatureData[Taxonomy],
+                "Names the features that matter in the report. Nothing is learned from it."),
+        },
+        parameters={
+            "metadata": target, "groups": _GROUPS, "covariates": _COVARIATES,
+            **described(*settings),
+        },
+        outputs=outputs | {
+            "test_targets": (_TARGETS, f"The true values {_HELD_OUT}."),
+            "importance": (FeatureData[Importance],
+                "How far each feature moves the predictions of the model fitted on all samples."),
+            "evaluation": (Visualization,
+                "How good both are, and which features the predictions rest on."),
+        },
+        cited=["bokulich2018sample", "pedregosa2011scikit"],
+    )  # fmt: skip

@@ -16,9 +16,8 @@ fail() {
 
 # One hash of what QIIME 2 remembers of the plugin: names, parameters, defaults, types, examples.
 registration_key() {
-    { find q2_aam/actions q2_aam/types q2_aam/registration q2_aam/parameters q2_aam/config q2_aam/examples \
-          -name '*.py' 2>/dev/null || true
-      ls q2_aam/__init__.py q2_aam/plugin_setup.py 2>/dev/null || true
+    { find q2_aam/actions q2_aam/config -name '*.py' 2>/dev/null || true
+      ls q2_aam/{__init__,plugin_setup,types,parameters,examples}.py 2>/dev/null || true
     } | LC_ALL=C sort | xargs cat | sha256sum | cut -d ' ' -f 1
 }
 

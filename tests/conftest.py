@@ -1,4 +1,4 @@
-import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,12 @@ collect_ignore = [] if CLONE else ["test_house.py", "test_recipe.py", "test_tuto
 
 @pytest.fixture(scope="session", autouse=True)
 def runs_of_models_made_once(tmp_path_factory):
-    """Keep the states of runs out of the user's cache."""
-    before = os.environ.get("Q2_AAM_RUN_DIR")
-    os.environ["Q2_AAM_RUN_DIR"] = str(tmp_path_factory.mktemp("runs"))
-    yield
-    os.environ.pop("Q2_AAM_RUN_DIR")
-    if before is not None:
-        os.environ["Q2_AAM_RUN_DIR"] = before
+    """Keep runs out of the user's cache, and QIIME 2's cache and its lock to this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("runs")))
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+        patch.setattr(tempfile, "tempdir", None)  # else what Python found at its start
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,179 +1,113 @@
 """regress-samples, classify-samples: predict held-out samples, compare with a forest, report."""
 
-import dataclasses
-from collections import Counter
+from typing import NamedTuple
 
 import biom
-import numpy as np
 import pandas as pd
 import qiime2
 from q2_sample_classifier import PredictionsDirectoryFormat
+from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
-from ..data.alignment import FEWEST_OF_A_CLASS, require_variation
+from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
-from ..data.splits import train_test_split
-from ..errors import AAMError, counted, examples, verb
-from ..parameters import DEFAULT
-from .chosen_model import refuse_encoder_twice
+from ..errors import AAMError, counted
+from ..parameters import CLASSIFICATION_PIPELINE, DEFAULT, REGRESSION_PIPELINE
 from .inputs import TrainingSamples, merge_sequences, read_training_samples
+from .split import make_folds, true_targets
+from .training_run import refuse_encoder_twice, with_settings
 
-_DRAWS = 32  # of folds, until every class is left to learn from in each
 _FOREST = "q2-sample-classifier's random forest"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Task:
-    """The actions by which numbers or classes are learned, and what they predict besides."""
-
-    fit: str
-    predict: str
-    model: str
-    tables: tuple[str, ...]
-
-
-_REGRESSION = _Task("fit_regressor", "predict_regression", "regressor", ("intervals",))
-_CLASSIFICATION = _Task(
-    "fit_classifier", "predict_classification", "classifier", ("probabilities", "recognition")
+_OPTIONAL = dict.fromkeys(
+    ("sequences", "encoder", "distance_matrix", "taxonomy", "groups", "covariates")
 )
-
-
-def regress_samples(
-    ctx,
-    table,
-    metadata,
-    sequences=None,
-    encoder=None,
-    distance_matrix=None,
-    taxonomy=None,
-    groups=None,
-    folds=DEFAULT["folds"],
-    test_size=DEFAULT["test_size"],
-    covariates=None,
-    covariate_columns=None,
-    missing_samples=DEFAULT["missing_samples"],
-    bound_predictions=DEFAULT["bound_predictions"],
-    confidence_level=DEFAULT["confidence_level"],
-    pretrained=DEFAULT["pretrained"],
-    attention_head=DEFAULT["attention_head"],
-    device=DEFAULT["device"],
-    random_seed=DEFAULT["random_seed"],
-):
-    """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
-    given = dict(locals())
-    to_fit = {name: given[name] for name in (*_TO_FIT, "bound_predictions")}
-    found = _cross_validate(given, _REGRESSION, to_fit, {"confidence_level": confidence_level})
-    (evaluation,) = ctx.get_action("aam", "evaluate_regression")(
-        predictions=found.predictions,
-        intervals=found.tables["intervals"],
-        baseline_predictions=found.forest[0],
-        **found.to_evaluate,
-    )
-    return (
-        found.model, found.log, found.predictions, found.tables["intervals"], found.forest[0],
-        found.importance, evaluation,
-    )  # fmt: skip
-
-
-def classify_samples(
-    ctx,
-    table,
-    metadata,
-    sequences=None,
-    encoder=None,
-    distance_matrix=None,
-    taxonomy=None,
-    groups=None,
-    folds=DEFAULT["folds"],
-    test_size=DEFAULT["test_size"],
-    covariates=None,
-    covariate_columns=None,
-    missing_samples=DEFAULT["missing_samples"],
-    class_weights=DEFAULT["class_weights"],
-    pretrained=DEFAULT["pretrained"],
-    attention_head=DEFAULT["attention_head"],
-    device=DEFAULT["device"],
-    random_seed=DEFAULT["random_seed"],
-):
-    """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
-    given = dict(locals())
-    to_fit = {name: given[name] for name in (*_TO_FIT, "class_weights")}
-    found = _cross_validate(given, _CLASSIFICATION, to_fit, {})
-    (evaluation,) = ctx.get_action("aam", "evaluate_classification")(
-        predictions=found.predictions,
-        probabilities=found.tables["probabilities"],
-        recognition=found.tables["recognition"],
-        baseline_predictions=found.forest[0],
-        baseline_probabilities=found.forest[1],
-        **found.to_evaluate,
-    )
-    return (
-        found.model, found.log, found.predictions, found.tables["probabilities"], *found.forest,
-        found.importance, evaluation,
-    )  # fmt: skip
-
-
 _TO_FIT = (
     "metadata", "sequences", "groups", "covariates", "covariate_columns", "missing_samples",
     "pretrained", "attention_head", "device", "random_seed",
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
-class _Found:
-    """Artifacts of a cross-validation; `model` and `log` are of the fit on every sample."""
+class _Task(NamedTuple):
+    """The actions by which numbers or classes are learned, and what they take and give."""
 
-    model: object
-    log: object
-    predictions: object
-    tables: dict
-    forest: list
-    importance: object
-    to_evaluate: dict
+    fit: str
+    predict: str
+    evaluate: str
+    model: str
+    predicted: tuple[str, ...]  # outputs of predicting, and those of the forest
+    of_forest: tuple[str, ...]
+    to_fit: tuple[str, ...]
+    to_predict: tuple[str, ...]
 
 
-def _cross_validate(given: dict, task: _Task, to_fit: dict, to_predict: dict) -> _Found:
-    """Check everything, then fit and predict each part, and fit on everything."""
-    ctx, table = given["ctx"], given["table"]
+_REGRESSION = _Task(
+    "fit_regressor", "predict_regression", "evaluate_regression", "regressor",
+    ("predictions", "intervals"), ("baseline_predictions",),
+    (*_TO_FIT, "bound_predictions"), ("confidence_level",),
+)  # fmt: skip
+_CLASSIFICATION = _Task(
+    "fit_classifier", "predict_classification", "evaluate_classification", "classifier",
+    ("predictions", "probabilities", "recognition"),
+    ("baseline_predictions", "baseline_probabilities"),
+    (*_TO_FIT, "class_weights"), (),
+)  # fmt: skip
+
+
+@with_settings((*_OPTIONAL, *REGRESSION_PIPELINE), DEFAULT | _OPTIONAL)
+def regress_samples(ctx, table, metadata, **given):
+    """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
+    return _cross_validate(ctx, _REGRESSION, {"table": table, "metadata": metadata, **given})
+
+
+@with_settings((*_OPTIONAL, *CLASSIFICATION_PIPELINE), DEFAULT | _OPTIONAL)
+def classify_samples(ctx, table, metadata, **given):
+    """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
+    return _cross_validate(ctx, _CLASSIFICATION, {"table": table, "metadata": metadata, **given})
+
+
+def _cross_validate(ctx, task: _Task, given: dict) -> tuple:
+    """Check everything, fit and predict each part, fit on everything, and report."""
+    table = given["table"]
     training = _check(given)
     parts = make_folds(training, given["folds"], given["test_size"], given["random_seed"])
     for kept, held in parts:
         _refuse_unlearnable_part(training, kept, held)
-    to_fit = {name: value for name, value in to_fit.items() if value is not None}
-    encoder = _encoder(given)
+    to_fit = {name: given[name] for name in task.to_fit if given[name] is not None}
+    encoder = _encoder(ctx, given)
     if encoder is not None:
         to_fit["encoder"] = encoder
     to_read = {name: to_fit[name] for name in ("sequences", "covariates") if name in to_fit}
+    to_predict = to_read | {name: given[name] for name in task.to_predict}
     fit, predict = ctx.get_action("aam", task.fit), ctx.get_action("aam", task.predict)
-    logs, results, forests = [], [], []
+    logs, results = [], []
     for number, (kept, held) in enumerate(parts, start=1):
         if len(parts) > 1:
             print(f"fold {number} of {len(parts)}", flush=True)
         train, test = _select(ctx, table, kept), _select(ctx, table, held)
         model, log = fit(table=train, **to_fit)
         logs.append(log)
-        results.append(predict(table=test, **{task.model: model}, **to_read, **to_predict))
-        forests.append(_predict_by_forest(ctx, task, train, test, given))
+        predicted = predict(table=test, **{task.model: model}, **to_predict)
+        results.append([*predicted, *_predict_by_forest(ctx, task, train, test, given)])
     print("fitting on all samples", flush=True)
     model, log = fit(table=table, **to_fit)
     (importance,) = ctx.get_action("aam", "feature_importance")(table=table, model=model, **to_read)
-    predictions = _merged(ctx, "_merge_predictions", [one[0] for one in results])
-    tables = {
-        name: _merged(ctx, "_merge_tables", [one[place] for one in results])
-        for place, name in enumerate(task.tables, start=1)
+    merged = {
+        name: _merge(ctx, name, list(ones))
+        for name, *ones in zip((*task.predicted, *task.of_forest), *results, strict=True)
     }
-    forest = [_merged(ctx, "_merge_predictions", [one[0] for one in forests])]
-    if "probabilities" in task.tables:
-        forest.append(_merged(ctx, "_merge_tables", [one[1] for one in forests]))
-    to_evaluate = {
-        "truth": given["metadata"],
-        "importance": importance,
-        "training_log": logs[0] if len(logs) == 1 else log,
-        "design": describe_design(training, parts, given),
+    held = sorted(name for _, held in parts for name in held)
+    truth = ctx.make_artifact("SampleData[TrueTargets]", true_targets(training, held))
+    (evaluation,) = ctx.get_action("aam", task.evaluate)(
+        truth=given["metadata"],
+        table=table,
+        importance=importance,
+        training_log=logs[0] if len(logs) == 1 else log,
+        design=describe_design(training, parts, given),
         **{name: given[name] for name in ("groups", "sequences", "taxonomy") if given[name]},
-        "table": table,
-    }
-    return _Found(model, log, predictions, tables, forest, importance, to_evaluate)
+        **merged,
+    )
+    merged.pop("recognition", None)
+    return model, log, *merged.values(), truth, importance, evaluation
 
 
 def _check(given: dict) -> TrainingSamples:
@@ -185,15 +119,12 @@ def _check(given: dict) -> TrainingSamples:
         )
     refuse_encoder_twice(given["encoder"], given["pretrained"])
     matrix, sequences = given["distance_matrix"], given["sequences"]
-    if matrix is not None:
-        from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
-
-        matrix = matrix.view(DistanceMatrixDirectoryFormat)
     training = read_training_samples(
         given["table"].view(biom.Table), given["metadata"], given["groups"], given["covariates"],
-        given["covariate_columns"], matrix, given["missing_samples"],
+        given["covariate_columns"], matrix and matrix.view(DistanceMatrixDirectoryFormat),
+        given["missing_samples"],
     )  # fmt: skip
-    dna = None if sequences is None else merge_sequences(sequences.view(pd.Series))
+    dna = merge_sequences(sequences and sequences.view(pd.Series))
     sequences_of(training.samples.feature_ids, dna)
     return training
 
@@ -208,108 +139,10 @@ def _refuse_unlearnable_part(training: TrainingSamples, kept: list[str], held: l
         encode_covariates(described, training.covariates.loc[held])
 
 
-def make_folds(
-    training: TrainingSamples, folds: int, test_size: float, seed: int
-) -> list[tuple[list[str], list[str]]]:
-    """Divide samples into parts to fit on and parts to predict, whole groups at a time.
-
-    Parameters
-    ----------
-    training : TrainingSamples
-    folds : int
-        0 holds out one share; k predicts every sample once.
-    test_size : float
-        Share to hold out if `folds` is 0.
-    seed : int
-
-    Returns
-    -------
-    list of (fitted on, predicted)
-
-    Raises
-    ------
-    AAMError
-        If there are fewer groups than folds, nothing would be held out, or a class would be left
-        without samples to learn from.
-    """
-    ids, groups, classes = training.samples.sample_ids, training.groups, training.classes
-    if folds == 0:
-        if test_size * len(ids) < 1:
-            raise AAMError(
-                f"A 'test_size' of {test_size:g} holds out no sample of {len(ids):,}. Raise it to "
-                f"at least {1 / len(ids):.2g}, or set 'folds' to 5 to predict every sample once."
-            )
-        parts = [train_test_split(ids, test_size, seed, groups, classes)]
-    elif folds == 1:
-        raise AAMError(
-            "'folds' is 1, which would leave nothing to fit on. Set it to 0 for one split, or to "
-            "5 to predict every sample once."
-        )
-    else:
-        parts = _folds(np.array(sorted(ids)), folds, seed, groups, classes)
-    _refuse_lost_classes(parts, training, folds)
-    return parts
-
-
-def _folds(ids: np.ndarray, folds: int, seed: int, groups, classes):
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    of_groups = np.array([groups[name] if groups else name for name in ids])
-    number, what = len(set(of_groups)), "group" if groups else "sample"
-    if number < folds:
-        choose = ", or choose other 'groups'" if groups else ""
-        raise AAMError(
-            f"There are {counted(number, what)} for {folds} folds. Set 'folds' to at most "
-            f"{number}{choose}."
-        )
-    # numbers are one class: samples or groups are then divided by their sizes alone
-    of_classes = [classes[name] for name in ids] if classes else np.zeros(len(ids), dtype=int)
-    kind = StratifiedGroupKFold if groups else StratifiedKFold
-    for draw in range(_DRAWS):  # few groups may all fall into one fold: draw again
-        splitter = kind(folds, shuffle=True, random_state=(seed + draw) % 2**32)
-        parts = [
-            (ids[kept].tolist(), ids[held].tolist())
-            for kept, held in splitter.split(ids, of_classes, of_groups)
-        ]
-        if classes is None or not any(_lost(kept, classes) for kept, _ in parts):
-            break
-    return parts
-
-
-def _lost(kept: list[str], classes: dict[str, str]) -> list[str]:
-    """Name the classes that are left with too few samples to learn from."""
-    left = Counter(classes[name] for name in kept)
-    return sorted(one for one in set(classes.values()) if left[one] < FEWEST_OF_A_CLASS)
-
-
-def _refuse_lost_classes(parts, training: TrainingSamples, folds: int) -> None:
-    classes, groups = training.classes, training.groups
-    for number, (kept, _) in enumerate(parts if classes else (), start=1):
-        lost = _lost(kept, classes)
-        if not lost:
-            continue
-        left, total = Counter(classes[name] for name in kept), Counter(classes.values())
-        shown = []
-        for one in lost:
-            where = f"{one}: {counted(total[one], 'sample')}"
-            if groups:
-                of_class = {groups[name] for name in classes if classes[name] == one}
-                where += f" in {counted(len(of_class), 'group')}"
-            shown.append(f"{where}, of which {left[one]} {verb(left[one], 'remain')} to learn from")
-        part = f"in fold {number} of {folds}" if folds else "after holding out the test samples"
-        raise AAMError(
-            f"{counted(len(lost), 'class', 'classes')} would have fewer than {FEWEST_OF_A_CLASS} "
-            f"samples to learn from {part}: {examples(shown)}.\nJoin classes, blank their cells to "
-            "leave these samples out, or choose fewer 'folds', a smaller 'test_size' or other "
-            "'groups'."
-        )
-
-
-def _encoder(given: dict):
+def _encoder(ctx, given: dict):
     """Return the encoder to fit with: pretrained on all samples where a matrix is given."""
     if given["distance_matrix"] is None:
         return given["encoder"]
-    ctx = given["ctx"]
     optional = {"initial_encoder": given["encoder"]} if given["encoder"] else {}
     if given["sequences"]:
         optional["sequences"] = [given["sequences"]]
@@ -341,12 +174,20 @@ def _predict_by_forest(ctx, task: _Task, train, test, given: dict):
     return ctx.get_action("sample_classifier", task.predict)(table=test, sample_estimator=estimator)
 
 
+def _merge(ctx, name: str, parts: list):
+    """Join parts by one of the methods below, so that provenance shows where they come from."""
+    if len(parts) == 1:
+        return parts[0]
+    action = "_merge_predictions" if name.endswith("predictions") else "_merge_tables"
+    (merged,) = ctx.get_action("aam", action)(parts)
+    return merged
+
+
 def _merge_predictions(predictions: PredictionsDirectoryFormat) -> PredictionsDirectoryFormat:
     """Join predictions of different samples, as they are written: ``NA`` is a class like others."""
     header, lines = "", []
     for part in predictions:
-        file = part.path / "predictions.tsv"
-        header, *rest = file.read_text(encoding="utf-8").splitlines()
+        header, *rest = (part.path / "predictions.tsv").read_text(encoding="utf-8").splitlines()
         lines.extend(rest)
     merged = PredictionsDirectoryFormat()
     content = "\n".join([header, *sorted(lines)]) + "\n"
@@ -356,17 +197,7 @@ def _merge_predictions(predictions: PredictionsDirectoryFormat) -> PredictionsDi
 
 def _merge_tables(tables: pd.DataFrame) -> pd.DataFrame:
     """Join numbers of different samples; a class that one part did not know has none there."""
-    merged = pd.concat(list(tables)).fillna(0.0).sort_index()
-    merged.index.name = "id"
-    return merged
-
-
-def _merged(ctx, action: str, parts: list):
-    """Join parts by one of the methods above, so that provenance shows where they come from."""
-    if len(parts) == 1:
-        return parts[0]
-    (merged,) = ctx.get_action("aam", action)(parts)
-    return merged
+    return pd.concat(list(tables)).fillna(0.0).sort_index().rename_axis("id")
 
 
 def describe_design(training: TrainingSamples, parts, given: dict) -> str:

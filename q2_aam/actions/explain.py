@@ -5,15 +5,17 @@ import numpy as np
 import pandas as pd
 import qiime2
 import scipy.sparse
+import skbio
 
 from ..config import CLASSIFICATION, ModelConfig, Target
 from ..data.principal_components import principal_components
-from ..data.table import SampleTable, read_table
+from ..data.table import read_table
 from ..data.target_scaling import point_prediction, to_units
 from ..errors import AAMError, counted
 from ..parameters import DEFAULT
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
+from .inputs import refuse_other_genes
 from .predict import read_any_model, read_studies
 
 # of each content: where a sample's state holds it, and what a number of it is called
@@ -22,6 +24,7 @@ _CONTENTS = {
     "presence": ("presence", "branch"),
     "pooled": ("pooled", "pooled"),
 }
+ORDINATED = 10  # most axes of the ordination
 
 
 def embed_samples(
@@ -30,7 +33,7 @@ def embed_samples(
     sequences: pd.Series = None,
     content: str = DEFAULT["content"],
     dimensions: int = DEFAULT["dimensions"],
-) -> pd.DataFrame:
+) -> (pd.DataFrame, skbio.OrdinationResults):
     """Embed every sample of a table."""
     from .. import inference
 
@@ -39,16 +42,39 @@ def embed_samples(
     samples = read_table(table)
     number = len(samples.sample_ids)
     field, name = _CONTENTS[content]
-    refuse_too_many(dimensions, number, config.hidden_size if name == "pooled" else config.branches)
+    columns = config.hidden_size if name == "pooled" else config.branches
+    most = min(number - 1, columns)
+    if dimensions > most:
+        raise AAMError(
+            f"'dimensions' is {dimensions:,}, but {counted(number, 'sample')} with "
+            f"{counted(columns, 'number')} each have at most "
+            f"{counted(most, 'principal component')}. Lower it, or set it to 0 for every number."
+        )
     studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    if model is None:
+        refuse_other_genes(samples, studies.far, only_warn=True)
     network = inference.load_network(config, arrays)
     values = inference.embed_samples(network, studies, 0, np.arange(number), field)
-    if dimensions:
-        values, name = principal_components(values, dimensions), "component"
-    columns = [f"{name} {place}" for place in range(1, values.shape[1] + 1)]
+    axes = max(1, min(ORDINATED, most))  # one sample still has an axis, to lie at its origin
+    components = principal_components(values, max(dimensions, axes))
     index = pd.Index(samples.sample_ids, name="id")
+    ordination = ordinate(components[:, :axes], float(values.var(axis=0).sum()), index)
+    if dimensions:
+        values, name = components[:, :dimensions], "component"
+    names = [f"{name} {place}" for place in range(1, values.shape[1] + 1)]
     # float32 is written in few digits
-    return pd.DataFrame(values.astype(np.float32), index, columns)
+    return pd.DataFrame(values.astype(np.float32), index, names), ordination
+
+
+def ordinate(components: np.ndarray, total: float, index: pd.Index) -> skbio.OrdinationResults:
+    """Put principal components (samples, axes) and their shares of the variance together."""
+    axes = [f"PC{place}" for place in range(1, components.shape[1] + 1)]
+    variances = pd.Series(components.var(axis=0), axes)
+    return skbio.OrdinationResults(
+        "PCA", "Principal components of embeddings", variances,
+        pd.DataFrame(components, index, axes),
+        proportion_explained=variances / total if total else variances,
+    )  # fmt: skip
 
 
 def refuse_untrained(config: ModelConfig, content: str) -> None:
@@ -70,17 +96,6 @@ def refuse_untrained(config: ModelConfig, content: str) -> None:
     )
 
 
-def refuse_too_many(dimensions: int, samples: int, columns: int) -> None:
-    """Refuse more components than there can be."""
-    most = min(samples - 1, columns)
-    if dimensions > most:
-        raise AAMError(
-            f"'dimensions' is {dimensions:,}, but {counted(samples, 'sample')} with "
-            f"{counted(columns, 'number')} each have at most "
-            f"{counted(most, 'principal component')}. Lower it, or set it to 0 for every number."
-        )
-
-
 def feature_importance(
     table: biom.Table,
     model: AAMModelDirectoryFormat,
@@ -93,49 +108,29 @@ def feature_importance(
     from ..occlusion import effects_of_asvs
 
     config, arrays = read_model(str(model))
-    if config.target is None:
+    target = config.target
+    if target is None:
         raise AAMError(
             "The model has no target: it is an encoder, whose features are important for nothing "
             "yet. Give a model from fit-regressor or fit-classifier."
         )
+
+    def explained(predictions: np.ndarray) -> np.ndarray:
+        if target.kind == CLASSIFICATION:
+            return predictions
+        return to_units(target, point_prediction(predictions))[:, None]
+
     samples = read_table(table)
     studies = read_studies(samples, sequences, config, arrays, covariates)
-    effects = effects_of_asvs(
-        load_network(config, arrays),
-        studies,
-        lambda predictions: explained(config.target, predictions),
-        samples_per_feature,
-    )
-    shares = shares_of_features(samples, studies.assignment)
-    raises, lowers = (shares @ part for part in effects)
-    return importance_table(samples.feature_ids, raises, lowers, config.target)
-
-
-def explained(target: Target, predictions: np.ndarray) -> np.ndarray:
-    """Return what is explained of predictions (R, O): predictions in units, or probabilities."""
-    if target.kind == CLASSIFICATION:
-        return predictions
-    return to_units(target, point_prediction(predictions))[:, None]
-
-
-def shares_of_features(samples: SampleTable, assignment: scipy.sparse.csr_matrix):
-    """Find which share of the reads of each ASV is of each feature.
-
-    Parameters
-    ----------
-    samples : SampleTable
-    assignment : csr_matrix, (features, asvs)
-        Shares of the reads of each feature that each ASV gets.
-
-    Returns
-    -------
-    csr_matrix of float64, (features, asvs)
-        Columns sum to 1.
-    """
+    network = load_network(config, arrays)
+    effects = effects_of_asvs(network, studies, explained, samples_per_feature)
+    # each feature takes the share of an ASV's effect that it has of the ASV's reads
     reads = np.asarray(samples.counts.sum(axis=0)).ravel()
-    shares = scipy.sparse.diags(reads) @ assignment
+    shares = scipy.sparse.diags(reads) @ studies.assignment
     total = np.asarray(shares.sum(axis=0)).ravel()
-    return (shares @ scipy.sparse.diags(1 / np.maximum(total, 1e-300))).tocsr()
+    shares = shares @ scipy.sparse.diags(1 / np.maximum(total, 1e-300))
+    raises, lowers = (shares @ part for part in effects)
+    return importance_table(samples.feature_ids, raises, lowers, target)
 
 
 def importance_table(
@@ -153,6 +148,5 @@ def importance_table(
             columns[f"lowers {name}"] = lowers[:, place]
     else:
         columns = {"importance": moved, "raises": raises[:, 0], "lowers": lowers[:, 0]}
-    index = pd.Index(feature_ids, name="id")
-    table = pd.DataFrame(columns, index).sort_index()
+    table = pd.DataFrame(columns, pd.Index(feature_ids, name="id")).sort_index()
     return table.sort_values("importance", ascending=False, kind="stable")

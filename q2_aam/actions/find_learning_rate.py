@@ -15,7 +15,7 @@ from ..parameters import (
 from ..types import AAMModelDirectoryFormat
 from .fit import FitInputs, prepare_fit
 from .pretrain import prepare_pretraining
-from .settings import with_settings
+from .training_run import with_settings
 
 # nothing is kept, so that nothing need be validated, and only what learns by steps is built
 _ALL_SAMPLES = {"validation_size": 0.0, "n_estimators": 0}
@@ -45,22 +45,15 @@ def find_learning_rate(
             "fit-classifier do, or 'distance_matrix' to learn as pretrain does."
         )
     logger = TrainingLogger("find-learning-rate", 1)
-    inputs = {
-        "table": table,
-        "sequences": sequences,
-        "encoder": encoder,
-        "distance_matrix": distance_matrix,
-    }
+    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix)
     if metadata is None:
-        trained_as = "pretrain"
-        network, task, config, accelerator = _as_pretrain(logger, settings, **inputs)
+        action, start = "pretrain", _as_pretrain
     else:
         numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
-        trained_as = "fit-regressor" if numeric else "fit-classifier"
-        network, task, config, accelerator = _as_fit(logger, settings, metadata, **inputs)
+        action, start = "fit-regressor" if numeric else "fit-classifier", _as_fit
+    network, task, config, accelerator = start(logger, inputs, settings)
     logger.log_count("samples used", sum(len(part) for part in task.training))
-    for line in logger.speak():
-        logger.info(line)
+    logger.speak()
     found = lr_finder.find_rate(network, task, config, accelerator, logger, rates)
     curve = pd.DataFrame(
         {"learning_rate": found.rates, "loss": found.losses, "smoothed_loss": found.smoothed},
@@ -74,28 +67,31 @@ def find_learning_rate(
         curve,
         found.suggestion,
         found.diverged,
-        action=trained_as,
+        action=action,
         target=None if metadata is None else metadata.name,
         settings=[one for one in logger.settings if one.name in settings],
         data=logger.data,
     )
 
 
-def _as_fit(logger, settings: dict, metadata, **inputs):
+def _as_fit(logger, inputs: FitInputs, settings: dict):
     from ..training.fit import start_fit
 
     complete = FITTING_DEFAULT | settings | _ALL_SAMPLES | {"attention_head": "on"}
-    ready = prepare_fit(logger, FitInputs(metadata=metadata, **inputs), complete, validated=False)
-    task, _ = start_fit(ready.network, ready.studies, ready.labels, ready.config)
-    return ready.network, task, ready.config, ready.accelerator
+    network, studies, labels, config, accelerator = prepare_fit(
+        logger, inputs, complete, validated=False
+    )
+    task, _ = start_fit(network, studies, labels, config)
+    return network, task, config, accelerator
 
 
-def _as_pretrain(logger, settings: dict, table, sequences, encoder, distance_matrix):
+def _as_pretrain(logger, inputs: FitInputs, settings: dict):
     from ..training.pretrain import pretraining_task
 
     complete = (
         PRETRAINING_DEFAULT | OF_NEW_ENCODER | settings | _ALL_SAMPLES | {"freeze_encoder": False}
     )
-    ready = prepare_pretraining(logger, [table], [distance_matrix], sequences, encoder, complete)
-    task = pretraining_task(ready.studies, ready.config)
-    return ready.network, task, ready.config, ready.accelerator
+    network, studies, config, accelerator = prepare_pretraining(
+        logger, [inputs.table], [inputs.distance_matrix], inputs.sequences, inputs.encoder, complete
+    )
+    return network, pretraining_task(studies, config), config, accelerator

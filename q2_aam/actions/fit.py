@@ -25,58 +25,28 @@ from ..data.vocabulary import know_prevalent_asvs
 from ..errors import AAMError, counted, examples, warn
 from ..parameters import (
     CLASSIFICATION_SETTINGS,
+    FITTING,
     FITTING_DEFAULT,
     OF_NUMBERS,
     REGRESSION_SETTINGS,
 )
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
-from .chosen_model import choose_model
-from .descent import (
-    attention_descends,
-    is_frozen,
-    refuse_contradictions,
-    refuse_what_has_no_effect,
-)
 from .inputs import (
     TrainingSamples,
     merge_sequences,
     read_training_samples,
+    refuse_other_genes,
     split_training_samples,
 )
-from .settings import with_settings
-from .training_run import require_validation, start_run, store_run, training_settings
-
-
-@with_settings(REGRESSION_SETTINGS, FITTING_DEFAULT)
-def fit_regressor(
-    table: biom.Table,
-    metadata: qiime2.NumericMetadataColumn,
-    sequences: pd.Series = None,
-    encoder: AAMModelDirectoryFormat = None,
-    distance_matrix: DistanceMatrixDirectoryFormat = None,
-    groups: qiime2.MetadataColumn = None,
-    covariates: qiime2.Metadata = None,
-    **settings,
-) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
-    """Fit a regressor on every labeled sample of a table."""
-    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
-    return fit_model("fit-regressor", inputs, settings)
-
-
-@with_settings(CLASSIFICATION_SETTINGS, FITTING_DEFAULT)
-def fit_classifier(
-    table: biom.Table,
-    metadata: qiime2.CategoricalMetadataColumn,
-    sequences: pd.Series = None,
-    encoder: AAMModelDirectoryFormat = None,
-    distance_matrix: DistanceMatrixDirectoryFormat = None,
-    groups: qiime2.MetadataColumn = None,
-    covariates: qiime2.Metadata = None,
-    **settings,
-) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
-    """Fit a classifier on every labeled sample of a table."""
-    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
-    return fit_model("fit-classifier", inputs, settings)
+from .training_run import (
+    choose_model,
+    is_new,
+    require_validation,
+    start_network,
+    start_run,
+    store_run,
+    with_settings,
+)
 
 
 class FitInputs(NamedTuple):
@@ -91,180 +61,197 @@ class FitInputs(NamedTuple):
     covariates: object = None
 
 
-class ReadyFit(NamedTuple):
-    """Everything that fitting starts from, in the order of `q2_aam.training.fit.fit`."""
+def _fit_action(kind: str, column: type, names: tuple[str, ...]):
+    """Make the action that fits a model of a kind to a column of metadata, with these settings."""
 
-    network: object
-    studies: object
-    labels: object
-    config: object
-    accelerator: object
+    def fit(
+        table: biom.Table,
+        metadata: column,
+        sequences: pd.Series = None,
+        encoder: AAMModelDirectoryFormat = None,
+        distance_matrix: DistanceMatrixDirectoryFormat = None,
+        groups: qiime2.MetadataColumn = None,
+        covariates: qiime2.Metadata = None,
+        **settings,
+    ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+        inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
+        return fit_model(f"fit-{kind}", inputs, settings)
+
+    fit.__name__ = f"fit_{kind}"
+    fit.__doc__ = f"Fit a {kind} on every labeled sample of a table."
+    return with_settings(names, FITTING_DEFAULT)(fit)
+
+
+fit_regressor = _fit_action("regressor", qiime2.NumericMetadataColumn, REGRESSION_SETTINGS)
+fit_classifier = _fit_action(
+    "classifier", qiime2.CategoricalMetadataColumn, CLASSIFICATION_SETTINGS
+)
 
 
 def fit_model(action: str, inputs: FitInputs, settings: dict):
-    """Fit a model on every labeled sample of a table.
-
-    Returns
-    -------
-    model : AAMModelDirectoryFormat
-    training_log : AAMTrainingLogDirectoryFormat
-    """
+    """Fit a model on every labeled sample of a table; return views of it and of its log."""
     from ..training.fit import fit
     from ..training.logger import TrainingLogger
 
     logger = TrainingLogger(action, settings["epochs"])
-    ready = prepare_fit(logger, inputs, settings)
-    fitted = fit(*ready, logger)
-    log = logger.log_fit(ready.network, ready.studies.studies[0].sample_ids, fitted)
-    return store_run(ready.network, log, fitted.shown, logger.info)
+    network, studies, *others = prepare_fit(logger, inputs, settings)
+    fitted = fit(network, studies, *others, logger)
+    log = logger.log_fit(network, studies.studies[0].sample_ids, fitted)
+    return store_run(network, log, fitted.shown, logger.info)
 
 
-def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = True) -> ReadyFit:
+def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = True) -> tuple:
     """Check and read everything, and build the network to start from.
 
-    Parameters
-    ----------
-    logger : TrainingLogger
-    inputs : FitInputs
-    settings : dict
-        The action's parameters.
-    validated : bool
-        Whether samples must be held out to validate on, where a head descends.
+    `validated` says whether samples must be held out to validate on, where a head descends.
+    Returns what `q2_aam.training.fit.fit` takes: network, studies, labels, config, accelerator.
     """
-    from ..training import init
     from ..training.fit import Labels, remember_asvs, with_heads
 
-    refuse_contradictions(settings, inputs)
-    frozen = is_frozen(settings, inputs)
+    frozen = settings["freeze_encoder"] and not is_new(inputs.encoder, settings)
+    refuse_contradictions(settings, frozen, inputs.distance_matrix)
     labeled = read_training_samples(
         inputs.table, inputs.metadata, inputs.groups, inputs.covariates,
         settings["covariate_columns"], inputs.distance_matrix, settings["missing_samples"],
     )  # fmt: skip
     logger.log_dropped(labeled.dropped)
-    attends = attention_descends(settings, frozen, len(labeled.samples.sample_ids))
-    refuse_what_has_no_effect(settings, attends)
+    # 'auto' does not train the attention head: no number of samples is known from which on it
+    # pays. With 87 to 2,030 it took most of the time of a fit and was then left out.
+    attends = not frozen or settings["attention_head"] == "on"
     fraction = settings["validation_size"] if attends else 0.0
     if attends:
-        samples = len(labeled.samples.sample_ids)
-        require_validation(samples, fraction, optional=not validated)
+        require_validation(len(labeled.values), fraction, optional=not validated)
+    else:
+        refuse_what_has_no_effect(settings)
     training, validation = split_training_samples(labeled, fraction, settings["random_seed"])
     config, arrays, studies = read_study(labeled, inputs, settings, logger)
     studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
-    described = ()
+    covariates = ()
     if labeled.covariates is not None:
-        described = describe_covariates(labeled.covariates.iloc[training])
-        studies = with_covariates(studies, described, labeled.covariates)
+        covariates = describe_covariates(labeled.covariates.iloc[training])
+        encoded = encode_covariates(covariates, labeled.covariates)
+        study = dataclasses.replace(studies.studies[0], covariates=encoded)
+        studies = dataclasses.replace(studies, studies=(study,))
     numeric = isinstance(inputs.metadata, qiime2.NumericMetadataColumn)
     if numeric:
-        labeled = without_far_values(labeled, inputs.metadata.name, settings, logger)
+        labeled = without_far_values(labeled, settings, logger)
     describe = describe_number if numeric else describe_classes
-    name = inputs.metadata.name
-    target, targets = describe(name, labeled, training, len(tokens), described, settings)
+    target, targets = describe(labeled, training, len(tokens), covariates, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
-    trained_by, accelerator = start_fitting_run(logger, settings, frozen)
-    tell_settings(logger, settings, described, numeric)
-    seed, device = settings["random_seed"], accelerator.device
-    if arrays is None:
-        network = init.new_network(config, studies, seed, device)
-    else:
-        network = init.continued_network(config, arrays, seed, device)
+    trained_by, accelerator = start_run(logger, settings, FITTING_DEFAULT, freeze_encoder=frozen)
+    told = ["missing_samples", "n_estimators", "attention_head"]
+    told += ["covariate_columns"] if covariates else []
+    for name in [*told, *(OF_NUMBERS if numeric else ())]:
+        chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
+        logger.log_param(name, settings[name], chosen_by)
+    network = start_network(config, arrays, studies, settings["random_seed"], accelerator.device)
     remember_asvs(network, tokens)
     labels = Labels(targets, labeled.group_numbers(), training, validation)
-    return ReadyFit(network, studies, labels, trained_by, accelerator)
+    return network, studies, labels, trained_by, accelerator
 
 
-# what is read
+# --- settings that contradict each other, or have no effect ---------------------------------------
+
+
+def refuse_contradictions(settings: dict, frozen: bool, distance_matrix) -> None:
+    """Refuse settings that contradict each other or the inputs."""
+    if frozen and distance_matrix is not None:
+        raise AAMError(
+            "'distance_matrix' would train the encoder, but 'freeze_encoder' keeps it as it is. "
+            "Turn 'freeze_encoder' off (on the command line: --p-no-freeze-encoder), or leave the "
+            "matrix out."
+        )
+    if not frozen and settings["attention_head"] == "off":
+        raise AAMError(
+            "'attention_head' is 'off', but the encoder is to be trained, and learns a target "
+            "through it alone. Leave 'attention_head' out, or keep the encoder frozen: "
+            "'freeze_encoder' on, and no 'distance_matrix'."
+        )
+    changed = {name for name, value in settings.items() if value != FITTING_DEFAULT[name]}
+    if distance_matrix is None and "unifrac_weight" in changed:
+        raise AAMError(
+            "'unifrac_weight' was given without 'distance_matrix': there is no UniFrac to learn. "
+            "Give the matrix, or leave 'unifrac_weight' out."
+        )
+    if distance_matrix is None and "target_weight" in changed:
+        raise AAMError(
+            "'target_weight' was given, but nothing else is learned beside the target. Give "
+            "'distance_matrix', or leave it out."
+        )
+    loss = settings.get("target_loss", "quantile")
+    if loss != "quantile" and "quantile_range" in changed:
+        raise AAMError(
+            f"'quantile_range' belongs to the loss 'quantile', but 'target_loss' is '{loss}'. Set "
+            "'target_loss' to 'quantile', or leave 'quantile_range' out."
+        )
+
+
+def refuse_what_has_no_effect(settings: dict) -> None:
+    """Refuse settings of what descends, where nothing does."""
+    always = ("device", "precision", "threads", "random_seed")
+    of_descent = [*(name for name in FITTING if name not in always), "target_weight"]
+    given = [name for name in of_descent if settings[name] != FITTING_DEFAULT[name]]
+    if given:
+        raise AAMError(
+            f"{counted(len(given), 'setting')} would have no effect: {examples(given)}.\nHeads are "
+            "fitted in closed form, and nothing is trained by epochs. Leave them out, set "
+            "'attention_head' to 'on', or turn 'freeze_encoder' off to train the encoder too."
+        )
+    if settings.get("target_loss") == "quantile" and not settings["n_estimators"]:
+        raise AAMError(
+            "'n_estimators' is 0, but the loss 'quantile' takes its range from trees or from the "
+            "attention head. Leave 'n_estimators' out, or set 'attention_head' to 'on'."
+        )
+
+
+# --- what is read and predicted -------------------------------------------------------------------
 
 
 def read_study(labeled: TrainingSamples, inputs: FitInputs, settings: dict, logger):
-    """Choose the architecture, and read the labeled samples as the model reads them.
-
-    Returns
-    -------
-    config : ModelConfig
-    arrays : dict of str to ndarray, or None
-        The encoder's weights.
-    studies : Studies
-    """
+    """Choose the model to start from, and read the labeled samples as it reads them."""
     known = merge_sequences(inputs.sequences)
     dna = sequences_of(labeled.samples.feature_ids, known)
     config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), logger)
     studies = build_studies(
-        [labeled.samples],
-        known,
-        config.max_sequence_length,
-        config.max_asvs,
-        [labeled.distances],
+        [labeled.samples], known, config.max_sequence_length, config.max_asvs, [labeled.distances]
     )
     logger.log_asvs(studies)
+    if inputs.encoder is None and arrays is not None:
+        refuse_other_genes(labeled.samples, studies.far, only_warn=True)
     return config, arrays, studies
 
 
-def with_covariates(studies, covariates, columns):
-    """Add covariates to the samples of the only study."""
-    encoded = encode_covariates(covariates, columns)
-    study = dataclasses.replace(studies.studies[0], covariates=encoded)
-    return dataclasses.replace(studies, studies=(study,))
-
-
-# what is predicted
-
-
-def without_far_values(labeled: TrainingSamples, name: str, settings: dict, logger):
+def without_far_values(labeled: TrainingSamples, settings: dict, logger) -> TrainingSamples:
     """Say which values lie far from the others, and keep robust losses from following them."""
-    values = labeled.values
-    refuse_negative_logarithms(values, settings["target_scaling"], name)
-    learned, far, warning = clip_far_values(
-        values, settings["target_scaling"], settings["target_loss"], name
-    )
+    values, name, scaling = labeled.values, labeled.values.name, settings["target_scaling"]
+    refuse_negative_logarithms(values, scaling, name)
+    learned, far, warning = clip_far_values(values, scaling, settings["target_loss"], name)
     if far:
         warn(warning)
         logger.log_count(f"samples with a '{name}' far from all others", len(far), far)
     return dataclasses.replace(labeled, values=learned)
 
 
-def describe_number(
-    name: str, labeled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
-):
+def describe_number(labeled: TrainingSamples, training, vocabulary_size, covariates, settings):
     """Describe a numeric metadata column as a target; return it with every sample's number."""
-    scaling = settings["target_scaling"]
-    values = labeled.values.to_numpy()
+    name, values = labeled.values.name, labeled.values.to_numpy()
     require_variation(values[training], name, "training samples")
     target = describe_target(
-        name,
-        values[training],
-        scaling,
-        vocabulary_size,
-        covariates,
-        bounded=settings["bound_predictions"],
-        loss=settings["target_loss"],
+        name, values[training], settings["target_scaling"], vocabulary_size, covariates,
+        bounded=settings["bound_predictions"], loss=settings["target_loss"],
         quantile_range=settings["quantile_range"],
-    )
+    )  # fmt: skip
     scaled = to_scaled(target, values)
     refuse_far_values(labeled.values, scaled, name)
     return target, scaled
 
 
-def describe_classes(
-    name: str, labeled: TrainingSamples, training, vocabulary_size: int, covariates, settings: dict
-):
+def describe_classes(labeled: TrainingSamples, training, vocabulary_size, covariates, _):
     """Describe a categorical metadata column as a target; return it with every sample's class."""
+    name = labeled.values.name
     classes, targets = np.unique(labeled.values.to_numpy(dtype=str), return_inverse=True)
     counts = np.bincount(targets[training], minlength=len(classes))
-    require_every_class(classes, counts, name)
-    target = ClassificationTarget(
-        name,
-        vocabulary_size,
-        covariates,
-        classes=tuple(classes.tolist()),
-        counts=tuple(counts.tolist()),
-    )
-    return target, targets
-
-
-def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> None:
-    """Refuse a split in which a class has no training sample."""
     lost = classes[counts == 0]
     if len(lost):
         raise AAMError(
@@ -272,26 +259,8 @@ def require_every_class(classes: np.ndarray, counts: np.ndarray, name: str) -> N
             f"all samples are of groups that validate: {examples(lost)}.\nChoose other 'groups', "
             "join classes with others, or blank their cells to leave these samples out."
         )
-
-
-# what is told
-
-
-def start_fitting_run(logger, settings: dict, frozen: bool):
-    """Choose training parameters and hardware (see `start_run`)."""
-    training = training_settings(settings) | {"target_weight": settings["target_weight"]}
-    training["freeze_encoder"] = frozen
-    if "class_weights" in settings:
-        training["class_weights"] = settings["class_weights"]
-    machine = (settings["device"], settings["precision"], settings["threads"])
-    return start_run(logger, training, FITTING_DEFAULT, machine)
-
-
-def tell_settings(logger, settings: dict, covariates: tuple, numeric: bool) -> None:
-    """Record the settings of what is read and predicted."""
-    names = ["missing_samples", "n_estimators", "attention_head"]
-    names += ["covariate_columns"] if covariates else []
-    names += OF_NUMBERS if numeric else []
-    for name in names:
-        chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
-        logger.log_param(name, settings[name], chosen_by)
+    target = ClassificationTarget(
+        name, vocabulary_size, covariates, classes=tuple(classes.tolist()),
+        counts=tuple(counts.tolist()),
+    )  # fmt: skip
+    return target, targets

@@ -20,25 +20,15 @@ from ..data.alignment import (
 from ..data.distances import read_distances
 from ..data.splits import train_test_split
 from ..data.table import SampleTable, read_table
-from ..errors import AAMError, counted, examples, verb
+from ..errors import AAMError, counted, examples, verb, warn
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSamples:
-    """Samples that have a value of the target and, if asked for, a group, covariates, distances.
+    """Samples with a value of the target and, if asked for, a group, covariates and distances.
 
-    Attributes
-    ----------
-    samples : SampleTable
-    values : pd.Series
-        Numbers or class names, by sample id.
-    groups : dict of str to str, or None
-        Group by sample id.
-    covariates : pd.DataFrame or None
-        By sample id.
-    distances : Distances or None
-    dropped : dict of str to list of str
-        Ids of the samples of the table that are not used, by reason.
+    Values (numbers or class names), groups and covariates are by sample id; `dropped` lists the
+    ids of the samples that are not used, by reason.
     """
 
     samples: SampleTable
@@ -54,10 +44,10 @@ class TrainingSamples:
         return None if pd.api.types.is_numeric_dtype(self.values) else self.values.to_dict()
 
     def group_numbers(self) -> np.ndarray:
-        """Return a number for the group of each sample, in order; each sample's own without."""
+        """Return a number for the group of each sample; each sample's own without groups."""
         ids = self.samples.sample_ids
-        group_of = self.groups or {name: name for name in ids}
-        return np.unique([group_of[name] for name in ids], return_inverse=True)[1].ravel()
+        of_samples = [self.groups[name] for name in ids] if self.groups else ids
+        return np.unique(of_samples, return_inverse=True)[1].ravel()
 
 
 def read_training_samples(
@@ -71,22 +61,7 @@ def read_training_samples(
 ) -> TrainingSamples:
     """Keep the samples of a table that can be learned from, and say why the others cannot.
 
-    Parameters
-    ----------
-    table : biom.Table
-    metadata : qiime2.NumericMetadataColumn or qiime2.CategoricalMetadataColumn
-        The target.
-    groups : qiime2.MetadataColumn, optional
-    covariates : qiime2.Metadata, optional
-    covariate_columns : list of str, optional
-    distance_matrix : DistanceMatrixDirectoryFormat, optional
-    missing_samples : str
-        ``error`` or ``ignore``.
-
-    Raises
-    ------
-    AAMError
-        If ids do not match, or too little is left to learn from.
+    Raises `AAMError` if ids do not match, or too little is left to learn from.
     """
     refuse_target_as_covariate(metadata.name, covariate_columns)
     samples = read_table(table)
@@ -94,16 +69,21 @@ def read_training_samples(
     read_labels = numeric_labels if numeric else class_labels
     labels = read_labels(samples, metadata.to_series(), missing_samples)
     dropped = dict(labels.dropped)
-    samples, of_groups = samples.select(labels.values.index), None
+    samples, of_groups, distances = samples.select(labels.values.index), None, None
     if groups is not None:
         grouped = group_labels(samples, groups.to_series(), missing_samples)
         dropped |= grouped.dropped
         samples, of_groups = samples.select(grouped.values.index), grouped.values.to_dict()
-    read, missing = read_covariates(samples, covariates, covariate_columns, missing_samples)
-    dropped |= {"not in the covariates": missing} if missing else {}
-    samples = samples if read is None else samples.select(read.index)
-    samples, distances, missing = _with_distances(samples, distance_matrix, missing_samples)
-    dropped |= {"not in the distance matrix": missing} if missing else {}
+    columns, missing = read_covariates(samples, covariates, covariate_columns, missing_samples)
+    if columns is not None:
+        samples = samples.select(columns.index)
+        dropped |= {"not in the covariates": missing} if missing else {}
+    if distance_matrix is not None:
+        found = read_distances(distance_matrix.path / "distance-matrix.tsv")
+        samples, distances, missing = with_distances(
+            samples, *found, "the distance matrix", missing_samples
+        )
+        dropped |= {"not in the distance matrix": missing} if missing else {}
     ids = list(samples.sample_ids)
     values = labels.values[ids]
     if numeric:
@@ -111,15 +91,8 @@ def read_training_samples(
         require_variation(values.to_numpy(), metadata.name, "samples that can be used")
     else:
         require_classes(values, metadata.name)  # of the samples left
-    read = None if read is None else read.loc[ids]
-    return TrainingSamples(samples, values, of_groups, read, distances, dropped)
-
-
-def _with_distances(samples: SampleTable, matrix, missing_samples: str):
-    if matrix is None:
-        return samples, None, []
-    ids, values = read_distances(matrix.path / "distance-matrix.tsv")
-    return with_distances(samples, ids, values, "the distance matrix", missing_samples)
+    columns = None if columns is None else columns.loc[ids]
+    return TrainingSamples(samples, values, of_groups, columns, distances, dropped)
 
 
 def split_training_samples(
@@ -138,28 +111,15 @@ def split_training_samples(
 
 
 def merge_sequences(sequences) -> dict[str, str] | None:
-    """Merge the sequences of several studies.
+    """Merge the sequences of one or several studies: DNA by feature id, or None if there are none.
 
-    Parameters
-    ----------
-    sequences : pd.Series of skbio.DNA, a list of them, or None
-
-    Returns
-    -------
-    dict of str to str, or None
-        DNA by feature id; None if no sequences were given.
-
-    Raises
-    ------
-    AAMError
-        If one id stands for different sequences.
+    Raises `AAMError` if one id stands for different sequences.
     """
     if sequences is None or len(sequences) == 0:
         return None
-    parts = [sequences] if isinstance(sequences, pd.Series) else list(sequences)
     merged: dict[str, str] = {}
     differing = set()
-    for part in parts:
+    for part in [sequences] if isinstance(sequences, pd.Series) else sequences:
         for name, dna in part.items():
             if merged.setdefault(str(name), str(dna)) != str(dna):
                 differing.add(str(name))
@@ -174,40 +134,51 @@ def merge_sequences(sequences) -> dict[str, str] | None:
     return merged
 
 
+def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
+    """Refuse a table of which the bundled encoder knows little, or say so; count what is far.
+
+    `far` tells which features do not resemble its reference, 16S of bacteria and archaea.
+    """
+    if not far.any():
+        return
+    reads = np.asarray(samples.counts.sum(axis=0)).ravel()
+    share = reads[far].sum() / reads.sum()
+    most = np.flatnonzero(far)[np.argsort(-reads[far], kind="stable")]
+    said = (
+        f"{counted(len(most), 'feature')} of {len(reads):,}, with {share:.1%} of the reads, "
+        f"{verb(len(most), 'do')} not resemble bacterial or archaeal 16S, which is all that the "
+        f"bundled encoder knows: {examples(samples.feature_ids[column] for column in most)}."
+    )
+    remedy = (
+        "For another gene make an encoder of its own tree with 'qiime aam "
+        "pretrain-from-phylogeny', and give it as the encoder."
+    )
+    if share > 0.5 and not only_warn:
+        raise AAMError(f"{said}\nIts distances would mean nothing. {remedy}")
+    if share > 0.05:
+        warn(f"{said} What it says of them means little. {remedy}")
+    else:
+        print(said)
+
+
+# --- covariates -----------------------------------------------------------------------------------
+
+
 def read_covariates(
     samples: SampleTable, covariates, columns, missing_samples: str
 ) -> tuple[pd.DataFrame | None, list[str]]:
-    """Read columns of metadata for a table's samples.
-
-    Parameters
-    ----------
-    samples : SampleTable
-    covariates : qiime2.Metadata or None
-    columns : list of str or None
-    missing_samples : str
-        ``error``, or ``ignore`` to leave out samples without a row.
-
-    Returns
-    -------
-    columns : pd.DataFrame or None
-        One row a sample; None if no covariates are given.
-    missing : list of str
-        Samples without a row.
-
-    Raises
-    ------
-    AAMError
-        If only one of both is given, or a column is not there or named twice.
-    """
+    """Read columns of metadata for a table's samples; return them, and samples without a row."""
     if covariates is None and not columns:
         return None, []
-    if covariates is None or not columns:
-        given, lacking = "covariate_columns", "covariates"
-        if covariates is not None:
-            given, lacking = lacking, given
+    if covariates is None:
         raise AAMError(
-            f"'{given}' was given without '{lacking}'. Give both: the metadata, and the names of "
-            "the columns to read." + ("" if covariates is None else _there_are(covariates))
+            "'covariate_columns' was given without 'covariates'. Give both: the metadata, and the "
+            "names of the columns to read."
+        )
+    if not columns:
+        raise AAMError(
+            "'covariates' was given without 'covariate_columns'. Give both: the metadata, and the "
+            f"names of the columns to read.{_there_are(covariates)}"
         )
     wanted = [name.strip() for name in columns]  # metadata has no blanks around names
     repeated = sorted({name for name in wanted if wanted.count(name) > 1})
@@ -228,13 +199,7 @@ def refuse_target_as_covariate(target: str, columns) -> None:
 def read_covariates_of(
     known: tuple[Covariate, ...], covariates, samples: SampleTable
 ) -> pd.DataFrame | None:
-    """Read the covariates that a model was fitted with, for the samples to predict.
-
-    Raises
-    ------
-    AAMError
-        If they are not given, are given to a model that reads none, or lack a sample.
-    """
+    """Read the covariates that a model was fitted with, for the samples to predict."""
     if not known:
         if covariates is not None:
             raise AAMError(

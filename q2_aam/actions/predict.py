@@ -1,4 +1,4 @@
-"""predict-regression, predict-classification, predict-distances: what a model says of a table."""
+"""predict-regression, -classification, -distances, check-table: what a model reads in a table."""
 
 import dataclasses
 
@@ -12,6 +12,7 @@ from ..config import CLASSIFICATION, REGRESSION
 from ..conformal import prediction_intervals, widen_unrecognized
 from ..data.covariates import encode_covariates, unknown_levels
 from ..data.matching import EMBEDDING_ONLY, KINDS
+from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.table import read_table
 from ..data.target_scaling import point_prediction, to_units
@@ -21,7 +22,21 @@ from ..parameters import DEFAULT
 from ..storage.boxed import BUNDLED, read_boxed
 from ..storage.model import read_model
 from ..types import AAMModelDirectoryFormat
-from .inputs import merge_sequences, read_covariates_of
+from .inputs import merge_sequences, read_covariates_of, refuse_other_genes
+
+WELL_RECOGNIZED = 0.95
+MOST_SHOWN = 100  # features that are not recognized
+_REMEDIES = {
+    "untrained": (
+        "The model never learned distances. Use an encoder from 'qiime aam pretrain', or give "
+        "the matrix to 'fit-regressor' or 'fit-classifier'."
+    ),
+    "stale": (
+        "The model's embeddings changed in fitting after its distances were learned. Use the "
+        "encoder that it was fitted from, fit with 'freeze_encoder', or give the matrix to "
+        "'fit-regressor' or 'fit-classifier'."
+    ),
+}
 
 
 def predict_regression(
@@ -38,13 +53,11 @@ def predict_regression(
         table, sequences, config, arrays, covariates, min_recognized
     )
     index = pd.Index(sample_ids, name="id")
-    predictions = pd.Series(
-        to_units(config.target, point_prediction(outputs)), index, name="prediction"
-    )
+    values = to_units(config.target, point_prediction(outputs))
     lower, upper = prediction_intervals(config.target, outputs, confidence_level)
     lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
     columns = {"lower": lower, "upper": upper} | recognition_columns(recognition)
-    return predictions, pd.DataFrame(columns, index)
+    return pd.Series(values, index, name="prediction"), pd.DataFrame(columns, index)
 
 
 def predict_classification(
@@ -62,23 +75,12 @@ def predict_classification(
     index = pd.Index(sample_ids, name="id")
     shares = outputs.clip(0, 1)
     shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
-    probabilities = pd.DataFrame(shares, index, config.target.classes)
     favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
-    recognized = pd.DataFrame(recognition_columns(recognition), index)
-    return pd.Series(favoured, index, name="prediction"), probabilities, recognized
-
-
-_REMEDIES = {
-    "untrained": (
-        "The model never learned distances. Use an encoder from 'qiime aam pretrain', or give "
-        "the matrix to 'fit-regressor' or 'fit-classifier'."
-    ),
-    "stale": (
-        "The model's embeddings changed in fitting after its distances were learned. Use the "
-        "encoder that it was fitted from, fit with 'freeze_encoder', or give the matrix to "
-        "'fit-regressor' or 'fit-classifier'."
-    ),
-}
+    return (
+        pd.Series(favoured, index, name="prediction"),
+        pd.DataFrame(shares, index, config.target.classes),
+        pd.DataFrame(recognition_columns(recognition), index),
+    )
 
 
 def predict_distances(
@@ -92,12 +94,16 @@ def predict_distances(
         raise AAMError(_REMEDIES[config.distance_state])
     samples = read_table(table)
     studies = read_studies(samples, sequences, config, arrays, for_target=False)
+    if model is None:
+        refuse_other_genes(samples, studies.far)
     network, everything = inference.load_network(config, arrays), np.arange(len(samples.sample_ids))
     parts = network.parts_for(distances=True, target=False)
     state = inference.all_states(network, studies, 0, everything, parts=parts)
     matrix = inference.predict_distances(network, state, studies.studies[0].abundances)
-    matrix = matrix.astype(float)
-    return skbio.DistanceMatrix(matrix, samples.sample_ids)
+    return skbio.DistanceMatrix(matrix.astype(float), samples.sample_ids)
+
+
+# --- models ---------------------------------------------------------------------------------------
 
 
 def read_any_model(model):
@@ -109,18 +115,7 @@ def read_any_model(model):
 
 
 def read_fitted(model, kind: str):
-    """Read a model that predicts a number or a class.
-
-    Returns
-    -------
-    config : ModelConfig
-    arrays : dict of str to ndarray
-
-    Raises
-    ------
-    AAMError
-        If the model predicts nothing, or something else.
-    """
+    """Read the config and weights of a model of this kind of target; refuse others."""
     config, arrays = read_model(str(model))
     needed = "classifier" if kind == CLASSIFICATION else "regressor"
     if config.target is None:
@@ -133,21 +128,16 @@ def read_fitted(model, kind: str):
     return config, arrays
 
 
-def predict_table(table, sequences, config, arrays, covariates, min_recognized: float):
-    """Predict the target of every sample of a table.
+# --- tables as a model reads them -----------------------------------------------------------------
 
-    Returns
-    -------
-    sample_ids : tuple of str
-    outputs : ndarray of float64, (samples, O)
-        See `q2_aam.inference.predict_answers`.
-    recognition : Recognition
-    """
+
+def predict_table(table, sequences, config, arrays, covariates, min_recognized: float):
+    """Predict the target of a table: sample ids, outputs (samples, O), and the recognition."""
     from ..inference import load_network, predict_samples
 
     samples = read_table(table)
     studies = read_studies(samples, sequences, config, arrays, covariates)
-    refuse_unrecognized(samples, studies, min_recognized)
+    refuse_unrecognized(samples, studies.recognition, min_recognized)
     network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
     outputs = predict_samples(network, studies, 0, everything)
     return samples.sample_ids, outputs, studies.recognition
@@ -156,44 +146,39 @@ def predict_table(table, sequences, config, arrays, covariates, min_recognized: 
 def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):
     """Read the samples of a table as a model reads them, and print how they were recognized.
 
-    Parameters
-    ----------
-    samples : SampleTable
-    sequences : pd.Series or None
-    config : ModelConfig
-    arrays : dict of str to ndarray
-        The model's weights.
-    covariates : qiime2.Metadata, optional
-    for_target : bool
-        Whether the model's target is to be predicted, which needs its covariates.
-
-    Returns
-    -------
-    Studies
-        One study, of all samples.
+    Returns `Studies` of one study. With `for_target`, the covariates of the model are read too.
     """
     vocabulary = read_vocabulary(arrays) if config.target is not None else None
     studies = build_studies(
         [samples], merge_sequences(sequences), config.max_sequence_length, config.max_asvs,
         vocabulary=vocabulary,
     )  # fmt: skip
-    if studies.asvs.shortened:
-        shortened = studies.asvs.shortened
+    shortened, joined = studies.asvs.shortened, studies.asvs.joined
+    if shortened:
+        # long reads of one kind would become one ASV without a word
+        outcome = f", and {joined:,} became equal to others by this." if joined else "."
         warn(
             f"{counted(shortened, 'sequence')} of {len(samples.feature_ids):,} "
             f"{verb(shortened, 'are')} longer than the {config.max_sequence_length} nucleotides "
-            "that the model reads; their ends were not read" + describe_joined(studies.asvs.joined)
+            f"that the model reads; their ends were not read{outcome}"
         )
     if studies.recognition is not None:
         print(describe_recognition(samples, studies.recognition))
-    if for_target:
-        studies = _add_covariates(studies, config.target.covariates, covariates, samples)
-    return studies
-
-
-def describe_joined(joined: int) -> str:
-    """Say how many sequences became equal to others when they were cut; end the sentence."""
-    return f", and {joined:,} became equal to others by this." if joined else "."
+    elif studies.turned.any():
+        print(f"{counted(int(studies.turned.sum()), 'sequence')} read as the reverse complement")
+    if not for_target:
+        return studies
+    known = config.target.covariates
+    columns = read_covariates_of(known, covariates, samples)
+    if columns is None:
+        return studies
+    for name, levels in unknown_levels(known, columns).items():
+        warn(
+            f"The covariate '{name}' has {counted(len(levels), 'level')} that the training samples "
+            f"did not have, read as unknown: {examples(levels)}."
+        )
+    study = dataclasses.replace(studies.studies[0], covariates=encode_covariates(known, columns))
+    return dataclasses.replace(studies, studies=(study,))
 
 
 def describe_recognition(samples, recognition) -> str:
@@ -209,27 +194,18 @@ def describe_recognition(samples, recognition) -> str:
     return line
 
 
-def refuse_unrecognized(samples, studies, min_recognized: float) -> None:
-    """Stop where a model recognizes so little of a table that predictions would mean nothing.
-
-    Raises
-    ------
-    AAMError
-        If the mean share of the samples' reads that is recognized is below `min_recognized`.
-    """
-    recognition = studies.recognition
+def refuse_unrecognized(samples, recognition, min_recognized: float) -> None:
+    """Refuse a table of which a model recognizes so little that predictions would mean nothing."""
     share = recognition.recognized.mean()
     if share >= min_recognized:
         return
-    strange = np.flatnonzero(recognition.kind == EMBEDDING_ONLY)
-    reads = np.asarray(samples.counts.sum(axis=0)).ravel()
-    most = strange[np.argsort(-reads[strange], kind="stable")]
+    columns, _ = _strangers(samples, recognition)
     raise AAMError(
         f"The model recognizes {share:.1%} of the reads of a sample on average, and "
-        f"{counted(len(samples.feature_ids) - len(strange), 'feature')} of "
+        f"{counted(len(samples.feature_ids) - len(columns), 'feature')} of "
         f"{len(samples.feature_ids):,}: predictions would mean nothing.\n"
         "The most abundant features that it does not recognize: "
-        f"{examples(samples.feature_ids[column] for column in most)}.\n"
+        f"{examples(samples.feature_ids[column] for column in columns)}.\n"
         "Likely causes: another gene or region, another habitat than that of the model, a primer "
         "or adapter left on both ends, or joined reads in the wrong order. 'qiime aam check-table' "
         "shows more.\nTo predict all the same, lower 'min_recognized' (now "
@@ -242,14 +218,96 @@ def recognition_columns(recognition) -> dict[str, np.ndarray]:
     return dict(zip(KINDS, recognition.shares.T, strict=True))
 
 
-def _add_covariates(studies, known, covariates, samples):
-    columns = read_covariates_of(known, covariates, samples)
-    if columns is None:
-        return studies
-    for name, levels in unknown_levels(known, columns).items():
-        warn(
-            f"The covariate '{name}' has {counted(len(levels), 'level')} that the training samples "
-            f"did not have, read as unknown: {examples(levels)}."
+def _strangers(samples, recognition) -> tuple[np.ndarray, np.ndarray]:
+    """Return places of the features that are not recognized, the most abundant first, and reads."""
+    strange = np.flatnonzero(recognition.kind == EMBEDDING_ONLY)
+    reads = np.asarray(samples.counts.sum(axis=0)).ravel()
+    return strange[np.argsort(-reads[strange], kind="stable")], reads
+
+
+# --- whether a model can read a table, before anyone predicts -------------------------------------
+
+
+def check_table(
+    output_dir: str,
+    table: biom.Table,
+    model: AAMModelDirectoryFormat,
+    sequences: pd.Series = None,
+) -> None:
+    """Write what a model would recognize of a table as a page."""
+    from ..report.recognition import write_recognition_page
+
+    config, arrays = read_model(str(model))
+    if config.target is None or not config.target.vocabulary_size:
+        raise AAMError(
+            "The model holds no sequences to look up: it reads every table by the clades of its "
+            "encoder. Give a model from fit-regressor or fit-classifier that reads ASVs."
         )
-    study = dataclasses.replace(studies.studies[0], covariates=encode_covariates(known, columns))
-    return dataclasses.replace(studies, studies=(study,))
+    samples = read_table(table)
+    recognition = read_studies(samples, sequences, config, arrays, for_target=False).recognition
+    dna = sequences_of(samples.feature_ids, merge_sequences(sequences))
+    kind = "classifier" if config.target.kind == CLASSIFICATION else "regressor"
+    verdict, recommendation = judge(recognition)
+    turned = int(recognition.reversed.sum())
+    strange, reads = _strangers(samples, recognition)
+    strange = strange[:MOST_SHOWN]
+    unrecognized = pd.DataFrame(
+        {
+            "reads": reads[strange],
+            "share": reads[strange] / reads.sum(),
+            "sequence": [dna[row] for row in strange],
+        },
+        index=pd.Index([samples.feature_ids[row] for row in strange], name="id"),
+    )
+    write_recognition_page(
+        output_dir,
+        model=f"{kind} of '{config.target.name}'",
+        verdict=verdict,
+        recommendation=recommendation,
+        shares=pd.DataFrame(
+            recognition_columns(recognition), pd.Index(samples.sample_ids, name="id")
+        ),
+        features_by_kind={
+            name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)
+        },
+        lengths={
+            "this table": _lengths_of(dna),
+            "model": _lengths_of(read_vocabulary(arrays).sequences),
+        },
+        orientation=(
+            "mixed" if 0 < turned < len(dna) else "reverse complement" if turned else "forward"
+        ),
+        orientation_counts={"forward": len(dna) - turned, "reverse complement": turned},
+        unrecognized=unrecognized,
+    )
+
+
+def judge(recognition) -> tuple[str, str]:
+    """Return the verdict and what to do, a sentence each."""
+    share, least = recognition.recognized.mean(), DEFAULT["min_recognized"]
+    poor = int((recognition.recognized < least).sum())
+    if share < least:
+        return (
+            f"The model cannot read this table: it recognizes {share:.1%} of the reads of a sample "
+            "on average.",
+            "Check that the table is of the same gene and of a like habitat, and that primers and "
+            "adapters are removed.",
+        )
+    if share < WELL_RECOGNIZED:
+        return (
+            f"The model reads {share:.1%} of the reads of a sample on average; the rest is new to "
+            "it.",
+            "Predictions are less sure than on samples like those of training, and their intervals "
+            f"are wider; {counted(poor, 'sample')} below {least:.0%} deserve no trust.",
+        )
+    return (
+        f"The model can read this table: it recognizes {share:.1%} of the reads of a sample on "
+        "average.",
+        "Predict as you would samples of the study that it was fitted on.",
+    )
+
+
+def _lengths_of(sequences: list[str]) -> list[tuple[int, int]]:
+    """Count sequences by their length in nucleotides."""
+    found = np.unique([len(one) for one in sequences], return_counts=True)
+    return list(zip(*(part.tolist() for part in found), strict=True))

@@ -1,31 +1,62 @@
-"""pretrain: learn ASVs and their phylogeny without labels."""
+"""pretrain, pretrain-from-phylogeny, load-encoder: what has learned ASVs and their phylogeny."""
 
 import dataclasses
-from typing import NamedTuple
 
 import biom
 import numpy as np
 import pandas as pd
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
+from q2_types.tree import NewickFormat
 from scipy.optimize import linear_sum_assignment
 
+from ..config import expected_tensors
 from ..data.alignment import require_enough, with_distances
-from ..data.distances import read_distances
+from ..data.distances import Distances, read_distances
+from ..data.phylogeny import choose_clades, find_tips, read_phylogeny, unweighted_unifrac
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
-from ..data.table import read_table
+from ..data.table import SampleTable, read_table
+from ..data.tokens import tokenize_asvs
 from ..errors import AAMError, counted
 from ..parameters import (
+    DEFAULT,
     OF_KNOWN_ENCODER,
     OF_NEW_ENCODER,
+    PHYLOGENY_DEFAULT,
+    PHYLOGENY_SETTINGS,
     PRETRAINING_DEFAULT,
     PRETRAINING_SETTINGS,
 )
+from ..storage.boxed import BUNDLED, read_boxed
+from ..storage.model import write_model
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
-from .chosen_model import choose_model
 from .inputs import merge_sequences
-from .settings import with_settings
-from .training_run import require_validation, start_run, store_run, training_settings
+from .training_run import (
+    choose_model,
+    is_new,
+    require_validation,
+    start_network,
+    start_run,
+    store_run,
+    with_settings,
+)
+
+READS, FEWEST_EPOCHS, MOST_EPOCHS = 1_000_000, 5, 60  # of learning a phylogeny
+SMALLEST_CLADE = 2  # tips
+HIDDEN_SIZE = 512  # of the branches, where the encoder has no hidden layer
+MOST_SAMPLES = 500  # whose UniFrac is compared
+
+
+def load_encoder(version: str = DEFAULT["version"]) -> AAMModelDirectoryFormat:
+    """Write the bundled encoder as a model; provenance then names its version."""
+    del version  # there is one
+    print(f"encoder: {BUNDLED}")
+    model = AAMModelDirectoryFormat()
+    write_model(str(model), *read_boxed())
+    return model
+
+
+# --- from distances -------------------------------------------------------------------------------
 
 
 @with_settings(PRETRAINING_SETTINGS, PRETRAINING_DEFAULT)
@@ -40,39 +71,20 @@ def pretrain(
     from ..training.logger import TrainingLogger
     from ..training.pretrain import pretrain as train
 
-    settings = complete_settings(settings, initial_encoder)
+    chosen = OF_NEW_ENCODER if is_new(initial_encoder, settings) else OF_KNOWN_ENCODER
+    settings |= {name: value for name, value in chosen.items() if settings[name] is None}
     logger = TrainingLogger("pretrain", settings["epochs"])
-    ready = prepare_pretraining(
+    network, *others = prepare_pretraining(
         logger, tables, distance_matrices, sequences, initial_encoder, settings
     )
-    progress, reason, shown = train(*ready, logger)
-    log = logger.log(ready.network, progress, reason)
-    return store_run(ready.network, log, shown, logger.info)
-
-
-def complete_settings(settings: dict, encoder) -> dict:
-    """Choose epochs and learning rate, where the user has not, by what training starts from."""
-    new = encoder is None and settings["pretrained"] == "none"
-    chosen = OF_NEW_ENCODER if new else OF_KNOWN_ENCODER
-    return settings | {name: x for name, x in chosen.items() if settings.get(name) is None}
-
-
-class ReadyPretraining(NamedTuple):
-    """Everything that pretraining starts from, in the order of its training function."""
-
-    network: object
-    studies: object
-    config: object
-    accelerator: object
+    progress, shown = train(network, *others, logger)
+    return store_run(network, logger.log(network, progress), shown, logger.info)
 
 
 def prepare_pretraining(
     logger, tables, distance_matrices, sequences, encoder, settings: dict
-) -> ReadyPretraining:
-    """Check and read everything, and build the network to start from."""
-    from ..training import init
-
-    seed = settings["random_seed"]
+) -> tuple:
+    """Check and read everything: the network to start from, studies, config and accelerator."""
     samples, distances = read_pairs(tables, distance_matrices, settings["missing_samples"], logger)
     fewest = min(len(table.sample_ids) for table in samples)
     require_validation(fewest, settings["validation_size"], optional=True)
@@ -84,71 +96,152 @@ def prepare_pretraining(
         config = dataclasses.replace(config, distance_state="stale")
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     logger.log_asvs(studies)
-    training = training_settings(settings)
-    machine = (settings["device"], settings["precision"], settings["threads"])
     of_start = OF_NEW_ENCODER if arrays is None else OF_KNOWN_ENCODER
-    trained_by, accelerator = start_run(logger, training, PRETRAINING_DEFAULT | of_start, machine)
-    if arrays is None:
-        network = init.new_network(config, studies, seed, accelerator.device)
-    else:
-        network = init.continued_network(config, arrays, seed, accelerator.device)
-    return ReadyPretraining(network, studies, trained_by, accelerator)
+    trained_by, accelerator = start_run(logger, settings, PRETRAINING_DEFAULT | of_start)
+    network = start_network(config, arrays, studies, settings["random_seed"], accelerator.device)
+    return network, studies, trained_by, accelerator
 
 
 def read_pairs(tables, matrices, missing_samples: str, logger):
-    """Read the tables and, for each, the distances of its samples.
-
-    Returns
-    -------
-    samples : list of SampleTable
-    distances : list of Distances
-
-    Raises
-    ------
-    AAMError
-        If there are not as many matrices as tables, or a pair does not fit.
-    """
+    """Read the tables and, for each, the distances of its samples; refuse pairs that do not fit."""
     if len(tables) != len(matrices):
         raise AAMError(
             f"There are {counted(len(tables), 'table')} but "
             f"{counted(len(matrices), 'distance matrix', 'distance matrices')}. Give one matrix "
             "for each table."
         )
-    several = len(tables) > 1
-    read = [
-        read_table(table, f"the table{f' {number}' if several else ''}")
-        for number, table in enumerate(tables, start=1)
-    ]
+    names = [f"table {number}" for number in range(1, len(tables) + 1)]
+    if len(tables) == 1:
+        names = ["table"]
+    read = [read_table(table, f"the {name}") for table, name in zip(tables, names, strict=True)]
     found = [read_distances(one.path / "distance-matrix.tsv") for one in matrices]
     samples, distances = [], []
-    for number, place in enumerate(pair_by_ids(read, [ids for ids, _ in found])):
-        of_table = f" of table {number + 1}" if several else ""
-        name = f"the distance matrix{of_table}"
-        aligned, of_samples, missing = with_distances(
-            read[number], *found[place], name, missing_samples
-        )
-        logger.log_dropped({f"not in {name}": missing} if missing else {})
-        require_enough(
-            len(aligned.sample_ids), f"pretraining on table{f' {number + 1}' if several else ''}"
-        )
+    for table, name, place in zip(read, names, pair_by_ids(read, found), strict=True):
+        matrix = f"the distance matrix{f' of {name}' if len(tables) > 1 else ''}"
+        aligned, of_samples, missing = with_distances(table, *found[place], matrix, missing_samples)
+        logger.log_dropped({f"not in {matrix}": missing} if missing else {})
+        require_enough(len(aligned.sample_ids), f"pretraining on {name}")
         samples.append(aligned)
         distances.append(of_samples)
     return samples, distances
 
 
-def pair_by_ids(samples: list, ids_of_matrices: list[list[str]]) -> list[int]:
-    """Find the matrix of each table by their sample ids: the order of a list may get lost.
+def pair_by_ids(samples: list[SampleTable], matrices: list) -> list[int]:
+    """Find the place of each table's matrix by their sample ids: the order of a list may get lost.
 
     Where ids leave it open, as in studies that name their samples alike, the order counts.
-
-    Returns
-    -------
-    list of int
-        For each table, the position of its matrix.
     """
-    known = [set(ids) for ids in ids_of_matrices]
+    known = [set(ids) for ids, _ in matrices]
     shared = np.array(
         [[2.0 * len(ids.intersection(one.sample_ids)) for ids in known] for one in samples]
     )
     np.fill_diagonal(shared, shared.diagonal() + 1e-9)
     return linear_sum_assignment(shared, maximize=True)[1].tolist()
+
+
+# --- from a phylogeny -----------------------------------------------------------------------------
+
+
+@with_settings(PHYLOGENY_SETTINGS, PHYLOGENY_DEFAULT)
+def pretrain_from_phylogeny(
+    sequences: pd.Series,
+    phylogeny: NewickFormat,
+    table: biom.Table = None,
+    initial_encoder: AAMModelDirectoryFormat = None,
+    **settings,
+) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+    """Pretrain an encoder on the clades of a phylogeny."""
+    from ..training import phylogeny as teacher
+    from ..training.logger import TrainingLogger
+
+    known = merge_sequences(sequences)
+    if known is None:
+        raise AAMError("There are no sequences: nothing can be learned from.")
+    tree = read_phylogeny(phylogeny.path.read_text(encoding="utf-8"))
+    tips = find_tips(tree, list(known))
+    if settings["epochs"] is None:
+        settings["epochs"] = int(np.clip(READS // len(known), FEWEST_EPOCHS, MOST_EPOCHS))
+    logger = TrainingLogger("pretrain-from-phylogeny", settings["epochs"])
+    network, lesson, trained_by, accelerator = prepare_phylogeny(
+        logger, known, tree, tips, table, initial_encoder, settings
+    )
+    progress, final = teacher.pretrain_from_phylogeny(
+        network, lesson, trained_by, accelerator, logger
+    )
+    return store_run(network, logger.log(network, progress), final, logger.info)
+
+
+def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings: dict) -> tuple:
+    """Check and read everything: the network to start from, a lesson, config and accelerator."""
+    from ..training import init
+    from ..training.phylogeny import Lesson
+
+    dna, seed = sequences_of(known, known), settings["random_seed"]
+    branches = settings.pop("branches")  # may differ from the encoder's
+    config, arrays = choose_model(encoder, settings, max(map(len, dna)), logger)
+    asvs, place = tokenize_asvs(dna, config.max_sequence_length)
+    _, first = np.unique(place, return_index=True)  # equal reads of several tips are one ASV
+    clades = choose_clades(
+        tree, tips[first], np.ones(len(first), bool), branches or config.branches, SMALLEST_CLADE
+    )
+    if not len(clades.nodes):
+        raise AAMError(
+            f"The phylogeny has no clade that holds {SMALLEST_CLADE} of the "
+            f"{counted(len(asvs), 'distinct sequence')}: there is nothing to learn."
+        )
+    config = dataclasses.replace(
+        config, branches=len(clades.nodes), distance_form="branches", asv_tips=True,
+        branch_hidden_size=config.branch_hidden_size or HIDDEN_SIZE, rarefaction_depth=None,
+    )  # fmt: skip
+    inner = counted(len(tree.parent) - len(tips), "inner branch", "inner branches")
+    chosen_by = "user" if branches else "automatic"
+    logger.log_param("branches", config.branches, chosen_by, f"the longest of {inner}")
+    logger.log_count("distinct ASVs", len(asvs))
+    if asvs.joined:
+        logger.log_count("sequences that equal another one as far as they are read", asvs.joined)
+    if asvs.shortened:
+        logger.log_count("sequences cut at the length limit", asvs.shortened)
+    samples, weights, names = None, None, list(known)
+    if table is not None:
+        read = read_table(table)
+        samples = samples_of(read, known, tree, config, seed, logger)
+        weights = weigh(read, dict(zip(names, place, strict=True)), len(asvs))
+    defaults = PHYLOGENY_DEFAULT | {"epochs": settings["epochs"]}
+    trained_by, accelerator = start_run(logger, settings, defaults)
+    shapes = expected_tensors(config)
+    kept = {
+        name: array
+        for name, array in (arrays or {}).items()
+        if array.shape == shapes.get(name) and not name.startswith("branches.membership")
+    }
+    network = init.continued_network(config, kept, seed, accelerator.device)
+    names = [names[row] for row in first]
+    lesson = Lesson(asvs, names, clades, samples, weights, spread=arrays is None)
+    return network, lesson, trained_by, accelerator
+
+
+def samples_of(table: SampleTable, known, tree, config, seed: int, logger):
+    """Draw samples and compute their UniFrac, which decides which epoch is kept."""
+    if len(table.sample_ids) < 3:
+        raise AAMError(
+            f"The table has {counted(len(table.sample_ids), 'sample')}: it takes 3 to "
+            "compare UniFrac. Leave the table out, or give more samples."
+        )
+    sequences_of(table.feature_ids, known)  # each of them has a sequence, and so a tip
+    ids = np.array(table.sample_ids, dtype=object)
+    if len(ids) > MOST_SAMPLES:
+        ids = np.random.default_rng(seed).choice(ids, MOST_SAMPLES, replace=False)
+    few = table.select(ids)
+    matrix = unweighted_unifrac(tree, find_tips(tree, few.feature_ids), few.counts)
+    distances = Distances(matrix, np.arange(len(ids)))
+    logger.log_count("samples whose UniFrac is compared", len(ids))
+    return build_studies([few], known, config.max_sequence_length, config.max_asvs, [distances])
+
+
+def weigh(table: SampleTable, place: dict[str, int], asvs: int) -> np.ndarray:
+    """Let ASVs count by the root of the number of samples that hold them, 1 on average."""
+    prevalence = np.zeros(asvs)
+    columns = [place[name] for name in table.feature_ids]
+    np.add.at(prevalence, columns, np.asarray((table.counts > 0).sum(axis=0)).ravel())
+    weights = np.sqrt(1 + prevalence)
+    return (weights / weights.mean()).astype(np.float32)

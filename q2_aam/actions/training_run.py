@@ -1,61 +1,160 @@
-"""What every training action does around its training: settings, hardware, results."""
+"""What training actions share: signatures, the encoder to start from, hardware, results."""
 
 import dataclasses
+import inspect
+from collections.abc import Callable
 
 import pandas as pd
+from decorator import FunctionMaker
 
-from ..config import AUTO, TrainingConfig, refuse_without_effect
+from ..config import AUTO, ModelConfig, TrainingConfig, refuse_without_effect
 from ..errors import AAMError
-from ..storage.model import write_model
+from ..parameters import ARCHITECTURE, PARAMETERS
+from ..storage.boxed import BUNDLED, read_boxed
+from ..storage.model import read_model, write_model
 from ..storage.training_log import seal_training_log, write_training_log
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 
+LONGEST_BY_DEFAULT = 512
+_FREE = ("max_asvs", "rarefaction_depth")  # change no tensor
+_VIEWS = {"Int": int, "Threads": int, "Float": float, "Str": str, "Bool": bool, "List": list}
 
-def start_run(logger, training: dict, defaults: dict, hardware: tuple[str, str, int]):
-    """Settle training parameters and hardware, and tell the logger.
 
-    Parameters
-    ----------
-    logger : TrainingLogger
-    training : dict
-        Fields of `TrainingConfig` that the user can set.
-    defaults : dict
-        The action's own, to tell what the user changed.
-    hardware : tuple of str, str and int
-        Device and precision, which may be ``auto``, and CPU threads, 0 for PyTorch's number.
+def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
+    """Give an action the named parameters, which reach it as its keyword arguments.
 
-    Returns
-    -------
-    config : TrainingConfig
-    accelerator : accelerate.Accelerator
+    QIIME 2 reads an action's parameters and their defaults from its Python signature, and calls a
+    pipeline by a copy of it. So this makes a function with the settings that several actions share
+    in its signature; without annotations for a pipeline, which may have none.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        kept = [
+            one
+            for one in inspect.signature(function).parameters.values()
+            if one.kind is not one.VAR_KEYWORD
+        ]
+        annotations = dict(function.__annotations__)
+        if annotations:
+            annotations |= {name: _view_of(name) for name in names}
+        of_kept = [one.default for one in kept if one.default is not one.empty]
+        shown = [one.name for one in kept] + list(names)
+        action = FunctionMaker.create(
+            f"{function.__name__}({', '.join(shown)})",
+            f"return action({', '.join(f'{name}={name}' for name in shown)})",
+            {"action": function},
+            defaults=(*of_kept, *(defaults[name] for name in names)),
+            doc=function.__doc__,
+            module=function.__module__,
+        )
+        action.__annotations__ = annotations
+        return action
+
+    return decorate
+
+
+def _view_of(name: str) -> type:
+    """Return the Python type as which QIIME 2 hands a parameter over."""
+    kinds = str(PARAMETERS[name].type).split(" ")[0].split("[")[0]
+    return _VIEWS[kinds]
+
+
+# --- the model to start from ----------------------------------------------------------------------
+
+
+def choose_model(encoder, settings: dict, longest: int, logger):
+    """Choose the encoder that was given, else the bundled one, else a new one; tell the logger.
+
+    `longest` is the length of the longest sequence. Returns the `ModelConfig` and the encoder's
+    weights, None if it is new. Raises `AAMError` if a parameter contradicts the encoder.
+    """
+    given = {name: settings[name] for name in ARCHITECTURE if settings.get(name) is not None}
+    refuse_encoder_twice(encoder, settings["pretrained"])
+    if is_new(encoder, settings):
+        logger.log_param("encoder", "new", "user")
+        return _new_config(given, longest, logger), None
+    if encoder is None:
+        logger.log_param("encoder", BUNDLED, "automatic", "no encoder was given")
+    config, arrays = read_boxed() if encoder is None else read_model(str(encoder))
+    differing = [
+        f"  {name}: {value} was asked for, the encoder has {getattr(config, name)}"
+        for name, value in given.items()
+        if name not in _FREE and getattr(config, name) != value
+    ]
+    if differing:
+        raise AAMError(
+            "The architecture is the encoder's and cannot be changed:\n"
+            + "\n".join(differing)
+            + "\nLeave these parameters out, or set 'pretrained' to 'none' to train a new encoder."
+        )
+    free = {name: given[name] for name in _FREE if name in given}
+    config = dataclasses.replace(config, **free, target=None)
+    for name in ARCHITECTURE:
+        source = ("user",) if name in free else ("encoder", "as in the encoder")
+        logger.log_param(name, getattr(config, name), *source)
+    return config, arrays
+
+
+def is_new(encoder, settings: dict) -> bool:
+    """Say whether training starts from no encoder at all."""
+    return encoder is None and settings["pretrained"] == "none"
+
+
+def refuse_encoder_twice(encoder, pretrained: str) -> None:
+    """Refuse an encoder where a new one is asked for."""
+    if encoder is not None and pretrained == "none":
+        raise AAMError("'pretrained' is 'none', but an 'encoder' was given. Leave one of them out.")
+
+
+def _new_config(given: dict, longest: int, logger) -> ModelConfig:
+    chosen = {"max_sequence_length": min(longest, LONGEST_BY_DEFAULT)} | given
+    config = dataclasses.replace(ModelConfig(), **chosen)
+    why = "longest sequence given"
+    if longest > LONGEST_BY_DEFAULT:
+        why = f"the longest sequence has {longest:,} nucleotides; set it to read them all"
+    for name in ARCHITECTURE:
+        source = ("user",) if name in given else ("default",)
+        if name in chosen and name not in given:
+            source = ("automatic", why)
+        logger.log_param(name, getattr(config, name), *source)
+    return config
+
+
+# --- around the training --------------------------------------------------------------------------
+
+
+def start_run(logger, settings: dict, defaults: dict, **changed):
+    """Choose training parameters and hardware, and tell the logger.
+
+    `defaults` are the action's own, to tell what the user changed; `changed` are fields of the
+    `TrainingConfig` beside the settings. Returns it and an `accelerate.Accelerator`.
     """
     from ..training.device import build_accelerator, choose_device, choose_precision
 
-    device, precision, threads = hardware
+    fields = {one.name for one in dataclasses.fields(TrainingConfig)} - {"device", "precision"}
+    training = {name: value for name, value in settings.items() if name in fields} | changed
     refuse_without_effect(training, defaults)
     for name, value in training.items():
-        if value == AUTO:  # chosen, and told, when everything is known
-            continue
-        logger.log_param(name, value, "default" if defaults[name] == value else "user")
-    chosen_device, why_device = choose_device(device)
-    chosen_precision, why_precision = choose_precision(precision, chosen_device)
-    accelerator = build_accelerator(chosen_device, chosen_precision, threads)
-    for name, asked, value, why in (
-        ("device", device, chosen_device, why_device),
-        ("precision", precision, chosen_precision, why_precision),
-    ):
-        logger.log_param(name, value, "automatic" if asked == "auto" else "user", why)
-    logger.log_threads(threads)
-    config = dataclasses.replace(
-        TrainingConfig(), **training, device=chosen_device, precision=chosen_precision
-    )
-    return config, accelerator
+        if value != AUTO:  # else chosen, and told, when everything is known
+            logger.log_param(name, value, "default" if defaults[name] == value else "user")
+    chosen = {}
+    chosen["device"], why_device = choose_device(settings["device"])
+    chosen["precision"], why_precision = choose_precision(settings["precision"], chosen["device"])
+    accelerator = build_accelerator(*chosen.values(), settings["threads"])
+    for name, why in (("device", why_device), ("precision", why_precision)):
+        chosen_by = "automatic" if settings[name] == AUTO else "user"
+        logger.log_param(name, chosen[name], chosen_by, why)
+    logger.log_threads(settings["threads"])
+    return dataclasses.replace(TrainingConfig(), **training, **chosen), accelerator
 
 
-def training_settings(settings: dict) -> dict:
-    """Return the fields of `TrainingConfig` that an action has as parameters."""
-    fields = {one.name for one in dataclasses.fields(TrainingConfig)} - {"device", "precision"}
-    return {name: value for name, value in settings.items() if name in fields}
+def start_network(config: ModelConfig, arrays, studies, seed: int, device):
+    """Build the network to start from: of the encoder's weights, or new where there are none."""
+    from ..training import init
+
+    if arrays is None:
+        return init.new_network(config, studies, seed, device)
+    return init.continued_network(config, arrays, seed, device)
 
 
 def require_validation(samples: int, validation_size: float, optional: bool = False) -> None:
@@ -70,17 +169,7 @@ def require_validation(samples: int, validation_size: float, optional: bool = Fa
 def store_run(
     network, log, final, info
 ) -> tuple[AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat]:
-    """Write a trained network and its log, with figures of predictions, as artifacts' views.
-
-    Parameters
-    ----------
-    network : Network
-    log : TrainingLog
-    final : FinalPredictions
-        What the kept model predicts of the validation samples.
-    info : callable
-        Prints a line.
-    """
+    """Write a trained network and its log, with figures of its `FinalPredictions`."""
     from ..inference import arrays_of
     from ..training import distributed
     from ..training.figures import draw_predictions, write_events

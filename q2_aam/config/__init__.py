@@ -1,11 +1,6 @@
 """What a model is and how it was trained: frozen settings, strict in JSON both ways."""
 
-from .model import (
-    DISTANCE_FORMS,
-    DISTANCE_STATES,
-    LIMITS,
-    ModelConfig,
-)
+from .model import DISTANCE_FORMS, DISTANCE_STATES, LIMITS, ModelConfig
 from .target import (
     CLASSIFICATION,
     FUSIONS,
@@ -24,13 +19,7 @@ from .target import (
     RegressionTarget,
     Target,
 )
-from .tensors import (
-    KNOWN_ASVS,
-    VOCABULARY,
-    dtype_of,
-    expected_tensors,
-    largest_positions,
-)
+from .tensors import KNOWN_ASVS, VOCABULARY, dtype_of, expected_tensors, largest_positions
 from .training import (
     ATTENTIONS,
     AUTO,
@@ -41,40 +30,3 @@ from .training import (
     refuse_without_effect,
 )
 from .versions import FORMAT_VERSION, present_tensor_name
-
-__all__ = [
-    "ATTENTIONS",
-    "AUTO",
-    "CLASSIFICATION",
-    "CLASS_WEIGHTS",
-    "DISTANCE_FORMS",
-    "DISTANCE_STATES",
-    "FORMAT_VERSION",
-    "FUSIONS",
-    "HEADS",
-    "KNOWN_ASVS",
-    "LIMITS",
-    "MOST_CLASSES",
-    "MOST_COVARIATES",
-    "MOST_LEAVES",
-    "MOST_LEVELS",
-    "MOST_RESIDUALS",
-    "MOST_TREES",
-    "OPTIMIZERS",
-    "REGRESSION",
-    "SCALINGS",
-    "SCHEDULES",
-    "TARGET_LOSSES",
-    "VOCABULARY",
-    "ClassificationTarget",
-    "Covariate",
-    "ModelConfig",
-    "RegressionTarget",
-    "Target",
-    "TrainingConfig",
-    "dtype_of",
-    "expected_tensors",
-    "largest_positions",
-    "present_tensor_name",
-    "refuse_without_effect",
-]

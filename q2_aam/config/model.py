@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from ..errors import AAMError
-from .checks import check_choice, check_flag, check_whole, checked_keys
+from . import checks
 from .target import Target, target_from_json
 from .versions import FORMAT_VERSION, to_present_version
 
@@ -30,10 +30,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The architecture of a model and the state of its heads.
-
-    Two models of one config have the same tensors (see `expected_tensors`).
-    """
+    """The architecture of a model and the state of its heads: it fixes all tensors' shapes."""
 
     hidden_size: int = 96
     heads: int = 4
@@ -52,19 +49,19 @@ class ModelConfig:
     format_version: int = field(default=FORMAT_VERSION)
 
     def __post_init__(self):
-        check_whole("format_version", self.format_version, FORMAT_VERSION, FORMAT_VERSION)
+        checks.whole("format_version", self.format_version, FORMAT_VERSION, FORMAT_VERSION)
         for name, (low, high) in LIMITS.items():
-            check_whole(name, getattr(self, name), low, high)
+            checks.whole(name, getattr(self, name), low, high)
         if self.rarefaction_depth is not None:
-            check_whole("rarefaction_depth", self.rarefaction_depth, 1, 10**9)
+            checks.whole("rarefaction_depth", self.rarefaction_depth, 1, 10**9)
         if self.hidden_size % self.heads:
             raise AAMError(
                 f"hidden_size ({self.hidden_size}) must be a multiple of heads ({self.heads}): "
                 "every attention head reads an equal share of the embedding."
             )
-        check_flag("asv_tips", self.asv_tips)
-        check_choice("distance_form", self.distance_form, DISTANCE_FORMS)
-        check_choice("distance_state", self.distance_state, DISTANCE_STATES)
+        checks.flag("asv_tips", self.asv_tips)
+        checks.choice("distance_form", self.distance_form, DISTANCE_FORMS)
+        checks.choice("distance_state", self.distance_state, DISTANCE_STATES)
 
     @property
     def tokens_per_sequence(self) -> int:
@@ -79,14 +76,11 @@ class ModelConfig:
     def from_json(cls, content: dict) -> ModelConfig:
         """Build a config from `to_json`'s dictionary, of this or an older version of the format.
 
-        Raises
-        ------
-        AAMError
-            If a key is missing, unknown or of the wrong type, or a value is out of its range.
+        Raises AAMError if a key is missing, unknown or of the wrong type, or a value out of range.
         """
         if isinstance(content, dict) and "format_version" in content:
             content = to_present_version(content)
-        content = checked_keys(cls, content)
+        content = checks.keys(cls, content)
         if content["target"] is not None:
             content["target"] = target_from_json(content["target"])
         return cls(**content)

@@ -6,16 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from ..errors import AAMError
-from .checks import (
-    check_choice,
-    check_finite,
-    check_positive,
-    check_text,
-    check_whole,
-    checked_keys,
-    checked_list,
-    shown,
-)
+from . import checks
 
 SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
 HEADS = ("ridge", "logistic", "forest", "attention")  # the order in which they are blended
@@ -47,14 +38,11 @@ class Covariate:
     scale: float = 1.0
 
     def __post_init__(self):
-        check_text("covariate name", self.name)
-        check_whole("number of covariate levels", len(self.levels), 0, MOST_LEVELS)
-        for level in self.levels:
-            check_text("covariate level", level)
-        if len(set(self.levels)) < len(self.levels):
-            raise AAMError(f"The covariate {shown(self.name)} has the same level twice.")
-        check_finite("covariate mean", self.mean)
-        check_positive("covariate scale", self.scale)
+        checks.text("covariate name", self.name)
+        checks.whole("number of covariate levels", len(self.levels), 0, MOST_LEVELS)
+        checks.names("covariate level", self.levels, f"The covariate {checks.shown(self.name)}")
+        checks.finite("covariate mean", self.mean)
+        checks.positive("covariate scale", self.scale)
 
     @property
     def inputs(self) -> int:
@@ -64,8 +52,8 @@ class Covariate:
     @classmethod
     def from_json(cls, content) -> Covariate:
         """Build a covariate from JSON, refusing anything else."""
-        content = checked_keys(cls, content)
-        levels = checked_list("covariate levels", content["levels"], MOST_LEVELS)
+        content = checks.keys(cls, content)
+        levels = checks.listed("covariate levels", content["levels"], MOST_LEVELS)
         return cls(**content | {"levels": levels})
 
 
@@ -88,23 +76,26 @@ class _Target:
     leaves: int = 0
     clades: int = 0
 
+    is_quantile = False  # whether a range is predicted around the median
+    forest_levels = ()  # quantiles over the trees that the forest predicts; none for their mean
+
     def __post_init__(self):
-        check_text("target name", self.name)
-        check_whole("vocabulary_size", self.vocabulary_size, 1, 2**16)
-        check_choice("covariate_fusion", self.covariate_fusion, FUSIONS)
-        check_whole("number of covariates", len(self.covariates), 0, MOST_COVARIATES)
-        names = [covariate.name for covariate in self.covariates]
-        if len(set(names)) < len(names):
-            raise AAMError("The model's config has the same covariate twice.")
+        checks.text("target name", self.name)
+        checks.whole("vocabulary_size", self.vocabulary_size, 1, 2**16)
+        checks.choice("covariate_fusion", self.covariate_fusion, FUSIONS)
+        checks.whole("number of covariates", len(self.covariates), 0, MOST_COVARIATES)
+        checks.names("covariate", [one.name for one in self.covariates], "The model's config")
         for name in self.heads:
-            check_choice("head", name, HEADS)
+            checks.choice("head", name, HEADS)
         if not self.heads or list(self.heads) != [one for one in HEADS if one in self.heads]:
-            raise AAMError(f"The heads {shown(list(self.heads))} are not in the order of {HEADS}.")
-        check_whole("random_features", self.random_features, 0, 2**14)
-        check_whole("clades", self.clades, 0, 2**14)
+            raise AAMError(
+                f"The heads {checks.shown(list(self.heads))} are not in the order of {HEADS}."
+            )
+        checks.whole("random_features", self.random_features, 0, 2**14)
+        checks.whole("clades", self.clades, 0, 2**14)
         grown = "forest" in self.heads
-        check_whole("trees", self.trees, *((1, MOST_TREES) if grown else (0, 0)))
-        check_whole("leaves", self.leaves, *((2, MOST_LEAVES) if grown else (0, 0)))
+        checks.whole("trees", self.trees, *((1, MOST_TREES) if grown else (0, 0)))
+        checks.whole("leaves", self.leaves, *((2, MOST_LEAVES) if grown else (0, 0)))
 
     def block_sizes(self, branches: int) -> dict[str, int]:
         """Return the blocks of features that heads read scaled, with their numbers of features."""
@@ -172,28 +163,29 @@ class RegressionTarget(_Target):
     recognized: float = 1.0
     kind: str = field(default=REGRESSION)
 
+    points = 1  # numbers that heads without quantiles predict
+
     def __post_init__(self):
         super().__post_init__()
-        check_choice("target kind", self.kind, (REGRESSION,))
-        check_choice("target scaling", self.scaling, SCALINGS)
-        check_choice("target loss", self.loss, TARGET_LOSSES)
+        checks.choice("target kind", self.kind, (REGRESSION,))
+        checks.choice("target scaling", self.scaling, SCALINGS)
+        checks.choice("target loss", self.loss, TARGET_LOSSES)
         for name in ("location", "minimum", "maximum", "mean"):
-            check_finite(f"target {name}", getattr(self, name))
-        check_positive("target scale", self.scale)
-        check_positive("recognized", self.recognized)
-        check_positive("quantile_range", self.quantile_range)
+            checks.finite(f"target {name}", getattr(self, name))
+        checks.positive("target scale", self.scale)
+        checks.positive("recognized", self.recognized)
+        checks.positive("quantile_range", self.quantile_range)
         if self.quantile_range >= 1:
             raise AAMError(f"quantile_range is {self.quantile_range}, but must be below 1.")
-        if not isinstance(self.bounded, bool):
-            raise AAMError(f"bounded is {shown(self.bounded)}, but must be true or false.")
-        check_whole("number of residuals", len(self.residuals), 0, MOST_RESIDUALS)
+        checks.flag("bounded", self.bounded)
+        number = len(self.residuals)
+        checks.whole("number of residuals", number, 0, MOST_RESIDUALS)
         for value in self.residuals:
-            check_finite("target residuals", value)
+            checks.finite("target residuals", value)
         if self.residual_weights:
-            number = len(self.residuals)
-            check_whole("number of residual weights", len(self.residual_weights), number, number)
+            checks.whole("number of residual weights", len(self.residual_weights), number, number)
         for value in self.residual_weights:
-            check_positive("residual weight", value)
+            checks.positive("residual weight", value)
 
     @property
     def is_quantile(self) -> bool:
@@ -213,18 +205,10 @@ class RegressionTarget(_Target):
         """Numbers that are predicted: one, or the lower, middle and upper one."""
         return 3 if self.is_quantile else 1
 
-    @property
-    def points(self) -> int:
-        """Numbers that heads without quantiles predict."""
-        return 1
-
 
 @dataclass(frozen=True)
 class ClassificationTarget(_Target):
-    """A class of each sample.
-
-    ``classes`` are sorted; ``counts`` says how many training samples each has.
-    """
+    """A class of each sample: ``classes`` are sorted; ``counts`` are their training samples."""
 
     classes: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
@@ -232,35 +216,19 @@ class ClassificationTarget(_Target):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("target kind", self.kind, (CLASSIFICATION,))
-        check_whole("number of classes", len(self.classes), 2, MOST_CLASSES)
-        for name in self.classes:
-            check_text("class", name)
-        if len(set(self.classes)) < len(self.classes):
-            raise AAMError("The model's config has the same class twice.")
-        check_whole("number of class counts", len(self.counts), *2 * (len(self.classes),))
+        checks.choice("target kind", self.kind, (CLASSIFICATION,))
+        checks.whole("number of classes", len(self.classes), 2, MOST_CLASSES)
+        checks.names("class", self.classes, "The model's config")
+        checks.whole("number of class counts", len(self.counts), *2 * (len(self.classes),))
         for count in self.counts:
-            check_whole("class count", count, 0, 2**53)
-
-    @property
-    def is_quantile(self) -> bool:
-        """Probabilities have no range."""
-        return False
-
-    @property
-    def forest_levels(self) -> tuple[float, ...]:
-        """Probabilities are the mean of the trees."""
-        return ()
+            checks.whole("class count", count, 0, 2**53)
 
     @property
     def outputs(self) -> int:
-        """One number for each class."""
+        """Numbers that are predicted: one for each class, by any head."""
         return len(self.classes)
 
-    @property
-    def points(self) -> int:
-        """One number for each class."""
-        return len(self.classes)
+    points = outputs
 
 
 Target = RegressionTarget | ClassificationTarget
@@ -270,6 +238,7 @@ _LISTS = {
     "residual_weights": MOST_RESIDUALS,
     "classes": MOST_CLASSES,
     "counts": MOST_CLASSES,
+    "covariates": MOST_COVARIATES,
 }
 
 
@@ -277,10 +246,9 @@ def target_from_json(content) -> Target:
     """Build a target from JSON, refusing anything else."""
     kind = content.get("kind") if isinstance(content, dict) else None
     cls = ClassificationTarget if kind == CLASSIFICATION else RegressionTarget
-    content = checked_keys(cls, content)
+    content = checks.keys(cls, content)
     for name, most in _LISTS.items():
         if name in content:
-            content[name] = checked_list(name, content[name], most)
-    covariates = checked_list("covariates", content["covariates"], MOST_COVARIATES)
-    content["covariates"] = tuple(Covariate.from_json(one) for one in covariates)
+            content[name] = checks.listed(name, content[name], most)
+    content["covariates"] = tuple(map(Covariate.from_json, content["covariates"]))
     return cls(**content)

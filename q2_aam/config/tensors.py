@@ -13,16 +13,9 @@ _POSITIONS_IN_CLADES = tuple(f"{_CLADES}.{name}" for name in ("parent", "order",
 
 
 def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Name every tensor of a model and give its shape, without building it.
+    """Name every tensor of a model and give its shape, without building it or loading torch.
 
-    Parameters
-    ----------
-    config : ModelConfig
-
-    Returns
-    -------
-    dict of str to tuple of int
-        A test holds this to `q2_aam.model.network.Network`.
+    A test holds this to `q2_aam.model.network.Network`.
     """
     size, per_token = config.hidden_size, config.nucleotides_per_token
     tensors = {
@@ -69,15 +62,12 @@ def dtype_of(tensor: str) -> str:
 
 def largest_positions(config: ModelConfig) -> dict[str, int]:
     """Return the largest value, from 0 on, that each tensor of positions may hold."""
-    target = config.target
-    if target is None:
-        return {}
-    positions = {}
-    if target.clades:
+    target, positions = config.target, {}
+    if target is not None and target.clades:
         nodes = target.vocabulary_size + target.clades
         largest = (target.clades, nodes - 1, nodes, nodes)
         positions |= zip(_POSITIONS_IN_CLADES, largest, strict=True)
-    if target.trees:
+    if target is not None and target.trees:
         inputs = target.vocabulary_size + target.covariate_inputs + config.branches
         largest = (inputs - 1, target.tree_nodes - 1)
         positions |= zip(_POSITIONS_IN_FOREST, largest, strict=True)
@@ -85,18 +75,16 @@ def largest_positions(config: ModelConfig) -> dict[str, int]:
 
 
 def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    target, size = config.target, config.hidden_size
-    sizes = target.block_sizes(config.branches)
+    target, sizes = config.target, config.target.block_sizes(config.branches)
     tensors = {KNOWN_ASVS: (target.vocabulary_size, 1 + config.max_sequence_length)}
     tensors |= {f"target_head.blend.{name}": (1,) for name in target.heads[1:]}
     for name, features in sizes.items():
         tensors[f"target_head.scaling.{name}.mean"] = (features,)
         tensors[f"target_head.scaling.{name}.scale"] = (1,)
-    for head in ("ridge", "logistic"):
-        if head in target.heads:
-            for name in target.blocks_of(head):
-                tensors[f"target_head.{head}.{name}"] = (target.points, sizes[name])
-            tensors[f"target_head.{head}.intercept"] = (target.points,)
+    for head in (one for one in ("ridge", "logistic") if one in target.heads):
+        for name in target.blocks_of(head):
+            tensors[f"target_head.{head}.{name}"] = (target.points, sizes[name])
+        tensors[f"target_head.{head}.intercept"] = (target.points,)
     if "ridge" in target.heads and target.random_features:
         tensors["target_head.ridge.random"] = (target.points, target.random_features)
     if target.trees:
@@ -104,22 +92,13 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         tensors |= {f"{_FOREST}.{name}": shape for name in ("feature", "threshold", "child")}
         tensors[f"{_FOREST}.value"] = (*shape, target.points)
     if "attention" in target.heads:
-        tensors |= _attention_head(target, size, sizes)
-    return tensors | _clades(target, size)
-
-
-def _clades(target, size: int) -> dict[str, tuple[int, ...]]:
-    if not target.clades:
-        return {}
-    nodes = target.vocabulary_size + target.clades
-    return {
-        f"{_CLADES}.embedding": (target.vocabulary_size, size),
-        f"{_CLADES}.parent": (nodes,),
-        f"{_CLADES}.height": (target.clades,),
-        f"{_CLADES}.order": (nodes,),
-        f"{_CLADES}.start": (target.clades,),
-        f"{_CLADES}.end": (target.clades,),
-    }
+        tensors |= _attention_head(target, config.hidden_size, sizes)
+    if target.clades:
+        nodes = target.vocabulary_size + target.clades
+        tensors[f"{_CLADES}.embedding"] = (target.vocabulary_size, config.hidden_size)
+        tensors |= {f"{_CLADES}.{name}": (nodes,) for name in ("parent", "order")}
+        tensors |= {f"{_CLADES}.{name}": (target.clades,) for name in ("height", "start", "end")}
+    return tensors
 
 
 def _attention_head(target, size: int, sizes: dict[str, int]) -> dict[str, tuple[int, ...]]:
@@ -127,12 +106,12 @@ def _attention_head(target, size: int, sizes: dict[str, int]) -> dict[str, tuple
     tensors = _norm(f"{prefix}.norm", size)
     for name in target.blocks_of("attention"):
         tensors[f"{prefix}.linear.{name}.weight"] = (target.outputs, sizes[name])
-    if target.covariates and target.covariate_fusion == "gate":
-        tensors |= _linear(f"{prefix}.fusion.gate", size, size)
-    elif target.covariates:
-        read = 2 * size
     if target.covariates:
         tensors[f"{prefix}.fusion.embedding.weight"] = (size, target.covariate_inputs)
+        if target.covariate_fusion == "gate":
+            tensors |= _linear(f"{prefix}.fusion.gate", size, size)
+        else:
+            read = 2 * size
     return tensors | _linear(f"{prefix}.pooled", read, target.outputs)
 
 

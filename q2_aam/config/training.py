@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from ..errors import AAMError, counted, examples
-from .checks import check_choice, check_positive, check_whole
+from . import checks
 
 OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "cosine-restarts", "plateau", "one-cycle", "constant")
@@ -52,17 +52,16 @@ class TrainingConfig:
     random_seed: int = 0
 
     def __post_init__(self):
-        names = ("epochs", "gradient_accumulation")
+        names = ("epochs", "gradient_accumulation", "patience")
         for name in names if self.batch_size == AUTO else (*names, "batch_size"):
-            check_whole(name, getattr(self, name), 1, 10**9)
-        check_whole("workers", self.workers, 0, 64)
-        check_whole("patience", self.patience, 1, 10**9)
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_choice("attention", self.attention, ATTENTIONS)
-        check_choice("class_weights", self.class_weights, CLASS_WEIGHTS)
+            checks.whole(name, getattr(self, name), 1, 10**9)
+        checks.whole("workers", self.workers, 0, 64)
+        checks.choice("optimizer", self.optimizer, OPTIMIZERS)
+        checks.choice("schedule", self.schedule, SCHEDULES)
+        checks.choice("attention", self.attention, ATTENTIONS)
+        checks.choice("class_weights", self.class_weights, CLASS_WEIGHTS)
         for name in ("learning_rate", "gradient_clipping"):
-            check_positive(name, getattr(self, name))
+            checks.positive(name, getattr(self, name))
 
     def to_json(self) -> dict:
         """Return the settings as JSON types only."""
@@ -80,13 +79,7 @@ _ONLY_UNDER = {  # settings of a schedule, and the schedules that read them
 
 
 def refuse_without_effect(settings: dict, defaults: dict) -> None:
-    """Refuse settings that the user changed and that training would not read.
-
-    Raises
-    ------
-    AAMError
-        If there are any; it names them.
-    """
+    """Refuse, by name, settings that the user changed and that training would not read."""
     schedule = settings["schedule"]
     given = [
         name

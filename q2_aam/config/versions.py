@@ -5,28 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import AAMError
-from .checks import check_whole
+from . import checks
 
 FORMAT_VERSION = 2
 
 
-def _target_of_version_2(target: dict) -> dict:
-    """Name the heads of a target of version 1, which had no choice of them."""
-    target = dict(target)
-    grown = isinstance(target.get("trees"), int) and target["trees"] > 0
-    target["heads"] = ["ridge", *(["forest"] if grown else []), "attention"]
-    target["random_features"] = 2048
-    target["vocabulary_size"] = target.pop("known_asvs", None)
-    if target.get("kind") == "regression":
-        target |= {"residual_weights": [], "recognized": 1.0}
-    return target
-
-
 def _to_version_2(content: dict) -> dict:
+    """Name the heads of a model of version 1, which had no choice of them."""
     content = content | {"branch_hidden_size": 0, "asv_tips": False}
-    target = content.get("target")
-    if isinstance(target, dict):
-        content = content | {"target": _target_of_version_2(target)}
+    if isinstance(content.get("target"), dict):
+        target = content["target"] = dict(content["target"])
+        grown = isinstance(target.get("trees"), int) and target["trees"] > 0
+        target["heads"] = ["ridge", *(["forest"] if grown else []), "attention"]
+        target["random_features"] = 2048
+        target["vocabulary_size"] = target.pop("known_asvs", None)
+        if target.get("kind") == "regression":
+            target |= {"residual_weights": [], "recognized": 1.0}
     return content
 
 
@@ -54,15 +48,9 @@ RENAMED_TENSORS: dict[int, dict[str, str]] = {
 
 
 def to_present_version(content: dict) -> dict:
-    """Bring the config of an older model to the present version.
-
-    Raises
-    ------
-    AAMError
-        If the model is newer than this q2-aam.
-    """
+    """Bring the config of an older model to the present version; refuse a newer one."""
     version = content["format_version"]
-    check_whole("format_version", version, min(TO_NEXT_VERSION, default=FORMAT_VERSION), 10**9)
+    checks.whole("format_version", version, min(TO_NEXT_VERSION, default=FORMAT_VERSION), 10**9)
     if version > FORMAT_VERSION:
         raise AAMError(
             f"The model has format version {version}, but this q2-aam reads versions up to "

@@ -8,7 +8,15 @@ import numpy as np
 
 from ..config import ModelConfig, expected_tensors, largest_positions
 from ..errors import AAMError
-from .manifest import check_sum, damaged, read_json, read_manifest, write_json, write_manifest
+from .manifest import (
+    MANIFEST,
+    check_sum,
+    damaged,
+    read_json,
+    read_manifest,
+    write_json,
+    write_manifest,
+)
 from .weights import WEIGHTS, check_header, check_values, read_weights, write_weights
 
 CONFIG = "config.json"
@@ -16,19 +24,10 @@ FILES = (CONFIG, WEIGHTS)
 
 
 def write_model(folder: str | Path, config: ModelConfig, arrays: dict[str, np.ndarray]) -> None:
-    """Write a model into an empty folder.
+    """Write a model into an empty folder; `arrays` are the tensors of `expected_tensors`.
 
-    Parameters
-    ----------
-    folder : str or Path
-    config : ModelConfig
-    arrays : dict of str to ndarray of float32
-        Exactly the tensors of ``expected_tensors(config)``.
-
-    Raises
-    ------
-    AAMError
-        If a value is not finite, the arrays do not fit the config, or there is no space.
+    Raises AAMError if a value is not finite, the arrays do not fit the config, or there is no
+    space.
     """
     folder = Path(folder)
     try:
@@ -43,51 +42,42 @@ def write_model(folder: str | Path, config: ModelConfig, arrays: dict[str, np.nd
     check_model(folder)
 
 
-def check_model(folder: str | Path) -> ModelConfig:
-    """Check everything about a model that can be known without running it; needs no torch.
-
-    Nothing is read whole before its size is known to be right, so that a refusal is quick and
-    takes little memory whatever the files say.
-
-    Raises
-    ------
-    AAMError
-        That names the file and what is wrong with it.
-    """
-    return _check(Path(folder))[0]
-
-
 def read_model(folder: str | Path) -> tuple[ModelConfig, dict[str, np.ndarray]]:
-    """Read a model, strictly.
-
-    Returns
-    -------
-    config : ModelConfig
-    arrays : dict of str to ndarray of float32
-
-    Raises
-    ------
-    AAMError
-        As `check_model`.
-    """
-    config, version = _check(Path(folder))
+    """Read a model that `check_model` passes; AAMError otherwise."""
+    config, version = check_model(folder)
     return config, read_weights(Path(folder) / WEIGHTS, version)
 
 
-def _check(folder: Path) -> tuple[ModelConfig, int]:
-    """Check everything, and return the version of the format beside the present config."""
+def check_model(folder: str | Path) -> tuple[ModelConfig, int]:
+    """Check everything about a model that can be known without running it; needs no torch.
+
+    Nothing is read whole before its size is known to be right, so that a refusal is quick and
+    takes little memory whatever the files say. Returns the config, as of the present version of
+    the format, and the version of the files. Raises AAMError that names the file.
+    """
+    folder = Path(folder)
+    _check_files(folder)
     manifest = read_manifest(folder, FILES)
-    config, version = _read_config(folder, manifest)
-    layout = check_header(folder / WEIGHTS, expected_tensors(config), version)
-    check_sum(folder, WEIGHTS, manifest)
-    check_values(folder / WEIGHTS, layout, largest_positions(config))
-    return config, version
-
-
-def _read_config(folder: Path, manifest: dict) -> tuple[ModelConfig, int]:
     content = read_json(folder / CONFIG)
     check_sum(folder, CONFIG, manifest)
     try:
-        return ModelConfig.from_json(content), content["format_version"]
+        config, version = ModelConfig.from_json(content), content["format_version"]
     except AAMError as error:
         raise damaged(CONFIG, f"is not valid: {error}".rstrip(".")) from error
+    spans = check_header(folder / WEIGHTS, expected_tensors(config), version)
+    check_sum(folder, WEIGHTS, manifest)
+    check_values(folder / WEIGHTS, spans, largest_positions(config))
+    return config, version
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a folder with a file too many or too few, or one that is none."""
+    missing = {*FILES, MANIFEST}
+    for path in sorted(folder.iterdir()):
+        if path.name not in missing:
+            raise damaged(path.name, "does not belong to a model")
+        if path.is_symlink() or not path.is_file():
+            raise damaged(path.name, "is not a plain file")
+        missing.remove(path.name)
+    if missing:
+        raise damaged(min(missing), "is missing")

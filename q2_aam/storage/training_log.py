@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AAMError, examples
-from .manifest import MANIFEST, describe, once, write_manifest
+from .manifest import MANIFEST, check_sum, read_json, read_manifest, shortened, write_manifest
 
 HISTORY, SETTINGS, SUMMARY = "history.tsv", "settings.json", "summary.json"
 TENSORBOARD_EVENTS = {
@@ -19,34 +19,30 @@ TENSORBOARD_EVENTS = {
 FILES = (HISTORY, SETTINGS, SUMMARY, *TENSORBOARD_EVENTS.values())
 CHOSEN_BY = ("user", "default", "encoder", "automatic")
 SAMPLES_USED_FOR_TRAINING = "samples used for training"
+LARGEST_TEXT = 2**24  # bytes: the history of 50,000 epochs
+_NUMBER = (int, float)
+_ANY = ""  # any name of a table
+
+# What a summary may hold, all of it optional: types, tables by name, and lists of tables.
 _SUMMARY_KINDS = {
     "action": str,
     "kept_epoch": int,
     "epochs_run": int,
     "stop_reason": str,
-    "model": dict,
-    "data": list,
-    "target": dict,
+    "encoder": str,
     "environment": dict,
-    "heads": list,
     "scores": dict,
     "sample_ids": list,
-    "encoder": str,
-}
-LARGEST_TEXT = 2**24  # bytes: the history of 50,000 epochs
-_LONGEST_REASON = 400  # characters: it may quote a file
-_NUMBER = (int, float)
-_HEAD_KINDS = {"name": str, "weight": _NUMBER, "scores": dict}
-_DESIGN_KINDS = {
-    "folds": int, "groups": str, "test_size": _NUMBER, "baseline": str, "version": str,
-    "samples_used": int, "samples_dropped": int,
-}  # fmt: skip
-_TARGET_KINDS = {
-    "training_counts": dict,
-    "name": str,
-    "training_mean": _NUMBER,
-    "training_min": _NUMBER,
-    "training_max": _NUMBER,
+    "model": {"description": list, "parameters": int},
+    "target": {
+        "name": str,
+        "training_mean": _NUMBER,
+        "training_min": _NUMBER,
+        "training_max": _NUMBER,
+        "training_counts": {_ANY: int},
+    },
+    "heads": [{"name": str, "weight": _NUMBER, "scores": {_ANY: _NUMBER}}],
+    "data": [{"what": str, "count": int, "examples": list}],
 }
 
 
@@ -84,20 +80,16 @@ class TrainingLog:
 
 
 def write_training_log(folder: str | Path, log: TrainingLog) -> None:
-    """Write a training log into an existing folder.
+    """Write a training log into an existing folder; ValueError if JSON cannot hold it.
 
-    Parameters
-    ----------
-    folder : str or Path
-    log : TrainingLog
-        Infinite values of the history are written as blanks: QIIME 2 metadata has no infinity.
+    Infinite values of the history are written as blanks: QIIME 2 metadata has no infinity.
     """
-    folder = Path(folder)
     history = log.history.replace([np.inf, -np.inf], np.nan)
-    history.index.name = "id"
-    history.to_csv(folder / HISTORY, sep="\t", na_rep="", encoding="utf-8")
-    _write_json(folder / SETTINGS, [asdict(setting) for setting in log.settings])
-    _write_json(folder / SUMMARY, log.summary)
+    history.to_csv(Path(folder, HISTORY), sep="\t", index_label="id", encoding="utf-8")
+    settings = [asdict(setting) for setting in log.settings]
+    for name, content in ((SETTINGS, settings), (SUMMARY, log.summary)):
+        text = json.dumps(content, indent=2, allow_nan=False, default=np.generic.item)
+        Path(folder, name).write_text(text + "\n", encoding="utf-8")
 
 
 def seal_training_log(folder: str | Path) -> None:
@@ -108,19 +100,8 @@ def seal_training_log(folder: str | Path) -> None:
 def read_training_log(folder: str | Path) -> TrainingLog:
     """Read a training log, refusing what `write_training_log` would not write.
 
-    Parameters
-    ----------
-    folder : str or Path
-
-    Returns
-    -------
-    TrainingLog
-
-    Raises
-    ------
-    AAMError
-        If a file is missing, is not in its format, holds a value of the wrong kind, or differs
-        from its sum.
+    Raises AAMError if a file is missing, is not in its format, holds a value of the wrong kind, or
+    differs from its sum.
     """
     folder = Path(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
@@ -128,12 +109,11 @@ def read_training_log(folder: str | Path) -> TrainingLog:
         raise _damaged(f"it lacks {examples(missing)}")
     for name in (*FILES, MANIFEST):
         if (folder / name).is_symlink():
-            raise _damaged(f"{name} is a link, not a plain file")
-    for name in (*FILES[:3], MANIFEST):
-        if (folder / name).exists() and (folder / name).stat().st_size > LARGEST_TEXT:
-            raise _damaged(f"{name} is larger than {LARGEST_TEXT:,} bytes")
+            raise _damaged(name, "is a link, not a plain file")
     if (folder / MANIFEST).exists():  # q2-aam wrote none at first
-        _check_sums(folder)
+        manifest = read_manifest(folder, FILES, _damaged)
+        for name in FILES:
+            check_sum(folder, name, manifest, _damaged)
     return TrainingLog(
         history=_read_history(folder / HISTORY),
         settings=_read_settings(folder / SETTINGS),
@@ -141,16 +121,23 @@ def read_training_log(folder: str | Path) -> TrainingLog:
     )
 
 
-def _check_sums(folder: Path) -> None:
-    manifest = _read_json(folder / MANIFEST)
-    if not isinstance(manifest, dict) or sorted(manifest) != sorted(FILES):
-        raise _damaged(f"{MANIFEST} does not list exactly {examples(sorted(FILES))}")
-    for name in FILES:
-        if manifest[name] != describe(folder / name):
-            raise _damaged(f"{name} differs from what the manifest says of it")
+def heads_table(log: TrainingLog) -> pd.DataFrame:
+    """Return one row for each head: its weight, and its out-of-fold scores."""
+    heads = log.summary.get("heads") or []
+    rows = [{"weight": one["weight"], **one["scores"]} for one in heads]
+    return pd.DataFrame(rows, index=pd.Index([one["name"] for one in heads], name="id"))
+
+
+def _damaged(*what: str) -> AAMError:
+    return AAMError(
+        f"The training log is damaged: {shortened(' '.join(what))}. Use a training log as q2-aam "
+        "wrote it, or train again."
+    )
 
 
 def _read_history(path: Path) -> pd.DataFrame:
+    if path.stat().st_size > LARGEST_TEXT:
+        raise _damaged(HISTORY, f"is larger than {LARGEST_TEXT:,} bytes")
     try:
         history = pd.read_csv(
             path,
@@ -161,99 +148,59 @@ def _read_history(path: Path) -> pd.DataFrame:
             float_precision="round_trip",
         ).set_index("id")
     except (ValueError, KeyError) as error:
-        raise _damaged(f"{HISTORY} is not a table with a column 'id'") from error
+        raise _damaged(HISTORY, "is not a table with a column 'id'") from error
     if "epoch" not in history:
-        raise _damaged(f"{HISTORY} has no epochs")
+        raise _damaged(HISTORY, "has no epochs")
     if not len(history):  # nothing was trained by epochs
         return history.astype(float)
     words = [name for name in history if not pd.api.types.is_numeric_dtype(history[name])]
     if words:
-        raise _damaged(f"{HISTORY} has text in the columns {examples(words)}")
+        raise _damaged(HISTORY, f"has text in the columns {examples(words)}")
     if history["epoch"].isna().any():
-        raise _damaged(f"{HISTORY} has rows without an epoch")
+        raise _damaged(HISTORY, "has rows without an epoch")
     history = history.astype(float)
     if np.isinf(history.to_numpy()).any():
-        raise _damaged(f"{HISTORY} has infinite numbers")
+        raise _damaged(HISTORY, "has infinite numbers")
     if not history.index.is_unique or "" in history.index:
-        raise _damaged(f"{HISTORY} has rows without an id of their own")
+        raise _damaged(HISTORY, "has rows without an id of their own")
     return history
 
 
 def _read_settings(path: Path) -> list[Setting]:
-    content = _read_json(path)
+    content = read_json(path, _damaged, LARGEST_TEXT)
     names = {"name", "value", "chosen_by", "why"}
     if not isinstance(content, list):
-        raise _damaged(f"{SETTINGS} is not a list")
+        raise _damaged(SETTINGS, "is not a list")
     for item in content:
         if not isinstance(item, dict) or set(item) != names:
-            raise _damaged(f"{SETTINGS} has an entry without exactly {examples(sorted(names))}")
+            raise _damaged(SETTINGS, f"has an entry without exactly {examples(sorted(names))}")
         if not isinstance(item["name"], str) or item["chosen_by"] not in CHOSEN_BY:
-            raise _damaged(f"{SETTINGS} does not say properly who chose {item['name']!r}")
+            raise _damaged(SETTINGS, f"does not say properly who chose {item['name']!r}")
     return [Setting(**item) for item in content]
 
 
 def _read_summary(path: Path) -> dict:
-    summary = _read_json(path)
+    summary = read_json(path, _damaged, LARGEST_TEXT)
     if not isinstance(summary, dict):
-        raise _damaged(f"{SUMMARY} is not a table of names and values")
-    _check_kinds(summary, _SUMMARY_KINDS)
-    _check_kinds(summary.get("model") or {}, {"description": list, "parameters": int})
-    _check_kinds(summary.get("target") or {}, _TARGET_KINDS)
-    counts = (summary.get("target") or {}).get("training_counts") or {}
-    _check_kinds(counts, dict.fromkeys(counts, int))
+        raise _damaged(SUMMARY, "is not a table of names and values")
+    _check_kind("summary", summary, _SUMMARY_KINDS)
     for item in summary.get("heads") or []:
-        if not isinstance(item, dict) or set(item) != {"name", "weight", "scores"}:
-            raise _damaged(f"{SUMMARY} has a head without exactly 'name', 'weight' and 'scores'")
-        _check_kinds(item, {"name": str, "weight": _NUMBER, "scores": dict})
-        _check_kinds(item["scores"], dict.fromkeys(item["scores"], _NUMBER))
+        if set(item or ()) != {"name", "weight", "scores"} or None in item.values():
+            raise _damaged(SUMMARY, "has a head without exactly 'name', 'weight' and 'scores'")
     for item in summary.get("data") or []:
-        if not isinstance(item, dict) or not {"what", "count"} <= set(item):
-            raise _damaged(f"{SUMMARY} has an entry of 'data' without 'what' and 'count'")
-        _check_kinds(item, {"what": str, "count": int, "examples": list})
+        if not {"what", "count"} <= set(item or ()):
+            raise _damaged(SUMMARY, "has an entry of 'data' without 'what' and 'count'")
     return summary
 
 
-def _check_kinds(content: dict, kinds: dict[str, type | tuple[type, ...]]) -> None:
-    for name, kind in kinds.items():
-        if content.get(name) is not None and not isinstance(content[name], kind):
-            raise _damaged(f"{SUMMARY} holds something unexpected under '{name}'")
-
-
-def _write_json(path: Path, content) -> None:
-    text = json.dumps(content, indent=2, allow_nan=False, default=_plain)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _plain(value):
-    """Turn numpy scalars, which `json` does not know, into Python's."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"A training log cannot hold {type(value).__name__}.")
-
-
-def _read_json(path: Path):
-    try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(f"{path.name} is not valid JSON ({error})") from error
-
-
-def _refuse_constant(name: str):
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _damaged(what: str) -> AAMError:
-    if len(what) > _LONGEST_REASON:
-        what = f"{what[:_LONGEST_REASON]}…"
-    return AAMError(
-        f"The training log is damaged: {what}. Use a training log as q2-aam wrote it, "
-        "or train again."
-    )
-
-
-def heads_table(log: TrainingLog) -> pd.DataFrame:
-    """Return one row for each head: its weight, and its out-of-fold scores."""
-    heads = log.summary.get("heads") or []
-    rows = [{"weight": one["weight"], **one["scores"]} for one in heads]
-    return pd.DataFrame(rows, index=pd.Index([one["name"] for one in heads], name="id"))
+def _check_kind(name: str, value, kind) -> None:
+    """Hold a value, and what it holds in turn, to a kind of `_SUMMARY_KINDS`; None fits any."""
+    outer = type(kind) if isinstance(kind, (dict, list)) else kind
+    if value is not None and not isinstance(value, outer):
+        raise _damaged(SUMMARY, f"holds something unexpected under '{name}'")
+    if outer is list and kind is not list:
+        for item in value or []:
+            _check_kind(name, item, kind[0])
+    if outer is dict and kind is not dict:
+        for key, item in (value or {}).items():
+            _check_kind(key, item, kind.get(key, kind.get(_ANY, object)))

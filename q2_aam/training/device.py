@@ -1,6 +1,4 @@
-"""Device, precision and threads: fixed rules, never a timing."""
-
-from __future__ import annotations
+"""Device, precision and attention kernels: fixed rules, never a timing."""
 
 import contextlib
 from collections.abc import Callable
@@ -22,17 +20,7 @@ _KERNELS = {
 
 
 def choose_device(device: str) -> tuple[str, str]:
-    """Turn ``auto`` into a device.
-
-    Returns
-    -------
-    device, reason : str
-
-    Raises
-    ------
-    AAMError
-        If a GPU is asked for and there is none.
-    """
+    """Turn ``auto`` into a device; return it and why. Raises AAMError if there is no GPU."""
     if device == "gpu" and not torch.cuda.is_available():
         raise AAMError(
             "A GPU was asked for, but PyTorch finds none on this machine. Set 'device' to 'auto' "
@@ -46,17 +34,7 @@ def choose_device(device: str) -> tuple[str, str]:
 
 
 def choose_precision(precision: str, device: str) -> tuple[str, str]:
-    """Turn ``auto`` into a precision: bf16 on GPUs that have it, else fp32.
-
-    Returns
-    -------
-    precision, reason : str
-
-    Raises
-    ------
-    AAMError
-        If fp16 is asked for on a CPU.
-    """
+    """Turn ``auto`` into a precision; return it and why. Raises AAMError for fp16 on a CPU."""
     if precision == "fp16" and device == "cpu":
         raise AAMError(
             "Half precision 'fp16' needs a GPU. Set 'precision' to 'auto', 'fp32' or 'bf16'."
@@ -69,16 +47,9 @@ def choose_precision(precision: str, device: str) -> tuple[str, str]:
 
 
 def build_accelerator(device: str, precision: str, threads: int) -> Accelerator:
-    """Build Accelerate's driver; its state is global, so an earlier action's is dropped.
+    """Build Accelerate's driver; 0 threads leave PyTorch's number.
 
-    Parameters
-    ----------
-    device : str
-        ``cpu`` or ``gpu``.
-    precision : str
-        ``fp32``, ``bf16`` or ``fp16``.
-    threads : int
-        CPU threads; 0 leaves PyTorch's number.
+    Its state is global, so that of an earlier action is dropped.
     """
     if threads:
         torch.set_num_threads(threads)
@@ -105,13 +76,13 @@ def attention_kernel(attention: str) -> contextlib.AbstractContextManager:
 def compile_encoder(network: Network, info: Callable[[str], None]) -> None:
     """Compile the blocks of the ASV encoder in place; its weights keep their names.
 
-    All blocks share what one compiles to. Where compiling fails (no C++ compiler, an unsupported
-    device), it is said and the encoder stays as it was.
+    Where compiling fails (no C++ compiler, an unsupported device), it is said and the encoder
+    stays as it was.
     """
     encoder = network.asv_encoder
     width = 1 + network.config.max_sequence_length
     tokens = torch.ones(2, width, dtype=torch.uint8, device=network.asv_mean.device)
-    for block in encoder.blocks:
+    for block in encoder.blocks:  # they share what one compiles to
         block.compile(dynamic=True)  # lengths and numbers of ASVs vary
     try:
         with torch.no_grad():

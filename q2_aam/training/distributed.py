@@ -5,8 +5,6 @@ that all pairs of the step count and every process has the same loss; then gradi
 Accelerate finds the process group that is made here and puts each process on its device.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -29,13 +27,7 @@ _group = None  # of all processes, with `PATIENCE`
 
 
 def start(device: str) -> None:
-    """Join the other processes, if there are any.
-
-    Raises
-    ------
-    AAMError
-        If they cannot be reached, or differ in their device.
-    """
+    """Join the other processes; raise AAMError if they cannot be reached or differ in device."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes < 2 or dist.is_initialized():
         return
@@ -69,29 +61,28 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def own_rows(rows: int, of: int | None = None) -> slice:
-    """Return this process's share of rows (or that of process `of`); it may be empty."""
-    ends = np.cumsum([len(part) for part in np.array_split(np.arange(rows), size())])
-    number = rank() if of is None else of
-    return slice(int(ends[number - 1]) if number else 0, int(ends[number]))
+def own_part(values: np.ndarray) -> np.ndarray:
+    """Return this process's share; one without any takes part with the first value all the same."""
+    own = np.array_split(values, size())[rank()]
+    return own if len(own) else values[:1]
 
 
 def gather_rows(own: Tensor, rows: int) -> Tensor:
-    """Join the processes' shares (see `own_rows`) of a tensor, with gradients: (rows, …)."""
-    return own if size() == 1 else _GatherRows.apply(own, rows)
+    """Join what was computed of each process's part (see `own_part`), with gradients: (rows, …)."""
+    if size() == 1:
+        return own
+    lengths = [len(part) for part in np.array_split(np.arange(rows), size())]
+    return _GatherRows.apply(own[: lengths[rank()]], lengths)
 
 
 class _GatherRows(torch.autograd.Function):
     @staticmethod
-    def forward(context, own: Tensor, rows: int) -> Tensor:
-        shares = [own_rows(rows, of) for of in range(size())]
-        longest = max(share.stop - share.start for share in shares)
-        padded = own.new_zeros(longest, *own.shape[1:])
+    def forward(context, own: Tensor, lengths: list[int]) -> Tensor:
+        context.lengths = lengths
+        padded = own.new_zeros(max(lengths), *own.shape[1:])
         padded[: len(own)] = own
-        parts = [torch.empty_like(padded) for _ in shares]
+        parts = [torch.empty_like(padded) for _ in lengths]
         _together(lambda: dist.all_gather(parts, padded, _group))
-        context.rows = rows
-        lengths = (share.stop - share.start for share in shares)
         return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
 
     @staticmethod
@@ -99,7 +90,7 @@ class _GatherRows(torch.autograd.Function):
         # every process has the whole loss: the sum over processes is undone by their average
         gradient = gradient.contiguous()
         _together(lambda: dist.all_reduce(gradient, group=_group))
-        return gradient[own_rows(context.rows)], None
+        return gradient.split(context.lengths)[rank()], None
 
 
 def average_gradients(weights: Iterable[Tensor]) -> None:
@@ -135,7 +126,7 @@ def numbers_of_first(row: dict[str, float]) -> dict[str, float]:
 
 
 def send_file(path: Path, own_copy: Path) -> Path:
-    """Give every process the first one's file; return where it lies."""
+    """Give every process the first one's file, if there is one; return where it lies."""
     if size() == 1:
         return path
     content = path.read_bytes() if rank() == 0 and path.is_file() else b""
@@ -146,9 +137,11 @@ def send_file(path: Path, own_copy: Path) -> Path:
         sent = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     if len(sent):
         from_first([sent])
-    if rank() and len(sent):
+    if rank() == 0:
+        return path
+    if len(sent):
         own_copy.write_bytes(sent.numpy().tobytes())
-    return path if rank() == 0 else own_copy
+    return own_copy
 
 
 def require_equal(text: bytes, what: str) -> None:

@@ -1,7 +1,5 @@
 """TensorBoard events: curves that overlay training and validation, and figures of predictions."""
 
-from __future__ import annotations
-
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -15,164 +13,112 @@ from ..config import CLASSIFICATION
 from ..storage.training_log import TENSORBOARD_EVENTS
 from .objectives import objective_of
 
-PARTS = ("train", "validation")
 _MOST_POINTS = 4000
 _MOST_NUMBERED, _MOST_NAMED = 20, 40  # classes whose counts, or names, fit
 _LONGEST_NAME = 24
-_PARTS = {"validation": "validation", "train": "training"}
+_PARTS = {"train": "training", "validation": "validation"}
 
 
 def write_events(
     folder: str | Path, history: pd.DataFrame, figures: dict | None = None, part: str = "", epoch=0
 ) -> None:
-    """Write a history as TensorBoard events.
+    """Write a history, one row an epoch, as TensorBoard events into a training log's folder.
 
     A loss or metric stands under one name in both runs, ``train`` and ``validation``, so that
-    TensorBoard draws both curves into one chart. The files' names carry no host name.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Of the training log.
-    history : pd.DataFrame
-        One row an epoch.
-    figures : dict of str to matplotlib Figure, optional
-        By name (see `draw_predictions`), of the samples of a `part` and the weights of an `epoch`.
+    TensorBoard draws both curves into one chart; what belongs to neither stands with training.
+    The files' names carry no host name. Figures by name (see `draw_predictions`) are of the
+    samples of a `part` and the weights of an `epoch`.
     """
-    for run in PARTS:
+    elapsed = history["seconds"].cumsum()  # as wall time: the same events from the same history
+    for run in _PARTS:
         target = Path(folder) / TENSORBOARD_EVENTS[run]
-        target.parent.mkdir(parents=True)
-        with tempfile.TemporaryDirectory() as scratch:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
             with SummaryWriter(scratch) as writer, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # names may hold letters that the font lacks
-                for name in history:
-                    _write_column(writer, run, name, history)
+                for column in history.columns.drop("epoch"):
+                    prefix, _, rest = column.partition("_")
+                    of_run, name = (prefix, rest) if prefix in _PARTS else ("train", column)
+                    if of_run != run:
+                        continue
+                    points = zip(history["epoch"], history[column], elapsed, strict=True)
+                    for number, value, seconds in points:
+                        if pd.notna(value):
+                            writer.add_scalar(name, value, int(number), walltime=seconds)
                 for name, figure in (figures or {}).items() if run == part else ():
-                    time = history["seconds"].sum()
-                    writer.add_figure(name, figure, epoch, close=False, walltime=time)
+                    writer.add_figure(name, figure, epoch, close=False, walltime=elapsed.iloc[-1])
             (events,) = Path(scratch).iterdir()
-            target.write_bytes(events.read_bytes())
-
-
-def write_live_events(run_folder: Path, history: list[dict[str, float]]) -> None:
-    """Write the events of an unfinished run anew; a viewer sees the same file, longer."""
-    with tempfile.TemporaryDirectory(dir=run_folder) as scratch:
-        write_events(scratch, pd.DataFrame(history))
-        for name in TENSORBOARD_EVENTS.values():
-            target = run_folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (Path(scratch) / name).replace(target)
-
-
-def _write_column(writer: SummaryWriter, run: str, name: str, history: pd.DataFrame) -> None:
-    prefix, _, rest = name.partition("_")
-    shared = prefix not in PARTS
-    if name == "epoch" or (shared and run != "train") or (not shared and prefix != run):
-        return
-    elapsed = history["seconds"].cumsum()  # as wall time: the same events from the same history
-    for epoch, value, seconds in zip(history["epoch"], history[name], elapsed, strict=True):
-        if pd.notna(value):
-            writer.add_scalar(name if shared else rest, value, int(epoch), walltime=seconds)
+            events.replace(target)  # a viewer of a live run sees the same file, longer
 
 
 def draw_predictions(final, info: Callable[[str], None]) -> dict:
-    """Draw what there is to see of final predictions.
+    """Draw what there is to see of final predictions: matplotlib figures by name.
 
-    Parameters
-    ----------
-    final : q2_aam.training.evaluation.FinalPredictions
-    info : callable
-        Prints a line; told if there is nothing to draw with.
-
-    Returns
-    -------
-    dict of str to matplotlib Figure
-        By name; none without matplotlib, which training can do without.
+    Training can do without matplotlib; `info` then prints a line.
     """
-    drawings = {}
-    if final.predictions is not None:
-        classes = final.target.kind == CLASSIFICATION
-        name = "confusion_matrix" if classes else "predicted_against_actual"
-        drawings[name] = _draw_classes if classes else _draw_values
-    if final.distances is not None:
-        drawings["unifrac_predicted_against_actual"] = _draw_distances
+    predicts, compares = final.predictions is not None, final.distances is not None
     try:
         import PIL.Image  # noqa: F401 - TensorBoard stores figures with it
         from matplotlib.figure import Figure
     except ImportError:
-        if drawings:
+        if predicts or compares:
             info("TensorBoard gets no figures of predictions: matplotlib is not installed here.")
         return {}
-    found = {}
-    for name, draw in drawings.items():
+    found, of_part = {}, f"{_PARTS[final.part]} samples"
+
+    def axes(name: str):
         found[name] = Figure(figsize=(6.4, 6.4), dpi=110, layout="constrained")
-        draw(found[name].add_subplot(), final)
+        return found[name].add_subplot()
+
+    if predicts and final.target.kind == CLASSIFICATION:
+        _draw_classes(axes("confusion_matrix"), final, f"{final.samples:,} {of_part}")
+    elif predicts:
+        values = objective_of(final.target).in_units(final.predictions, final.targets)
+        name, what = _plain(final.target.name), f"{final.samples:,} {of_part}"
+        _draw_against(axes("predicted_against_actual"), *values, name, what)
+    if compares:
+        what = f"{len(final.distances[0]):,} pairs of {of_part}"
+        _draw_against(axes("unifrac_predicted_against_actual"), *final.distances, "UniFrac", what)
     return found
 
 
-def _draw_values(axes, final) -> None:
-    predicted, actual = objective_of(final.target).in_units(final.predictions, final.targets)
-    _draw_against(axes, predicted, actual, f"{final.samples:,} {_PARTS[final.part]} samples")
-    name = _plain(final.target.name)
-    axes.set(xlabel=f"Predicted {name}", ylabel=f"Actual {name}")
-
-
-def _draw_distances(axes, final) -> None:
-    predicted, actual = final.distances
-    _draw_against(axes, predicted, actual, f"{len(actual):,} pairs of {_PARTS[final.part]} samples")
-    axes.set(xlabel="Predicted UniFrac", ylabel="Actual UniFrac")
-
-
-def _draw_against(axes, predicted: np.ndarray, actual: np.ndarray, what: str) -> None:
+def _draw_against(axes, predicted: np.ndarray, actual: np.ndarray, name: str, what: str) -> None:
     """Draw points with the 1:1 line, and write the scores above."""
     from sklearn.metrics import PredictionErrorDisplay, mean_absolute_error, r2_score
 
     r2 = f"{r2_score(actual, predicted):.3f}" if actual.min() < actual.max() else "–"
-    error = mean_absolute_error(actual, predicted)
     PredictionErrorDisplay.from_predictions(
-        actual,
-        predicted,
-        kind="actual_vs_predicted",
+        actual, predicted, kind="actual_vs_predicted", random_state=0, ax=axes,
         subsample=_MOST_POINTS if len(actual) > _MOST_POINTS else None,
-        random_state=0,
-        ax=axes,
         scatter_kwargs={"s": 8 if len(actual) > 400 else 28, "alpha": 0.5, "linewidths": 0},
-    )
+    )  # fmt: skip
+    error = mean_absolute_error(actual, predicted)
     axes.set_title(f"R² {r2}, MAE {error:.3g}\n{what}")
+    axes.set(xlabel=f"Predicted {name}", ylabel=f"Actual {name}")
 
 
-def _draw_classes(axes, final) -> None:
+def _draw_classes(axes, final, what: str) -> None:
     """Draw counts by actual and predicted class, or fractions of the actual class if many."""
-    from sklearn.metrics import (
-        ConfusionMatrixDisplay,
-        accuracy_score,
-        precision_recall_fscore_support,
-    )
+    from sklearn import metrics
 
     names, actual = final.target.classes, final.targets
     predicted, few = final.predictions.argmax(axis=1), len(names) <= _MOST_NUMBERED
-    display = ConfusionMatrixDisplay.from_predictions(
-        actual,
-        predicted,
-        labels=range(len(names)),
-        display_labels=[_plain(name) for name in names],
-        include_values=few,
-        normalize=None if few else "true",
-        xticks_rotation="vertical",
-        cmap="Blues",
-        ax=axes,
-    )
+    metrics.ConfusionMatrixDisplay.from_predictions(
+        actual, predicted, labels=range(len(names)), display_labels=list(map(_plain, names)),
+        include_values=few, normalize=None if few else "true", xticks_rotation="vertical",
+        cmap="Blues", ax=axes,
+    )  # fmt: skip
     if len(names) > _MOST_NAMED:
-        display.ax_.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[])
     name = _plain(final.target.name)
     axes.set(xlabel=f"Predicted {name}", ylabel=f"Actual {name}")
-    precision, recall, f1, _ = precision_recall_fscore_support(
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         actual, predicted, average="macro", zero_division=0
     )
-    accuracy = accuracy_score(actual, predicted)
+    accuracy = metrics.accuracy_score(actual, predicted)
     axes.set_title(
         f"accuracy {accuracy:.3f}, precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}\n"
-        f"{final.samples:,} {_PARTS[final.part]} samples; means of the classes that they have",
+        f"{what}; means of the classes that they have",
         fontsize=9,
     )
 
@@ -180,6 +126,5 @@ def _draw_classes(axes, final) -> None:
 def _plain(name: str) -> str:
     """Shorten a name, and keep matplotlib from reading formulas in it."""
     name = " ".join(name.split())
-    if len(name) > _LONGEST_NAME:
-        name = name[: _LONGEST_NAME - 1] + "…"
-    return name.replace("$", r"\$")
+    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+    return short.replace("$", r"\$")

@@ -68,8 +68,6 @@ class Fitted:
     ----------
     progress : Progress
         Without epochs where nothing descended.
-    reason : str
-        Why training stopped.
     shown : FinalPredictions
         Of samples that were predicted without their group.
     heads : list of dict
@@ -79,7 +77,6 @@ class Fitted:
     """
 
     progress: Progress
-    reason: str
     shown: FinalPredictions
     heads: list[dict]
     scores: dict[str, float]
@@ -106,25 +103,25 @@ def fit(
     logger : TrainingLogger
     """
     (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
-    progress, reason = Progress(), "nothing descended: heads were fitted in closed form"
+    progress = Progress(stop_reason="nothing descended: heads were fitted in closed form")
     labeled = np.sort(np.concatenate([labels.training, labels.validation]))
     if "attention" in network.config.target.heads:
         objective = SampleObjective(network, task, config)
-        progress, reason = Trainer(objective, config, accelerator, logger).run()
+        progress = Trainer(objective, config, accelerator, logger).run()
         features = SampleFeatures(network, task, labeled)
     samples, predictions, settings = predict_out_of_fold(network, task, features, labeled, seed)
     heads, scores, shown = blend_heads(network, task, samples, predictions)
     fit_heads(network, task, features, labeled, settings, seed)
     if "unifrac" in task.weights:
-        compared = dataclasses.replace(task, weights={"unifrac": 1.0})
-        distances = predict_final(network, compared, features.embedded).distances
+        only = {"weights": {"unifrac": 1.0}, "embedded": features.embedded}
+        distances = predict_final(network, dataclasses.replace(task, **only)).distances
         shown = dataclasses.replace(shown, distances=distances)
     network.config = dataclasses.replace(
         network.config,
         distance_state=distance_state_after(network.config, task, config.freeze_encoder),
         target=network.target_head.target,
     )
-    return Fitted(progress, reason, shown, heads, scores)
+    return Fitted(progress, shown, heads, scores)
 
 
 def with_heads(target: Target, trees: int, samples: int, attends: bool) -> Target:
@@ -247,7 +244,7 @@ def known_of(network: Network, task: Task, samples: np.ndarray) -> Known:
 def attention_predictions(network: Network, task: Task, samples: np.ndarray) -> np.ndarray:
     """Predict some samples by the attention head alone: (samples, O) float64."""
     only = dataclasses.replace(task, weights={"target": 1.0})
-    ((*_, predictions),) = forward_samples(network, only, [samples], task.embedded)
+    ((*_, predictions),) = forward_samples(network, only, [samples])
     return predictions.cpu().numpy().astype(np.float64)
 
 

@@ -1,7 +1,5 @@
 """What training starts from: seeds, and a network drawn anew or from stored weights."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 
@@ -9,7 +7,7 @@ from ..config import ModelConfig
 from ..data.batches import build_batch
 from ..data.study import Studies
 from ..inference import embed_asvs, to_tensors
-from ..model.network import Network, SampleBatch
+from ..model.network import Network
 
 STANDARDISED_ASVS = 8192  # more change the statistics of the start by less than 1 %
 CENTRED_SAMPLES = 128
@@ -19,23 +17,11 @@ _TRAINING, _VALIDATION, _WEIGHTS = range(3)  # what a seed is for
 
 
 def new_network(config: ModelConfig, studies: Studies, seed: int, device) -> Network:
-    """Draw weights; spread the ASV embeddings and center the branches on the studies' samples.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    studies : Studies
-    seed : int
-    device : torch.device
-
-    Returns
-    -------
-    Network
-    """
+    """Draw weights; spread the ASV embeddings and center the branches on the studies' samples."""
     seed_weights(seed)
     network = Network(config).to(device).eval()
     random = np.random.default_rng([seed, 0xA5])
-    chosen = _some(np.arange(len(studies.asvs)), STANDARDISED_ASVS, random)
+    chosen = some(np.arange(len(studies.asvs)), STANDARDISED_ASVS, random)
     network.standardise(embed_asvs(network, studies.asvs, chosen))
     center_branches(network, studies, random)
     return network
@@ -60,30 +46,26 @@ def center_branches(network: Network, studies: Studies, random: np.random.Genera
     0 and nothing could be learned.
     """
     batches = []
-    for study in range(len(studies.studies)):
-        samples = np.arange(len(studies.studies[study]))
-        samples = _some(samples, CENTRED_SAMPLES // len(studies.studies) + 1, random)
-        batch = build_batch(studies, study, samples, tokens=False)
+    for number, study in enumerate(studies.studies):
+        most = CENTRED_SAMPLES // len(studies.studies) + 1
+        batch = build_batch(studies, number, some(np.arange(len(study)), most, random), False)
         asvs = embed_asvs(network, studies.asvs, batch.asvs)
         batches.append((asvs, to_tensors(batch, asvs.device)))
     low, high = _LOWEST_BIAS, 0.0
     for _ in range(_HALVINGS):
-        network.branches.membership.bias.fill_((low + high) / 2)
-        if _mean_presence(network, batches) > PRESENCE_AT_START:
-            high = (low + high) / 2
-        else:
-            low = (low + high) / 2
+        middle = (low + high) / 2
+        network.branches.membership.bias.fill_(middle)
+        held = [network.read_branches(*batch, quantify=False)[0].mean() for batch in batches]
+        low, high = (
+            (low, middle) if torch.stack(held).mean() > PRESENCE_AT_START else (middle, high)
+        )
 
 
-def _mean_presence(network: Network, batches: list[tuple[torch.Tensor, SampleBatch]]) -> float:
-    means = [network.read_branches(*batch, quantify=False)[0].mean() for batch in batches]
-    return float(torch.stack(means).mean())
-
-
-def _some(values: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:
-    if len(values) <= number:
+def some(values: np.ndarray, most: int, seed) -> np.ndarray:
+    """Draw some values in their order, if there are more, by a seed or a generator."""
+    if len(values) <= most:
         return values
-    return np.sort(random.choice(values, number, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(values, most, replace=False))
 
 
 # Everything random is a function of (seed, epoch, step), so that nothing need be stored.

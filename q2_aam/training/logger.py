@@ -1,7 +1,5 @@
 """What is printed while a model is trained, and kept in its training log."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys
@@ -30,22 +28,29 @@ SHOWN += ("clade_loss", "unifrac_r", "unifrac_r2", "mean_absolute_error", "accur
 class TrainingLogger:
     """Collect settings and facts about the data; print them; build the training log.
 
-    Parameters
-    ----------
-    action : str
-        Such as ``pretrain``.
-    epochs : int
-        The most that can be trained.
+    Lines wait until training begins, as a resumed run says so first.
     """
 
     def __init__(self, action: str, epochs: int):
-        self.action = action
-        self.epochs = epochs
+        self.action, self.epochs = action, epochs
         self.settings: list[Setting] = []
         self.data: list[dict] = []
         self.moved_by_cuts: float | None = None
         self._bar: tqdm | None = None
         self._waiting: list[str] | None = []
+
+    def info(self, text: str) -> None:
+        """Print a line, at once after `speak`; of several processes the first one prints."""
+        if self._waiting is not None:
+            self._waiting.append(text)
+        elif not distributed.rank():
+            print(text, flush=True)
+
+    def speak(self, *first: str) -> None:
+        """Print some lines, then those that have waited, and print at once from now on."""
+        lines, self._waiting = [*first, *(self._waiting or [])], None
+        for line in lines:
+            self.info(line)
 
     def log_param(self, name: str, value, chosen_by: str, why: str = "") -> None:
         """Record a value in force, and print it if we chose it."""
@@ -71,66 +76,48 @@ class TrainingLogger:
 
     def log_asvs(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
-        self.log_count("distinct ASVs", len(studies.asvs))
-        if studies.merged:
-            self.log_count("sequences that overlap with others, read as one", studies.merged)
-        if studies.asvs.unknown:
-            self.log_count(
-                "letters other than A, C, G and T, read as unknown", studies.asvs.unknown
-            )
-        if studies.asvs.shortened:
-            self.log_count("sequences cut at the length limit", studies.asvs.shortened)
-        if studies.asvs.joined:
-            self.log_count("sequences that differ only behind it, read as one", studies.asvs.joined)
-        if studies.cut_samples:
-            share = f"at most {studies.cut_share:.2%} of a sample's reads lost"
-            self.log_count(f"samples cut to their most abundant ASVs, {share}", studies.cut_samples)
+        asvs, share = studies.asvs, f"at most {studies.cut_share:.2%} of a sample's reads lost"
+        self.log_count("distinct ASVs", len(asvs))
+        for what, count in (
+            ("sequences that overlap with others, read as one", studies.merged),
+            ("letters other than A, C, G and T, read as unknown", asvs.unknown),
+            ("sequences cut at the length limit", asvs.shortened),
+            ("sequences that differ only behind it, read as one", asvs.joined),
+            (f"samples cut to their most abundant ASVs, {share}", studies.cut_samples),
+        ):
+            if count:
+                self.log_count(what, count)
 
-    def begin(self, objective, folder: Path | None, epochs_done: int, finished: bool) -> None:
+    def log_moved(self, kept: float, moved: float) -> None:
+        """Record how far embeddings move when reads are cut."""
+        self.moved_by_cuts = moved
+        self.info(
+            f"Reads cut to {kept:.0%} of their length move embeddings by {moved:.0%} of the mean "
+            "distance between ASVs."
+        )
+
+    def begin(self, objective, folder: Path | None, progress: Progress) -> None:
         """Print what has been collected; a resumed run says so in its first line.
 
-        Parameters
-        ----------
-        objective : q2_aam.training.trainer.Objective
-        folder : Path or None
-            Of the run, if its state can be saved.
-        epochs_done : int
-        finished : bool
-            Whether training had come to its end before.
+        The folder of the run is None where its state cannot be saved.
         """
-        waiting = self.speak()
+        done, finished, first = len(progress.history), bool(progress.stop_reason), []
         if finished:
-            self.info("This command had finished its training before: its result is used again.")
-        elif epochs_done:
-            self.info(f"Resuming an interrupted run of this command after epoch {epochs_done}.")
-        for line in waiting:
-            self.info(line)
-        unit = getattr(objective, "unit", "samples")
-        self.log_count(f"{unit} used for training", sum(objective.sizes))
-        self.log_count(f"{unit} used for validation", objective.validated)
+            first = ["This command had finished its training before: its result is used again."]
+        elif done:
+            first = [f"Resuming an interrupted run of this command after epoch {done}."]
+        self.speak(*first)
+        self.log_count(f"{objective.unit} used for training", sum(objective.sizes))
+        self.log_count(f"{objective.unit} used for validation", objective.validated)
         if folder is not None and not finished:
             self.info(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
 
-    def interrupted(self, epochs_done: int, saved: bool) -> None:
+    def interrupted(self, epochs_done: int) -> None:
         """Say what an interrupted run leaves behind."""
-        if saved and epochs_done:
-            self.info(f"Interrupted: the same command resumes after epoch {epochs_done}.")
-        else:
-            self.info("Interrupted: nothing was saved, and the same command starts again.")
-
-    def speak(self) -> list[str]:
-        """Return the lines that have waited, and print at once from now on."""
-        waiting, self._waiting = self._waiting, None
-        return waiting or []
-
-    def info(self, text: str) -> None:
-        """Print a line, at once after `begin`."""
-        if distributed.rank():
-            return
-        if self._waiting is None:
-            print(text, flush=True)
-        else:
-            self._waiting.append(text)
+        what = "nothing was saved, and the same command starts again"
+        if epochs_done:
+            what = f"the same command resumes after epoch {epochs_done}"
+        self.info(f"Interrupted: {what}.")
 
     def on_step(self, step: int, steps: int) -> None:
         """Move the bar of an epoch, on a terminal only."""
@@ -143,62 +130,28 @@ class TrainingLogger:
 
     def on_epoch(self, progress: Progress) -> None:
         """Print one line for an epoch."""
-        row = progress.history[-1]
-        parts = [f"epoch {row['epoch']}/{self.epochs}"]
+        row, shown = progress.history[-1], []
         for name in SHOWN:
             if f"train_{name}" in row:
-                validation = row.get(f"validation_{name}")
-                of_others = "" if validation is None else f" (validation {validation:.4g})"
-                parts.append(f"{name} {row[f'train_{name}']:.4g}{of_others}")
-        parts.append(f"learning rate {row['learning_rate']:.2g}")
+                shown.append(f"{name} {row[f'train_{name}']:.4g}")
+                if f"validation_{name}" in row:
+                    shown[-1] += f" (validation {row[f'validation_{name}']:.4g})"
+        shown.append(f"learning rate {row['learning_rate']:.2g}")
         if row.get("skipped_steps"):
-            parts.append(f"{counted(row['skipped_steps'], 'step')} skipped (normal in fp16)")
+            shown.append(f"{counted(row['skipped_steps'], 'step')} skipped (normal in fp16)")
         seconds = np.mean([row["seconds"] for row in progress.history])
         left = seconds * (self.epochs - row["epoch"])
-        if left >= 60:
-            parts.append(f"at most {left / 60:.1f} min left")
-        elif left:
-            parts.append(f"at most {max(1, left):.0f} s left")
-        kept = " (best so far)" if progress.best_epoch == row["epoch"] else ""
-        self.info("  ".join(parts) + kept)
+        if left:
+            time = f"{left / 60:.1f} min" if left >= 60 else f"{max(1, left):.0f} s"
+            shown.append(f"at most {time} left")
+        best = " (best so far)" if progress.best_epoch == row["epoch"] else ""
+        self.info(f"epoch {row['epoch']}/{self.epochs}  {'  '.join(shown)}{best}")
 
-    def log_fit(self, network: Network, sample_ids: tuple[str, ...], fitted) -> TrainingLog:
-        """Build the training log of a fit, and say first what predictions come from.
-
-        Parameters
-        ----------
-        network : Network
-        sample_ids : tuple of str
-            Of the samples fitted on.
-        fitted : q2_aam.training.fit.Fitted
-        """
-        waiting = self.speak()
-        self.info(describe_heads(fitted.heads))
-        for line in waiting:
-            self.info(line)
-        log = self.log(network, fitted.progress, fitted.reason)
-        named = {one.name: one.value for one in self.settings}
-        summary = {
-            "heads": fitted.heads,
-            "scores": fitted.scores,
-            "sample_ids": list(sample_ids),
-            "encoder": f"{named.get('encoder', 'as given')}, {network.config.hidden_size} wide",
-        }
-        return TrainingLog(log.history, log.settings, log.summary | summary)
-
-    def log_moved(self, kept: float, moved: float) -> None:
-        """Record how far embeddings move when reads are cut."""
-        self.moved_by_cuts = moved
-        self.info(
-            f"Reads cut to {kept:.0%} of their length move embeddings by {moved:.0%} of the mean "
-            "distance between ASVs."
-        )
-
-    def log(self, network: Network, progress: Progress, reason: str) -> TrainingLog:
+    def log(self, network: Network, progress: Progress) -> TrainingLog:
         """Build the training log of a finished run; without epochs its history has no rows."""
         history = pd.DataFrame({"epoch": []})
         if progress.history:
-            self.info(f"kept epoch {progress.best_epoch}: {reason}")
+            self.info(f"kept epoch {progress.best_epoch}: {progress.stop_reason}")
             history = pd.DataFrame(progress.history)
         history.index = [f"epoch {epoch}" for epoch in history["epoch"]]
         target = network.config.target
@@ -206,24 +159,38 @@ class TrainingLogger:
             "action": self.action,
             "kept_epoch": progress.best_epoch,
             "epochs_run": len(progress.history),
-            "stop_reason": reason,
+            "stop_reason": progress.stop_reason,
             "model": describe_model(network),
             "data": self.data,
             "target": target and describe_target(target),
             "environment": describe_environment(),
-        }  # fmt: skip
+        }
         if self.moved_by_cuts is not None:
             summary["moved_by_cuts"] = self.moved_by_cuts
         return TrainingLog(history, self.settings, summary)
 
+    def log_fit(self, network: Network, sample_ids: tuple[str, ...], fitted) -> TrainingLog:
+        """Build the training log of a fit, and say first what predictions come from.
+
+        See `q2_aam.training.fit.Fitted`; the ids are those of the samples fitted on.
+        """
+        self.speak(describe_heads(fitted.heads))
+        log = self.log(network, fitted.progress)
+        named = {one.name: one.value for one in self.settings}
+        log.summary.update(
+            heads=fitted.heads,
+            scores=fitted.scores,
+            sample_ids=list(sample_ids),
+            encoder=f"{named.get('encoder', 'as given')}, {network.config.hidden_size} wide",
+        )
+        return log
+
 
 def describe_heads(heads: list[dict]) -> str:
     """Say what predictions come from, by weight."""
-    counted = [f"{one['name']} {one['weight']:.0%}" for one in heads if one["weight"]]
-    words = f"predictions: {', '.join(counted)}"
-    if not any(one["name"] == "attention" for one in heads):
-        words += "; attention head off"
-    return words.replace("%", " %")
+    shares = [f"{one['name']} {one['weight']:.0%}" for one in heads if one["weight"]]
+    off = "" if any(one["name"] == "attention" for one in heads) else "; attention head off"
+    return f"predictions: {', '.join(shares)}{off}".replace("%", " %")
 
 
 def describe_target(target: Target) -> dict:
@@ -241,37 +208,30 @@ def describe_target(target: Target) -> dict:
 
 def describe_model(network: Network) -> dict:
     """Describe a model in sentences."""
-    config = network.config
-    number = sum(weight.numel() for weight in network.parameters())
-    token = config.nucleotides_per_token
-    read = "1 nucleotide" if token == 1 else f"{token} nucleotides"
+    config, target = network.config, network.config.target
     sentences = [
-        f"Each ASV is read once, {read} at a time, up to {config.max_sequence_length} nucleotides, "
-        f"by {counted(config.asv_layers, 'transformer layer')} of width {config.hidden_size} with "
+        f"Each ASV is read once, {counted(config.nucleotides_per_token, 'nucleotide')} at a time, "
+        f"up to {config.max_sequence_length} nucleotides, by "
+        f"{counted(config.asv_layers, 'transformer layer')} of width {config.hidden_size} with "
         f"{config.heads} heads.",
         f"Each sample is read as a set of up to {config.max_asvs:,} ASVs with their abundances, by "
         f"{counted(config.sample_layers, 'transformer layer')}.",
         f"Distances between samples have the form '{config.distance_form}' and are "
         f"{config.distance_state}; there are {config.branches:,} learned branches.",
     ]
-    if config.target is not None:
-        sentences.append(f"It predicts '{config.target.name}'{_of_what(config.target)}.")
-        weights = [
-            {"name": name, "weight": weight} for name, weight in network.target_head.weights.items()
-        ]
-        sentences.append(
-            f"Of its {describe_heads(sorted(weights, key=lambda one: -one['weight']))}."
-        )
-    return {"parameters": number, "description": sentences}
-
-
-def _of_what(target: Target) -> str:
-    words = ""
-    if isinstance(target, ClassificationTarget):
-        words += f", one of {len(target.classes)} classes"
-    if target.covariates:
-        words += f", and reads the covariates {examples(one.name for one in target.covariates)}"
-    return words
+    if target is not None:
+        what = ""
+        if isinstance(target, ClassificationTarget):
+            what += f", one of {len(target.classes)} classes"
+        if target.covariates:
+            names = examples(one.name for one in target.covariates)
+            what += f", and reads the covariates {names}"
+        heads = sorted(network.target_head.weights.items(), key=lambda one: -one[1])
+        heads = [{"name": name, "weight": weight} for name, weight in heads]
+        sentences.append(f"It predicts '{target.name}'{what}.")
+        sentences.append(f"Of its {describe_heads(heads)}.")
+    parameters = sum(weight.numel() for weight in network.parameters())
+    return {"parameters": parameters, "description": sentences}
 
 
 def describe_environment() -> dict:

@@ -1,7 +1,15 @@
-"""What a step costs: the losses that are on, of a network that reads samples."""
+"""What a step costs: the losses that are on, of a network that reads samples.
 
-from __future__ import annotations
+All samples of a batch are compared with each other, so a large batch cannot be cut into smaller
+ones that are learned one after the other. Its embeddings, which are small, can be computed chunk
+by chunk: each chunk is computed again when its gradient is wanted.
 
+References
+----------
+Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup".
+"""
+
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,52 +17,38 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from ..config import TrainingConfig
 from ..data.batches import Batch, asv_tokens, build_batch
 from ..data.study import Studies
-from ..inference import device_of, to_device, to_tensors
+from ..inference import device_of, join_states, to_device, to_tensors, token_parts
 from ..model import losses
-from ..model.network import Network
+from ..model.network import Network, SampleState
 from . import distributed
-from .chunking import embed_distinct, embed_samples
 from .objectives import objective_of
 
 MASKED_ASVS = 64  # ASVs drawn in each step to predict their masked nucleotides
+KEPT_ON_CPU = 5 * 2**28  # bytes of activations that are not computed again
+_PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned from which samples.
+    """What is learned from which samples: positions in each study.
 
-    Attributes
-    ----------
-    studies : Studies
-    training, validation : list of ndarray of int64
-        For each study, the positions of its samples.
-    targets : ndarray of float32 or int64, optional
-        Scaled numbers or class positions of the only study's samples, by position.
-    weights : dict of str to float
-        Weight of each loss that is on: unifrac, nucleotide, abundance, target.
-    monitored : str
-        The loss that decides which epoch is kept, such as ``unifrac_loss``.
-    groups : ndarray of int64, optional
-        Group of each sample of the only study, by position.
-    sample_weights : ndarray of float32, optional
-        How much each sample's target counts, by position.
-    embedded : Tensor, (asvs, D), optional
-        Embeddings of all ASVs, if they never change.
+    Targets, groups and weights are those of the samples of the only study.
     """
 
     studies: Studies
     training: list[np.ndarray]
     validation: list[np.ndarray]
-    targets: np.ndarray | None
-    weights: dict[str, float]
-    monitored: str
+    targets: np.ndarray | None  # scaled numbers (float32) or class positions (int64)
+    weights: dict[str, float]  # of each loss that is on: unifrac, nucleotide, abundance, target
+    monitored: str  # the loss that decides which epoch is kept, such as ``unifrac_loss``
     groups: np.ndarray | None = None
-    sample_weights: np.ndarray | None = None
-    embedded: Tensor | None = None
+    sample_weights: np.ndarray | None = None  # how much each target counts
+    embedded: Tensor | None = None  # (asvs, D) of all ASVs, if they do not change
 
 
 class Step(NamedTuple):
@@ -80,108 +74,59 @@ def prepare_step(studies: Studies, step: Step) -> tuple[Batch, Batch]:
     batch = build_batch(studies, step.study, step.samples, tokens=False)
     if distributed.size() == 1:
         return batch, batch
-    share = distributed.own_rows(len(step.samples))
-    # a process without a sample reads one and gives none, so that it takes part all the same
-    own = step.samples[share] if share.stop > share.start else step.samples[:1]
+    own = distributed.own_part(step.samples)
     return batch, build_batch(studies, step.study, own, tokens=False)
 
 
 def batch_losses(
-    network: Network,
-    task: Task,
-    step: Step,
-    prepared: tuple[Batch, Batch],
-    embedded: Tensor | None = None,
-    chunks: int = 1,
-    seen: EpochPredictions | None = None,
+    network: Network, task: Task, step: Step, prepared: tuple, chunks: int = 1, seen=None
 ) -> dict[str, Tensor]:
-    """Compute the losses of a batch, each under its name (``unifrac_loss``…), and their sum.
+    """Compute the losses of a batch by name (``unifrac_loss``…); ``loss`` is their weighted sum.
 
-    Parameters
-    ----------
-    network : Network
-    task : Task
-    step : Step
-    prepared : tuple of Batch
-        The whole batch, and this process's share: only that is embedded here.
-    embedded : Tensor, (asvs, D), optional
-        Embeddings of all ASVs, if the encoder is frozen.
-    chunks : int
-        In how many chunks to embed; the losses are those of the whole batch.
-    seen : EpochPredictions, optional
-        Collects what is predicted of the batch.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Scalars; ``loss`` is the weighted sum.
+    Of the whole batch and this process's share, only the latter is embedded here, in some chunks;
+    the losses are those of the whole. `seen`, `EpochPredictions`, collects what is predicted of it.
     """
-    (batch, own), device = prepared, device_of(network)
-    number = len(batch.samples)
-    if embedded is None:
+    (batch, own), device, seen = prepared, device_of(network), seen or EpochPredictions()
+    number, found = len(batch.samples), {}
+    if task.embedded is None:
         asvs = embed_distinct(network, task.studies, own, chunks)
     else:
-        asvs = embedded.index_select(0, to_device(own.asvs, device))
+        asvs = task.embedded.index_select(0, to_device(own.asvs, device))
     hidden = own_hidden = None
     if "abundance" in task.weights:
         abundances = to_device(batch.abundances, device)
         hidden = losses.hide_abundances(abundances, to_device(torch.rand(abundances.shape), device))
-        first = distributed.own_rows(number).start
-        own_hidden = hidden[first : first + len(own.samples), : own.index.shape[1]]
-    compared = "unifrac" in task.weights and batch.distances is not None
-    state, predicted = embed_samples(
-        network, task.studies, step.study, own, asvs, own_hidden, chunks,
-        network.parts_to_learn(compared, "target" in task.weights),
-    )  # fmt: skip
-    found = {}
-    if compared:
+        rows = distributed.own_part(np.arange(number))
+        own_hidden = hidden[rows[0] : rows[-1] + 1, : own.index.shape[1]]
+    state, predicted = embed_samples(network, task, step.study, own, asvs, own_hidden, chunks)
+    if "unifrac" in task.weights and batch.distances is not None:
         distances = _distances(network, batch, state)
         found["unifrac"] = losses.unifrac_loss(distances, to_device(batch.distances, device))
-        if seen is not None:
-            seen.add_distances(distances, batch.distances)
+        row, column = torch.triu_indices(number, number, 1, device=device)
+        seen.add("unifrac", distances[row, column], batch.distances[np.triu_indices(number, 1)])
     if "nucleotide" in task.weights:  # of few ASVs: every process predicts them all
         found["nucleotide"] = masked_nucleotide_loss(network, task.studies, batch)
     if hidden is not None:
         wide = functional.pad(predicted, (0, hidden.shape[1] - predicted.shape[1]))
-        found["abundance"] = losses.abundance_loss(gather_own(wide, number), abundances, hidden)
+        gathered = distributed.gather_rows(wide, number)
+        found["abundance"] = losses.abundance_loss(gathered, abundances, hidden)
     if "target" in task.weights:
-        outputs = gather_own(network.attention_outputs(state), number)
-        found["target"] = _target_loss(network, task, step.samples, outputs, seen)
+        outputs = distributed.gather_rows(network.attention_outputs(state), number)
+        actual, counts = task.targets[step.samples], task.sample_weights[step.samples]
+        seen.add("target", network.target_head.attention.predictions(outputs.detach()), actual)
+        objective = objective_of(network.config.target)
+        actual, counts = to_device(actual, device), to_device(counts, device)
+        found["target"] = objective.loss(outputs, actual, counts)
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
 
 
-def gather_own(own: Tensor, number: int) -> Tensor:
-    """Join what each process computed of its share of `prepare_step`: (number, …)."""
-    share = distributed.own_rows(number)
-    return distributed.gather_rows(own[: share.stop - share.start], number)
-
-
-def _distances(network: Network, batch: Batch, state) -> Tensor:
+def _distances(network: Network, batch: Batch, state: SampleState) -> Tensor:
     """Predict UniFrac between all samples of a batch, from the state of this process's share."""
-    number = len(batch.samples)
-    parts = {
-        name: gather_own(getattr(state, name), number)
-        for name in ("pooled", "presence")
-        if getattr(state, name) is not None and (name == "presence") == _by_branches(network)
-    }
+    name = "presence" if network.config.distance_form == "branches" else "pooled"
+    whole = distributed.gather_rows(getattr(state, name), len(batch.samples))
     shared = network.share_asvs(to_tensors(batch, device_of(network)), len(batch.asvs))
-    return network.distances(state._replace(**parts), asvs=shared)
-
-
-def _by_branches(network: Network) -> bool:
-    return network.config.distance_form == "branches"
-
-
-def _target_loss(network: Network, task: Task, samples: np.ndarray, outputs: Tensor, seen):
-    device = outputs.device
-    actual, counts = (
-        to_device(part[samples], device) for part in (task.targets, task.sample_weights)
-    )
-    if seen is not None:
-        predictions = network.target_head.attention.predictions(outputs.detach())
-        seen.add_predictions(predictions, task.targets[samples])
-    return objective_of(network.config.target).loss(outputs, actual, counts)
+    return network.distances(state._replace(**{name: whole}), asvs=shared)
 
 
 def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> Tensor:
@@ -197,6 +142,71 @@ def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> 
     return losses.nucleotide_loss(network.predict_nucleotides(masked, padded), tokens, hidden)
 
 
+# --- embedding in chunks --------------------------------------------------------------------------
+
+
+def embed_distinct(network: Network, studies: Studies, batch: Batch, chunks: int = 1) -> Tensor:
+    """Embed the distinct ASVs of a batch, those of one length together: (U, D), in its order.
+
+    One chunk keeps all activations (on a CPU up to `KEPT_ON_CPU`), more keep none.
+    """
+    at_once = -(-len(batch.asvs) // chunks)
+    parts, back = token_parts(network, studies.asvs, batch.asvs, at_once)
+    kept = 0 if chunks > 1 else sys.maxsize
+    if chunks == 1 and device_of(network).type == "cpu":  # a fixed rule, by sizes alone
+        config, largest = network.config, max(len(tokens) for tokens, _ in parts)
+        values = config.tokens_per_sequence * (config.asv_layers * _PER_LAYER + _AROUND)
+        kept = KEPT_ON_CPU // (4 * config.hidden_size * values * largest)
+    # the last are kept, as they are the first of the backward pass
+    again = len(parts) - kept
+    found = [_run(network.embed_asvs, at < again, *part) for at, part in enumerate(parts)]
+    return torch.cat(found).index_select(0, back)
+
+
+def embed_samples(
+    network: Network, task: Task, study: int, batch: Batch, asvs: Tensor, hidden=None, chunks=1
+) -> tuple[SampleState, Tensor | None]:
+    """Embed the B samples of a batch from its ASVs, (U, D), as far as the losses read them.
+
+    Returns their state, without slots, and where abundances, (B, S), are hidden, these as they are
+    predicted: scaled and logarithmic. One chunk keeps all activations, more keep none.
+    """
+    device = device_of(network)
+    compared = "unifrac" in task.weights and batch.distances is not None
+    parts = network.parts_to_learn(compared, "target" in task.weights)
+    if hidden is not None:  # they are predicted from the transformer's output
+        parts = parts._replace(attend=True)
+
+    def embed(asvs: Tensor, samples, hidden: Tensor | None) -> tuple[SampleState, Tensor | None]:
+        state = network.embed_samples(asvs, samples, hidden, *parts)
+        predicted = None if hidden is None else network.abundance_head(state.slots).float()
+        return state._replace(slots=None), predicted
+
+    if chunks == 1:
+        return embed(asvs, to_tensors(batch, device), hidden)
+    states, predictions = [], []
+    for rows in np.array_split(np.arange(len(batch.samples)), min(chunks, len(batch.samples))):
+        own = build_batch(task.studies, study, batch.samples[rows], tokens=False)
+        of_chunk = asvs.index_select(0, to_device(np.searchsorted(batch.asvs, own.asvs), device))
+        slots = own.index.shape[1]
+        own_hidden = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]
+        state, predicted = _run(embed, True, of_chunk, to_tensors(own, device), own_hidden)
+        states.append(state)
+        if predicted is not None:
+            predictions.append(functional.pad(predicted, (0, batch.index.shape[1] - slots)))
+    return join_states(states), torch.cat(predictions) if predictions else None
+
+
+def _run(compute, again: bool, *inputs):
+    """Call, and if asked to, keep the result only and call once more in the backward pass."""
+    if again and torch.is_grad_enabled():
+        return checkpoint(compute, *inputs, use_reentrant=False)
+    return compute(*inputs)
+
+
+# --- scores of training batches -------------------------------------------------------------------
+
+
 class EpochPredictions:
     """Predictions of an epoch's batches, to score training by what also scores validation.
 
@@ -205,53 +215,29 @@ class EpochPredictions:
     """
 
     def __init__(self):
-        self._predictions: list[Tensor] = []
-        self._targets: list[np.ndarray] = []
-        self._distances: list[Tensor] = []
-        self._actual: list[np.ndarray] = []
+        self._seen: dict[str, list[tuple[Tensor, np.ndarray]]] = {}
 
-    def add_predictions(self, predictions: Tensor, targets: np.ndarray) -> None:
-        """Add predictions for a batch, (B, O), and what was to be learned, (B,)."""
-        self._predictions.append(predictions.detach())
-        self._targets.append(targets)
-
-    def add_distances(self, predicted: Tensor, actual: np.ndarray) -> None:
-        """Add the pairs i < j of a batch's distances, both (B, B)."""
-        size = len(actual)
-        row, column = torch.triu_indices(size, size, 1, device=predicted.device)
-        self._distances.append(predicted.detach()[row, column])
-        self._actual.append(actual[np.triu_indices(size, 1)])
+    def add(self, what: str, predicted: Tensor, actual: np.ndarray) -> None:
+        """Add predictions of a batch: of its target, (B, O) and (B,), or of UniFrac, (pairs,)."""
+        self._seen.setdefault(what, []).append((predicted.detach(), actual))
 
     def scores(self, objective) -> dict[str, float]:
-        """Score UniFrac over pairs within batches, and a target by its objective.
-
-        Parameters
-        ----------
-        objective : see `q2_aam.training.objectives.objective_of`, or None
-        """
+        """Score UniFrac over pairs within batches, and a target by its objective."""
         found = {}
-        if sum(map(len, self._actual)):
-            predicted, actual = _on_cpu(self._distances), np.concatenate(self._actual)
-            found |= unifrac_scores(predicted, actual.astype(np.float64))
-        if self._predictions:
-            found |= objective.scores(_on_cpu(self._predictions), np.concatenate(self._targets))
+        for what, batches in self._seen.items():
+            predicted = torch.cat([one for one, _ in batches]).cpu().numpy().astype(np.float64)
+            score = unifrac_scores if what == "unifrac" else objective.scores
+            found |= score(predicted, np.concatenate([one for _, one in batches]))
         return found
 
 
-def _on_cpu(parts: list[Tensor]) -> np.ndarray:
-    return torch.cat(parts).cpu().numpy().astype(np.float64)
-
-
 def unifrac_scores(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
-    """Return Pearson's r and R² of (pairs,) float64 distances."""
-    error = float(np.square(predicted - actual).mean())
-    explained = 1 - error / max(float(actual.var()), 1e-12)
-    return {"unifrac_r": pearson_r(predicted, actual), "unifrac_r2": explained}
-
-
-def pearson_r(predicted: np.ndarray, actual: np.ndarray) -> float:
-    """Return Pearson's correlation of (pairs,) float64 values; 0 where one does not vary."""
+    """Return R² and Pearson's r of distances, (pairs,), which is 0 where one does not vary."""
+    if not len(actual):
+        return {}
+    actual = actual.astype(np.float64)
+    explained = 1 - np.square(predicted - actual).mean() / max(actual.var(), 1e-12)
     spread = predicted.std() * actual.std()
-    if not spread:
-        return 0.0
-    return float(np.mean((predicted - predicted.mean()) * (actual - actual.mean())) / spread)
+    together = np.mean((predicted - predicted.mean()) * (actual - actual.mean()))
+    r = float(together / spread) if spread else 0.0
+    return {"unifrac_r": r, "unifrac_r2": float(explained)}

@@ -5,23 +5,21 @@ References
 Smith 2017, "Cyclical learning rates for training neural networks".
 """
 
-from __future__ import annotations
-
 import copy
+import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from accelerate import Accelerator
 
 from ..config import TrainingConfig
 from ..errors import AAMError
 from ..model.network import Network
 from .device import attention_kernel
 from .init import seed_step
-from .losses import Step, Task
+from .losses import Task
 from .sample_objective import SampleObjective
 from .trainer import Trainer
 
@@ -34,37 +32,17 @@ _LEAST_FALL = 1e-3  # share of its start that the loss must fall by
 
 @dataclass(frozen=True)
 class RateCurve:
-    """What the loss did while the learning rate rose.
-
-    Attributes
-    ----------
-    rates : ndarray of float64, (steps,)
-        Learning rate of each step taken.
-    losses : ndarray of float64, (steps,)
-        Loss of each step's batch, before the step.
-    smoothed : ndarray of float64, (steps,)
-        Its exponential moving average, corrected for starting at 0.
-    diverged : bool
-        Whether the test stopped before the highest rate.
-    suggestion : float or None
-        The rate at which the smoothed loss fell most steeply; None if it never clearly fell.
-    """
+    """What the loss did while the learning rate rose; arrays are float64, (steps,)."""
 
     rates: np.ndarray
-    losses: np.ndarray
-    smoothed: np.ndarray
-    diverged: bool
-    suggestion: float | None
+    losses: np.ndarray  # of each step's batch, before the step
+    smoothed: np.ndarray  # their exponential moving average, corrected for starting at 0
+    diverged: bool  # whether the test stopped before the highest rate
+    suggestion: float | None  # where the loss fell most steeply; None if it never clearly fell
 
 
 def rising_rates(lowest: float, highest: float, steps: int) -> np.ndarray:
-    """Return rates that rise by the same factor from step to step: (steps,).
-
-    Raises
-    ------
-    AAMError
-        If the lowest is not below the highest.
-    """
+    """Return rates that rise by the same factor from step to step: (steps,)."""
     if lowest >= highest:
         raise AAMError(
             f"'lowest_rate' is {lowest:g} and 'highest_rate' is {highest:g}: the learning rate "
@@ -74,115 +52,67 @@ def rising_rates(lowest: float, highest: float, steps: int) -> np.ndarray:
 
 
 def find_rate(
-    network: Network,
-    task: Task,
-    config: TrainingConfig,
-    accelerator: Accelerator,
-    logger,
-    rates: np.ndarray,
+    network: Network, task: Task, config: TrainingConfig, accelerator, logger, rates: np.ndarray
 ) -> RateCurve:
     """Run a range test on a copy of a network, which itself stays as it is.
 
-    Parameters
-    ----------
-    network : Network
-        As training would start from it.
-    task : Task
-        Its training samples are read, in shuffled batches as in training.
-    config : TrainingConfig
-        Its learning rate and schedule have no effect.
-    accelerator : Accelerator
-    logger : TrainingLogger
-    rates : ndarray of float64, (steps,)
-
-    Returns
-    -------
-    RateCurve
-
-    Raises
-    ------
-    AAMError
-        If the loss of the first step is not finite.
+    Training samples are read in shuffled batches, as in training. The config's learning rate and
+    schedule have no effect. Raises AAMError if the loss of the first step is not finite.
     """
     objective = SampleObjective(copy.deepcopy(network), task, config)
     trainer = Trainer(objective, config, accelerator, logger)
+    batches = (objective.batches(epoch, trainer.config.batch_size) for epoch in itertools.count())
+
+    def losses() -> Iterator[float]:
+        steps = itertools.chain.from_iterable(batches)
+        for number, (rate, step) in enumerate(zip(rates, steps, strict=False)):
+            seed_step(config.random_seed, 0, number)
+            yield float(trainer.train_step(step, objective.prepare(step), rate)["loss"])
+
     with attention_kernel(config.attention):
         objective.start()
         objective.network.train()
-        steps = _steps_without_end(objective, trainer.config)
-
-        def take_step(rate: float) -> float:
-            step = next(steps)
-            return float(trainer.take_step(step, objective.prepare(step), rate)["loss"])
-
-        return sweep(take_step, rates)
+        return sweep(losses(), rates)
 
 
-def _steps_without_end(objective: SampleObjective, config: TrainingConfig) -> Iterator[Step]:
-    """Yield shuffled steps, seeding what is random in each."""
-    for epoch in itertools.count():
-        for position, step in enumerate(objective.batches(epoch, config.batch_size)):
-            seed_step(config.random_seed, epoch, position)
-            yield step
-
-
-def sweep(take_step: Callable[[float], float], rates: np.ndarray) -> RateCurve:
-    """Take one step at each rate until the smoothed loss explodes.
-
-    Parameters
-    ----------
-    take_step : callable
-        Takes a step at a rate and returns the loss before it.
-    rates : ndarray of float64, (steps,)
-        Rising.
-    """
-    kept, mean, best, diverged = math.exp(-1 / (MEMORY * len(rates))), 0.0, math.inf, False
+def sweep(of_steps: Iterable[float], rates: np.ndarray) -> RateCurve:
+    """Read the loss before a step at each of the rising rates, until the smoothed one explodes."""
+    kept, mean, diverged = math.exp(-1 / (MEMORY * len(rates))), 0.0, False
     losses: list[float] = []
     smoothed: list[float] = []
-    for rate in rates:
-        loss = take_step(float(rate))
+    for loss in of_steps:
         mean = kept * mean + (1 - kept) * loss
         corrected = mean / (1 - kept ** (len(losses) + 1))
-        if not math.isfinite(corrected):
-            diverged = True
-            break
-        losses.append(loss)
-        smoothed.append(corrected)
-        best = min(best, corrected)
-        if corrected > DIVERGED * best:
-            diverged = True
+        finite = math.isfinite(corrected)
+        if finite:
+            losses.append(loss)
+            smoothed.append(corrected)
+        diverged = not finite or corrected > DIVERGED * min(smoothed)
+        if diverged:
             break
     if not losses:
         raise AAMError(
             "The loss is not a finite number before anything was learned. Check the values of the "
             "table, the metadata and the distance matrix."
         )
-    taken, of_batches, averages = rates[: len(losses)], np.array(losses), np.array(smoothed)
-    skipped = int(SKIPPED * len(rates))
-    suggestion = suggest_rate(taken, of_batches, averages, skipped, kept)
-    return RateCurve(taken, of_batches, averages, diverged, suggestion)
+    taken, skipped = rates[: len(losses)], int(SKIPPED * len(rates))
+    curve = RateCurve(taken, np.array(losses), np.array(smoothed), diverged, None)
+    return dataclasses.replace(curve, suggestion=suggest_rate(curve, skipped, kept))
 
 
-def suggest_rate(
-    rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, skipped: int, kept: float
-) -> float | None:
+def suggest_rate(curve: RateCurve, skipped: int, kept: float) -> float | None:
     """Return the rate of the steepest fall before the minimum, if there is a clear fall.
 
-    Parameters
-    ----------
-    rates, losses, smoothed : ndarray of float64, (steps,)
-        See `RateCurve`.
-    skipped : int
-        Steps at the start that are not looked at.
-    kept : float
-        Share of the moving average that each step keeps.
+    Steps at the start are skipped; each step keeps a share of the moving average.
     """
+    rates, smoothed = curve.rates, curve.smoothed
     if len(smoothed) < skipped + 2:
         return None
     lowest = skipped + int(np.argmin(smoothed[skipped:]))
     fall = smoothed[skipped] - smoothed[lowest]
     # of one batch, from neighbors: these hardly differ by what was learned between them
-    spread = np.sqrt(np.square(np.diff(losses[: lowest + 1])).mean() / 2) if lowest else 0.0
+    steps = np.diff(curve.losses[: lowest + 1])
+    spread = np.sqrt(np.square(steps).mean() / 2) if lowest else 0.0
     uncertainty = spread * math.sqrt((1 - kept) / (1 + kept))  # of an average of such batches
     if fall <= max(_CLEAR * uncertainty, _LEAST_FALL * smoothed[skipped]):
         return None

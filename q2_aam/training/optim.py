@@ -1,10 +1,7 @@
 """The optimizer, and the learning rate of every step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import nn
@@ -35,71 +32,48 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.O
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    build = {
-        "adamw": torch.optim.AdamW,
-        "adam": torch.optim.Adam,
-        "sgd": partial(torch.optim.SGD, momentum=MOMENTUM),
-    }[config.optimizer]
-    on_gpu = all(weight.is_cuda for weight in trained)
-    return build(groups, lr=config.learning_rate, fused=on_gpu or None)
+    kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    more = {"momentum": MOMENTUM} if config.optimizer == "sgd" else {}
+    fused = all(weight.is_cuda for weight in trained) or None
+    return kinds[config.optimizer](groups, lr=config.learning_rate, fused=fused, **more)
 
 
 def learning_rate_at(
     step: int, steps_per_epoch: int, config: TrainingConfig, scores: Sequence[float] = ()
 ) -> float:
-    """Return the learning rate of a step: a pure function of the step and of past scores.
+    """Return the learning rate of a step, which counts from 0 over the whole run.
 
-    Parameters
-    ----------
-    step : int
-        From 0, over the whole run.
-    steps_per_epoch : int
-    config : TrainingConfig
-        Each schedule begins with a linear warm-up.
-    scores : sequence of float
-        Monitored loss of each epoch so far; only ``plateau`` reads them.
+    A pure function: each schedule begins with a linear warm-up, and ``plateau`` reads the
+    monitored loss of each epoch so far.
 
     References
     ----------
     Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts";
     Smith and Topin 2019, "Super-convergence" (one cycle).
     """
-    steps = config.epochs * steps_per_epoch
-    warm = max(1, int(min(config.warmup, LONGEST_WARMUP) * steps))
-    start = 0.0
-    if config.schedule == "one-cycle":
-        warm, start = max(1, int(LONGEST_WARMUP * steps)), ONE_CYCLE_START
+    schedule, steps = config.schedule, config.epochs * steps_per_epoch
+    one_cycle = schedule == "one-cycle"
+    start = ONE_CYCLE_START if one_cycle else 0.0
+    share = LONGEST_WARMUP if one_cycle else min(config.warmup, LONGEST_WARMUP)
+    warm = max(1, int(share * steps))
     if step < warm:
         return config.learning_rate * (start + (1 - start) * (step + 1) / warm)
-    after, left = step - warm, max(1, steps - warm)
-    factor = {
-        "constant": lambda: 1.0,
-        "cosine": lambda: _half_cosine(after / left),
-        "one-cycle": lambda: _half_cosine(after / left),
-        "cosine-restarts": lambda: _restarting(after / steps_per_epoch, config),
-        "plateau": lambda: config.plateau_factor ** _reductions(scores, config.plateau_patience),
-    }[config.schedule]()
-    lowest = config.min_lr if config.schedule != "constant" else 0.0
-    if config.schedule == "plateau":
-        return config.learning_rate * max(lowest, factor)
-    return config.learning_rate * (lowest + (1 - lowest) * factor)
+    if schedule == "constant":
+        return config.learning_rate
+    if schedule == "plateau":
+        reductions = _count_reductions(scores, config.plateau_patience)
+        return config.learning_rate * max(config.min_lr, config.plateau_factor**reductions)
+    progress = (step - warm) / max(1, steps - warm)
+    if schedule == "cosine-restarts":
+        epochs, period = (step - warm) / steps_per_epoch, float(config.restart_epochs)
+        while epochs >= period:
+            epochs, period = epochs - period, period * config.restart_multiplier
+        progress = epochs / period
+    factor = (1 + math.cos(math.pi * progress)) / 2
+    return config.learning_rate * (config.min_lr + (1 - config.min_lr) * factor)
 
 
-def _half_cosine(progress: float) -> float:
-    """Fall from 1 to 0 while progress goes from 0 to 1."""
-    return (1 + math.cos(math.pi * progress)) / 2
-
-
-def _restarting(epochs: float, config: TrainingConfig) -> float:
-    """Fall along a cosine and start again; each period is longer by the multiplier."""
-    period = float(config.restart_epochs)
-    while epochs >= period:
-        epochs -= period
-        period *= config.restart_multiplier
-    return _half_cosine(epochs / period)
-
-
-def _reductions(scores: Sequence[float], patience: int) -> int:
+def _count_reductions(scores: Sequence[float], patience: int) -> int:
     """Count how often the score had not improved for `patience` epochs."""
     best, waited, reductions = math.inf, 0, 0
     for score in scores:

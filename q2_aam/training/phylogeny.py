@@ -1,13 +1,12 @@
 """The tree as teacher: which clades lie above a read, whatever part of the DNA it is."""
 
-from __future__ import annotations
-
 import dataclasses
-import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -23,8 +22,8 @@ from .checkpoint import Progress
 from .evaluation import FinalPredictions, predict_final, validate
 from .losses import Task
 from .references import ReadStep, References, clade_losses, start_from_tree
-from .sample_objective import digest_array, digest_study
-from .trainer import Trainer
+from .sample_objective import inputs_of
+from .trainer import Objective, Trainer
 
 WHOLE_SHARE = 0.5  # of the steps
 SHORTEST_SHARE = 0.6  # of the shortest ASV of a step: how much is left of the others' reads
@@ -33,58 +32,43 @@ MOST_STANDARDISED = 2048
 _ORDER = 0x7EEE
 
 
-class PhylogenyObjective:
-    """Learn which clades lie above the reads of ASVs.
+@dataclass(frozen=True)
+class Lesson:
+    """The ASVs of a tree, in the order of the clades' lineages, and what is asked beside them."""
 
-    See `q2_aam.training.trainer.Objective` for what each method is asked for.
+    asvs: Asvs
+    names: list[str]
+    clades: Clades
+    samples: Studies | None = None  # one study: its UniFrac decides which epoch is kept
+    weights: np.ndarray | None = None  # (ASVs,) float32: how much each counts, 1 on average
+    spread: bool = False  # whether the embeddings of a new network are to be spread
 
-    Parameters
-    ----------
-    network : Network
-    references : References
-    names : list of str
-        Of the ASVs.
-    config : TrainingConfig
-    task : Task, optional
-        Samples whose UniFrac decides which epoch is kept.
-    weights : ndarray of float32, (ASVs,), optional
-        How much each ASV counts, 1 on average.
-    """
+
+class PhylogenyObjective(Objective):
+    """Learn which clades, the network's branches, lie above the reads of ASVs."""
 
     unit = "ASVs"
 
-    def __init__(
-        self,
-        network: Network,
-        references: References,
-        names: list[str],
-        config: TrainingConfig,
-        task: Task | None = None,
-        weights: np.ndarray | None = None,
-    ):
-        self.network, self.references, self.names = network, references, names
-        self.config, self.task = config, task
-        self.weights = np.ones(len(names), np.float32) if weights is None else weights
-        order = np.random.default_rng([config.random_seed, _ORDER]).permutation(len(names))
-        held_out = round(config.validation_size * len(names))
+    def __init__(self, network: Network, lesson: Lesson, config: TrainingConfig):
+        self.network, self.config, self.names = network, config, lesson.names
+        tokens = np.ascontiguousarray(lesson.asvs.tokens[:, 1:])
+        lengths, device = lesson.asvs.lengths, device_of(network)
+        self.references = References.on_device(tokens, lengths, lesson.clades, device)
+        self.weights = lesson.weights
+        if self.weights is None:
+            self.weights = np.ones(len(lengths), np.float32)
+        order = np.random.default_rng([config.random_seed, _ORDER]).permutation(len(lengths))
+        held_out = round(config.validation_size * len(lengths))
         self.held_out, self.learned = np.sort(order[:held_out]), np.sort(order[held_out:])
-        self.monitored = "clade_loss" if task is None else "unifrac_loss"
-
-    @property
-    def sizes(self) -> list[int]:
-        """ASVs that are learned."""
-        return [len(self.learned)]
-
-    @property
-    def validated(self) -> int:
-        """ASVs that are not learned but scored."""
-        return len(self.held_out)
-
-    def start(self) -> None:
-        """Nothing is done once."""
+        self.sizes, self.validated = [len(self.learned)], len(self.held_out)
+        self.task, self.monitored = None, "clade_loss"
+        if lesson.samples is not None:
+            parts = [np.zeros(0, int)], [np.arange(len(lesson.samples.studies[0]))]
+            self.monitored = "unifrac_loss"
+            self.task = Task(lesson.samples, *parts, None, {"unifrac": 1.0}, self.monitored)
 
     def batches(self, epoch: int, size: int) -> list[ReadStep]:
-        """Read each ASV once, half of the steps whole and half cut; by seed and epoch alone."""
+        """Read each ASV once, half of the steps whole and half cut."""
         random = np.random.default_rng([self.config.random_seed, epoch, _ORDER])
         order, lengths = random.permutation(self.learned), self.references.lengths
         steps = []
@@ -109,118 +93,57 @@ class PhylogenyObjective:
         """Name some ASVs of a step."""
         return f"the ASVs {examples([self.names[row] for row in step.rows])}"
 
-    def prepare(self, step: ReadStep) -> None:
-        """Reads are cut on the device."""
-
     def losses(self, step: ReadStep, prepared: None, chunks: int) -> dict[str, Tensor]:
         """Return the mean cross-entropy of the reads, by how much each ASV counts."""
-        share = distributed.own_rows(len(step.rows))
-        own = np.arange(share.start, share.stop) if share.stop > share.start else np.zeros(1, int)
+        number, found = len(step.rows), []
+        own = distributed.own_part(np.arange(number))
         parts = np.array_split(own, min(chunks, len(own)))
-        found = []
         for part in parts:
             reads = ReadStep(step.rows[part], step.begin[part], step.length)
             arguments = (self.network, self.references, reads)
-            again = len(parts) > 1 and self.network.training  # keep less, compute it again
-            found.append(
-                checkpoint(clade_losses, *arguments, use_reentrant=False)
-                if again
-                else clade_losses(*arguments)
-            )
-        each = torch.cat(found)[: share.stop - share.start]
-        each = distributed.gather_rows(each, len(step.rows))
+            if len(parts) > 1:  # keep less, compute it again
+                found.append(checkpoint(clade_losses, *arguments, use_reentrant=False))
+            else:
+                found.append(clade_losses(*arguments))
+        each = distributed.gather_rows(torch.cat(found), number)
         weights = torch.from_numpy(self.weights[step.rows]).to(each.device)
         loss = (each * weights).mean()
         return {"loss": loss, "clade_loss": loss}
 
-    def epoch_scores(self) -> dict[str, float]:
-        """Nothing is predicted in training but what the loss is of."""
-        return {}
-
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Score the ASVs that were held out, read whole, and UniFrac of the samples."""
-        scores = {}
+        scores, lengths = {}, self.references.lengths
         if len(self.held_out):
             each = [
-                clade_losses(self.network, self.references, self._whole(row))
-                for row in self.held_out
+                clade_losses(self.network, self.references, ReadStep(row, 0 * row, int(length)))
+                for row, length in zip(self.held_out[:, None], lengths[self.held_out], strict=True)
             ]
-            loss = float(torch.cat(each).mean())
-            scores = {"loss": loss, "clade_loss": loss}
-        if self.task is None:
-            return scores
-        found = validate(self.network, self.task, self.config.random_seed)
-        return scores | {name: value for name, value in found.items() if name != "loss"}
+            scores["loss"] = scores["clade_loss"] = float(torch.cat(each).mean())
+        if self.task is not None:
+            found = validate(self.network, self.task, self.config.random_seed)
+            scores |= {name: value for name, value in found.items() if name != "loss"}
+        return scores
 
-    def _whole(self, row: int) -> ReadStep:
-        return ReadStep(np.array([row]), np.zeros(1, np.int64), int(self.references.lengths[row]))
-
-    def digest(self, digest) -> None:
-        """Add all that is learned from."""
-        references, task = self.references, self.task
-        digest.update(json.dumps([self.network.config.to_json(), self.names]).encode())
-        for array in (references.tokens.cpu().numpy(), references.lineages.cpu().numpy()):
-            digest_array(digest, array)
-        digest_array(digest, references.lengths)
-        digest_array(digest, self.weights)
-        if task is not None:
-            digest_array(digest, task.studies.asvs.tokens)
-            for study in task.studies.studies:
-                digest_study(digest, study)
+    def inputs(self) -> Iterator[Any]:
+        """Yield all that is learned from."""
+        references = self.references
+        yield [self.network.config.to_json(), self.names]
+        yield from (references.tokens.cpu().numpy(), references.lineages.cpu().numpy())
+        yield from (references.lengths, self.weights)
+        if self.task is not None:
+            yield from inputs_of(self.task.studies)
 
 
 def pretrain_from_phylogeny(
-    network: Network,
-    asvs: Asvs,
-    names: list[str],
-    clades: Clades,
-    config: TrainingConfig,
-    accelerator: Accelerator,
-    logger,
-    samples: Studies | None = None,
-    weights: np.ndarray | None = None,
-    spread: bool = False,
-) -> tuple[Progress, str, FinalPredictions]:
-    """Train a network on the clades of a tree.
-
-    Parameters
-    ----------
-    network : Network
-        Its branches are the clades.
-    asvs : Asvs
-        In the order of the clades' lineages.
-    names : list of str
-    clades : Clades
-    config : TrainingConfig
-    accelerator : Accelerator
-    logger : TrainingLogger
-    samples : Studies, optional
-        One study with its UniFrac, which decides which epoch is kept.
-    weights : ndarray of float32, (ASVs,), optional
-        How much each ASV counts, 1 on average.
-    spread : bool
-        Whether the network is new.
-
-    Returns
-    -------
-    progress : Progress
-    reason : str
-        Why training stopped.
-    final : FinalPredictions
-        What the kept model says of the samples.
-    """
-    tokens = np.ascontiguousarray(asvs.tokens[:, 1:])
-    references = References.on_device(tokens, asvs.lengths, clades, device_of(network))
-    task = None
-    if samples is not None:
-        everything = [np.arange(len(samples.studies[0]))]
-        task = Task(samples, [np.zeros(0, int)], everything, None, {"unifrac": 1.0}, "unifrac_loss")
-    objective = PhylogenyObjective(network, references, names, config, task, weights)
-    reads = objective.batches(0, MOST_STANDARDISED)[0] if spread else None
-    start_from_tree(network, references, clades, reads)
-    progress, reason = Trainer(objective, config, accelerator, logger).run()
+    network: Network, lesson: Lesson, config: TrainingConfig, accelerator, logger
+) -> tuple[Progress, FinalPredictions]:
+    """Train a network on the clades of a tree; return what the kept one says of the samples too."""
+    objective = PhylogenyObjective(network, lesson, config)
+    reads = objective.batches(0, MOST_STANDARDISED)[0] if lesson.spread else None
+    start_from_tree(network, objective.references, lesson.clades, reads)
+    progress = Trainer(objective, config, accelerator, logger).run()
     network.config = dataclasses.replace(network.config, distance_state="trained")
-    if task is None:
-        return progress, reason, FinalPredictions("train", len(objective.learned))
-    return progress, reason, predict_final(network, task)
+    if objective.task is None:
+        return progress, FinalPredictions("train", len(objective.learned))
+    return progress, predict_final(network, objective.task)

@@ -1,7 +1,5 @@
 """Pretraining: learn ASV embeddings and branches from UniFrac and from the sequences themselves."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -13,81 +11,48 @@ from ..data.splits import train_test_split
 from ..data.study import Studies
 from ..data.tokens import PADDING
 from ..errors import AAMError
-from ..inference import embed_asvs
-from ..model.network import Network
-from .calibration import calibrate_lengths
+from ..inference import device_of, embed_asvs, sample_states, to_device
+from ..model.branches import shared_asvs
+from ..model.losses import unifrac_loss
+from ..model.network import Network, Parts
 from .checkpoint import Progress
 from .evaluation import FinalPredictions, predict_final
+from .init import some
 from .losses import Task, weights_of
 from .sample_objective import SampleObjective
 from .trainer import Trainer
 
 CUT_TO = 2 / 3  # of a read, to see how far embeddings move
 _MOST_COMPARED = 512  # ASVs
+STEPS, SAMPLES, LEARNING_RATE = 120, 64, 0.05  # of the lengths of branches
+PULL = 2e-3  # of each length towards where it was, as squared errors of distances count
+MOST_SAMPLES = 512  # of a study
 
 
 def pretrain(
-    network: Network,
-    studies: Studies,
-    config: TrainingConfig,
-    accelerator: Accelerator,
-    logger,
-) -> tuple[Progress, str, FinalPredictions]:
+    network: Network, studies: Studies, config: TrainingConfig, accelerator: Accelerator, logger
+) -> tuple[Progress, FinalPredictions]:
     """Train a network on several studies without labels.
 
-    A share of each study's samples is held out; UniFrac among them decides the epoch to keep.
-
-    Returns
-    -------
-    progress : Progress
-    reason : str
-        Why training stopped.
-    shown : FinalPredictions
-        What the kept model says of the validation samples, else of the training samples.
+    A share of each study's samples is held out; UniFrac among them decides the epoch to keep, whose
+    predictions of these samples, else of those that train, are returned.
     """
     task = pretraining_task(studies, config)
     taught = network.config.distance_state == "trained" and "unifrac" in task.weights
-    if taught and calibrate_lengths(network, studies, task.training, config.random_seed):
+    if taught and calibrate_lengths(network, task, config.random_seed):
         logger.info("The lengths of the encoder's branches were fitted to the matrices.")
     objective = SampleObjective(network, task, config)
-    progress, reason = Trainer(objective, config, accelerator, logger).run()
+    progress = Trainer(objective, config, accelerator, logger).run()
     if "unifrac" in task.weights:
         network.config = dataclasses.replace(network.config, distance_state="trained")
     logger.log_moved(CUT_TO, moved_by_cuts(network, studies, config.random_seed))
-    return progress, reason, predict_final(network, task)
-
-
-@torch.no_grad()
-def moved_by_cuts(network: Network, studies: Studies, seed: int) -> float:
-    """Measure how far the embeddings of ASVs move when their reads lose their end.
-
-    Returns
-    -------
-    float
-        Mean distance between the embeddings of the whole and the cut read, relative to the mean
-        distance between ASVs.
-    """
-    asvs = studies.asvs
-    chosen = np.arange(len(asvs))
-    if len(chosen) > _MOST_COMPARED:
-        chosen = np.random.default_rng(seed).choice(chosen, _MOST_COMPARED, replace=False)
-    lengths = (CUT_TO * asvs.lengths[chosen]).astype(np.int64).clip(1)
-    places = np.arange(asvs.tokens.shape[1])
-    tokens = np.where(places <= lengths[:, None], asvs.tokens[chosen], PADDING)
-    cut = dataclasses.replace(asvs, tokens=tokens, lengths=lengths)
-    whole = embed_asvs(network.eval(), asvs, chosen)
-    moved = (embed_asvs(network, cut, np.arange(len(chosen))) - whole).norm(dim=1).mean()
-    apart = torch.pdist(whole.float()).mean() if len(chosen) > 1 else torch.ones(())
-    return float(moved / apart.clamp_min(1e-12))
+    return progress, predict_final(network, task)
 
 
 def pretraining_task(studies: Studies, config: TrainingConfig) -> Task:
     """Say what is learned, and hold a share of each study's samples out.
 
-    Raises
-    ------
-    AAMError
-        If every loss has the weight 0.
+    Raises AAMError if every loss has the weight 0.
     """
     training, validation = [], []
     for study in studies.studies:
@@ -105,3 +70,70 @@ def pretraining_task(studies: Studies, config: TrainingConfig) -> Task:
         )
     monitored = "unifrac_loss" if "unifrac" in weights else "loss"
     return Task(studies, training, validation, None, weights, monitored)
+
+
+def calibrate_lengths(network: Network, task: Task, seed: int) -> bool:
+    """Fit the lengths of branches and of tips to the distances of the training samples, in seconds.
+
+    Which branches an ASV lies under stays as it is; the tree that a study's distances were computed
+    with may have other lengths than the tree that taught the encoder. The network is in evaluation
+    mode. Returns whether there was anything to fit.
+    """
+    random = np.random.default_rng([seed, STEPS])
+    known = [
+        _known(network, task.studies, number, some(samples, MOST_SAMPLES, random))
+        for number, samples in enumerate(task.training)
+        if task.studies.studies[number].distances is not None and len(samples) > 1
+    ]
+    if network.config.distance_form != "branches" or not known:
+        return False
+    head, device = network.distance_head, device_of(network)
+    before = head.log_length.detach().clone()
+    pairs = sum(len(actual) * (len(actual) - 1) / 2 for *_, actual in known)
+    optimizer = torch.optim.Adam(head.parameters(), lr=LEARNING_RATE)
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * (1 - step / STEPS)
+        presence, seen, actual = known[step % len(known)]
+        rows = np.sort(random.permutation(len(presence))[:SAMPLES])
+        shared = None
+        if network.config.asv_tips:
+            shared = shared_asvs(to_device(seen[rows].toarray(), device))
+        distances = head(presence.index_select(0, to_device(rows, device)), asvs=shared)
+        loss = unifrac_loss(distances, to_device(actual[np.ix_(rows, rows)], device))
+        # few samples say little of each length
+        loss = loss + PULL / pairs * (head.log_length - before).square().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    optimizer.zero_grad()
+    return True
+
+
+def _known(network: Network, studies: Studies, number: int, samples: np.ndarray):
+    """Return presence (B, K), the ASVs seen (B, asvs), and the distances (B, B) of samples."""
+    study, parts = studies.studies[number], Parts(attend=False, quantify=False, join=False)
+    states = sample_states(network, studies, number, samples, None, parts)
+    presence = torch.cat([state.presence for state in states])
+    seen = study.abundances[samples]
+    seen.data = network.asvs_seen(torch.from_numpy(seen.data)).numpy()
+    return presence, seen, study.distances.block(samples)
+
+
+@torch.no_grad()
+def moved_by_cuts(network: Network, studies: Studies, seed: int) -> float:
+    """Measure how far the embeddings of ASVs move when their reads lose their end.
+
+    Relative to the mean distance between ASVs.
+    """
+    asvs, chosen = studies.asvs, np.arange(len(studies.asvs))
+    if len(chosen) > _MOST_COMPARED:
+        chosen = np.random.default_rng(seed).choice(chosen, _MOST_COMPARED, replace=False)
+    lengths = (CUT_TO * asvs.lengths[chosen]).astype(np.int64).clip(1)
+    places = np.arange(asvs.tokens.shape[1])
+    tokens = np.where(places <= lengths[:, None], asvs.tokens[chosen], PADDING)
+    cut = dataclasses.replace(asvs, tokens=tokens, lengths=lengths)
+    whole = embed_asvs(network.eval(), asvs, chosen)
+    moved = (embed_asvs(network, cut, np.arange(len(chosen))) - whole).norm(dim=1).mean()
+    apart = torch.pdist(whole.float()).mean() if len(chosen) > 1 else torch.ones(())
+    return float(moved / apart.clamp_min(1e-12))

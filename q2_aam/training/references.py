@@ -1,7 +1,5 @@
 """Reads whose place in a tree is known, and what they say of a network."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,32 +18,18 @@ SHORTEST_BRANCH = 1e-6
 
 @dataclass(frozen=True)
 class References:
-    """DNA whose place in the tree is known, on the device that trains.
+    """DNA whose place in the tree is known, on the device that trains."""
 
-    Attributes
-    ----------
-    tokens : Tensor of uint8, (organisms, longest)
-        Nucleotides without START, as `q2_aam.data.tokens` numbers them.
-    lengths : ndarray of int64, (organisms,)
-    lineages : Tensor of int64, (organisms, deepest)
-        See `Clades`.
-    clades : int
-    """
-
-    tokens: Tensor
-    lengths: np.ndarray
-    lineages: Tensor
+    tokens: Tensor  # (organisms, longest) uint8, without START
+    lengths: np.ndarray  # (organisms,) int64
+    lineages: Tensor  # (organisms, deepest) int64, see `Clades`
     clades: int
 
     @classmethod
     def on_device(cls, tokens: np.ndarray, lengths: np.ndarray, clades: Clades, device):
         """Send what the device needs to it."""
-        return cls(
-            torch.from_numpy(tokens).to(device),
-            lengths,
-            torch.from_numpy(clades.lineages).long().to(device),
-            len(clades.nodes),
-        )
+        lineages = torch.from_numpy(clades.lineages).long().to(device)
+        return cls(torch.from_numpy(tokens).to(device), lengths, lineages, len(clades.nodes))
 
     def reads(self, rows: np.ndarray, begin: np.ndarray, length: int) -> Tensor:
         """Cut one read of each organism: (B,), (B,) → (B, 1 + length) uint8, START first."""
@@ -86,16 +70,7 @@ def clade_losses(network: Network, references: References, step: ReadStep) -> Te
 def start_from_tree(
     network: Network, references: References, clades: Clades, step: ReadStep | None = None
 ) -> None:
-    """Give branches and tips the tree's lengths; spread the embeddings of a new network.
-
-    Parameters
-    ----------
-    network : Network
-    references : References
-    clades : Clades
-    step : ReadStep, optional
-        Reads to spread the embeddings by; without, they stay as they are.
-    """
+    """Give branches and tips the tree's lengths; spread a new network's embeddings of reads."""
     if step is not None:
         tokens = references.reads(*step)
         network.standardise(network.eval().asv_encoder(tokens, False).float())

@@ -23,12 +23,13 @@ import torch
 from draw import ORDER, USUAL, draw_reads
 from judge import judge_clades
 from reference import leave_out, read_reference, read_starts
+from safetensors.torch import save_file
 from torch import nn
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
-from q2_aam.storage.boxed import write_boxed
+from q2_aam.storage import boxed
 from q2_aam.training.init import seed_step, seed_weights
 from q2_aam.training.optim import build_optimizer, learning_rate_at
 from q2_aam.training.references import References, clade_losses, start_from_tree
@@ -95,6 +96,15 @@ def train_epoch(
     return float(total) / len(batches)
 
 
+def write_boxed(folder: Path, network: Network) -> None:
+    """Write an encoder; half precision costs a thousandth of each weight."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(network.config.to_json(), indent=1, sort_keys=True)
+    (folder / boxed.CONFIG).write_text(content + "\n", encoding="utf-8")
+    half = {name: one.cpu().half().contiguous() for name, one in network.state_dict().items()}
+    save_file(half, str(folder / boxed.WEIGHTS))
+
+
 def main() -> None:
     """Read, train, judge and write."""
     options, started = read_options(), time.perf_counter()
@@ -149,9 +159,7 @@ def main() -> None:
         last = epoch + 1 == training.epochs or (options.minutes and seconds > 60 * options.minutes)
         if last or (epoch + 1) % options.judge_every == 0:
             history[-1] |= judge_clades(network, references, reference, left_out)
-            options.to.mkdir(parents=True, exist_ok=True)
-            arrays = {name: x.cpu().numpy() for name, x in network.state_dict().items()}
-            write_boxed(options.to, config, arrays)
+            write_boxed(options.to, network)
         if last:
             break
     chosen = {name: value for name, value in vars(options).items() if name not in PATHS}

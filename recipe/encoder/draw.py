@@ -24,22 +24,9 @@ def draw_reads(
 ) -> ReadStep:
     """Draw where the reads of a batch begin, and one length for all, so that none is padded.
 
-    Parameters
-    ----------
-    lengths : ndarray of int64, (organisms,)
-    starts : ndarray of int64, (organisms, sites)
-        Where reads begin, such as behind each primer; -1 where an organism lacks the site.
-    rows : ndarray of int64
-        Organisms.
-    longest : int
-        Nucleotides that the model reads.
-    seed, epoch, step : int
-        The draw is a pure function of them.
-
-    Returns
-    -------
-    ReadStep
-        Of the organisms that have a read of this length.
+    `starts` (organisms, sites) says where reads may begin, such as behind each primer; -1 where an
+    organism lacks the site. Organisms without a read of the length are left out. The draw is a pure
+    function of seed, epoch and step.
     """
     random = np.random.default_rng([seed, epoch, step, ORDER])
     usual = min(USUAL, longest)

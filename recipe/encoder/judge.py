@@ -18,19 +18,8 @@ def judge_clades(
 ) -> dict[str, float]:
     """Print and return how well clades are found in reads of organisms that were left out.
 
-    Parameters
-    ----------
-    network : Network
-    references : References
-    reference : Reference
-    left_out : dict of str to ndarray of int64
-        Organisms by what they are.
-
-    Returns
-    -------
-    dict of str to float
-        Precision, recall and the error of calibration (the mean distance between probability and
-        share of clades that are there, over ten bins of probability above 0.01).
+    Precision, recall and the error of calibration: the mean distance between probability and share
+    of clades that are there, over ten bins of probability above 0.01.
     """
     scores = {}
     for what, rows in left_out.items():

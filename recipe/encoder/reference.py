@@ -24,30 +24,15 @@ _LETTERS = {"M": "[AC]", "N": ".", "W": "[AT]", "Y": "[CT]", "K": "[GT]"}
 
 
 class Reference(NamedTuple):
-    """Reference organisms, sorted by their name.
-
-    Attributes
-    ----------
-    names : list of str
-    tokens : ndarray of uint8, (organisms, longest)
-        Nucleotides without START.
-    lengths : ndarray of int64, (organisms,)
-    primers : ndarray of int64, (organisms, 5, 2)
-        Where each primer begins and ends; -1 where it is not found.
-    families : list of str
-        Empty where unnamed.
-    phylogeny : Phylogeny
-    nodes : ndarray of int64, (organisms,)
-        The tip of each organism.
-    """
+    """Reference organisms, sorted by their name."""
 
     names: list[str]
-    tokens: np.ndarray
+    tokens: np.ndarray  # (organisms, longest) uint8: nucleotides without START
     lengths: np.ndarray
-    primers: np.ndarray
-    families: list[str]
+    primers: np.ndarray  # (organisms, 5, 2): where each begins and ends; -1 where it is not found
+    families: list[str]  # empty where unnamed
     phylogeny: Phylogeny
-    nodes: np.ndarray
+    nodes: np.ndarray  # the tip of each organism
 
 
 def read_reference(folder: Path) -> Reference:
@@ -92,11 +77,9 @@ def read_starts(reference: Reference) -> np.ndarray:
 def leave_out(
     reference: Reference, share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Leave out whole families, and as many of the other organisms: three arrays of bool.
+    """Leave out whole families, and as many of the other organisms.
 
-    Returns
-    -------
-    learned, tips, families : ndarray of bool, (organisms,)
+    Returns who is learned, left out alone, and left out with the family: three arrays of bool.
     """
     random = np.random.default_rng(seed)
     named = sorted(set(reference.families) - {""})

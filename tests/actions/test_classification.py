@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
+import quick_actions as quick
 from simulated_study import (
     DESCENT,
-    QUICK_FIT,
     by_age,
     categorical,
     counts_of,
@@ -19,29 +19,8 @@ from simulated_study import (
 
 
 @pytest.fixture(scope="module")
-def fit(aam, tmp_path_factory):
-    def run(study, column=None, **settings):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
-            return aam.fit_classifier(
-                study.table, categorical(by_age(study) if column is None else column),
-                sequences=study.sequences, **QUICK_FIT | settings,
-            )  # fmt: skip
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def predict(aam):
-    def run(study, classifier):
-        return aam.predict_classification(study.table, classifier, sequences=study.sequences)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def predicted(predict, halves, classified):
-    return predict(halves[1], classified.classifier)
+def predicted(halves, classified):
+    return quick.predict(halves[1], classified)
 
 
 # learning
@@ -54,21 +33,18 @@ def test_unseen_samples_are_classified_far_better_than_by_the_most_common_class(
     assert accuracy > truth.value_counts(normalize=True).max() + 0.25
 
 
-def test_probabilities_are_probabilities_and_favour_the_prediction(predicted):
+def test_probabilities_are_probabilities_and_favour_the_prediction(halves, predicted):
     shares = predicted.probabilities.view(pd.DataFrame)
     assert list(shares) == ["milk", "mixed", "solid"]
     assert shares.to_numpy().min() >= 0
     assert shares.to_numpy().max() <= 1
     assert (shares.sum(axis=1) - 1).abs().max() < 1e-12
-    found = predicted.predictions.view(pd.Series)
-    assert shares.idxmax(axis=1).equals(found[shares.index])
+    favoured = shares.idxmax(axis=1)
+    assert favoured.equals(predicted.predictions.view(pd.Series)[shares.index])
     assert shares["milk"].std() > 0.1
-
-
-def test_probabilities_are_more_than_the_favourite(halves, predicted):
-    """The truth is given more probability than chance would, also where it is not the favourite."""
-    shares, truth = predicted.probabilities.view(pd.DataFrame), by_age(halves[1])
-    wrong = shares.index[shares.idxmax(axis=1) != truth[shares.index]]
+    # the truth has more probability than chance would give it, also where it is not the favourite
+    truth = by_age(halves[1])
+    wrong = shares.index[favoured != truth[shares.index]]
     given = [shares.at[name, truth[name]] for name in wrong]
     rest = [(1 - shares.loc[name].max()) / 2 for name in wrong]
     assert len(wrong) == 0 or np.mean(given) >= np.mean(rest)
@@ -79,9 +55,8 @@ def test_other_plugins_read_predictions(predicted, halves):
 
     assert str(predicted.predictions.type) == "SampleData[ClassifierPredictions]"
     assert str(predicted.probabilities.type) == "SampleData[Probabilities]"
-    truth = categorical(by_age(halves[1]))
     (page,) = sample_classifier.actions.confusion_matrix(
-        predicted.predictions, truth, probabilities=predicted.probabilities
+        predicted.predictions, categorical(by_age(halves[1])), probabilities=predicted.probabilities
     )
     assert str(page.type) == "Visualization"
     frame = predicted.predictions.view(qiime2.Metadata).merge(
@@ -93,16 +68,13 @@ def test_other_plugins_read_predictions(predicted, halves):
 def test_the_log_and_the_model_say_what_was_learned(classified, halves):
     target, log = model_of(classified.classifier)[0].target, log_of(classified)
     counts = by_age(halves[0]).value_counts()
-    assert (
-        dict(zip(target.classes, target.counts, strict=True))
-        == counts[list(target.classes)].to_dict()
-    )
+    assert target.counts == tuple(counts[list(target.classes)])
     assert log.summary["sample_ids"] == sorted(halves[0].counts.index)
     assert 0.5 < log.summary["scores"]["balanced_accuracy"] <= 1
     assert sum(head["weight"] for head in log.summary["heads"]) == pytest.approx(1)
 
 
-def test_rare_classes_are_found_more_often_if_classes_are_balanced(fit, predict, halves):
+def test_rare_classes_are_found_more_often_if_classes_are_balanced(halves):
     random = np.random.default_rng(5)
     study, unseen = halves
 
@@ -114,8 +86,8 @@ def test_rare_classes_are_found_more_often_if_classes_are_balanced(fit, predict,
     assert 0.1 < (column == "rare").mean() < 0.4
     found, fits = {}, {}
     for how in ("none", "balanced"):
-        fits[how] = fitted = fit(study, column, class_weights=how)
-        found[how] = predict(unseen, fitted.classifier).probabilities.view(pd.DataFrame)["rare"]
+        fits[how] = fitted = quick.fit(study, column, class_weights=how)
+        found[how] = quick.predict(unseen, fitted).probabilities.view(pd.DataFrame)["rare"]
         chosen = {setting.name: setting for setting in log_of(fitted).settings}["class_weights"]
         assert (chosen.value, chosen.chosen_by) == (how, "user" if how == "balanced" else "default")
     rare = truth.index[truth == "rare"]
@@ -123,28 +95,11 @@ def test_rare_classes_are_found_more_often_if_classes_are_balanced(fit, predict,
     assert not same_weights(*(one.classifier for one in fits.values()))
 
 
-def test_a_classifier_saved_and_loaded_predicts_bit_identically(
-    predict, classified, predicted, halves, tmp_path
-):
-    folder = tmp_path / "exported"
-    classified.classifier.export_data(str(folder))
-    loaded = qiime2.Artifact.import_data("AAMClassifier", str(folder))
-    again = predict(halves[1], loaded)
-    for name, view in (("predictions", pd.Series), ("probabilities", pd.DataFrame)):
-        assert getattr(again, name).view(view).equals(getattr(predicted, name).view(view))
-
-
-def test_the_seed_decides_everything(fit, study):
-    first, same, other = (fit(study, random_seed=seed).classifier for seed in (3, 3, 4))
-    assert same_weights(first, same)
-    assert not same_weights(first, other)
-
-
-def test_distances_are_learned_beside_classes(fit, study, pretrained):
+def test_distances_are_learned_beside_classes(study, pretrained):
     """The encoder of a classifier is trained as that of a regressor."""
-    found = fit(
-        study, distance_matrix=study.distances, encoder=pretrained.encoder, freeze_encoder=False,
-        **DESCENT,
+    found = quick.fit(
+        study, by_age(study), distance_matrix=study.distances, encoder=pretrained.encoder,
+        freeze_encoder=False, **DESCENT,
     )  # fmt: skip
     assert model_of(found.classifier)[0].distance_state == "trained"
     history = history_of(found)
@@ -155,20 +110,19 @@ def test_distances_are_learned_beside_classes(fit, study, pretrained):
 # classes
 
 
-def test_blank_cells_are_left_out_and_counted(fit, study):
+def test_blank_cells_are_left_out_and_counted(study):
     column = by_age(study)
     column.iloc[[2, 5]] = None
-    found = fit(study, column)
-    counts = counts_of(found)
-    assert counts["samples dropped: blank in the metadata column 'diet'"] == 2
+    found = quick.fit(study, column)
+    assert counts_of(found)["samples dropped: blank in the metadata column 'diet'"] == 2
     assert len(log_of(found).summary["sample_ids"]) == 18
 
 
-def test_classes_that_look_like_numbers_stay_classes(fit, predict, study):
+def test_classes_that_look_like_numbers_stay_classes(study):
     from qiime2.plugins import sample_classifier
 
     column = by_age(study, (12,), ("1", "2"))
-    found = predict(study, fit(study, column).classifier)
+    found = quick.predict(study, quick.fit(study, column))
     assert list(found.probabilities.view(pd.DataFrame)) == ["1", "2"]
     assert set(found.predictions.view(pd.Series).astype(str)) <= {"1", "2"}
     (page,) = sample_classifier.actions.confusion_matrix(found.predictions, categorical(column))
@@ -178,10 +132,10 @@ def test_classes_that_look_like_numbers_stay_classes(fit, predict, study):
 HOSTILE = ("a,b", '"quoted"', "<script>alert(1)</script>", "#comment", "=1+1", "a.1", "a", "ü \\N")
 
 
-def test_any_name_of_a_class_is_read_back(fit, predict):
+def test_any_name_of_a_class_is_read_back():
     study = simulate_study(40, 30, 7, (40, 40))
     column = by_age(study, np.quantile(study.ages, np.arange(1, 8) / 8), HOSTILE)
-    found = predict(study, fit(study, column).classifier)
+    found = quick.predict(study, quick.fit(study, column))
     assert sorted(HOSTILE) == list(found.probabilities.view(pd.DataFrame))
     read = found.predictions.view(pd.Series)
     assert set(read) <= set(HOSTILE)
@@ -191,40 +145,11 @@ def test_any_name_of_a_class_is_read_back(fit, predict):
     assert frame.idxmax(axis=1).equals(read[frame.index])
 
 
-# validation
-
-
-def test_groups_never_straddle_and_every_class_is_on_both_sides(aam, study):
-    column, groups = by_age(study, (12,), ("young", "old")), study.subjects
-    for seed in range(5):
-        training, test = aam.split_samples(
-            study.table, categorical(column), groups=categorical(groups), random_seed=seed,
-            test_size=0.3,
-        )  # fmt: skip
-        kept, held = (part.view(pd.DataFrame).index for part in (training, test))
-        assert not set(groups[kept]) & set(groups[held])
-        assert set(column[kept]) == set(column[held]) == {"young", "old"}
-
-
-def test_a_share_of_each_class_is_held_out(aam, halves):
-    study = halves[0]
-    column = by_age(study)
-    column.iloc[[0, 1]] = None
-    training, test = aam.split_samples(study.table, categorical(column), test_size=0.25)
-    kept, held = (part.view(pd.DataFrame).index for part in (training, test))
-    assert len(kept) + len(held) == 68
-    counts = column.value_counts()
-    for name in counts.index:
-        assert abs((column[held] == name).sum() - 0.25 * counts[name]) <= 1
-
-
-def test_a_class_of_one_group_trains(fit, study):
+def test_a_class_of_one_group_trains(study):
     """Its samples cannot be on both sides of a fold; the others judge the heads."""
     column = pd.Series("usual", study.counts.index, name="state")
     column.iloc[:4] = "rare"
-    groups = study.subjects.copy()
-    groups[column == "rare"] = "one"
-    found = fit(study, column, groups=categorical(groups))
+    found = quick.fit(study, column, groups=categorical(study.subjects.mask(column == "rare", "1")))
     assert model_of(found.classifier)[0].target.counts[0] == 4
 
 
@@ -248,39 +173,34 @@ def test_a_class_of_one_group_trains(fit, study):
         ({"most": None}, ["Only 9 samples can be used"]),
     ],
 )
-def test_classes_that_cannot_be_learned(refused, fit, study, change, parts):
+def test_classes_that_cannot_be_learned(refused, study, change, parts):
     column = by_age(study)
     for place, name in change.items():
-        rows = {"all": slice(None), "most": slice(9, None)}.get(place, place)
-        column.iloc[rows] = name
-    refused(lambda: fit(study, column), *parts)
+        column.iloc[{"all": slice(None), "most": slice(9, None)}.get(place, place)] = name
+    refused(lambda: quick.fit(study, categorical(column)), *parts)
 
 
-def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, fit, study):
+def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, study):
     column = by_age(study, (np.quantile(study.ages, 0.7),), ("young", "old"))
-    groups = study.subjects.copy()
-    groups[column == "old"] = None
+    groups = categorical(study.subjects.mask(column == "old"))
     refused(
-        lambda: fit(study, column, groups=categorical(groups)),
+        lambda: quick.fit(study, column, groups=groups),
         "same 'diet' ('young')", "that can be used",
     )  # fmt: skip
     few = column.index[column == "old"][2:]
-    part = study.select([name for name in column.index if name not in set(few)])
+    matrix = study.select([name for name in column.index if name not in set(few)]).distances
+    given = {"distance_matrix": matrix, "missing_samples": "ignore", "freeze_encoder": False}
     refused(
-        lambda: fit(
-            study, column, distance_matrix=part.distances, missing_samples="ignore",
-            freeze_encoder=False,
-        ),
+        lambda: quick.fit(study, column, **given),
         "1 class with fewer than 3 samples", "'old: 2 samples'",
     )  # fmt: skip
 
 
-def test_a_class_whose_samples_all_validate(refused, fit, study, pretrained):
+def test_a_class_whose_samples_all_validate(refused, study):
     column = by_age(study, (12,), ("young", "old"))
+    groups = categorical(column.rename("site"))
     refused(
-        lambda: fit(
-            study, column, groups=categorical(column.rename("site")), attention_head="on"
-        ),
+        lambda: quick.fit(study, column, groups=groups, attention_head="on"),
         "'diet' has 1 class without a training sample", "groups that validate", "'groups'",
     )  # fmt: skip
 
@@ -293,31 +213,17 @@ def test_more_classes_than_can_be_learned(refused):
     require_classes(values[: 3 * 1024], "strain")
 
 
-def test_a_column_of_numbers_is_no_column_of_classes(aam, study):
+def test_a_classifier_is_no_regressor(aam, refused, study, halves, classified, fitted, tmp_path):
     with pytest.raises(TypeError, match="Categorical"):
         aam.fit_classifier(study.table, study.age_column, sequences=study.sequences)
-
-
-def test_a_classifier_is_no_regressor(
-    aam, refused, halves, classified, fitted, mixed_study, tmp_path
-):
-    study = halves[1]
-    with pytest.raises(TypeError, match="AAMRegressor"):
-        aam.predict_regression(study.table, classified.classifier, sequences=study.sequences)
-    with pytest.raises(TypeError, match="AAMClassifier"):
-        aam.predict_classification(study.table, fitted.regressor, sequences=study.sequences)
-    # under a wrong type, as someone may import it
-    for model, kind in ((classified.classifier, "Regressor"), (fitted.regressor, "Classifier")):
-        model.export_data(str(tmp_path / kind))
-    regressor = qiime2.Artifact.import_data("AAMRegressor", str(tmp_path / "Regressor"))
-    classifier = qiime2.Artifact.import_data("AAMClassifier", str(tmp_path / "Classifier"))
-    refused(
-        lambda: aam.predict_regression(study.table, regressor, sequences=study.sequences),
-        "'diet'", "no regressor", "predict-classification",
-    )  # fmt: skip
-    refused(
-        lambda: aam.predict_classification(
-            mixed_study.table, classifier, sequences=mixed_study.sequences
-        ),
-        "'age'", "no classifier", "predict-regression",
-    )  # fmt: skip
+    for results, wrong, parts in (
+        (classified, "Regressor", ("'diet'", "no regressor", "predict-classification")),
+        (fitted, "Classifier", ("'age'", "no classifier", "predict-regression")),
+    ):
+        action = getattr(aam, f"predict_{'regression' if wrong[0] == 'R' else 'classification'}")
+        with pytest.raises(TypeError, match=f"AAM{wrong}"):
+            action(study.table, results[0], sequences=study.sequences)
+        # under a wrong type, as someone may import it
+        results[0].export_data(str(tmp_path / wrong))
+        model = qiime2.Artifact.import_data(f"AAM{wrong}", str(tmp_path / wrong))
+        refused(lambda m=model, act=action: act(study.table, m, sequences=study.sequences), *parts)

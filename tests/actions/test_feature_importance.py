@@ -1,11 +1,14 @@
 """The importance of a feature is what predictions lose without it."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
+import quick_actions as quick
 from planted_study import PLANTED, halves, plant_asvs
-from simulated_study import QUICK_FIT, SimulatedStudy, simulate_study, table_artifact
+from simulated_study import simulate_study
 
 from q2_aam.actions.explain import feature_importance
 from q2_aam.types import AAMModelDirectoryFormat
@@ -16,9 +19,9 @@ ALL = 1000
 @pytest.fixture(scope="module")
 def importance(aam, mixed_study, fitted):
     def run(study=mixed_study, model=fitted.regressor, **settings) -> pd.DataFrame:
-        return aam.feature_importance(
-            study.table, model, sequences=study.sequences, **settings
-        ).importance.view(pd.DataFrame)
+        given = {"sequences": study.sequences} | settings
+        found = aam.feature_importance(study.table, model, **given).importance
+        return found.view(pd.DataFrame)
 
     return run
 
@@ -29,102 +32,70 @@ def planted():
 
 
 @pytest.fixture(scope="module")
-def planted_regressor(aam, planted):
+def planted_models(planted):
     study, _ = planted
-    return aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **QUICK_FIT
-    ).regressor
+    return {
+        "regressor": quick.fit(study).regressor,
+        "classifier": quick.fit(study, halves(study)).classifier,
+    }
 
 
-@pytest.fixture(scope="module")
-def classifier(aam, planted):
-    study, _ = planted
-    return aam.fit_classifier(
-        study.table, halves(study), sequences=study.sequences, **QUICK_FIT
-    ).classifier
+def with_counts(study, counts):
+    """Give a study other counts, and the DNA of their features."""
+    return dataclasses.replace(study, counts=counts, dna=study.dna[list(counts)])
 
 
-def precision(found: pd.DataFrame, planted: pd.Series) -> float:
-    return len(set(found.index[:PLANTED]) & set(planted.index)) / PLANTED
-
-
-def test_features_that_drive_a_number_are_found_with_their_direction(
-    importance, planted, planted_regressor
+@pytest.mark.parametrize(("kind", "effect"), [("regressor", ""), ("classifier", " old")])
+def test_features_that_drive_a_target_are_found_with_their_direction(
+    importance, planted, planted_models, kind, effect
 ):
     study, effects = planted
-    found = importance(study, planted_regressor)
-    assert precision(found, effects) >= 0.8
+    found = importance(study, planted_models[kind])
+    assert len(set(found.index[:PLANTED]) & set(effects.index)) >= 0.8 * PLANTED
     of_planted = found.loc[effects.index]
-    direction = np.sign(of_planted["raises"] - of_planted["lowers"])
+    direction = np.sign(of_planted[f"raises{effect}"] - of_planted[f"lowers{effect}"])
     assert (direction == np.sign(effects)).mean() >= 0.8
 
 
-def test_features_that_drive_a_class_are_found(importance, planted, classifier):
-    study, effects = planted
-    found = importance(study, classifier)
-    assert precision(found, effects) >= 0.8
-    of_planted = found.loc[effects.index]
-    direction = np.sign(of_planted["raises old"] - of_planted["lowers old"])
-    assert (direction == np.sign(effects)).mean() >= 0.8
-
-
-def test_effects_are_what_predictions_lose_without_the_feature(
-    aam, importance, mixed_study, fitted
-):
-    def predict(study):
-        return aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, confidence_level=0.5
-        ).predictions.view(pd.Series)
-
-    found, whole = importance(samples_per_feature=ALL), predict(mixed_study)
+def test_effects_are_what_predictions_lose_without_the_feature(importance, mixed_study, fitted):
+    found = importance(samples_per_feature=ALL)
+    whole = quick.predictions(mixed_study, fitted)
     for name in (*found.index[:2], found.index[-1]):
-        kept = mixed_study.counts.drop(columns=name)
-        without = predict(SimulatedStudy(kept, mixed_study.dna, None, mixed_study.ages, None))
-        effects = whole - without[whole.index]
-        expected = [
-            effects.abs().mean(),
-            effects.clip(lower=0).mean(),
-            -effects.clip(upper=0).mean(),
-        ]
+        kept = with_counts(mixed_study, mixed_study.counts.drop(columns=name))
+        effects = whole - quick.predictions(kept, fitted)[whole.index]
+        raised, lowered = effects.clip(lower=0).mean(), -effects.clip(upper=0).mean()
+        expected = [effects.abs().mean(), raised, lowered]
         assert np.allclose(found.loc[name], expected, rtol=1e-3, atol=1e-4), name
     assert found["importance"].iloc[0] > 10 * found["importance"].iloc[-1]
 
 
-def test_effects_on_classes_are_what_probabilities_lose(aam, importance, planted, classifier):
-    study = planted[0].select(planted[0].counts.index[:12])
-
-    def predict(one):
-        return aam.predict_classification(
-            one.table, classifier, sequences=one.sequences
-        ).probabilities.view(pd.DataFrame)
-
+def test_effects_on_classes_are_what_probabilities_lose(importance, planted, planted_models):
+    study, classifier = (
+        planted[0].select(planted[0].counts.index[:12]),
+        planted_models["classifier"],
+    )
     found = importance(study, classifier, samples_per_feature=ALL)
     assert list(found) == ["importance", "raises old", "lowers old", "raises young", "lowers young"]
     name = found.index[0]
-    kept = SimulatedStudy(study.counts.drop(columns=name), study.dna, None, study.ages, None)
-    whole = predict(study)
-    effects = whole - predict(kept).loc[whole.index]
-    assert np.allclose(found.loc[name, "importance"], effects["old"].abs().mean(), atol=1e-5)
-    assert np.allclose(
-        found.loc[name, "raises old"], effects["old"].clip(lower=0).mean(), atol=1e-5
+    whole, without = (
+        quick.predict(one, classifier).probabilities.view(pd.DataFrame)["old"]
+        for one in (study, with_counts(study, study.counts.drop(columns=name)))
     )
+    effects = whole - without[whole.index]
+    assert np.allclose(found.loc[name, "importance"], effects.abs().mean(), atol=1e-5)
+    assert np.allclose(found.loc[name, "raises old"], effects.clip(lower=0).mean(), atol=1e-5)
     assert np.allclose(found["raises old"], found["lowers young"], atol=1e-6)
 
 
-def test_the_most_important_come_first_and_every_feature_is_there(importance, mixed_study):
+def test_the_most_important_come_first_whatever_the_order(importance, mixed_study):
     found = importance()
     assert list(found) == ["importance", "raises", "lowers"]
     assert sorted(found.index) == sorted(mixed_study.counts)
     assert found["importance"].is_monotonic_decreasing
     assert (found >= 0).all(axis=None)
     assert np.allclose(found["importance"], found["raises"] + found["lowers"])
-
-
-def test_the_same_numbers_come_again_in_any_order(importance, mixed_study):
-    found, again = importance(), importance()
-    assert found.equals(again)
-    shuffled = importance(mixed_study.shuffled(3))
-    assert np.allclose(found, shuffled.loc[found.index], atol=1e-4)
+    assert found.equals(importance())
+    assert np.allclose(found, importance(mixed_study.shuffled(3)).loc[found.index], atol=1e-4)
 
 
 def test_features_of_the_same_dna_share_its_effect_by_their_reads(importance, mixed_study):
@@ -134,18 +105,20 @@ def test_features_of_the_same_dna_share_its_effect_by_their_reads(importance, mi
     counts["copy"] = np.floor(counts[name] / 4)
     counts[name] -= counts["copy"]
     dna["copy"] = dna[name]
-    found = importance(
-        SimulatedStudy(counts, dna, None, mixed_study.ages, None), samples_per_feature=ALL
-    )
+    study = dataclasses.replace(mixed_study, counts=counts, dna=dna)
+    found = importance(study, samples_per_feature=ALL)
     share = counts["copy"].sum() / (counts["copy"] + counts[name]).sum()
     assert np.allclose(found.loc["copy"], share * whole.loc[name], rtol=1e-3)
     assert np.allclose(found.loc["copy"] + found.loc[name], whole.loc[name], rtol=1e-3)
 
 
-def test_some_samples_of_each_feature_tell_nearly_as_much(importance, planted, planted_regressor):
-    study, _ = planted
-    every = importance(study, planted_regressor, samples_per_feature=ALL)["importance"]
-    some = importance(study, planted_regressor, samples_per_feature=10)["importance"]
+def test_some_samples_of_each_feature_tell_nearly_as_much(importance, planted, planted_models):
+    every, some = (
+        importance(planted[0], planted_models["regressor"], samples_per_feature=number)[
+            "importance"
+        ]
+        for number in (ALL, 10)
+    )
     assert not some.equals(every)
     assert some.corr(every.loc[some.index]) > 0.95
 
@@ -154,8 +127,7 @@ def test_a_sample_of_one_feature_cannot_lose_it(importance, mixed_study):
     counts = mixed_study.counts.iloc[:2].copy()
     counts.iloc[0] = 0
     counts.iloc[0, 0] = 7
-    counts = counts.loc[:, counts.sum() > 0]
-    study = SimulatedStudy(counts, mixed_study.dna[list(counts)], None, mixed_study.ages, None)
+    study = with_counts(mixed_study, counts.loc[:, counts.sum() > 0])
     both = importance(study)
     assert np.isfinite(both).all(axis=None)
     alone = importance(study.select(counts.index[1:]))
@@ -166,53 +138,37 @@ def test_where_every_sample_holds_one_asv_nothing_is_important(aam, importance, 
     """As of isolates: fitted, explained and shown without a fault."""
     counts = study.counts.iloc[:, :2] * 0.0
     counts.iloc[::2, 0], counts.iloc[1::2, 1] = 7, 9
-    alone = SimulatedStudy(counts, study.dna[list(counts)], None, study.ages, None)
-    fitted = aam.fit_regressor(
-        alone.table, alone.age_column, sequences=alone.sequences, **QUICK_FIT
-    )
+    alone = with_counts(study, counts)
+    fitted = quick.fit(alone)
     found = importance(alone, fitted.regressor)
     assert sorted(found.index) == sorted(counts)
     assert (found == 0).all(axis=None)
-    predicted = aam.predict_regression(alone.table, fitted.regressor, sequences=alone.sequences)
+    predicted = quick.predict(alone, fitted).predictions
     shown = qiime2.Artifact.import_data("FeatureData[Importance]", found)
-    assert aam.evaluate_regression(predicted.predictions, alone.age_column, importance=shown)
+    assert aam.evaluate_regression(predicted, alone.age_column, importance=shown)
 
 
-def test_an_asv_that_dwarfs_all_others_has_a_finite_importance(aam, importance, study):
+def test_an_asv_that_dwarfs_all_others_has_a_finite_importance(importance, study):
     counts = study.counts.copy()
     counts.iloc[:, 0] += 1e9
-    found = importance(
-        SimulatedStudy(counts, study.dna, None, study.ages, None),
-        aam.fit_regressor(
-            table_artifact(SimulatedStudy(counts, study.dna, None, study.ages, None).biom),
-            study.age_column, sequences=study.sequences, **QUICK_FIT,
-        ).regressor,
-    )  # fmt: skip
-    assert np.isfinite(found).all(axis=None)
+    dwarfed = with_counts(study, counts)
+    assert np.isfinite(importance(dwarfed, quick.fit(dwarfed).regressor)).all(axis=None)
 
 
-def test_covariates_are_read_and_asked_for(aam, refused, study):
+def test_covariates_are_read_and_asked_for(importance, refused, study):
     frame = pd.DataFrame({"sex": np.where(np.arange(20) % 2, "f", "m")}, study.counts.index)
-    covariates = qiime2.Metadata(frame)
-    model = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, covariates=covariates,
-        covariate_columns=["sex"], **QUICK_FIT,
-    ).regressor  # fmt: skip
-
-    def run(**settings):
-        return aam.feature_importance(study.table, model, sequences=study.sequences, **settings)
-
-    found = run(covariates=covariates).importance.view(pd.DataFrame)
-    assert found["importance"].iloc[0] > 0
-    refused(run, "1 covariate", "'sex'")
+    given = {"covariates": qiime2.Metadata(frame)}
+    model = quick.fit(study, covariate_columns=["sex"], **given).regressor
+    assert importance(study, model, **given)["importance"].iloc[0] > 0
+    refused(lambda: importance(study, model), "1 covariate", "'sex'")
 
 
-def test_sample_classifier_draws_the_most_important(aam, planted, classifier):
+def test_sample_classifier_draws_the_most_important(aam, planted, planted_models):
     from qiime2.plugins import sample_classifier
 
     study, _ = planted
     few = study.select(study.counts.index[:16])
-    found = aam.feature_importance(few.table, classifier, sequences=few.sequences)
+    found = aam.feature_importance(few.table, planted_models["classifier"], few.sequences)
     page, filtered = sample_classifier.actions.heatmap(
         few.table, found.importance, sample_metadata=halves(study), feature_count=5
     )
@@ -221,15 +177,10 @@ def test_sample_classifier_draws_the_most_important(aam, planted, classifier):
     assert sorted(filtered.view(pd.DataFrame).columns) == sorted(most)
 
 
-def test_an_encoder_is_refused(aam, refused, study, pretrained):
+def test_what_cannot_be_explained_is_refused(importance, refused, study, pretrained):
     with pytest.raises(TypeError, match="AAMEncoder"):
-        aam.feature_importance(study.table, pretrained.encoder, sequences=study.sequences)
+        importance(study, pretrained.encoder)
     model = pretrained.encoder.view(AAMModelDirectoryFormat)
     refused(lambda: feature_importance(study.biom, model), "an encoder", "fit-regressor")
-
-
-def test_ids_that_are_not_dna_are_explained(aam, refused, fitted):
-    study = simulate_study(12, 30, 9)
-    refused(
-        lambda: aam.feature_importance(study.table, fitted.regressor), "30 feature ids", "sequences"
-    )
+    others = simulate_study(12, 30, 9)
+    refused(lambda: importance(others, sequences=None), "30 feature ids", "sequences")

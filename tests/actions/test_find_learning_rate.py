@@ -3,93 +3,78 @@
 import numpy as np
 import pandas as pd
 import pytest
-import qiime2
-from simulated_study import model_of
+import quick_actions as quick
+from simulated_study import by_age, model_of
 
 SETTINGS = {"pretrained": "none", "batch_size": 8, "threads": 1, "device": "cpu", "steps": 20}
 SETTINGS |= {"precision": "fp32"}
 
 
-def find(aam, study, folder=None, **given):
-    found = aam.find_learning_rate(study.table, sequences=study.sequences, **SETTINGS | given)
-    if folder is None:
-        return found.visualization
-    found.visualization.export_data(str(folder))
-    return pd.read_csv(folder / "downloads" / "curve.tsv", sep="\t", index_col="id")
+@pytest.fixture
+def find(aam, study, tmp_path):
+    """Run the test; return its curve, its settings and its page."""
+
+    def run(**given):
+        found = aam.find_learning_rate(study.table, sequences=study.sequences, **SETTINGS | given)
+        folder = tmp_path / str(found.visualization.uuid)
+        found.visualization.export_data(str(folder))
+        curve, settings = (
+            pd.read_csv(folder / "downloads" / f"{name}.tsv", sep="\t", index_col="id", dtype=kind)
+            for name, kind in (("curve", None), ("settings", str))
+        )
+        return curve, settings, (folder / "index.html").read_text()
+
+    return run
 
 
-def settings_of(page) -> pd.DataFrame:
-    return pd.read_csv(page / "downloads" / "settings.tsv", sep="\t", index_col="id", dtype=str)
-
-
-@pytest.fixture(scope="module")
-def diet_column(study):
-    young = np.where(study.ages < 12, "milk", "solid")
-    return qiime2.CategoricalMetadataColumn(pd.Series(young, index=study.ages.index, name="diet"))
-
-
-def test_11_6_the_curve_of_a_regressor_is_shown(aam, study, tmp_path):
-    curve = find(aam, study, tmp_path / "page", metadata=study.age_column, highest_rate=0.01)
+def test_11_6_the_curve_of_a_regressor_is_shown(find, study):
+    curve, settings, page = find(metadata=study.age_column, highest_rate=0.01)
     rates = curve["learning_rate"]
     assert rates.iloc[0] == pytest.approx(1e-5)
     assert np.diff(np.log(rates)) == pytest.approx(np.log(0.01 / 1e-5) / 19)
     assert curve["loss"].nunique() > 10
-    page = (tmp_path / "page" / "index.html").read_text()
     assert "Learning rate for fit-regressor: <em>age</em>" in page
-    shown = settings_of(tmp_path / "page").loc["batch_size"]
-    assert (shown["value"], shown["chosen_by"]) == ("8", "user")
+    assert settings.loc["batch_size", ["value", "chosen_by"]].tolist() == ["8", "user"]
 
 
-def test_11_6_a_column_of_classes_is_learned_as_classes(aam, study, tmp_path, diet_column):
-    curve = find(aam, study, tmp_path / "page", metadata=diet_column)
+def test_11_6_a_column_of_classes_is_learned_as_classes(find, study):
+    diet = quick.column_of(by_age(study, (12,), ("milk", "solid")))
+    curve, _, page = find(metadata=diet)
     assert curve["loss"].iloc[0] == pytest.approx(np.log(2), rel=0.2)
-    assert "for fit-classifier: <em>diet</em>" in (tmp_path / "page" / "index.html").read_text()
+    assert "for fit-classifier: <em>diet</em>" in page
 
 
-def test_11_6_without_metadata_unifrac_is_learned(aam, study, tmp_path):
-    curve = find(aam, study, tmp_path / "page", distance_matrix=study.distances)
+def test_11_6_without_metadata_unifrac_is_learned(find, study):
+    curve, _, page = find(distance_matrix=study.distances)
     assert (curve["loss"].iloc[:5] < 0.3).all()  # squared errors of distances
-    assert "Learning rate for pretrain" in (tmp_path / "page" / "index.html").read_text()
+    assert "Learning rate for pretrain" in page
 
 
-def test_11_6_the_same_seed_gives_the_same_curve(aam, study, tmp_path):
+def test_11_6_the_same_seed_gives_the_same_curve(find, study):
     given = {"metadata": study.age_column, "dropout": 0.1}
-    one, again, other = (
-        find(aam, study, tmp_path / name, random_seed=seed, **given)
-        for name, seed in (("one", 3), ("again", 3), ("other", 4))
-    )
+    one, again, other = (find(random_seed=seed, **given)[0] for seed in (3, 3, 4))
     pd.testing.assert_frame_equal(one, again)
     assert not np.allclose(one["loss"].iloc[:10], other["loss"].iloc[:10])
 
 
-def test_11_6_an_encoder_is_left_as_it_was(aam, study, tmp_path, pretrained):
-    given = SETTINGS | {"pretrained": "bundled"}
+@pytest.mark.parametrize("frozen", [True, False])
+def test_11_6_an_encoder_is_left_as_it_was(find, study, pretrained, frozen):
     before = {name: array.copy() for name, array in model_of(pretrained.encoder)[1].items()}
-    aam.find_learning_rate(
-        study.table, sequences=study.sequences, encoder=pretrained.encoder,
-        metadata=study.age_column, freeze_encoder=False, **given,
-    )  # fmt: skip
+    given = {"pretrained": "bundled", "encoder": pretrained.encoder, "freeze_encoder": frozen}
+    _, settings, _ = find(metadata=study.age_column, **given)
+    assert settings.loc["freeze_encoder", "value"] == ("yes" if frozen else "no")
     after = model_of(pretrained.encoder)[1]
     assert all(np.array_equal(after[name], before[name]) for name in before)
 
 
-def test_11_6_a_frozen_encoder_is_read_once(aam, study, tmp_path, pretrained):
-    given = SETTINGS | {"pretrained": "bundled"}
-    found = aam.find_learning_rate(
-        study.table, sequences=study.sequences, encoder=pretrained.encoder,
-        metadata=study.age_column, **given,
-    )  # fmt: skip
-    found.visualization.export_data(str(tmp_path / "page"))
-    assert settings_of(tmp_path / "page").loc["freeze_encoder", "value"] == "yes"
-
-
-def test_11_6_what_cannot_be_tested_is_refused(aam, study, refused, pretrained):
-    refused(lambda: find(aam, study), "nothing to learn", "'metadata'", "'distance_matrix'")
+def test_11_6_what_cannot_be_tested_is_refused(find, study, refused):
+    refused(find, "nothing to learn", "'metadata'", "'distance_matrix'")
+    age = study.age_column
     refused(
-        lambda: find(aam, study, metadata=study.age_column, lowest_rate=0.1, highest_rate=0.01),
+        lambda: find(metadata=age, lowest_rate=0.1, highest_rate=0.01),
         "'lowest_rate' is 0.1", "'highest_rate' is 0.01",
     )  # fmt: skip
     refused(
-        lambda: find(aam, study, metadata=study.age_column, unifrac_weight=2.0),
+        lambda: find(metadata=age, unifrac_weight=2.0),
         "'unifrac_weight' was given without 'distance_matrix'",
     )

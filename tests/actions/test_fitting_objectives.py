@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-import qiime2
-from simulated_study import QUICK_FIT, counts_of, history_of, log_of, model_of, simulate_study
+import quick_actions as quick
+from simulated_study import counts_of, history_of, log_of, model_of, simulate_study
 
 from q2_aam.config import SCALINGS, TARGET_LOSSES
 
@@ -24,35 +24,17 @@ def spread(large):
 @pytest.fixture(scope="module")
 def noisy(large, spread):
     """A target that is harder to predict in some samples."""
-    noise = np.random.default_rng(6).normal(size=len(spread))
-    return (large.ages + spread * noise).rename("score")
+    return large.ages + spread * np.random.default_rng(6).normal(size=len(spread))
 
 
-@pytest.fixture(scope="module")
-def fit(aam, tmp_path_factory):
-    def run(study, column, **settings):
-        column = column[study.counts.index].rename("score").rename_axis("id")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
-            return aam.fit_regressor(
-                study.table, qiime2.NumericMetadataColumn(column), sequences=study.sequences,
-                **QUICK_FIT | settings,
-            )  # fmt: skip
-
-    return run
+def predict(study, fitted, confidence_level=0.9) -> pd.DataFrame:
+    found = quick.predict(study, fitted, confidence_level=confidence_level)
+    bounds = found.intervals.view(pd.DataFrame)[["lower", "upper"]]
+    return bounds.assign(prediction=found.predictions.view(pd.Series))
 
 
-@pytest.fixture(scope="module")
-def predict(aam):
-    def run(study, fitted, confidence_level=0.9):
-        found = aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences,
-            confidence_level=confidence_level,
-        )  # fmt: skip
-        bounds = found.intervals.view(pd.DataFrame)[["lower", "upper"]]
-        return bounds.assign(prediction=found.predictions.view(pd.Series))
-
-    return run
+def target_of(fitted):
+    return model_of(fitted.regressor)[0].target
 
 
 def divided(study, training: int, seed: int):
@@ -62,106 +44,96 @@ def divided(study, training: int, seed: int):
 
 
 @pytest.fixture(scope="module")
-def by_quantiles(fit, large, noisy):
-    return fit(divided(large, 240, 0)[0], noisy, target_loss="quantile", n_estimators=40)
+def by_quantiles(large, noisy):
+    return quick.fit(divided(large, 240, 0)[0], noisy, target_loss="quantile", n_estimators=40)
 
 
 @pytest.fixture(scope="module")
-def by_default(fit, large, noisy):
-    return fit(divided(large, 240, 0)[0], noisy)
+def by_default(large, noisy):
+    return quick.fit(divided(large, 240, 0)[0], noisy)
 
 
 # losses
 
 
-@pytest.mark.parametrize("loss", TARGET_LOSSES)
-def test_11_9_every_loss_trains_and_each_gives_other_weights(fit, study, pretrained, loss):
+def test_11_9_every_loss_trains_and_each_gives_other_weights(study, pretrained):
     """In closed form it decides how heads are blended, in descent what the encoder learns."""
-    fitted = fit(
-        study, study.ages, target_loss=loss, encoder=pretrained.encoder, freeze_encoder=False,
-        epochs=6, batch_size=8, learning_rate=0.01,
-    )  # fmt: skip
-    history = history_of(fitted)["train_target_loss"]
-    assert history.iloc[-1] < 0.9 * history.iloc[0]
-    config, arrays = model_of(fitted.regressor)
-    assert config.target.loss == loss
-    weights = arrays["asv_encoder.nucleotides.weight"].tobytes()
-    assert weights not in _OF_LOSSES
-    _OF_LOSSES.append(weights)
+    weights = set()
+    for loss in TARGET_LOSSES:
+        fitted = quick.fit(
+            study, target_loss=loss, encoder=pretrained.encoder, freeze_encoder=False, epochs=6,
+            batch_size=8, learning_rate=0.01,
+        )  # fmt: skip
+        history = history_of(fitted)["train_target_loss"]
+        assert history.iloc[-1] < 0.9 * history.iloc[0]
+        assert target_of(fitted).loss == loss
+        weights.add(model_of(fitted.regressor)[1]["asv_encoder.nucleotides.weight"].tobytes())
+    assert len(weights) == len(TARGET_LOSSES)
 
 
-_OF_LOSSES = []  # weights of the tests before
-
-
-def test_quantiles_predict_towards_the_median_and_mse_the_mean(fit, predict, large):
+def test_quantiles_predict_towards_the_median_and_mse_the_mean(large):
     skewed = large.ages + np.random.default_rng(8).exponential(16, len(large.ages))
     training, unseen = divided(large, 300, 1)
     offset = {}
     for loss in ("quantile", "mse"):
-        found = predict(unseen, fit(training, skewed, target_loss=loss, n_estimators=40))
+        found = predict(unseen, quick.fit(training, skewed, target_loss=loss, n_estimators=40))
         offset[loss] = (found["prediction"] - unseen.ages[found.index]).mean()
     median, mean = 16 * np.log(2), 16
     assert abs(offset["mse"] - mean) < abs(offset["mse"] - median)
     assert offset["quantile"] < offset["mse"] - 0.5
 
 
-def test_values_coded_999_are_said_and_do_not_ruin_the_others(fit, predict, study, capsys):
+def test_values_coded_999_are_said_and_do_not_ruin_the_others(study, capsys):
     ages = study.ages.copy()
     ages.iloc[[3, 7]] = 999.0
-    others = ages.index[ages < 999]
     change = {}
     for loss in ("huber", "mse"):
-        sound = predict(study, fit(study, study.ages, target_loss=loss))["prediction"]
+        sound = predict(study, quick.fit(study, target_loss=loss))["prediction"]
         assert "far from all others" not in capsys.readouterr().err
-        fitted = fit(study, ages, target_loss=loss)
+        fitted = quick.fit(study, ages, target_loss=loss)
         printed = capsys.readouterr().err
-        assert "Warning: 2 samples of 20 have a 'score' far from all others" in printed
+        assert "Warning: 2 samples of 20 have a 'age' far from all others" in printed
         assert "'S003: 999', 'S007: 999'" in printed
-        assert counts_of(fitted)["samples with a 'score' far from all others"] == 2
-        assert (model_of(fitted.regressor)[0].target.maximum < 25) == (loss == "huber")
-        change[loss] = (predict(study, fitted)["prediction"] - sound)[others].abs().mean()
-
+        assert counts_of(fitted)["samples with a 'age' far from all others"] == 2
+        assert (target_of(fitted).maximum < 25) == (loss == "huber")
+        moved = (predict(study, fitted)["prediction"] - sound).abs()
+        change[loss] = moved[ages[moved.index] < 999].mean()
     assert change["huber"] < 0.5 * change["mse"]
 
 
-def test_values_that_span_powers_of_ten_are_not_far_on_their_logarithm(fit, study, capsys):
-    spread = fit(study, np.expm1(study.ages), target_scaling="log-min-max")
+def test_values_that_span_powers_of_ten_are_not_far_on_their_logarithm(study, capsys):
+    spread = quick.fit(study, np.expm1(study.ages), target_scaling="log-min-max")
     assert "far from all others" not in capsys.readouterr().err
-    assert model_of(spread.regressor)[0].target.maximum > 1e6
+    assert target_of(spread).maximum > 1e6
 
 
 # intervals
 
 
 def test_quantile_intervals_are_wider_where_samples_are_harder_to_predict(
-    predict, large, spread, by_quantiles, by_default
+    large, spread, by_quantiles, by_default
 ):
     _, unseen = divided(large, 240, 0)
-    found = predict(unseen, by_quantiles)
+    found, constant = predict(unseen, by_quantiles), predict(unseen, by_default)
     width = found["upper"] - found["lower"]
     assert np.corrcoef(width, spread[found.index])[0, 1] > 0.4
-    constant = predict(unseen, by_default)
     assert (constant["upper"] - constant["lower"]).std() < 1e-4
-
-
-@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
-def test_intervals_are_ordered_around_predictions(predict, large, by_quantiles, by_default, level):
-    _, unseen = divided(large, 240, 0)
-    for fitted in (by_quantiles, by_default):
-        found = predict(unseen, fitted, level)
-        assert (found["lower"] <= found["prediction"]).all()
-        assert (found["prediction"] <= found["upper"]).all()
-        assert (found["lower"] < found["upper"]).mean() > 0.5  # quantiles may be too wide
+    for level in (0.5, 0.9, 0.99):
+        for fitted in (by_quantiles, by_default):
+            found = predict(unseen, fitted, level)
+            assert (found["lower"] <= found["prediction"]).all()
+            assert (found["prediction"] <= found["upper"]).all()
+            assert (found["lower"] < found["upper"]).mean() > 0.5  # quantiles may be too wide
 
 
 @pytest.mark.parametrize("loss", ["huber", "quantile"])
-def test_intervals_hold_the_wanted_share_of_unseen_values(fit, predict, large, noisy, loss):
+def test_intervals_hold_the_wanted_share_of_unseen_values(large, noisy, loss):
     """Over several splits, as one alone can mislead."""
     levels, seeds = (0.5, 0.8, 0.95), range(2)
     held = dict.fromkeys(levels, 0.0)
     for seed in seeds:
         training, unseen = divided(large, 160, seed)
-        fitted = fit(training, noisy, target_loss=loss, random_seed=seed)
+        fitted = quick.fit(training, noisy, target_loss=loss, random_seed=seed)
         for level in levels:
             found = predict(unseen, fitted, level)
             truth = noisy[found.index]
@@ -170,11 +142,9 @@ def test_intervals_hold_the_wanted_share_of_unseen_values(fit, predict, large, n
         assert held[level] == pytest.approx(level, abs=0.08), (level, held)
 
 
-def test_the_width_is_the_conformal_quantile_of_errors_without_the_group(
-    fit, predict, study, capsys
-):
-    fitted = fit(study, study.ages)
-    target = model_of(fitted.regressor)[0].target
+def test_the_width_is_the_conformal_quantile_of_errors_without_the_group(study, capsys):
+    fitted = quick.fit(study)
+    target = target_of(fitted)
     residuals = np.array(target.residuals) * target.scale
     assert len(residuals) == 20
     for level, rank in ((0.5, 11), (0.9, 19)):
@@ -184,11 +154,11 @@ def test_the_width_is_the_conformal_quantile_of_errors_without_the_group(
     assert "20 samples predicted without their group cannot support 99%" in capsys.readouterr().err
 
 
-def test_a_wider_learned_range_gives_wider_answers(fit, predict, study):
+def test_a_wider_learned_range_gives_wider_answers(study):
     widths = []
     for one in (0.5, 0.9):
-        fitted = fit(study, study.ages, target_loss="quantile", quantile_range=one, n_estimators=40)
-        target = model_of(fitted.regressor)[0].target
+        fitted = quick.fit(study, target_loss="quantile", quantile_range=one, n_estimators=40)
+        target = target_of(fitted)
         found, margin = predict(study, fitted, 0.5), np.quantile(target.residuals, 0.5)
         widths.append((found["upper"] - found["lower"]).mean() - 2 * margin * target.scale)
     assert widths[1] > widths[0]
@@ -198,55 +168,58 @@ def test_a_wider_learned_range_gives_wider_answers(fit, predict, study):
 
 
 @pytest.mark.parametrize("loss", ["huber", "quantile"])
-def test_11_8_bounds_keep_predictions_and_intervals_in_the_training_range(
-    fit, predict, large, loss
-):
+def test_11_8_bounds_keep_predictions_and_intervals_in_the_training_range(large, loss):
     training, unseen = divided(large, 80, 4)
-    free = fit(training, large.ages, target_loss=loss)
-    target = model_of(free.regressor)[0].target
+    free, bounded = (
+        quick.fit(training, target_loss=loss, bound_predictions=one) for one in (False, True)
+    )
+    target = target_of(free)
     assert not target.bounded
     outside = predict(unseen, free)
     assert outside["upper"].max() > target.maximum
     assert outside["lower"].min() < target.minimum
-    found = predict(unseen, fit(training, large.ages, target_loss=loss, bound_predictions=True))
+    found = predict(unseen, bounded)
     assert np.allclose(found, outside.clip(target.minimum, target.maximum), rtol=0, atol=1e-9)
-    ages = large.ages[training.counts.index]
-    assert found.to_numpy().min() >= ages.min()
-    assert found.to_numpy().max() <= ages.max()
+    assert found.to_numpy().min() >= training.ages.min()
+    assert found.to_numpy().max() <= training.ages.max()
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
-def test_11_9_predictions_are_in_original_units_whatever_the_scaling(fit, predict, large, scaling):
+def test_11_9_predictions_are_in_original_units_whatever_the_scaling(large, scaling):
     training, unseen = divided(large, 100, 2)
     weights = 1000 + 100 * large.ages
-    fitted = fit(training, weights, target_scaling=scaling)
-    scores = log_of(fitted).summary["scores"]
+    fitted = quick.fit(training, weights, target_scaling=scaling)
     found = predict(unseen, fitted)
     truth = weights[found.index]
     error = (found["prediction"] - truth).abs().mean()
     assert error < 0.5 * (truth - truth.mean()).abs().mean()
-    assert len(model_of(fitted.regressor)[0].target.residuals) == 100
+    assert len(target_of(fitted).residuals) == 100
+    scores = log_of(fitted).summary["scores"]
     assert scores["mean_absolute_error"] == pytest.approx(error, rel=0.5)
 
 
-def test_11_9_logarithms_suit_values_that_span_powers_of_ten(fit, predict, large):
+def test_11_9_logarithms_suit_values_that_span_powers_of_ten(large, refused):
     training, unseen = divided(large, 120, 3)
     counts = np.expm1(large.ages / 2)  # 0 to 160,000
     error = {}
     for scaling in ("none", "log-min-max", "log-z-score"):
-        found = predict(unseen, fit(training, counts, target_scaling=scaling))
+        found = predict(unseen, quick.fit(training, counts, target_scaling=scaling))
         said = np.log1p(found["prediction"].clip(lower=0))
         error[scaling] = (said - np.log1p(counts[found.index])).abs().mean()
-        if scaling != "none":
-            assert found.to_numpy().min() >= 0
+        assert scaling == "none" or found.to_numpy().min() >= 0
     assert error["log-min-max"] < 0.5 * error["none"]
     assert error["log-z-score"] < 0.5 * error["none"]
+    counts[training.counts.index[:2]] = -0.5
+    refused(
+        lambda: quick.fit(training, counts, target_scaling="log-z-score"),
+        "2 samples of 120", "negative 'age'", training.counts.index[0], "'z-score'",
+    )  # fmt: skip
 
 
-def test_quantiles_of_unscaled_thousands_can_be_learned(fit, predict, study):
+def test_quantiles_of_unscaled_thousands_can_be_learned(study):
     """Their width alone is beyond what an exponential can hold."""
     large = study.ages * 1000
-    fitted = fit(study, large, target_loss="quantile", target_scaling="none")
+    fitted = quick.fit(study, large, target_loss="quantile", target_scaling="none")
     found = predict(study, fitted)
     assert np.isfinite(found).all().all()
     assert found["prediction"].between(large.min(), large.max()).all()
@@ -255,28 +228,16 @@ def test_quantiles_of_unscaled_thousands_can_be_learned(fit, predict, study):
 # UniFrac beside the target
 
 
-def test_losses_beside_each_other_weigh_as_much_as_is_asked_for(fit, study, pretrained):
+def test_losses_beside_each_other_weigh_as_much_as_is_asked_for(study, pretrained):
     given = {"encoder": pretrained.encoder, "freeze_encoder": False, "epochs": 1, "batch_size": 8}
     beside = given | {"distance_matrix": study.distances}
     settings = [
         given, beside, beside | {"unifrac_weight": 10.0}, beside | {"unifrac_weight": 0.0},
         beside | {"target_weight": 0.01},
     ]  # fmt: skip
-    models = [model_of(fit(study, study.ages, **one).regressor) for one in settings]
+    models = [model_of(quick.fit(study, **one).regressor) for one in settings]
     states = [config.distance_state for config, _ in models]
     assert states == ["stale", "trained", "trained", "stale", "trained"]
     weights = [arrays["branches.membership.weight"].tobytes() for _, arrays in models]
     assert len(set(weights)) == 4  # a matrix of weight 0 is none
     assert weights[0] == weights[3]
-
-
-# refusals
-
-
-def test_11_9_negative_values_have_no_logarithm(refused, fit, study):
-    values = study.ages.copy()
-    values.iloc[[1, 4]] = -0.5
-    refused(
-        lambda: fit(study, values, target_scaling="log-z-score"),
-        "2 samples of 20", "negative 'score'", "'S001', 'S004'", "'z-score'",
-    )  # fmt: skip

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
+import quick_actions as quick
 from simulated_study import (
-    QUICK_FIT,
     by_age,
-    categorical,
     counts_of,
     log_of,
     model_of,
@@ -40,37 +39,27 @@ def columns(parts):
 
 
 @pytest.fixture(scope="module")
-def fit(aam, parts, columns, tmp_path_factory):
-    def run(target="of bmi", names=None, study=None, covariates=None, **settings):
-        study = study or parts[0]
-        given = {} if names is None else {"covariate_columns": names}
-        if names is not None or covariates is not None:
-            given["covariates"] = covariates or qiime2.Metadata(columns)
-        column = columns[target] if isinstance(target, str) else target
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("run")))
-            return aam.fit_regressor(
-                study.table, qiime2.NumericMetadataColumn(column), sequences=study.sequences,
-                **given, **QUICK_FIT | settings,
-            )  # fmt: skip
+def fit(parts, columns):
+    def run(target="of bmi", names=None, frame=columns, **settings):
+        if names is not None:
+            settings |= {"covariate_columns": names, "covariates": qiime2.Metadata(frame)}
+        values = columns[target] if isinstance(target, str) else target
+        return quick.fit(parts[0], values, **settings)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def predict(aam):
-    def run(study, fitted, frame=None):
+def predict(parts):
+    def run(fitted, frame=None, study=parts[1]):
         given = {} if frame is None else {"covariates": qiime2.Metadata(frame)}
-        found = aam.predict_regression(
-            study.table, fitted.regressor, sequences=study.sequences, **given
-        )
-        return found.predictions.view(pd.Series)
+        return quick.predictions(study, fitted, **given)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def quick(fit):
+def both(fit):
     """A model with a numeric and a categorical covariate."""
     return fit("of site", ["bmi", "site"])
 
@@ -84,86 +73,83 @@ def r_squared(found: pd.Series, truth: pd.Series) -> float:
 
 
 @pytest.mark.parametrize("name", ["bmi", "site"])
-def test_what_depends_on_a_covariate_is_learned(fit, predict, parts, columns, name):
-    fitted = fit(f"of {name}", [name])
-    assert r_squared(predict(parts[1], fitted, columns[[name]]), columns[f"of {name}"]) > 0.7
-    without = predict(parts[1], fit(f"of {name}"))
-    assert r_squared(without, columns[f"of {name}"]) < 0.2
+def test_what_depends_on_a_covariate_is_learned(fit, predict, columns, name):
+    truth = columns[f"of {name}"]
+    assert r_squared(predict(fit(f"of {name}", [name]), columns[[name]]), truth) > 0.7
+    assert r_squared(predict(fit(f"of {name}")), truth) < 0.2
 
 
 def test_what_descends_reads_covariates_too(fit, pretrained):
-    """The attention head alone, as the others would answer otherwise."""
     found = fit("of bmi", ["bmi"], encoder=pretrained.encoder, attention_head="on", epochs=1)
     (covariate,) = model_of(found.regressor)[0].target.covariates
     assert covariate.name == "bmi"
 
 
-def test_a_classifier_reads_covariates(aam, parts, columns):
+def test_a_classifier_reads_covariates(fit, predict, columns):
+    origin = columns["site"].map({"soil": "wild"}).fillna("host").rename("origin")
+    found = predict(fit(origin, ["site"]), columns)
+    assert (found == origin[found.index]).mean() > 0.9
+
+
+def test_the_microbes_are_read_beside_covariates(parts):
+    """A target of both: the covariate says half of it."""
     study, unseen = parts
-    column = pd.Series(np.where(columns["site"] == "soil", "wild", "host"), columns.index)
-    metadata = qiime2.Metadata(columns)
-    fitted = aam.fit_classifier(
-        study.table, categorical(column.rename("origin")), sequences=study.sequences,
-        covariates=metadata, covariate_columns=["site"], **QUICK_FIT,
-    )  # fmt: skip
-    found = aam.predict_classification(
-        unseen.table, fitted.classifier, sequences=unseen.sequences, covariates=metadata
-    ).predictions.view(pd.Series)
-    assert (found == column[found.index]).mean() > 0.9
+    ages = pd.concat([study.ages, unseen.ages])
+    treated = pd.Series(np.random.default_rng(3).random(len(ages)) < 0.5, ages.index)
+    frame = pd.DataFrame({"treated": treated.map({True: "yes", False: "no"})})
+    frame["diet"] = [*by_age(study), *by_age(unseen)]
+    given = {"covariates": qiime2.Metadata(frame)}
+    fitted = quick.fit(study, ages + 15 * treated, covariate_columns=["treated"], **given)
+    assert r_squared(quick.predictions(unseen, fitted, **given), ages + 15 * treated) > 0.7
 
 
 # at prediction
 
 
-def test_order_of_rows_and_columns_does_not_matter(fit, predict, quick, parts, columns):
+def test_order_of_rows_and_columns_does_not_matter(fit, predict, both, columns):
     shuffled = columns.sample(frac=1, random_state=1)[["site", "of bmi", "bmi"]]
-    again = fit("of site", ["bmi", "site"], covariates=qiime2.Metadata(shuffled))
-    assert same_weights(quick.regressor, again.regressor)
-    found = predict(parts[1], quick, columns)
-    assert found.equals(predict(parts[1], quick, shuffled))
+    again = fit("of site", ["bmi", "site"], shuffled)
+    assert same_weights(both.regressor, again.regressor)
+    found = predict(both, columns)
+    assert found.equals(predict(both, shuffled))
     assert found.nunique() > 10
 
 
 def test_missing_cells_and_unknown_levels_are_predicted_between_the_known(
-    predict, quick, parts, columns, capsys
+    fit, predict, both, parts, columns, capsys
 ):
     frame = columns.loc[parts[1].counts.index, ["bmi", "site"]]
-    of_level = {}
-    for level in ("gut", "skin", "soil"):
-        of_level[level] = predict(parts[1], quick, frame.assign(site=level)).mean()
-    assert of_level["gut"] < of_level["skin"] < of_level["soil"]
-    span = of_level["soil"] - of_level["gut"]
-    unknown = predict(parts[1], quick, frame.assign(site=["moon", "sea"] * 20))
+    gut, skin, soil = (
+        predict(both, frame.assign(site=one)).mean() for one in ("gut", "skin", "soil")
+    )
+    assert gut < skin < soil
+    span = soil - gut
+    unknown = predict(both, frame.assign(site=["moon", "sea"] * 20))
     warned = capsys.readouterr().err
     assert "Warning: The covariate 'site' has 2 levels" in warned
     assert "'moon', 'sea'" in warned
-    blank = predict(parts[1], quick, frame.assign(site=None, bmi=np.nan))
+    blank = predict(both, frame.assign(site=None, bmi=np.nan))
     for found in (unknown, blank):
         assert np.isfinite(found).all()
-        assert of_level["gut"] - 0.5 * span < found.mean() < of_level["soil"] + 0.5 * span
+        assert gut - 0.5 * span < found.mean() < soil + 0.5 * span
     some = frame.copy()
     some.iloc[:5, 0] = np.nan
     some.iloc[5:10, 1] = None
-    changed = predict(parts[1], quick, some) != predict(parts[1], quick, frame)
+    changed = predict(both, some) != predict(both, frame)
     assert set(changed.index[changed]) == set(frame.index[:10])
+    # that a value is missing can itself say something
+    frame = columns[["site"]].replace("soil", np.nan)
+    assert r_squared(predict(fit("of site", ["site"], frame), frame), columns["of site"]) > 0.7
 
 
-def test_missing_cells_are_learned_from(fit, predict, parts, columns):
-    """That a value is missing can itself say something."""
-    frame = columns[["site"]].copy()
-    frame.loc[frame["site"] == "soil", "site"] = None
-    found = predict(parts[1], fit("of site", ["site"], covariates=qiime2.Metadata(frame)), frame)
-    assert r_squared(found, columns["of site"]) > 0.7
-
-
-def test_distances_need_no_covariates(quick, aam, parts):
-    assert aam.predict_distances(parts[1].table, quick.regressor, sequences=parts[1].sequences)
+def test_distances_need_no_covariates(both, parts):
+    assert quick.distances(parts[1], both.regressor)
 
 
 # 11.7: metadata as people write it
 
 
-def test_11_7_metadata_as_people_write_it(aam, tmp_path):
+def test_11_7_metadata_as_people_write_it(tmp_path):
     ids = [f"{number:04d}" for number in range(1, 15)]
     study = simulate_study(asvs=30, seed=12, sample_ids=ids)
     lines = ["id\t body site \tage\tbmi ", "#q2:types\tcategorical\tnumeric\tnumeric"]
@@ -172,23 +158,20 @@ def test_11_7_metadata_as_people_write_it(aam, tmp_path):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     metadata = qiime2.Metadata.load(str(path))
-    fitted = aam.fit_regressor(
-        study.table, metadata.get_column("age"), sequences=study.sequences,
-        covariates=metadata, covariate_columns=["body site", " bmi "], **QUICK_FIT,
+    fitted = quick.fit(
+        study, metadata.get_column("age"), covariates=metadata,
+        covariate_columns=["body site", " bmi "],
     )  # fmt: skip
     site, bmi = model_of(fitted.regressor)[0].target.covariates
     assert (site.name, site.levels, bmi.name) == ("body site", ("gut", "skin"), "bmi")
-    found = aam.predict_regression(
-        study.table, fitted.regressor, sequences=study.sequences, covariates=metadata
-    )
-    assert found.predictions.view(pd.Series).index.tolist() == ids
+    assert quick.predictions(study, fitted, covariates=metadata).index.tolist() == ids
 
 
-def test_11_7_a_wrong_name_lists_the_columns(refused, fit, predict, quick, parts, columns):
+def test_11_7_a_wrong_name_lists_the_columns(refused, fit, predict, both, columns):
     there = "The columns there are: 'bmi', 'site', 'of bmi', 'of site'."
     refused(lambda: fit(names=["Bmi", "sites"]), "no column 'Bmi', 'sites'", there)
     refused(
-        lambda: predict(parts[1], quick, columns[["bmi", "of bmi"]]),
+        lambda: predict(both, columns[["bmi", "of bmi"]]),
         "no column 'site'", "The columns there are: 'bmi', 'of bmi'.",
     )  # fmt: skip
 
@@ -196,92 +179,61 @@ def test_11_7_a_wrong_name_lists_the_columns(refused, fit, predict, quick, parts
 # refusals
 
 
-def test_covariates_and_columns_come_together(refused, fit, columns):
+def test_columns_that_cannot_be_covariates(refused, fit, columns):
     refused(lambda: fit(covariate_columns=["bmi"]), "'covariate_columns' was given without")
     refused(
         lambda: fit(covariates=qiime2.Metadata(columns)),
         "'covariates' was given without 'covariate_columns'", "'bmi', 'site'",
     )  # fmt: skip
-
-
-def test_columns_that_cannot_be_covariates(refused, fit, columns):
     refused(lambda: fit(names=["bmi", "site", "bmi"]), "names 'bmi' more than once")
     refused(lambda: fit("of bmi", ["bmi", "of bmi"]), "'of bmi'", "the column to predict")
-    frame = columns.assign(same=4.5, gone=None, word="x")
-    frame["gone"] = frame["gone"].astype(float)
-
-    def given(name):
-        return lambda: fit(names=[name], covariates=qiime2.Metadata(frame))
-
-    refused(given("same"), "'same' is '4.5' in all 80 training samples", "covariate_columns")
-    refused(given("word"), "'word' is 'x' in all 80")
-    refused(given("gone"), "'gone' is blank in all 80")
+    frame = columns.assign(same=4.5, gone=np.nan, word="x")
+    for name, parts in (
+        ("same", ["'same' is '4.5' in all 80 training samples", "covariate_columns"]),
+        ("word", ["'word' is 'x' in all 80"]),
+        ("gone", ["'gone' is blank in all 80"]),
+    ):
+        refused(lambda name=name: fit(names=[name], frame=frame), *parts)
 
 
-def test_what_a_column_holds_must_stay_the_same(refused, predict, quick, parts, columns):
-    numbers = columns.assign(site=np.arange(120.0))
+def test_what_a_column_holds_must_stay_the_same(refused, predict, both, parts, columns):
     refused(
-        lambda: predict(parts[1], quick, numbers),
+        lambda: predict(both, columns.assign(site=np.arange(120.0))),
         "'site' was categorical when the model was fitted, and is numeric here", "#q2:types",
     )  # fmt: skip
-    words = columns.assign(bmi="high")
-    refused(lambda: predict(parts[1], quick, words), "'bmi' was numeric", "'high'")
-
-
-def test_numbers_far_from_all_that_was_learned(refused, predict, quick, parts, columns):
-    frame = columns.copy()
-    frame.loc[parts[1].counts.index[3], "bmi"] = 1e300
+    refused(lambda: predict(both, columns.assign(bmi="high")), "'bmi' was numeric", "'high'")
+    far, name = columns.copy(), parts[1].counts.index[3]
+    far.loc[name, "bmi"] = 1e300
     refused(
-        lambda: predict(parts[1], quick, frame),
-        "1 sample of 40", "'bmi'", repr(parts[1].counts.index[3]), "Correct the metadata",
-    )  # fmt: skip
+        lambda: predict(both, far), "1 sample of 40", "'bmi'", repr(name), "Correct the metadata"
+    )
 
 
 def test_a_model_and_its_covariates_belong_together(
-    refused, aam, predict, quick, parts, columns, fitted, mixed_study
+    refused, predict, both, columns, fitted, mixed_study
 ):
-    refused(
-        lambda: predict(parts[1], quick), "fitted with 2 covariates, 'bmi', 'site'", "'covariates'"
-    )
+    refused(lambda: predict(both), "fitted with 2 covariates, 'bmi', 'site'", "'covariates'")
     other = pd.DataFrame({"bmi": 1.0}, mixed_study.counts.index)
     refused(
-        lambda: predict(mixed_study, fitted, other), "without covariates", "no effect", "Leave it"
+        lambda: predict(fitted, other, mixed_study), "without covariates", "no effect", "Leave it"
     )
     message = refused(
-        lambda: predict(parts[1], quick, columns.iloc[:100]),
+        lambda: predict(both, columns.iloc[:100]),
         "20 samples of 40", "not in the covariates", "cells may be blank",
     )  # fmt: skip
     assert "missing_samples" not in message
-    refused(
-        lambda: predict(parts[1], quick, columns.iloc[:80]), "no ids in common", "the covariates"
-    )
+    refused(lambda: predict(both, columns.iloc[:80]), "no ids in common", "the covariates")
 
 
 def test_samples_without_a_row_in_fitting(refused, fit, columns):
-    part = qiime2.Metadata(columns.iloc[7:])
+    part = columns.iloc[7:]
     refused(
-        lambda: fit(names=["bmi"], covariates=part),
+        lambda: fit(names=["bmi"], frame=part),
         "7 samples of 80", "not in the covariates", "'missing_samples' to 'ignore'",
     )  # fmt: skip
-    found = fit(names=["bmi"], covariates=part, missing_samples="ignore")
+    found = fit(names=["bmi"], frame=part, missing_samples="ignore")
     assert counts_of(found)["samples dropped: not in the covariates"] == 7
     assert len(log_of(found).summary["sample_ids"]) == 73
     settings = {setting.name: setting for setting in log_of(found).settings}
-    assert settings["missing_samples"].chosen_by == "user"
-    assert (settings["covariate_columns"].value, settings["covariate_columns"].chosen_by) == (
-        ["bmi"], "user",
-    )  # fmt: skip
-
-
-def test_the_microbes_are_read_beside_covariates(fit, predict, parts):
-    """A target of both: the covariate says half of it."""
-    study, unseen = parts
-    ages = pd.concat([study.ages, unseen.ages])
-    random = np.random.default_rng(3)
-    treated = pd.Series(random.random(len(ages)) < 0.5, ages.index)
-    target = (ages + 15 * treated).rename("burden")
-    frame = pd.DataFrame({"treated": treated.map({True: "yes", False: "no"})})
-    frame["diet"] = [*by_age(study), *by_age(unseen)]
-    metadata = qiime2.Metadata(frame)
-    found = predict(unseen, fit(target, ["treated"], covariates=metadata), frame)
-    assert r_squared(found, target) > 0.7
+    for name, value in {"missing_samples": "ignore", "covariate_columns": ["bmi"]}.items():
+        assert (settings[name].value, settings[name].chosen_by) == (value, "user")

@@ -1,28 +1,21 @@
 """Models learn, keep what they learned when stored, and carry it on."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-import skbio
+import quick_actions as quick
 from simulated_study import (
-    QUICK_FIT,
-    TINY,
     TINY_FIT,
-    SimulatedStudy,
     counts_of,
     history_of,
     model_of,
-    sequences_artifact,
     simulate_study,
-    table_artifact,
 )
 
-MACHINE = {name: TINY[name] for name in ("batch_size", "threads", "device", "precision")}
-
-
-def predict(aam, study, regressor):
-    return aam.predict_regression(study.table, regressor, sequences=study.sequences)
+AS_ENCODER = {"pretrained": "bundled"} | dict.fromkeys(("hidden_size", "heads", "branches"))
 
 
 def differing(one, other) -> set[str]:
@@ -32,93 +25,84 @@ def differing(one, other) -> set[str]:
     }
 
 
-def test_a_tiny_set_is_overfitted(aam):
+def largest_change(one, other) -> dict[str, float]:
+    (_, left), (_, right) = model_of(one), model_of(other)
+    return {name: np.abs(left[name] - right[name]).max() for name in left}
+
+
+def test_a_tiny_set_is_overfitted():
     study = simulate_study(12, 20, 11)
     ages = study.ages.sample(frac=1, random_state=0).set_axis(study.ages.index)  # no signal
-    fitted = aam.fit_regressor(
-        study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-        **TINY_FIT | {"epochs": 30, "patience": 30, "learning_rate": 0.01, "batch_size": 4},
-    )  # fmt: skip
-    losses = history_of(fitted)["train_target_loss"]
+    descent = {"epochs": 30, "patience": 30, "learning_rate": 0.01, "batch_size": 4}
+    losses = history_of(quick.fit(study, ages, **TINY_FIT | descent))["train_target_loss"]
     assert losses.iloc[-1] < 0.2 * losses.iloc[0]
 
 
-def test_training_samples_are_predicted_far_better_than_by_their_mean(aam, mixed_study, fitted):
-    predicted = predict(aam, mixed_study, fitted.regressor).predictions.view(pd.Series)
+def test_training_samples_are_predicted_far_better_than_by_their_mean(mixed_study, fitted):
+    predicted = quick.predictions(mixed_study, fitted)
     ages = mixed_study.ages[predicted.index]
     constant = (ages - ages.mean()).abs().mean()
     assert (predicted - ages).abs().mean() < 0.4 * constant
 
 
-def test_pretrained_distances_resemble_unifrac(aam, study):
-    encoder = aam.pretrain(
-        [study.table], [study.distances], sequences=[study.sequences],
-        **TINY | {"epochs": 30, "patience": 30, "learning_rate": 0.01, "branches": 128},
-    ).encoder  # fmt: skip
-    matrix = aam.predict_distances(study.table, encoder, sequences=study.sequences)
-    found = matrix.distance_matrix.view(skbio.DistanceMatrix)
+def test_pretrained_distances_resemble_unifrac(study):
+    encoder = quick.pretrain(
+        study, epochs=30, patience=30, learning_rate=0.01, branches=128
+    ).encoder
+    found = quick.distances(study, encoder)
     truth = study.unifrac.filter(found.ids)
-    r = np.corrcoef(found.condensed_form(), truth.condensed_form())[0, 1]
-    assert r > 0.9
+    assert np.corrcoef(found.condensed_form(), truth.condensed_form())[0, 1] > 0.9
 
 
-def test_a_model_saved_and_loaded_predicts_bit_identically(aam, mixed_study, fitted, tmp_path):
-    before = predict(aam, mixed_study, fitted.regressor)
+def test_a_model_saved_and_loaded_predicts_bit_identically(mixed_study, fitted, tmp_path):
     path = fitted.regressor.save(str(tmp_path / "model"))
     # a new identity, as loading a known one returns the copy of this process
-    folder = tmp_path / "exported"
-    qiime2.Artifact.load(path).export_data(str(folder))
-    loaded = qiime2.Artifact.import_data("AAMRegressor", str(folder))
+    qiime2.Artifact.load(path).export_data(str(tmp_path / "exported"))
+    loaded = qiime2.Artifact.import_data("AAMRegressor", str(tmp_path / "exported"))
     assert loaded.uuid != fitted.regressor.uuid
-    after = predict(aam, mixed_study, loaded)
+    before, after = (quick.predict(mixed_study, one) for one in (fitted, loaded))
     assert before.predictions.view(pd.Series).equals(after.predictions.view(pd.Series))
     assert before.intervals.view(pd.DataFrame).equals(after.intervals.view(pd.DataFrame))
 
 
-def test_several_studies_are_pretrained_together(aam, study):
+def test_several_studies_are_pretrained_together(aam, study, pretrained):
     other = simulate_study(12, 30, 21, (50, 55))
     found = aam.pretrain(
         [study.table, other.table], [study.distances, other.distances],
-        sequences=[study.sequences, other.sequences], **TINY,
+        sequences=[study.sequences, other.sequences], random_seed=5, **quick.TINY,
     )  # fmt: skip
-    alone = aam.pretrain([study.table], [study.distances], sequences=[study.sequences], **TINY)
-    assert differing(found.encoder, alone.encoder)
+    assert differing(found.encoder, pretrained.encoder)
     used = counts_of(found)
     assert used["samples used for training"] + used["samples used for validation"] == 32
     assert used["distinct ASVs"] == len(set(study.dna) | set(other.dna))
 
 
-def test_training_continues_from_an_encoder(aam, study, pretrained):
-    config, arrays = model_of(pretrained.encoder)
-    again = aam.pretrain(
-        [study.table], [study.distances], sequences=[study.sequences],
-        initial_encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, **MACHINE,
-    )  # fmt: skip
-    new_config, new_arrays = model_of(again.encoder)
-    assert new_config == config
-    assert differing(pretrained.encoder, again.encoder)
+def test_training_continues_from_an_encoder(study, pretrained):
+    again = quick.pretrain(
+        study, initial_encoder=pretrained.encoder, learning_rate=1e-6, **AS_ENCODER | {"epochs": 1}
+    )
+    assert model_of(again.encoder)[0] == model_of(pretrained.encoder)[0]
+    changes = largest_change(pretrained.encoder, again.encoder)
+    assert max(changes.values()) > 0
     # lengths of branches are fitted to the matrix before the first epoch
-    for name in arrays.keys() - {"distance_head.log_length"}:
-        assert np.abs(arrays[name] - new_arrays[name]).max() < 1e-4, name
+    changes.pop("distance_head.log_length")
+    assert max(changes.values()) < 1e-4, changes
 
 
-def test_a_regressor_starts_from_the_encoder(aam, study, pretrained):
-    fitted = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        epochs=1, learning_rate=1e-6, freeze_encoder=False, **MACHINE,
+def test_a_regressor_starts_from_the_encoder(study, pretrained):
+    fitted = quick.fit(
+        study, encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, freeze_encoder=False,
+        batch_size=8,
     )  # fmt: skip
-    _, arrays = model_of(pretrained.encoder)
-    config, new_arrays = model_of(fitted.regressor)
-    assert config.target.name == "age"
-    for name in arrays:
-        assert np.abs(arrays[name] - new_arrays[name]).max() < 1e-4, name
+    assert model_of(fitted.regressor)[0].target.name == "age"
+    assert max(largest_change(pretrained.encoder, fitted.regressor).values()) < 1e-4
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_a_frozen_encoder_stays_as_it_is(aam, study, pretrained, frozen):
-    fitted = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        freeze_encoder=frozen, attention_head="on", epochs=2, **MACHINE,
+def test_a_frozen_encoder_stays_as_it_is(study, pretrained, frozen):
+    fitted = quick.fit(
+        study, encoder=pretrained.encoder, freeze_encoder=frozen, attention_head="on", epochs=2,
+        batch_size=8,
     )  # fmt: skip
     changed = differing(pretrained.encoder, fitted.regressor)
     of_asvs = {name for name in changed if name.startswith(("asv_", "branches", "distance_head"))}
@@ -127,16 +111,13 @@ def test_a_frozen_encoder_stays_as_it_is(aam, study, pretrained, frozen):
     assert model_of(fitted.regressor)[0].distance_state == ("trained" if frozen else "stale")
 
 
-def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(aam, study):
+def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(study):
     ages = study.ages.copy()
     ages.iloc[10] = 60.0
     scales = set()
     for seed in range(4):
-        fitted = aam.fit_regressor(
-            study.table, qiime2.NumericMetadataColumn(ages), sequences=study.sequences,
-            **TINY_FIT | {"epochs": 1, "random_seed": seed, "validation_size": 0.5},
-        )  # fmt: skip
-        target = model_of(fitted.regressor)[0].target
+        given = {"epochs": 1, "random_seed": seed, "validation_size": 0.5}
+        target = model_of(quick.fit(study, ages, **TINY_FIT | given).regressor)[0].target
         assert target.scale == pytest.approx(target.maximum - target.minimum)
         assert len(target.residuals) == 10
         assert list(target.residuals) == sorted(target.residuals)
@@ -144,68 +125,39 @@ def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(aam, 
     assert scales == {True, False}
 
 
-def test_numeric_looking_ids_keep_their_zeros(aam, tmp_path):
+def test_numeric_looking_ids_keep_their_zeros(tmp_path):
     ids = [f"{number:04d}" for number in range(1, 15)]
     study = simulate_study(asvs=30, seed=12, sample_ids=ids)
-    (tmp_path / "metadata.tsv").write_text(
-        "id\tage\tchild\n" + "".join(
-            f"{name}\t{study.ages[name]}\t{number // 2:03d}\n" for number, name in enumerate(ids)
-        )
-    )  # fmt: skip
+    rows = [f"{name}\t{study.ages[name]}\t{n // 2:03d}\n" for n, name in enumerate(ids)]
+    (tmp_path / "metadata.tsv").write_text("id\tage\tchild\n" + "".join(rows))
     metadata = qiime2.Metadata.load(str(tmp_path / "metadata.tsv"))
-    fitted = aam.fit_regressor(
-        study.table, metadata.get_column("age"), sequences=study.sequences,
-        groups=metadata.get_column("child"), **QUICK_FIT,
-    )  # fmt: skip
-    found = predict(aam, study, fitted.regressor)
+    fitted = quick.fit(study, metadata.get_column("age"), groups=metadata.get_column("child"))
+    found = quick.predict(study, fitted)
     assert found.predictions.view(pd.Series).index.tolist() == ids
     assert found.intervals.view(pd.DataFrame).index.tolist() == ids
-    matrix = aam.predict_distances(study.table, fitted.regressor, sequences=study.sequences)
-    assert list(matrix.distance_matrix.view(skbio.DistanceMatrix).ids) == ids
+    assert list(quick.distances(study, fitted.regressor).ids) == ids
 
 
-def test_split_samples_keeps_groups_together(aam, study):
-    training, test = aam.split_samples(
-        study.table, study.age_column, groups=study.subject_column, test_size=0.3
-    )
-    kept, held = (set(part.view(pd.DataFrame).index) for part in (training, test))
-    assert kept | held == set(study.counts.index)
-    assert not {study.subjects[name] for name in kept} & {study.subjects[name] for name in held}
-    assert 4 <= len(held) <= 8
-    for part in (training, test):
-        frame = part.view(pd.DataFrame)
-        assert (frame.sum() > 0).all()
-        assert (frame == study.counts.loc[frame.index, frame.columns]).all().all()
-
-
-def test_sequences_longer_than_the_model_reads_are_counted_in_a_warning(
-    aam, study, pretrained, capsys
-):
-    longer = SimulatedStudy(
-        study.counts, study.dna + ["ACGT" if place < 3 else "" for place in range(40)], None,
-        study.ages, None,
-    )  # fmt: skip
-    found = aam.predict_distances(longer.table, pretrained.encoder, sequences=longer.sequences)
+def test_sequences_longer_than_the_model_reads_are_counted_in_a_warning(study, pretrained, capsys):
+    longer = study.dna + ["ACGT" if place < 3 else "" for place in range(40)]
+    quick.distances(dataclasses.replace(study, dna=longer), pretrained.encoder)
     warned = capsys.readouterr().err
     assert "3 sequences of 40 are longer than the 60 nucleotides" in warned
     assert "became equal" not in warned
-    assert found.distance_matrix is not None
 
 
 def test_sequences_that_differ_only_behind_what_is_read_are_said_to_be_one(
-    aam, study, pretrained, capsys
+    study, pretrained, capsys
 ):
     """Long reads of one kind would become one ASV without a word."""
     counts, dna = study.counts.copy(), study.dna.copy()
     name = counts.columns[0]
     counts["other"], dna["other"] = counts[name], dna[name] + "ACGTACGT"
     dna[name] += "TTTTCCCC"
-    table = table_artifact(SimulatedStudy(counts, dna, None, study.ages, None).biom)
-    given = {"sequences": sequences_artifact(dna), "encoder": pretrained.encoder}
-    fitted = aam.fit_regressor(table, study.age_column, **given, **QUICK_FIT)
-    found = counts_of(fitted)
+    longer = dataclasses.replace(study, counts=counts, dna=dna)
+    found = counts_of(quick.fit(longer, encoder=pretrained.encoder))
     assert found["sequences cut at the length limit"] == 2
     assert found["sequences that differ only behind it, read as one"] == 1
     capsys.readouterr()
-    aam.predict_distances(table, pretrained.encoder, sequences=given["sequences"])
+    quick.distances(longer, pretrained.encoder)
     assert "1 became equal to others by this." in capsys.readouterr().err

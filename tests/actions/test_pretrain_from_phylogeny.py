@@ -4,23 +4,20 @@ import dataclasses
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 import qiime2
+import quick_actions as quick
 import skbio
-from simulated_study import model_of, sequences_artifact, simulate_study
+from simulated_study import history_of, log_of, model_of, sequences_artifact, simulate_study
 
 from q2_aam.data.phylogeny import parse_newick
 from q2_aam.errors import AAMError
 from q2_aam.storage.boxed import read_boxed
-from q2_aam.storage.training_log import read_training_log
-from q2_aam.types import AAMTrainingLogDirectoryFormat
 
-SMALL = {
-    "pretrained": "none", "hidden_size": 32, "heads": 2, "threads": 1, "device": "cpu",
-    "batch_size": 16, "learning_rate": 5e-3,
+MACHINE = {"threads": 1, "device": "cpu"}
+SMALL = MACHINE | {
+    "pretrained": "none", "hidden_size": 32, "heads": 2, "batch_size": 16, "learning_rate": 5e-3,
 }  # fmt: skip
-QUICK = SMALL | {"epochs": 2}
 
 
 @pytest.fixture(scope="module")
@@ -35,56 +32,49 @@ def tree_of(newick) -> qiime2.Artifact:
 
 
 @pytest.fixture(scope="module")
-def tree(study):
-    return tree_of(study.tree)
+def teach(aam, study):
+    def run(sequences=study.sequences, tree=None, **settings):
+        given = SMALL | {"epochs": 2} | settings
+        return aam.pretrain_from_phylogeny(sequences, tree or tree_of(study.tree), **given)
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def learned(aam, study, tree, runs_of_models_made_once):
-    half = study.select(list(study.counts.index[::2]))
-    return aam.pretrain_from_phylogeny(study.sequences, tree, table=half.table, epochs=30, **SMALL)
+def learned(teach, study, runs_of_models_made_once):
+    return teach(table=study.select(study.counts.index[::2]).table, epochs=30)
 
 
-def history_of(found) -> pd.DataFrame:
-    return found.training_log.view(qiime2.Metadata).to_dataframe()
-
-
-def pairs(aam, study, encoder) -> tuple[np.ndarray, np.ndarray]:
+def pairs(study, encoder) -> tuple[np.ndarray, np.ndarray]:
     """Return predicted and true UniFrac of all pairs of samples."""
-    found = aam.predict_distances(study.table, model=encoder, sequences=study.sequences)
-    predicted = found.distance_matrix.view(skbio.DistanceMatrix)
-    upper = np.triu_indices(len(predicted.ids), 1)
-    return predicted.data[upper], study.unifrac.filter(predicted.ids).data[upper]
+    predicted = quick.distances(study, encoder)
+    return predicted.condensed_form(), study.unifrac.filter(predicted.ids).condensed_form()
 
 
-def test_unifrac_of_unseen_samples_is_predicted_without_a_matrix(aam, study, learned):
-    unseen = study.select(list(study.counts.index[1::2]))
-    predicted, actual = pairs(aam, unseen, learned.encoder)
+def test_unifrac_of_unseen_samples_is_predicted_without_a_matrix(study, learned):
+    predicted, actual = pairs(study.select(study.counts.index[1::2]), learned.encoder)
     assert np.corrcoef(predicted, actual)[0, 1] > 0.99
     assert 1 - np.square(predicted - actual).mean() / actual.var() > 0.95
 
 
-def test_the_log_holds_the_agreement_with_scikit_bio(aam, study, learned):
-    history, half = history_of(learned), study.select(list(study.counts.index[::2]))
-    predicted, actual = pairs(aam, half, learned.encoder)
-    kept = history["validation_unifrac_loss"].idxmin()
+def test_the_log_holds_the_agreement_with_scikit_bio(study, learned):
+    history = history_of(learned)
+    predicted, actual = pairs(study.select(study.counts.index[::2]), learned.encoder)
+    kept = history.loc[history["validation_unifrac_loss"].idxmin()]
     r = np.corrcoef(predicted, actual)[0, 1]
-    assert history.loc[kept, "validation_unifrac_r"] == pytest.approx(r, abs=1e-4)
+    assert kept["validation_unifrac_r"] == pytest.approx(r, abs=1e-4)
     explained = 1 - np.square(predicted - actual).mean() / actual.var()
-    assert history.loc[kept, "validation_unifrac_r2"] == pytest.approx(explained, abs=1e-3)
+    assert kept["validation_unifrac_r2"] == pytest.approx(explained, abs=1e-3)
     assert history["train_clade_loss"].iloc[-1] < 0.5 * history["train_clade_loss"].iloc[0]
-
-
-def test_what_is_learned_is_a_model_like_any_other(learned):
     config, arrays = model_of(learned.encoder)
     assert config.distance_state == "trained"
     assert config.asv_tips
     assert config.branches == len(arrays["distance_head.log_length"]) <= 47
 
 
-def test_the_bundled_encoder_goes_on_with_other_branches(aam, study, tree, capsys):
+def test_the_bundled_encoder_goes_on_with_other_branches(aam, study, capsys):
     found = aam.pretrain_from_phylogeny(
-        study.sequences, tree, epochs=1, learning_rate=1e-6, branches=9, threads=1, device="cpu"
+        study.sequences, tree_of(study.tree), epochs=1, learning_rate=1e-6, branches=9, **MACHINE
     )
     config, arrays = model_of(found.encoder)
     boxed, before = read_boxed()
@@ -98,26 +88,20 @@ def test_the_bundled_encoder_goes_on_with_other_branches(aam, study, tree, capsy
     assert "ASVs used for training: 48" in said
 
 
-def test_without_samples_held_out_asvs_are_scored(aam, study, tree):
-    found = aam.pretrain_from_phylogeny(
-        study.sequences, tree, validation_size=0.25, **QUICK | {"epochs": 3}
-    )
-    history = history_of(found)
+def test_without_samples_held_out_asvs_are_scored(teach):
+    history = history_of(teach(validation_size=0.25, epochs=3))
     assert history["validation_clade_loss"].gt(0).all()
     assert not [name for name in history if "unifrac" in name]
 
 
 def test_a_run_killed_after_an_epoch_ends_as_an_unbroken_one(
-    aam, study, tree, monkeypatch, tmp_path, capsys
+    teach, study, monkeypatch, tmp_path, capsys
 ):
     from q2_aam.training.logger import TrainingLogger
 
     def run(folder):
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / folder))
-        found = aam.pretrain_from_phylogeny(
-            study.sequences, tree, table=study.table, **QUICK | {"epochs": 3, "dropout": 0.1}
-        )
-        return model_of(found.encoder)[1]
+        return model_of(teach(table=study.table, epochs=3, dropout=0.1).encoder)[1]
 
     def killed(logger, progress):
         if len(progress.history) == 2:
@@ -133,29 +117,24 @@ def test_a_run_killed_after_an_epoch_ends_as_an_unbroken_one(
     assert all(np.array_equal(resumed[name], array) for name, array in unbroken.items())
 
 
-def test_chunks_of_a_step_change_nothing_but_memory(aam, study, tree):
+def test_chunks_of_a_step_change_nothing_but_memory(teach):
     plain, chunked = (
-        aam.pretrain_from_phylogeny(
-            study.sequences, tree, **QUICK | {"batch_size": size, "gradient_accumulation": chunks}
-        )
+        history_of(teach(batch_size=size, gradient_accumulation=chunks))["train_clade_loss"]
         for size, chunks in ((16, 1), (4, 4))
     )
-    before, after = (history_of(found)["train_clade_loss"] for found in (plain, chunked))
-    assert np.allclose(before, after, rtol=1e-4)
+    assert np.allclose(plain, chunked, rtol=1e-4)
 
 
 def test_a_matrix_of_another_tree_calibrates_the_branches(aam, study, learned):
     """Before the first epoch; a learning rate of 1e-6 changes nothing else."""
-    random, other = np.random.default_rng(0), study.tree.copy()
-    for node in other.postorder(include_self=False):
+    random, tree = np.random.default_rng(0), study.tree.copy()
+    for node in tree.postorder(include_self=False):
         node.length *= 9 ** random.uniform(-1, 1)
-    more = simulate_study(samples=60, asvs=48, seed=5)
-    other = dataclasses.replace(more, tree=other)
-    ids = list(more.counts.index)
-    half, unseen = other.select(ids[::2]), other.select(ids[1::2])
+    other = dataclasses.replace(simulate_study(samples=60, asvs=48, seed=5), tree=tree)
+    half, unseen = (other.select(other.counts.index[start::2]) for start in (0, 1))
     found = aam.pretrain(
-        [half.table], [half.distances], sequences=[study.sequences], threads=1, device="cpu",
-        initial_encoder=learned.encoder, epochs=1, learning_rate=1e-6, validation_size=0.0,
+        [half.table], [half.distances], sequences=[study.sequences], epochs=1, learning_rate=1e-6,
+        initial_encoder=learned.encoder, validation_size=0.0, **MACHINE,
     )  # fmt: skip
     before, after = model_of(learned.encoder)[1], model_of(found.encoder)[1]
     for name, array in after.items():
@@ -163,77 +142,72 @@ def test_a_matrix_of_another_tree_calibrates_the_branches(aam, study, learned):
         assert moved < 1e-4 or name.startswith("distance_head"), name
     errors = []
     for encoder in (learned.encoder, found.encoder):
-        predicted, actual = pairs(aam, unseen, encoder)
+        predicted, actual = pairs(unseen, encoder)
         errors.append(np.square(predicted - actual).mean())
     assert errors[1] < 0.6 * errors[0]
 
 
 def test_an_encoder_that_knows_a_tree_is_trained_gently(aam, study, learned):
-    settings = {}
-    for given in ({"initial_encoder": learned.encoder}, {"pretrained": "none", "hidden_size": 8}):
+    for given, expected in (
+        ({"initial_encoder": learned.encoder}, {"epochs": 3, "learning_rate": 3e-4}),
+        ({"pretrained": "none", "hidden_size": 8}, {"epochs": 40, "learning_rate": 3e-3}),
+    ):
         found = aam.pretrain(
-            [study.table], [study.distances], sequences=[study.sequences], threads=1,
-            device="cpu", **given,
-        )  # fmt: skip
-        log = found.training_log.view(AAMTrainingLogDirectoryFormat)
-        shown = read_training_log(str(log)).settings
-        chosen = {one.name: (one.value, one.chosen_by) for one in shown}
-        settings[len(settings)] = [chosen[name] for name in ("epochs", "learning_rate")]
-    assert settings[0] == [(3, "default"), (3e-4, "default")]
-    assert settings[1] == [(40, "default"), (3e-3, "default")]
+            [study.table], [study.distances], sequences=[study.sequences], **MACHINE | given
+        )
+        chosen = {one.name: (one.value, one.chosen_by) for one in log_of(found).settings}
+        for name, value in expected.items():
+            assert chosen[name] == (value, "default")
 
 
-def without(newick: str, pattern: str, to: str = "", count: int = 0) -> str:
-    return re.sub(pattern, to, newick, count=count)
-
-
-def damaged(study) -> dict[str, tuple[str, str]]:
-    """Trees that cannot teach, and what is said of each."""
-    newick = str(study.tree)
-    names = list(study.dna.index)
-    pruned = study.tree.shear(names[2:])
+def lacking_tips(study) -> str:
+    pruned = study.tree.shear(list(study.dna.index[2:]))
     pruned.prune()
-    return {
-        "lacks tips": (str(pruned), rf"2 sequences of 48 are no tip .*{names[0]}"),
-        "other ids": (without(newick, r"([(,])([0-9a-f])", r"\1x\2"), "None of the 48 sequences"),
-        "no lengths": (without(newick, r":[0-9.]+"), r"94 branches of 94 .* no length"),
-        "a length missing": (without(newick, r":[0-9.]+", count=1), r"1 branch of 94 .* no length"),
-        "only zeros": (without(newick, r":[0-9.]+", ":0.0"), "length 0"),
-        "unrooted": (f"({newick.strip().rstrip(';')}:1,a:1,b:1);", "not rooted: .* 3 branches"),
-        "a tip twice": (newick.replace(names[1], names[0]), "name of another"),
-    }
+    return str(pruned)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["lacks tips", "other ids", "no lengths", "a length missing", "only zeros", "unrooted",
-     "a tip twice"],
-)  # fmt: skip
-def test_trees_that_cannot_teach_are_refused_by_name(aam, study, kind, tmp_path):
-    newick, said = damaged(study)[kind]
-    (tmp_path / "tree.nwk").write_text(newick)
-    phylogeny = qiime2.Artifact.import_data("Phylogeny[Rooted]", str(tmp_path / "tree.nwk"))
-    with pytest.raises(AAMError, match=f"(?s){said}"):
-        aam.pretrain_from_phylogeny(study.sequences, phylogeny, **QUICK)
+BAD_TREES = {  # and what is said of each
+    "lacks tips": (lacking_tips, r"2 sequences of 48 are no tip .*{names[0]}"),
+    "other ids": (
+        lambda study: re.sub(r"([(,])([0-9a-f])", r"\1x\2", str(study.tree)),
+        "None of the 48 sequences",
+    ),
+    "no lengths": (
+        lambda study: re.sub(r":[0-9.]+", "", str(study.tree)), r"94 branches of 94 .* no length",
+    ),
+    "a length missing": (
+        lambda study: re.sub(r":[0-9.]+", "", str(study.tree), count=1),
+        r"1 branch of 94 .* no length",
+    ),
+    "only zeros": (lambda study: re.sub(r":[0-9.]+", ":0.0", str(study.tree)), "length 0"),
+    "unrooted": (
+        lambda study: f"({str(study.tree).strip().rstrip(';')}:1,a:1,b:1);",
+        "not rooted: .* 3 branches",
+    ),
+    "a tip twice": (
+        lambda study: str(study.tree).replace(study.dna.index[1], study.dna.index[0]),
+        "name of another",
+    ),
+}  # fmt: skip
 
 
-def test_a_tree_without_clades_is_refused(aam, study):
-    two = study.dna.iloc[:1]
-    phylogeny = tree_of(f"({two.index[0]}:1,other:1);")
+@pytest.mark.parametrize("kind", BAD_TREES)
+def test_trees_that_cannot_teach_are_refused_by_name(teach, study, kind, tmp_path):
+    newick, said = BAD_TREES[kind]
+    (tmp_path / "tree.nwk").write_text(newick(study))
+    tree = qiime2.Artifact.import_data("Phylogeny[Rooted]", str(tmp_path / "tree.nwk"))
+    with pytest.raises(AAMError, match=f"(?s){said.format(names=study.dna.index)}"):
+        teach(tree=tree)
+
+
+def test_what_cannot_be_learned_from_is_refused(teach, study):
+    one = study.dna.iloc[:1]
     with pytest.raises(AAMError, match="no clade"):
-        aam.pretrain_from_phylogeny(sequences_artifact(two), phylogeny, **QUICK)
-
-
-def test_two_samples_cannot_be_judged_by(aam, study, tree):
-    few = study.select(list(study.counts.index[:2]))
+        teach(sequences_artifact(one), tree_of(f"({one.index[0]}:1,other:1);"))
     with pytest.raises(AAMError, match="2 samples: it takes 3"):
-        aam.pretrain_from_phylogeny(study.sequences, tree, table=few.table, **QUICK)
-
-
-def test_features_without_a_sequence_are_named(aam, study, tree):
-    some = sequences_artifact(study.dna.iloc[:40])
+        teach(table=study.select(study.counts.index[:2]).table)
     with pytest.raises(AAMError, match="8 features of 48 .* no sequence"):
-        aam.pretrain_from_phylogeny(some, tree, table=study.table, **QUICK)
+        teach(sequences_artifact(study.dna.iloc[:40]), table=study.table)
 
 
 def test_quoted_names_are_read_as_they_are(study):

@@ -1,60 +1,47 @@
 """What pretraining reads, and what it says of what it learned."""
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
-from simulated_study import TINY, model_of, simulate_study
+from simulated_study import TINY, log_of, model_of, simulate_study
 
-from q2_aam.storage.training_log import read_training_log
-from q2_aam.types import AAMTrainingLogDirectoryFormat
+ONE_EPOCH = TINY | {"epochs": 1}
 
 
 @pytest.fixture(scope="module")
 def studies():
-    """Two studies that name their samples differently."""
-    one, other = simulate_study(14, 24, 3), simulate_study(12, 20, 4)
-    matrix = other.unifrac.copy()
-    matrix.ids = [f"other-{name}" for name in matrix.ids]
-    return one, other, matrix
-
-
-def renamed(other):
-    import qiime2
-
-    table = other.biom.copy()
-    table.update_ids({name: f"other-{name}" for name in table.ids()}, inplace=True)
-    return qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
-
-
-def pretrain(aam, tables, matrices, sequences):
-    found = aam.pretrain(tables, matrices, sequences=sequences, **TINY | {"epochs": 1})
-    log = read_training_log(str(found.training_log.view(AAMTrainingLogDirectoryFormat)))
-    return model_of(found.encoder)[1], log
+    """Two studies that name their samples alike."""
+    return simulate_study(14, 24, 3), simulate_study(12, 20, 4)
 
 
 def test_matrices_are_matched_by_sample_ids_in_any_order(aam, studies):
-    import qiime2
-
-    one, other, matrix = studies
-    matrix = qiime2.Artifact.import_data("DistanceMatrix", matrix)
-    tables, sequences = [one.table, renamed(other)], [one.sequences, other.sequences]
-    weights, _ = pretrain(aam, tables, [one.distances, matrix], sequences)
-    swapped, _ = pretrain(aam, tables, [matrix, one.distances], sequences)
+    one, other = studies
+    other = dataclasses.replace(other, counts=other.counts.rename(index="other-{}".format))
+    tables, sequences = [one.table, other.table], [one.sequences, other.sequences]
+    matrices = [one.distances, other.distances]
+    weights, swapped = (
+        model_of(aam.pretrain(tables, order, sequences=sequences, **ONE_EPOCH).encoder)[1]
+        for order in (matrices, matrices[::-1])
+    )
     assert all(np.array_equal(swapped[name], value) for name, value in weights.items())
 
 
 def test_where_ids_leave_it_open_the_order_counts(aam, studies, capfd):
-    one, other, _ = studies  # both name their samples alike
-    tables, sequences = [one.table, other.table], [one.sequences, other.sequences]
-    pretrain(aam, tables, [one.distances, other.distances], sequences)
+    aam.pretrain(
+        [one.table for one in studies], [one.distances for one in studies],
+        sequences=[one.sequences for one in studies], **ONE_EPOCH,
+    )  # fmt: skip
     assert "samples dropped" not in capfd.readouterr().out
 
 
 def test_it_is_said_how_far_embeddings_move_when_reads_are_cut(aam, studies, capfd):
     one = studies[0]
-    _, log = pretrain(aam, [one.table], [one.distances], [one.sequences])
-    (moved,) = re.findall(r"Reads cut to 67% of their length move embeddings by (\d+)%",
-                          capfd.readouterr().out)  # fmt: skip
-    assert 0 < log.summary["moved_by_cuts"] < 10
-    assert f"{log.summary['moved_by_cuts']:.0%}" == f"{moved}%"
+    found = aam.pretrain([one.table], [one.distances], sequences=[one.sequences], **ONE_EPOCH)
+    (moved,) = re.findall(
+        r"Reads cut to 67% of their length move embeddings by (\d+)%", capfd.readouterr().out
+    )
+    by_cuts = log_of(found).summary["moved_by_cuts"]
+    assert 0 < by_cuts < 10
+    assert f"{by_cuts:.0%}" == f"{moved}%"

@@ -1,14 +1,10 @@
 """Options of training through the actions, named by the behavior that they must show."""
 
-import contextlib
-import io
-
 import numpy as np
 import pytest
-import qiime2
+import quick_actions as quick
 import torch
-from simulated_study import TINY, TINY_FIT, log_of, model_of, simulate_study
-from torch.nn.attention import SDPBackend
+from simulated_study import TINY_FIT, history_of, log_of, model_of, simulate_study
 
 from q2_aam.config import ATTENTIONS, OPTIMIZERS, SCHEDULES, ModelConfig
 from q2_aam.errors import AAMError
@@ -21,15 +17,22 @@ def study():
     return simulate_study(14, 24, 3)
 
 
-def pretrain(aam, study, **options):
+@pytest.fixture
+def pretrain(study, capsys):
     """Pretrain and return the weights, the log's history, and what was printed."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        found = aam.pretrain(
-            [study.table], [study.distances], sequences=[study.sequences], **TINY | options
-        )
-    history = found.training_log.view(qiime2.Metadata).to_dataframe()
-    return model_of(found.encoder)[1], history, printed.getvalue()
+
+    def run(**options):
+        found = quick.pretrain(study, **options)
+        return model_of(found.encoder)[1], history_of(found), capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(study):
+    """Weights and history of training with nothing asked for."""
+    found = quick.pretrain(study)
+    return model_of(found.encoder)[1], history_of(found)
 
 
 def largest_difference(left, right) -> float:
@@ -37,35 +40,34 @@ def largest_difference(left, right) -> float:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_8_11_each_optimizer_trains(aam, study, optimizer):
-    _, history, _ = pretrain(aam, study, optimizer=optimizer, epochs=4, learning_rate=0.01)
+def test_8_11_each_optimizer_trains(pretrain, optimizer):
+    _, history, _ = pretrain(optimizer=optimizer, epochs=4, learning_rate=0.01)
     assert np.isfinite(history).all(axis=None)
     assert history["train_unifrac_loss"].iloc[-1] != history["train_unifrac_loss"].iloc[0]
 
 
-def test_8_11_each_schedule_gives_its_own_learning_rates(aam, study):
+def test_8_11_each_schedule_gives_its_own_learning_rates(pretrain):
     rates = {}
     for schedule in SCHEDULES:
         given = {"restart_epochs": 2} if schedule == "cosine-restarts" else {}
-        _, history, _ = pretrain(aam, study, schedule=schedule, epochs=6, **given)
+        _, history, _ = pretrain(schedule=schedule, epochs=6, **given)
         rates[schedule] = history["learning_rate"].to_numpy()
     for schedule, found in rates.items():  # one-cycle falls as cosine does once they are warm
         same = np.allclose(found, rates["cosine"])
         assert same == (schedule in ("cosine", "one-cycle"))
 
 
-def test_8_7_the_gradient_is_clipped_and_its_norm_logged(aam, study):
-    free, history, _ = pretrain(aam, study)
+def test_8_7_the_gradient_is_clipped_and_its_norm_logged(pretrain, plain):
+    free, history = plain
     assert (history["gradient_norm"] > 1e-3).all()
-    clipped, _, _ = pretrain(aam, study, gradient_clipping=1e-6, optimizer="sgd", weight_decay=0.0)
-    start, _, _ = pretrain(aam, study, learning_rate=1e-6, optimizer="sgd", weight_decay=0.0)
+    clipped, _, _ = pretrain(gradient_clipping=1e-6, optimizer="sgd", weight_decay=0.0)
+    start, _, _ = pretrain(learning_rate=1e-6, optimizer="sgd", weight_decay=0.0)
     assert largest_difference(clipped, start) < 1e-5 < largest_difference(free, start)
 
 
-def test_8_7_training_stops_on_a_loss_that_is_not_finite(aam, study):
-    with pytest.raises(AAMError, match=r"epoch \d+, step \d+") as caught:
-        pretrain(aam, study, learning_rate=1.0, weight_decay=100.0, epochs=60, patience=60)
-    assert "Lower 'learning_rate'" in str(caught.value)
+def test_8_7_training_stops_on_a_loss_that_is_not_finite(pretrain):
+    with pytest.raises(AAMError, match=r"(?s)epoch \d+, step \d+.*Lower 'learning_rate'"):
+        pretrain(learning_rate=1.0, weight_decay=100.0, epochs=60, patience=60)
 
 
 @pytest.mark.hard  # minutes of compiling
@@ -82,7 +84,7 @@ def test_10_2_a_compiled_encoder_gives_equal_embeddings_and_the_same_tensor_name
     assert not said
 
 
-def test_10_2_where_compiling_fails_it_is_said_and_training_goes_on(aam, study, monkeypatch):
+def test_10_2_where_compiling_fails_it_is_said_and_training_goes_on(pretrain, plain, monkeypatch):
     def fails(self, *args, **kwargs):
         def call(*args, **kwargs):
             raise OSError("no compiler")
@@ -90,17 +92,15 @@ def test_10_2_where_compiling_fails_it_is_said_and_training_goes_on(aam, study, 
         self._compiled_call_impl = call
 
     monkeypatch.setattr(torch.nn.Module, "compile", fails)
-    weights, _, printed = pretrain(aam, study, compile=True)
+    weights, _, printed = pretrain(compile=True)
     assert "cannot be compiled here (OSError)" in printed
-    plain, _, _ = pretrain(aam, study)
-    assert largest_difference(weights, plain) == 0
+    assert largest_difference(weights, plain[0]) == 0
 
 
-def test_10_4_gradient_checkpointing_gives_the_same_weights(aam, study):
+def test_10_4_gradient_checkpointing_gives_the_same_weights(pretrain):
     options = {"dropout": 0.1, "asv_layers": 2}
-    plain, _, _ = pretrain(aam, study, **options)
-    checkpointed, _, _ = pretrain(aam, study, gradient_checkpointing=True, **options)
-    assert largest_difference(plain, checkpointed) < 1e-6
+    checkpointed, _, _ = pretrain(gradient_checkpointing=True, **options)
+    assert largest_difference(pretrain(**options)[0], checkpointed) < 1e-6
 
 
 def test_10_4_gradient_checkpointing_keeps_fewer_values_per_block():
@@ -117,19 +117,16 @@ def test_10_4_gradient_checkpointing_keeps_fewer_values_per_block():
     assert kept(True) < kept(False) / 4
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-def test_10_5_each_attention_reaches_training_and_gives_equal_results(
-    aam, study, attention, monkeypatch
-):
-    plain, _, _ = pretrain(aam, study, learning_rate=1e-4)
-    asked = []
-    kernel = device.attention_kernel
+def test_10_5_each_attention_reaches_training_and_gives_equal_results(pretrain, monkeypatch):
+    before, _, _ = pretrain(learning_rate=1e-4)
+    asked, kernel = [], device.attention_kernel
     monkeypatch.setattr(
         trainer, "attention_kernel", lambda name: asked.append(name) or kernel(name)
     )
-    other, _, _ = pretrain(aam, study, learning_rate=1e-4, attention=attention)
-    assert asked == [attention]
-    assert largest_difference(plain, other) < 1e-4
+    for attention in ATTENTIONS:
+        other, _, _ = pretrain(learning_rate=1e-4, attention=attention)
+        assert largest_difference(before, other) < 1e-4
+    assert asked == list(ATTENTIONS)
 
 
 @pytest.mark.parametrize("attention", ["flash", "math"])
@@ -138,51 +135,44 @@ def test_10_5_the_kernel_asked_for_is_allowed_and_others_are_not(attention):
         assert torch.backends.cuda.math_sdp_enabled()
         assert torch.backends.cuda.flash_sdp_enabled() == (attention == "flash")
         assert not torch.backends.cuda.mem_efficient_sdp_enabled()
-    assert SDPBackend.MATH  # the names are PyTorch's
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_10_1_precisions_agree_within_a_tolerance(aam, study, precision):
-    plain, _, _ = pretrain(aam, study, epochs=3)
-    other, history, _ = pretrain(aam, study, epochs=3, precision=precision)
+def test_10_1_precisions_agree_within_a_tolerance(pretrain, plain):
+    other, history, _ = pretrain(precision="bf16")
     assert np.isfinite(history).all(axis=None)
-    assert largest_difference(plain, other) < 0.05
+    assert 0 < largest_difference(plain[0], other) < 0.05
 
 
-def test_10_1_fp16_without_a_gpu_is_refused(aam, study):
+def test_10_1_fp16_without_a_gpu_is_refused(pretrain):
     with pytest.raises(AAMError, match="'fp16' needs a GPU"):
-        pretrain(aam, study, precision="fp16")
+        pretrain(precision="fp16")
 
 
-def test_8_2_the_best_epoch_is_kept_but_none_before_min_epochs(aam, study):
-    options = {"epochs": 8, "patience": 3, "validation_size": 0.3}
-    _, history, printed = pretrain(aam, study, learning_rate=0.02, **options)
-    best = history["validation_unifrac_loss"].argmin() + 1
-    assert f"kept epoch {best}:" in printed
-
-
-def test_8_2_without_validation_samples_the_best_epoch_on_the_training_samples_is_kept(aam, study):
-    options = {"epochs": 6, "validation_size": 0.0, "learning_rate": 0.3, "schedule": "constant"}
-    options["min_epochs"] = 0
-    weights, history, printed = pretrain(aam, study, **options)
-    assert not [name for name in history if name.startswith("validation_")]
-    best = history["train_unifrac_loss"].argmin() + 1
-    assert f"kept epoch {best}:" in printed
+@pytest.mark.parametrize(
+    ("options", "judged", "first"),
+    [
+        ({"epochs": 8, "patience": 3, "validation_size": 0.3, "learning_rate": 0.02},
+         "validation", 0),
+        ({"epochs": 6, "validation_size": 0.0, "learning_rate": 0.3, "schedule": "constant",
+          "min_epochs": 0}, "train", 0),
+        ({"epochs": 8, "patience": 8, "validation_size": 0.3, "schedule": "constant",
+          "min_epochs": 6, "learning_rate": 0.3}, "validation", 6),
+    ],
+    ids=["with validation samples", "without", "from min_epochs on"],
+)  # fmt: skip
+def test_8_2_the_best_epoch_is_kept(pretrain, options, judged, first):
+    weights, history, printed = pretrain(**options)
+    losses = history[f"{judged}_unifrac_loss"]
+    assert first == 0 or losses.argmin() + 1 <= first  # else the rule would have nothing to do here
+    assert f"kept epoch {losses.iloc[first:].argmin() + first + 1}:" in printed
+    assert any(name.startswith("validation_") for name in history) == (judged == "validation")
     assert all(np.isfinite(values).all() for values in weights.values())
 
 
-def test_8_2_no_epoch_is_kept_before_min_epochs(aam, study):
-    options = {"epochs": 8, "patience": 8, "validation_size": 0.3, "schedule": "constant"}
-    _, history, printed = pretrain(aam, study, min_epochs=6, learning_rate=0.3, **options)
-    losses = history["validation_unifrac_loss"]
-    assert losses.argmin() + 1 <= 6  # else the rule would have nothing to do here
-    assert f"kept epoch {losses.iloc[6:].argmin() + 7}:" in printed
-
-
-def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
+def test_8_3_training_stops_after_its_patience_and_says_so(pretrain):
     _, history, printed = pretrain(
-        aam, study, epochs=60, patience=2, learning_rate=0.3, schedule="constant",
-        validation_size=0.3, min_epochs=0,
+        epochs=60, patience=2, learning_rate=0.3, schedule="constant", validation_size=0.3,
+        min_epochs=0,
     )  # fmt: skip
     assert len(history) < 60
     assert "had not improved for 2 epochs" in printed
@@ -197,29 +187,25 @@ def test_8_3_training_stops_after_its_patience_and_says_so(aam, study):
      ("cosine", "plateau_factor", 0.3), ("one-cycle", "plateau_patience", 2),
      ("one-cycle", "warmup", 0.01), ("constant", "min_lr", 0.5)],
 )  # fmt: skip
-def test_settings_that_the_schedule_does_not_read_are_refused(aam, study, schedule, name, value):
+def test_settings_that_the_schedule_does_not_read_are_refused(pretrain, schedule, name, value):
     with pytest.raises(AAMError, match=f"no effect.*'{schedule}'.*{name}"):
-        pretrain(aam, study, schedule=schedule, **{name: value})
+        pretrain(schedule=schedule, **{name: value})
 
 
-def test_min_epochs_that_leave_none_to_keep_are_refused(aam, study):
+def test_min_epochs_that_leave_none_to_keep_are_refused(pretrain):
     with pytest.raises(AAMError, match="no epoch could be kept"):
-        pretrain(aam, study, epochs=3, min_epochs=3)
+        pretrain(epochs=3, min_epochs=3)
 
 
 @pytest.mark.parametrize("sure", [True, False])
-def test_a_head_that_does_not_surely_help_is_left_out(aam, study, monkeypatch, sure):
+def test_a_head_that_does_not_surely_help_is_left_out(study, monkeypatch, sure):
     monkeypatch.setattr("q2_aam.training.fit.surely_positive", lambda *given: sure)
-    fitted = aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences,
-        **TINY_FIT | {"validation_size": 0.4},
-    )  # fmt: skip
+    fitted = quick.fit(study, **TINY_FIT | {"validation_size": 0.4})
     weights = {head["name"]: head["weight"] for head in log_of(fitted).summary["heads"]}
-    config, _ = model_of(fitted.regressor)
-    assert ("attention" in config.target.heads) == sure
+    heads = model_of(fitted.regressor)[0].target.heads
+    assert ("attention" in heads) == ("attention" in weights) == sure
     if sure:
         assert 0 < weights["attention"] < 1
     else:
-        assert "attention" not in weights
         monkeypatch.delattr("q2_aam.model.sample_encoder.SampleEncoder.forward")
-        aam.predict_regression(study.table, fitted.regressor, sequences=study.sequences)
+        quick.predict(study, fitted)

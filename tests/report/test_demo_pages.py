@@ -25,7 +25,7 @@ def demo_pages(aam, tmp_path_factory, runs_of_models_made_once):
     metadata = qiime2.Metadata.load(str(folder / "metadata.tsv"))
     month, child = metadata.get_column("month"), metadata.get_column("studyid")
     pretrained = aam.pretrain([table], [compute_unifrac(table, tree)], [sequences], **TINY)
-    training, test = aam.split_samples(table, month, groups=child, test_size=0.4)
+    training, test, *_ = aam.split_samples(table, month, groups=child, test_size=0.4)
     quick = {name: TINY[name] for name in ("threads", "device")}
     fitted = aam.fit_regressor(
         training, month, sequences=sequences, encoder=pretrained.encoder, groups=child, **quick

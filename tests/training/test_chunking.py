@@ -5,78 +5,44 @@ import weakref
 
 import numpy as np
 import pytest
-import qiime2
 import torch
-from simulated_study import (
-    TINY,
-    describe_target,
-    losses_of,
-    model_of,
-    simulate_study,
-    with_known_asvs,
-)
+from simulated_study import TINY, history_of, model_of
+from tasks import gradients_of, losses_of, make_network, make_task
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from q2_aam import inference
-from q2_aam.config import ModelConfig
-from q2_aam.data.distances import Distances
-from q2_aam.data.study import build_studies
-from q2_aam.data.table import read_table
-from q2_aam.model.network import Network
-from q2_aam.training import chunking
-from q2_aam.training.losses import Task
+from q2_aam.training import losses
 
 SAMPLES = np.array([3, 0, 7, 5, 11, 9, 2])
-WEIGHTS = {"unifrac": 1.0, "nucleotide": 0.1, "abundance": 0.1, "target": 1.0}
 # its steps are linear in the gradient: rounding stays as small as it is
 DESCENT = {"optimizer": "sgd", "learning_rate": 0.1}
 
 
 @pytest.fixture(scope="module")
 def task():
-    study = simulate_study(12, 90, 2, (50, 60), ids_are_dna=True)
-    matrix = study.unifrac.data.astype(np.float32)
-    distances = Distances(matrix, np.arange(len(matrix)))
-    studies = with_known_asvs(build_studies([read_table(study.biom)], None, 60, 99, [distances]))
-    targets = (study.ages / 24).to_numpy(dtype=np.float32)
-    return Task(
-        studies, [SAMPLES], [SAMPLES[:0]], targets, WEIGHTS, "unifrac_loss",
-        sample_weights=np.ones(len(targets), dtype=np.float32),
-    )  # fmt: skip
+    weights = {"unifrac": 1.0, "nucleotide": 0.1, "abundance": 0.1, "target": 1.0}
+    return make_task(12, 90, 2, (50, 60), weights=weights)
 
 
-def build_network(**changes):
-    torch.manual_seed(1)
-    config = ModelConfig(
-        hidden_size=16, heads=2, branches=8, max_sequence_length=60, target=describe_target()
-    )
-    return Network(dataclasses.replace(config, **changes)).train()
-
-
-def take_step(network, task, number, embedded=None):
+def take_step(network, task, chunks):
     """Return the losses and the gradients of a step in some chunks."""
     torch.manual_seed(4)
-    network.zero_grad()
-    found = losses_of(network, task, SAMPLES, embedded, number)
-    found["loss"].backward()
-    gradients = {
-        name: weight.grad.clone()
-        for name, weight in network.named_parameters()
-        if weight.grad is not None
-    }
+    found = losses_of(network, task, SAMPLES, chunks)
+    gradients = gradients_of(network, found["loss"])
     return {name: float(value.detach()) for name, value in found.items()}, gradients
 
 
 @pytest.mark.parametrize("form", ["branches", "euclidean"])
 @pytest.mark.parametrize("frozen", [False, True])
-@pytest.mark.parametrize("number", [3, 20])
-def test_losses_and_gradients_in_chunks_are_those_of_the_whole(task, form, frozen, number):
-    network, embedded = build_network(distance_form=form), None
+@pytest.mark.parametrize("chunks", [3, 20])
+def test_losses_and_gradients_in_chunks_are_those_of_the_whole(task, form, frozen, chunks):
+    network = make_network(distance_form=form).train()
     if frozen:
         embedded = inference.embed_asvs(network, task.studies.asvs, np.arange(90))
-    whole, wanted = take_step(network, task, 1, embedded)
-    found, gradients = take_step(network, task, number, embedded)
+        task = dataclasses.replace(task, embedded=embedded)
+    whole, wanted = take_step(network, task, 1)
+    found, gradients = take_step(network, task, chunks)
     assert found == pytest.approx(whole, rel=1e-5)
     assert set(gradients) == set(wanted)
     for name, gradient in wanted.items():
@@ -84,20 +50,17 @@ def test_losses_and_gradients_in_chunks_are_those_of_the_whole(task, form, froze
 
 
 def test_computing_chunks_again_changes_nothing_even_with_dropout(task, monkeypatch):
-    network = build_network(asv_layers=2)
+    network = make_network(asv_layers=2).train()
     network.set_dropout(0.2)
     kept, wanted = take_step(network, task, 1)
-    monkeypatch.setattr(chunking, "KEPT_ON_CPU", 0)
+    monkeypatch.setattr(losses, "KEPT_ON_CPU", 0)
     again, gradients = take_step(network, task, 1)
     assert kept == again
     assert all(torch.equal(gradients[name], wanted[name]) for name in wanted)
 
 
 class LiveTensors(TorchDispatchMode):
-    """Count the bytes of the tensors that are made under it and are still in use.
-
-    Every storage counts once, however many tensors see it.
-    """
+    """Count the bytes of the storages that are made under it and are still in use."""
 
     def __init__(self):
         super().__init__()
@@ -114,23 +77,22 @@ class LiveTensors(TorchDispatchMode):
 
     def _watch(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()
-        if key in self._known:
-            return
-        self._known.add(key)
-        self.bytes += size
-        self.peak = max(self.peak, self.bytes)
-        weakref.finalize(storage, self._release, key, size)
+        if key not in self._known:  # it counts once, however many tensors see it
+            self._known.add(key)
+            self.bytes += size
+            self.peak = max(self.peak, self.bytes)
+            weakref.finalize(storage, self._release, key, size)
 
     def _release(self, key: int, size: int) -> None:
         self._known.discard(key)
         self.bytes -= size
 
 
-def peak_of(task, number):
-    network = build_network(asv_layers=2, nucleotides_per_token=2)
+def peak_of(task, chunks):
+    network = make_network(asv_layers=2, nucleotides_per_token=2).train()
     task = dataclasses.replace(task, weights={"unifrac": 1.0, "abundance": 0.1})
     with LiveTensors() as live:
-        losses_of(network, task, SAMPLES, None, number)["loss"].backward()
+        losses_of(network, task, SAMPLES, chunks)["loss"].backward()
     return live.peak
 
 
@@ -143,16 +105,8 @@ def test_more_chunks_take_less_memory(task):
 def test_a_cpu_keeps_the_activations_of_few_chunks(task, monkeypatch):
     monkeypatch.setitem(inference.ASVS_AT_ONCE, "cpu", 16)
     kept = peak_of(task, 1)
-    monkeypatch.setattr(chunking, "KEPT_ON_CPU", 0)
+    monkeypatch.setattr(losses, "KEPT_ON_CPU", 0)
     assert peak_of(task, 1) < kept / 3
-
-
-def pretrain(aam, study, **options):
-    found = aam.pretrain(
-        [study.table], [study.distances], sequences=[study.sequences],
-        nucleotide_weight=0.1, abundance_weight=0.1, **TINY | DESCENT | options,
-    )  # fmt: skip
-    return model_of(found.encoder)[1], found.training_log.view(qiime2.Metadata).to_dataframe()
 
 
 def largest_difference(left, right) -> float:
@@ -160,21 +114,27 @@ def largest_difference(left, right) -> float:
 
 
 def test_accumulated_pretraining_is_that_of_the_whole_batch(aam, mixed_study):
-    whole, history = pretrain(aam, mixed_study, batch_size=8)
-    accumulated, other = pretrain(aam, mixed_study, batch_size=4, gradient_accumulation=2)
-    small, _ = pretrain(aam, mixed_study, batch_size=4)
+    def pretrain(**options):
+        found = aam.pretrain(
+            [mixed_study.table], [mixed_study.distances], sequences=[mixed_study.sequences],
+            nucleotide_weight=0.1, abundance_weight=0.1, **TINY | DESCENT | options,
+        )  # fmt: skip
+        return model_of(found.encoder)[1], history_of(found)
+
+    whole, history = pretrain(batch_size=8)
+    accumulated, other = pretrain(batch_size=4, gradient_accumulation=2)
+    small, _ = pretrain(batch_size=4)
     assert largest_difference(whole, accumulated) < 1e-5
     assert largest_difference(whole, small) > 1e-3
-    losses = [name for name in history if name.endswith("loss")]
-    assert np.allclose(history[losses], other[losses], rtol=1e-4)
+    names = [name for name in history if name.endswith("loss")]
+    assert np.allclose(history[names], other[names], rtol=1e-4)
 
 
 def test_accumulated_fitting_is_that_of_the_whole_batch(aam, study, pretrained):
     def fit(**options):
         found = aam.fit_regressor(
             study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-            attention_head="on",
-            epochs=2, threads=1, **DESCENT | options,
+            attention_head="on", epochs=2, threads=1, **DESCENT | options,
         )  # fmt: skip
         return model_of(found.regressor)[1]
 

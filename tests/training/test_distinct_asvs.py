@@ -1,39 +1,24 @@
 """Encoding each distinct ASV once changes nothing but the speed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
-from simulated_study import (
-    TINY_FIT,
-    describe_target,
-    losses_of,
-    model_of,
-    simulate_study,
-    with_known_asvs,
-)
+from simulated_study import TINY_FIT, log_of, model_of, simulate_study
+from tasks import gradients_of, losses_of, make_network, make_task
 
-from q2_aam.config import ModelConfig
 from q2_aam.data.batches import build_batch
-from q2_aam.data.distances import Distances
-from q2_aam.data.study import build_studies
-from q2_aam.data.table import read_table
+from q2_aam.inference import embed_asvs
 from q2_aam.model import losses
-from q2_aam.model.network import Network, SampleBatch
-from q2_aam.storage.training_log import read_training_log
-from q2_aam.training.losses import Task
-from q2_aam.types import AAMTrainingLogDirectoryFormat
+from q2_aam.model.network import SampleBatch
 
 SAMPLES = np.array([3, 0, 7, 5, 11])
 
 
 @pytest.fixture(params=["branches", "euclidean"])
 def network(request):
-    torch.manual_seed(1)
-    config = ModelConfig(
-        hidden_size=16, heads=2, branches=24, max_sequence_length=60, target=describe_target(),
-        distance_form=request.param,
-    )  # fmt: skip
-    network = Network(config).train()
+    network = make_network(distance_form=request.param).train()
     with torch.no_grad():
         for weight in network.target_head.parameters():
             weight.add_(0.1 * torch.randn_like(weight))
@@ -42,51 +27,27 @@ def network(request):
 
 @pytest.fixture(scope="module")
 def task():
-    study = simulate_study(12, 30, 2, (40, 60), ids_are_dna=True)
-    matrix = study.unifrac.data.astype(np.float32)
-    distances = Distances(matrix, np.arange(len(matrix)))
-    studies = build_studies([read_table(study.biom)], None, 60, 64, [distances])
-    studies = with_known_asvs(studies)
-    targets = (study.ages / 24).to_numpy(dtype=np.float32)
-    weights = {"unifrac": 1.0, "abundance": 0.1, "target": 1.0}
-    return Task(
-        studies, [SAMPLES], [SAMPLES[:0]], targets, weights, "unifrac_loss",
-        sample_weights=np.ones(len(targets), dtype=np.float32),
-    )  # fmt: skip
+    return make_task(12, 30, 2, (40, 60))
 
 
 def plain_losses(network, task):
     """Encode the ASVs of every sample anew, as a padded block of repeated sequences."""
     batch = build_batch(task.studies, 0, SAMPLES)
     slots = batch.index.shape[1]
-    tokens = torch.from_numpy(batch.tokens)[torch.from_numpy(batch.index).flatten()]
-    asvs = network.embed_asvs(tokens, padded=True)  # one row a slot, filled or not
+    of_slots = torch.from_numpy(batch.index).flatten()
+    asvs = network.embed_asvs(torch.from_numpy(batch.tokens)[of_slots], padded=True)
     index = torch.arange(len(SAMPLES) * slots).reshape(len(SAMPLES), slots)
     abundances = torch.from_numpy(batch.abundances)
     torch.manual_seed(9)
     hidden = losses.hide_abundances(abundances, torch.rand(abundances.shape))
-    known = torch.from_numpy(batch.known)[torch.from_numpy(batch.index).flatten()]
+    known = torch.from_numpy(batch.known)[of_slots]
     state = network.embed_samples(asvs, SampleBatch(index, abundances, known), hidden)
+    distances, raw = network.distances(state), network.attention_outputs(state)
+    predicted, targets = network.abundance_head(state.slots), torch.from_numpy(task.targets)
     return {
-        "unifrac_loss": losses.unifrac_loss(
-            network.distances(state), torch.from_numpy(batch.distances)
-        ),
-        "abundance_loss": losses.abundance_loss(
-            network.abundance_head(state.slots), abundances, hidden
-        ),
-        "target_loss": losses.regression_loss(
-            network.attention_outputs(state), torch.from_numpy(task.targets[SAMPLES]), "huber", 0.9
-        ),
-    }
-
-
-def gradients(network, loss):
-    network.zero_grad()
-    loss.backward()
-    return {
-        name: weight.grad.clone()
-        for name, weight in network.named_parameters()
-        if weight.grad is not None
+        "unifrac_loss": losses.unifrac_loss(distances, torch.from_numpy(batch.distances)),
+        "abundance_loss": losses.abundance_loss(predicted, abundances, hidden),
+        "target_loss": losses.regression_loss(raw, targets[SAMPLES], "huber", 0.9),
     }
 
 
@@ -98,54 +59,24 @@ def test_losses_and_gradients_equal_those_of_the_plain_path(network, task):
         assert float(found[name].detach()) == pytest.approx(float(value.detach()), abs=1e-5), name
         assert float(value.detach()) > 1e-4, name
     total = sum(task.weights[name.removesuffix("_loss")] * plain[name] for name in plain)
-    one, other = gradients(network, found["loss"]), gradients(network, total)
+    assert torch.allclose(found["loss"], total, atol=1e-5)
+    one, other = gradients_of(network, found["loss"]), gradients_of(network, total)
     assert set(one) == set(other)
     largest = max(float(value.abs().max()) for value in other.values())
     for name in other:
         assert (one[name] - other[name]).abs().max() < 1e-5 * max(1.0, largest), name
 
 
-def test_the_sum_is_weighted(network, task):
-    torch.manual_seed(9)
-    found = losses_of(network, task, SAMPLES)
-    wanted = found["unifrac_loss"] + 0.1 * found["abundance_loss"] + found["target_loss"]
-    assert torch.allclose(found["loss"], wanted)
-
-
 def test_frozen_embeddings_give_the_same_losses(network, task):
-    from q2_aam.inference import embed_asvs
-
     everything = embed_asvs(network.eval(), task.studies.asvs, np.arange(len(task.studies.asvs)))
     results = []
     for embedded in (None, everything):
         torch.manual_seed(9)
         with torch.no_grad():
-            results.append(losses_of(network, task, SAMPLES, embedded))
+            frozen = dataclasses.replace(task, embedded=embedded)
+            results.append(losses_of(network, frozen, SAMPLES))
     for name, value in results[0].items():
         assert float(value) == pytest.approx(float(results[1][name]), abs=1e-5), name
-
-
-def test_after_an_epoch_each_asv_is_encoded_once_for_all_that_is_scored(aam, monkeypatch):
-    study = simulate_study(20, 30, 2, (40, 60))
-    encoded = []
-    embed = Network.embed_asvs
-
-    def count(network, tokens, padded):
-        if not network.training:
-            encoded.append(len(tokens.unique(dim=0)))  # parts are filled up with copies
-        return embed(network, tokens, padded)
-
-    monkeypatch.setattr(Network, "embed_asvs", count)
-    totals = []
-    for epochs in (1, 3):
-        encoded.clear()
-        aam.fit_regressor(
-            study.table, study.age_column, sequences=study.sequences,
-            # so slow that the last epoch is kept, whose embeddings are at hand
-            **TINY_FIT | {"epochs": epochs, "validation_size": 0.4, "learning_rate": 1e-5},
-        )  # fmt: skip
-        totals.append(sum(encoded))
-    assert totals[1] - totals[0] == 2 * 30
 
 
 def test_scores_of_an_epoch_are_those_of_its_own_weights(aam, monkeypatch):
@@ -158,7 +89,7 @@ def test_scores_of_an_epoch_are_those_of_its_own_weights(aam, monkeypatch):
         study.table, study.age_column, sequences=study.sequences,
         **TINY_FIT | {"epochs": 4, "validation_size": 0.4, "learning_rate": 0.05},
     )  # fmt: skip
-    log = read_training_log(str(fitted.training_log.view(AAMTrainingLogDirectoryFormat)))
+    log = log_of(fitted)
     scored = log.history["validation_mean_absolute_error"]
     kept = scored[f"epoch {log.summary['kept_epoch']}"]
     target = model_of(fitted.regressor)[0].target  # its residuals are of the weights kept, anew

@@ -130,35 +130,39 @@ def test_processes_that_see_other_inputs_are_refused(tmp_path):
     assert not list((tmp_path / "runs-2").glob("*"))
 
 
-@pytest.mark.parametrize("missing", ["RANK", "MASTER_ADDR"])
-def test_processes_without_a_meeting_point_are_refused(monkeypatch, missing):
-    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.setenv(name, "1")
+@pytest.mark.parametrize(
+    ("missing", "device", "message"),
+    [
+        ("RANK", "cpu", "RANK is not set.*torchrun"),
+        ("MASTER_ADDR", "cpu", "MASTER_ADDR is not set.*torchrun"),
+        (None, "gpu", "Process 2 of this machine has no GPU of its own"),
+    ],
+)
+def test_processes_that_cannot_work_together_are_refused(monkeypatch, missing, device, message):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.delenv(missing)
-    with pytest.raises(AAMError, match=f"{missing} is not set.*torchrun"):
-        distributed.start("cpu")
-
-
-def test_more_processes_than_gpus_are_refused(monkeypatch):
     for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.setenv(name, "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv(name, "" if name == missing else "1")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    with pytest.raises(AAMError, match="Process 2 of this machine has no GPU of its own"):
-        distributed.start("gpu")
+    with pytest.raises(AAMError, match=message):
+        distributed.start(device)
 
 
 def test_alone_nothing_is_shared():
     assert (distributed.size(), distributed.rank()) == (1, 0)
-    assert distributed.own_rows(5) == slice(0, 5)
+    assert distributed.own_part(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
     distributed.leave()  # does not end this process
 
 
-def test_rows_are_divided_evenly_and_some_may_get_none(monkeypatch):
+def test_rows_are_divided_evenly_and_who_gets_none_reads_the_first(monkeypatch):
     monkeypatch.setattr(distributed, "size", lambda: 4)
-    for rows in (0, 1, 3, 4, 9):
-        shares = [distributed.own_rows(rows, of) for of in range(4)]
-        assert [row for share in shares for row in range(rows)[share]] == list(range(rows))
-        sizes = [share.stop - share.start for share in shares]
-        assert max(sizes) - min(sizes) <= 1
+    parts = {}
+    for rows in (1, 3, 4, 9):
+        for number in range(4):
+            monkeypatch.setattr(distributed, "rank", lambda number=number: number)
+            parts.setdefault(rows, []).append(distributed.own_part(np.arange(rows)).tolist())
+    assert parts == {
+        1: [[0], [0], [0], [0]],
+        3: [[0], [1], [2], [0]],
+        4: [[0], [1], [2], [3]],
+        9: [[0, 1, 2], [3, 4], [5, 6], [7, 8]],
+    }

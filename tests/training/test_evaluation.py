@@ -1,43 +1,31 @@
+"""What is scored: every sample and pair, in the target's units, in training as in validation."""
+
 import numpy as np
 import pytest
 import torch
-from simulated_study import describe_target, simulate_study, with_known_asvs
+from simulated_study import describe_classes, describe_target
+from tasks import losses_of, make_network, make_task
 
 from q2_aam import inference
 from q2_aam.config import ModelConfig
-from q2_aam.data.distances import Distances
-from q2_aam.data.study import build_studies
-from q2_aam.data.table import read_table
-from q2_aam.model.network import Network
 from q2_aam.training import evaluation
 from q2_aam.training.fit import distance_state_after
-from q2_aam.training.losses import Task
+from q2_aam.training.losses import EpochPredictions, Task
+from q2_aam.training.objectives import objective_of
+
+BATCHES = [np.array([4, 0, 3]), np.array([7, 1, 2, 6]), np.array([5])]
+CLASSES = np.array([0, 1, 2, 0, 1, 2, 0, 1])
 
 
 @pytest.fixture(scope="module")
 def task():
-    study = simulate_study(13, 30, 2, ids_are_dna=True)
-    matrix = study.unifrac.data.astype(np.float32)
-    studies = build_studies(
-        [read_table(study.biom)], None, 60, 64, [Distances(matrix, np.arange(13))]
-    )
-    studies = with_known_asvs(studies)
-    targets = ((study.ages - 4) / 2).to_numpy(dtype=np.float32)
     weights = {"unifrac": 1.0, "nucleotide": 0.1, "abundance": 0.1, "target": 1.0}
-    return Task(
-        studies, [np.arange(4)], [np.arange(4, 13)], targets, weights, "target_loss",
-        sample_weights=np.ones(13, dtype=np.float32),
-    )  # fmt: skip
+    return make_task(13, 30, 2, weights=weights, validation=[np.arange(4, 13)])
 
 
 @pytest.fixture
 def network():
-    torch.manual_seed(0)
-    target = describe_target(scaling="z-score", location=4.0, scale=2.0)
-    config = ModelConfig(
-        hidden_size=16, heads=2, branches=24, max_sequence_length=60, target=target
-    )
-    return Network(config)
+    return make_network(0, target=describe_target(scaling="z-score", location=4.0, scale=2.0))
 
 
 def test_every_sample_and_every_pair_is_scored_whatever_the_batch_size(network, task, monkeypatch):
@@ -52,12 +40,10 @@ def test_every_sample_and_every_pair_is_scored_whatever_the_batch_size(network, 
 
 def test_scores_are_those_of_predictions_in_original_units(network, task):
     scores = evaluation.validate(network, task, 0)
-    network.eval()
-    state = inference.all_states(network, task.studies, 0, task.validation[0])
-    actual = task.targets[4:] * 2.0 + 4.0
+    state = inference.all_states(network.eval(), task.studies, 0, task.validation[0])
     with torch.no_grad():
-        predicted = network.predict_target(state)[:, 0].numpy() * 2.0 + 4.0
-    wanted = np.abs(predicted - actual).mean()
+        predicted = network.predict_target(state)[:, 0].numpy()
+    wanted = 2.0 * np.abs(predicted - task.targets[4:]).mean()
     assert scores["mean_absolute_error"] == pytest.approx(wanted, rel=1e-5)
     upper = np.triu_indices(9, 1)
     truth = task.studies.studies[0].distances.matrix[4:, 4:][upper]
@@ -73,8 +59,7 @@ def test_masks_of_validation_are_the_same_in_every_epoch(network, task):
 
 
 def test_predicted_distances_are_whole_in_any_number_of_parts(network, task, monkeypatch):
-    network.eval()
-    state = inference.all_states(network, task.studies, 0, np.arange(13))
+    state = inference.all_states(network.eval(), task.studies, 0, np.arange(13))
     whole = inference.predict_distances(network, state)
     monkeypatch.setattr(inference, "_DISTANCE_ROWS_AT_ONCE", 5)
     assert np.allclose(inference.predict_distances(network, state), whole, atol=1e-6)
@@ -99,3 +84,54 @@ def test_what_fitting_leaves_of_the_distances(task, before, form, frozen, weight
     config = ModelConfig(distance_form=form, distance_state=before)
     other = Task(task.studies, [], [], None, weights, "target_loss")
     assert distance_state_after(config, other, frozen) == after
+
+
+def collect(target, targets):
+    """Collect every training batch's predictions; return what they score, and what made them."""
+    task = make_task(8, 30, 2, targets=targets, weights={"unifrac": 1.0, "target": 1.0})
+    network, seen = make_network(0, target=target), EpochPredictions()
+    torch.nn.init.normal_(network.target_head.attention.pooled.weight)
+    for samples in BATCHES:
+        losses_of(network, task, samples, seen=seen)["loss"].backward()
+    return seen.scores(objective_of(target)), network.eval(), task.studies
+
+
+@pytest.mark.parametrize("kind", ["numbers", "classes"])
+def test_8_1_targets_are_scored_as_the_attention_head_reads_them(kind):
+    target = describe_classes() if kind == "classes" else describe_target(scale=5.0)
+    targets = CLASSES if kind == "classes" else np.arange(8, dtype=np.float32)
+    scores, network, studies = collect(target, targets)
+    state = inference.all_states(network, studies, 0, np.arange(8))
+    with torch.no_grad():
+        raw = network.attention_outputs(state).numpy().astype(np.float64)
+    if kind == "numbers":
+        wanted = {"mean_absolute_error": 5 * np.abs(raw[:, 0] - targets).mean()}
+    else:
+        right = raw.argmax(axis=1) == targets
+        recalls = [right[targets == one].mean() for one in range(3)]
+        wanted = {"accuracy": right.mean(), "balanced_accuracy": np.mean(recalls)}
+    scores = {name: value for name, value in scores.items() if "unifrac" not in name}
+    assert scores == pytest.approx(wanted, rel=1e-4)
+
+
+def test_8_1_distances_are_scored_over_the_pairs_of_batches():
+    scores, network, studies = collect(describe_target(), np.arange(8, dtype=np.float32))
+    matrix, actual = [], []
+    for samples in BATCHES:
+        upper = np.triu_indices(len(samples), 1)
+        with torch.no_grad():
+            state = inference.all_states(network, studies, 0, samples)
+            matrix.append(network.distances(state).numpy()[upper])
+        actual.append(studies.studies[0].distances.block(samples)[upper])
+    predicted, actual = np.concatenate(matrix), np.concatenate(actual)
+    wanted = np.corrcoef(predicted, actual)[0, 1]
+    assert scores["unifrac_r"] == pytest.approx(wanted, abs=1e-4)
+    explained = 1 - np.square(predicted - actual).mean() / actual.var()
+    assert scores["unifrac_r2"] == pytest.approx(explained, abs=1e-3)
+
+
+def test_nothing_seen_scores_nothing():
+    seen = EpochPredictions()
+    assert seen.scores(None) == {}
+    seen.add("unifrac", torch.zeros(0), np.zeros(0, dtype=np.float32))
+    assert seen.scores(None) == {}

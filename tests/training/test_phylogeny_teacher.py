@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from simulated_study import simulate_study
+from tasks import make_network
 
-from q2_aam.config import ModelConfig, TrainingConfig
+from q2_aam.config import TrainingConfig
 from q2_aam.data.phylogeny import choose_clades, parse_newick
-from q2_aam.data.tokens import START, tokenize
-from q2_aam.model.network import Network
-from q2_aam.training.init import seed_weights
+from q2_aam.data.tokens import START, Asvs, tokenize
 from q2_aam.training.optim import build_optimizer
-from q2_aam.training.phylogeny import PhylogenyObjective
-from q2_aam.training.references import References, clade_losses, start_from_tree
+from q2_aam.training.phylogeny import Lesson, PhylogenyObjective
+from q2_aam.training.references import clade_losses, start_from_tree
 
 SCRIPT = Path(__file__).parents[2] / "recipe" / "encoder"
 sys.path.insert(0, str(SCRIPT))
@@ -36,46 +35,46 @@ def clades(study):
 
 
 @pytest.fixture(scope="module")
-def references(study, clades):
-    tokens, lengths = tokenize([study.dna[name] for name in study.counts])
-    tokens = np.ascontiguousarray(tokens[:, 1:])
-    return References.on_device(tokens, lengths, clades, "cpu")
+def lesson(study, clades):
+    asvs = Asvs(*tokenize([study.dna[name] for name in study.counts]), 0, 0)
+    return Lesson(asvs, list(study.counts), clades)
+
+
+def objective_of(lesson, **settings) -> PhylogenyObjective:
+    network = make_network(
+        0, hidden_size=32, branches=16, branch_hidden_size=48, asv_tips=True,
+        max_sequence_length=150, target=None,
+    )  # fmt: skip
+    training = TrainingConfig(batch_size=32, validation_size=0.0, **settings)
+    return PhylogenyObjective(network, lesson, training)
 
 
 @pytest.fixture(scope="module")
-def starts(references):
+def references(lesson):
+    return objective_of(lesson).references
+
+
+@pytest.fixture(scope="module")
+def starts():
     starts = np.stack([np.zeros(120, np.int64), np.full(120, 20)], axis=1)
     starts[::2, 1] = -1
     return starts
 
 
-def objective_of(study, references, **settings) -> PhylogenyObjective:
-    config = ModelConfig(
-        hidden_size=32, heads=2, branches=16, branch_hidden_size=48, asv_tips=True,
-        max_sequence_length=150,
-    )  # fmt: skip
-    seed_weights(0)
-    training = TrainingConfig(batch_size=32, validation_size=0.0, **settings)
-    return PhylogenyObjective(Network(config), references, list(study.counts), training)
-
-
-def test_reads_are_parts_of_their_organisms(references):
+def test_reads_are_parts_of_their_organisms_under_their_clades(references, clades):
     rows = np.array([3, 3, 8])
     found = references.reads(rows, np.array([0, 20, 5]), 90).numpy()
     assert found.shape == (3, 91)
     assert (found[:, 0] == START).all()
     for read, row, begin in zip(found, rows, (0, 20, 5), strict=True):
         assert (read[1:] == references.tokens[row, begin : begin + 90].numpy()).all()
-
-
-def test_targets_are_the_clades_above(references, clades):
-    found = references.targets(np.arange(120)).numpy()
-    for row, held in zip(clades.lineages, found, strict=True):
+    targets = references.targets(np.arange(120)).numpy()
+    for row, held in zip(clades.lineages, targets, strict=True):
         assert set(np.flatnonzero(held)) == set(row[row < 16])
 
 
-def test_each_asv_is_read_once_an_epoch_whole_or_cut(study, references):
-    objective, cut, begun = objective_of(study, references), [], []
+def test_each_asv_is_read_once_an_epoch_whole_or_cut(lesson, references):
+    objective, cut, begun = objective_of(lesson), [], []
     for epoch in range(12):
         steps = objective.batches(epoch, 32)
         assert sorted(np.concatenate([step.rows for step in steps])) == list(range(120))
@@ -91,23 +90,20 @@ def test_each_asv_is_read_once_an_epoch_whole_or_cut(study, references):
     assert len(set(begun)) > 20
 
 
-def test_steps_hold_asvs_of_like_length(study, references):
-    steps = objective_of(study, references).batches(0, 12)
+def test_steps_hold_asvs_of_like_length_by_seed_and_epoch(lesson, references):
+    steps = objective_of(lesson).batches(0, 12)
     spread = [np.ptp(references.lengths[step.rows]) for step in steps]
     assert np.mean(spread) < 0.5 * np.ptp(references.lengths)
-
-
-def test_steps_are_a_function_of_seed_and_epoch(study, references):
-    first, again = (objective_of(study, references).batches(2, 32) for _ in range(2))
+    first, again = (objective_of(lesson).batches(2, 32) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-    others = objective_of(study, references).batches(3, 32)
-    others += objective_of(study, references, random_seed=1).batches(2, 32)
+    others = objective_of(lesson).batches(3, 32)
+    others += objective_of(lesson, random_seed=1).batches(2, 32)
     assert not any(np.array_equal(first[0].rows, other.rows) for other in others)
 
 
-def test_what_counts_more_is_learned_first(study, references):
-    objective = objective_of(study, references)
+def test_what_counts_more_is_learned_first(lesson, references):
+    objective = objective_of(lesson)
     step = objective.batches(0, 32)[0]
     each = clade_losses(objective.network, references, step).detach().numpy()
     objective.weights = np.zeros(120, np.float32)
@@ -116,8 +112,8 @@ def test_what_counts_more_is_learned_first(study, references):
     assert loss == pytest.approx(each[:2].sum() * 15 / 30, rel=1e-4)
 
 
-def test_lengths_of_the_tree_are_those_of_the_branches(study, references, clades):
-    network = objective_of(study, references).network
+def test_lengths_of_the_tree_are_those_of_the_branches(lesson, references, clades):
+    network = objective_of(lesson).network
     start_from_tree(network, references, clades)
     assert np.allclose(network.distance_head.log_length.exp().detach(), clades.lengths)
     assert float(network.distance_head.log_tip_length.exp()) == pytest.approx(clades.tip_length)
@@ -139,8 +135,8 @@ def test_the_reference_is_read_behind_its_primers(references, starts):
     assert len(begun) > 20  # and some later: starts are cut off, too
 
 
-def test_the_build_script_learns_the_clades_above_reads(study, references, clades, starts):
-    objective, rows = objective_of(study, references), np.arange(120)
+def test_the_build_script_learns_the_clades_above_reads(lesson, references, clades, starts):
+    objective, rows = objective_of(lesson), np.arange(120)
     training = TrainingConfig(epochs=40, batch_size=32, learning_rate=5e-3, schedule="one-cycle")
     first = draw_reads(references.lengths, starts, rows, 150, 0, 0, 0)
     start_from_tree(objective.network, references, clades, first)

@@ -1,98 +1,218 @@
-"""A killed run, started again, ends as if it had never been killed."""
+"""A killed run, started again, ends as if it had never been killed, whenever that happens."""
 
 import hashlib
+import json
 import os
+import queue
+import random
 import signal
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
+from trials import FULL, count
 
+KILLS = count(5, 100)
+EPOCHS = 12
+WAIT = 240  # seconds for a line, on a busy machine
+
+# Imports once and forks for every attempt: a kill hits the attempt only. An optimizer imports
+# torch._dynamo, which takes three times as long as the attempt. Each has QIIME 2's cache to itself:
+# whoever is killed while holding the lock of the shared one stops all others for ten minutes.
 PROGRAM = """
-import sys
+import json, os, sys, time
+import qiime2
+import torch._dynamo
 from qiime2.plugins import aam
-from q2_aam.examples import models as examples
-from q2_aam.types import AAMModelDirectoryFormat
+from q2_aam import examples
+from q2_aam.training import init, logger, pretrain
 
-encoder, _ = aam.actions.pretrain(
-    tables=[examples._table()], distance_matrices=[examples._distances()],
-    sequences=[examples._sequences()], pretrained="none", epochs=6, batch_size=4,
-    dropout=0.1, threads=1,
-    hidden_size=16, heads=2, branches=16, random_seed=int(sys.argv[1]),
-    nucleotide_weight=0.1, abundance_weight=0.1,
-)
-print("finished training", flush=True)
-sys.stdin.readline()
-encoder.export_data(sys.argv[2])
+inputs = [examples._table()], [examples._unifrac()], [examples._sequences()]
+for line in sys.stdin:
+    runs, folder, settings = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.environ["Q2_AAM_RUN_DIR"] = runs
+        with qiime2.Cache(f"{folder}-cache-{os.getpid()}"):
+            encoder, _ = aam.actions.pretrain(
+                *inputs, pretrained="none", batch_size=4, dropout=0.1, hidden_size=16, heads=2,
+                branches=16, patience=99, nucleotide_weight=0.1, abundance_weight=0.1, **settings,
+            )
+            print("finished training", flush=True)
+            while not os.path.exists(folder + ".save"):
+                time.sleep(0.01)
+            encoder.export_data(folder)
+        os._exit(0)
+    print("child", child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
 """
 
 
-def start(folder, runs, seed=0):
-    environment = os.environ | {"Q2_AAM_RUN_DIR": str(runs), "PYTHONWARNINGS": "ignore"}
-    return subprocess.Popen(
-        [sys.executable, "-u", "-c", PROGRAM, str(seed), str(folder)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+class Runner:
+    """Starts attempts at a run in processes of their own, and reads what they print."""
 
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-W", "ignore", "-c", PROGRAM],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            # two threads that wait for each other by turning would take minutes on a busy machine
+            env=os.environ | {"OMP_WAIT_POLICY": "passive"},
+        )  # fmt: skip
+        self.lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
 
-def read_until(process, beginning):
-    """Read lines until one begins so; return all of them."""
-    lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip())
-        if line.startswith(beginning):
-            return lines
-    raise AssertionError(f"The run ended before {beginning!r}: {lines}")
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip())
 
+    def start(self, runs, folder, **settings):
+        settings = {"epochs": EPOCHS, "threads": 1} | settings
+        self.process.stdin.write(json.dumps([str(runs), str(folder), settings]) + "\n")
+        self.process.stdin.flush()
+        return int(self.read_until("child ")[-1].split()[1])
 
-def finish(process):
-    output, _ = process.communicate("go on\n", timeout=120)
-    assert process.returncode == 0
-    return output.splitlines()
+    def read_until(self, *beginnings):
+        """Return the lines up to one that begins with any of these."""
+        found = []
+        while not found or not found[-1].startswith(beginnings):
+            found.append(self.lines.get(timeout=WAIT))
+            if found[-1] == "ended" and "ended" not in beginnings:
+                raise AssertionError(f"The attempt ended by itself: {found}")
+        return found
 
+    def kill(self, child):
+        os.kill(child, signal.SIGKILL)
+        return self.read_until("ended")
 
-def weights_of(folder):
-    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    def save(self, folder):
+        """Let a finished attempt save; return what its weights are."""
+        Path(f"{folder}.save").touch()
+        self.read_until("ended")
+        return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+
+    def run(self, runs, folder, **settings):
+        """Run from start to end; return what was printed and what the weights are."""
+        self.start(runs, folder, **settings)
+        return self.read_until("finished training"), self.save(folder)
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(WAIT)
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
+def runner():
+    one = Runner()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def unbroken(runner, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    finish(start(folder / "model", folder / "runs"))
-    return weights_of(folder / "model")
+    return runner.run(folder / "runs", folder / "model")[1]
 
 
 @pytest.mark.parametrize("killed_at", ["epoch 1/", "epoch 4/", "finished training"])
-def test_killed_run_equals_unbroken_run(killed_at, unbroken, tmp_path):
-    process = start(tmp_path / "model", tmp_path / "runs")
-    read_until(process, killed_at)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    process.stdin.close()
+def test_killed_run_equals_unbroken_run(runner, killed_at, unbroken, tmp_path):
+    child = runner.start(tmp_path / "runs", tmp_path / "model")
+    runner.read_until(killed_at)
+    runner.kill(child)
     assert not (tmp_path / "model").exists()
-    lines = finish(start(tmp_path / "model", tmp_path / "runs"))
+    lines, weights = runner.run(tmp_path / "runs", tmp_path / "model")
     if killed_at == "finished training":
         assert lines[0].startswith("This command had finished its training before")
         assert not any(line.startswith("epoch ") for line in lines)
     else:
         assert lines[0].startswith("Resuming an interrupted run of this command after epoch ")
         assert not any(line.startswith("epoch 1/") for line in lines)
-    assert weights_of(tmp_path / "model") == unbroken
+    assert weights == unbroken
 
 
-def test_another_seed_starts_afresh(unbroken, tmp_path):
-    finish(start(tmp_path / "first", tmp_path / "runs"))
-    lines = finish(start(tmp_path / "second", tmp_path / "runs", seed=1))
+def test_another_seed_starts_afresh(runner, unbroken, tmp_path):
+    _, first = runner.run(tmp_path / "runs", tmp_path / "first")
+    lines, second = runner.run(tmp_path / "runs", tmp_path / "second", random_seed=1)
     assert any(line.startswith("epoch 1/") for line in lines)
-    assert weights_of(tmp_path / "first") == unbroken != weights_of(tmp_path / "second")
+    assert first == unbroken != second
 
 
-def test_training_goes_on_where_no_state_can_be_written(unbroken, tmp_path):
+def test_training_goes_on_where_no_state_can_be_written(runner, unbroken, tmp_path):
     (tmp_path / "runs").write_text("a file where the folder should be")
-    lines = finish(start(tmp_path / "model", tmp_path / "runs"))
+    lines, weights = runner.run(tmp_path / "runs", tmp_path / "model")
     assert sum("cannot be saved" in line for line in lines) == 1
-    assert weights_of(tmp_path / "model") == unbroken
+    assert weights == unbroken
+
+
+@pytest.mark.hard
+def test_row_15_the_same_command_twice_at_once_gives_the_same_weights(runner, unbroken, tmp_path):
+    both = [runner, Runner()]
+    for number, one in enumerate(both):
+        one.start(tmp_path / "runs", tmp_path / f"model {number}")
+    outputs = [one.read_until("finished training") for one in both]
+    assert sum(any(line.startswith("epoch 1/") for line in lines) for lines in outputs) == 1
+    found = {one.save(tmp_path / f"model {number}") for number, one in enumerate(both)}
+    both[1].stop()
+    assert found == {unbroken}
+
+
+def last_epoch(lines, otherwise):
+    """Return the number of the last epoch that was printed."""
+    numbers = [int(line.split()[1].split("/")[0]) for line in lines if line.startswith("epoch ")]
+    return numbers[-1] if numbers else otherwise
+
+
+def interrupt(runner, child, moment, epoch_seconds):
+    """Kill an attempt some epochs and a part of one after its start, unless it finishes before.
+
+    Returns the lines that it printed, and whether it was killed.
+    """
+    lines = []
+    for _ in range(moment.randrange(4)):
+        lines += runner.read_until("epoch ", "finished training")
+        if lines[-1] == "finished training":
+            return lines, False
+    time.sleep(moment.random() * 2 * epoch_seconds)
+    return lines + runner.kill(child), True
+
+
+@pytest.mark.timeout(3600)  # far more than a machine takes that has nothing else to do
+@pytest.mark.parametrize("threads", [1, 2])
+def test_killed_runs_equal_an_unbroken_run_however_often_they_are_killed(runner, threads, tmp_path):
+    runner.start(tmp_path / "unbroken-runs", tmp_path / "unbroken", threads=threads)
+    runner.read_until("epoch 1/")
+    started = time.monotonic()
+    runner.read_until("finished training")
+    epoch_seconds = (time.monotonic() - started) / (EPOCHS - 1)
+    unbroken = runner.save(tmp_path / "unbroken")
+
+    moment = random.Random(threads)
+    kills = between = runs = 0
+    while kills < KILLS:
+        runs += 1
+        folder, reached, done, killed = tmp_path / f"run-{runs}", 0, False, True
+        while killed:
+            child = runner.start(tmp_path / f"runs-{runs}", folder, threads=threads)
+            if kills >= KILLS or done:
+                lines, killed = runner.read_until("finished training"), False
+            else:
+                lines, killed = interrupt(runner, child, moment, epoch_seconds)
+            for line in lines:  # an interrupted run lost at most the epoch that it was in
+                if line.startswith("Resuming"):
+                    assert int(line.rstrip(".").split()[-1]) >= reached
+            if done:
+                assert lines[0].startswith("This command had finished its training before")
+            reached = last_epoch(lines, reached)
+            if not killed and not done and kills < KILLS:
+                killed = done = True  # once a run, between training and saving
+                runner.kill(child)
+                between += 1
+            kills += killed
+        assert runner.save(folder) == unbroken
+    assert kills == KILLS
+    if FULL:  # a few kills may all fall into one run
+        assert between > 0
+        assert runs > 1

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 from simulated_study import QUICK_FIT, TINY, TINY_FIT
+from tasks import make_network, make_task
 
 from q2_aam import inference
 from q2_aam.model.network import Network, Parts
+
+CLOSED = Parts(attend=False, detect=False, quantify=True, join=False)
 
 
 @pytest.fixture
@@ -25,12 +28,6 @@ def asked(monkeypatch):
     return found
 
 
-def pretrain(aam, study, **options):
-    return aam.pretrain(
-        [study.table], [study.distances], sequences=[study.sequences], **TINY | options
-    )
-
-
 def fit(aam, study, **options):
     return aam.fit_regressor(
         study.table, study.age_column, sequences=study.sequences, **TINY_FIT | options
@@ -38,43 +35,32 @@ def fit(aam, study, **options):
 
 
 @pytest.mark.parametrize(
-    ("form", "wanted"),
+    ("options", "wanted"),
     [
-        ("branches", Parts(attend=False, detect=True, quantify=False, join=False)),
-        ("euclidean", Parts(attend=True, detect=False, quantify=False, join=False)),
+        ({"distance_form": "branches"}, Parts(False, True, False, False)),
+        ({"distance_form": "euclidean"}, Parts(True, False, False, False)),
+        ({"unifrac_weight": 0.0, "nucleotide_weight": 1.0}, Parts(False, False, False, False)),
     ],
 )
-def test_pretraining_computes_what_distances_are_read_from(aam, study, asked, form, wanted):
-    pretrain(aam, study, distance_form=form)
+def test_pretraining_computes_what_its_losses_are_read_from(aam, study, asked, options, wanted):
+    aam.pretrain([study.table], [study.distances], sequences=[study.sequences], **TINY | options)
     assert asked == {True: {wanted}, False: {wanted}}
 
 
-def test_without_distances_fitting_detects_no_branch(aam, study, asked):
+def test_fitting_detects_branches_only_where_there_are_distances(aam, study, asked):
     fit(aam, study)
     assert asked[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
     assert not any(parts.detect for parts in asked[False])
-    closed = Parts(attend=False, detect=False, quantify=True, join=False)
-    assert closed in asked[False]
+    assert CLOSED in asked[False]
+    asked[True].clear()
+    fit(aam, study, distance_matrix=study.distances)
+    assert asked[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
 
 
 def test_without_the_attention_head_no_transformer_runs(aam, study, asked):
     model = aam.fit_regressor(study.table, study.age_column, sequences=study.sequences, **QUICK_FIT)
     aam.predict_regression(study.table, model.regressor, sequences=study.sequences)
-    assert asked == {
-        True: set(),
-        False: {Parts(attend=False, detect=False, quantify=True, join=False)},
-    }
-
-
-def test_fitting_with_distances_computes_both(aam, study, asked):
-    fit(aam, study, distance_matrix=study.distances)
-    assert asked[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
-
-
-def test_where_only_nucleotides_are_learned_no_sample_is_read(aam, study, asked):
-    pretrain(aam, study, unifrac_weight=0.0, nucleotide_weight=1.0)
-    nothing = Parts(False, False, False, False)
-    assert asked == {True: {nothing}, False: {nothing}}
+    assert asked == {True: set(), False: {CLOSED}}
 
 
 def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatch):
@@ -94,23 +80,32 @@ def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatc
     assert sum(read) == study.counts.shape[1]
 
 
-def test_an_epoch_reads_each_validation_sample_once(aam, study, monkeypatch):
-    """Weighing the readers and scoring them need the same samples."""
+def test_an_epoch_reads_each_asv_and_each_validation_sample_once_for_all_that_is_scored(
+    aam, study, monkeypatch
+):
     read = []
-    real = Network.embed_samples
+    embed_asvs, embed_samples = Network.embed_asvs, Network.embed_samples
 
-    def watched(self, asvs, samples, hidden=None, *parts):
+    def asvs(self, tokens, padded):
+        if not self.training:
+            read[0] += len(tokens.unique(dim=0))  # parts are filled up with copies
+        return embed_asvs(self, tokens, padded)
+
+    def samples(self, asvs, batch, hidden=None, *parts):
         if not self.training and Parts(*parts).attend:
-            read.append(len(samples.index))
-        return real(self, asvs, samples, hidden, *parts)
+            read[1] += len(batch.index)
+        return embed_samples(self, asvs, batch, hidden, *parts)
 
-    monkeypatch.setattr(Network, "embed_samples", watched)
+    monkeypatch.setattr(Network, "embed_asvs", asvs)
+    monkeypatch.setattr(Network, "embed_samples", samples)
     totals = []
     for epochs in (1, 3):
-        read.clear()
-        fit(aam, study, epochs=epochs, validation_size=0.4)
-        totals.append(sum(read))
-    assert totals[1] - totals[0] == 2 * round(0.4 * len(study.ages))
+        read[:] = [0, 0]
+        # so slow that the last epoch is kept, whose embeddings are at hand
+        fit(aam, study, epochs=epochs, validation_size=0.4, learning_rate=1e-5)
+        totals.append(list(read))
+    per_epoch = (np.subtract(*totals[::-1]) / 2).tolist()
+    assert per_epoch == [study.counts.shape[1], round(0.4 * len(study.ages))]
 
 
 def test_features_of_samples_are_let_go_when_they_are_answered(
@@ -118,7 +113,7 @@ def test_features_of_samples_are_let_go_when_they_are_answered(
 ):
     """50,000 samples must not need the memory of all their features at once."""
     held, most = weakref.WeakSet(), []
-    real = inference.Network.embed_samples
+    real = Network.embed_samples
 
     def watched(self, *arguments, **settings):
         state = real(self, *arguments, **settings)
@@ -127,22 +122,15 @@ def test_features_of_samples_are_let_go_when_they_are_answered(
         return state
 
     monkeypatch.setattr(inference, "SAMPLES_AT_ONCE", 2)
-    monkeypatch.setattr(inference.Network, "embed_samples", watched)
+    monkeypatch.setattr(Network, "embed_samples", watched)
     aam.predict_regression(mixed_study.table, fitted.regressor, sequences=mixed_study.sequences)
     assert len(most) == -(-len(mixed_study.ages) // 2)
     assert max(most) <= 2
 
 
-def test_embeddings_of_held_asvs_stand_at_their_places(study):
-    from q2_aam.config import ModelConfig
-    from q2_aam.data.study import build_studies
-    from q2_aam.data.table import read_table
-
-    torch.manual_seed(0)
-    studies = build_studies([read_table(study.biom)], study.dna.to_dict(), 60, 64)
-    network = Network(ModelConfig(hidden_size=16, heads=2, branches=8)).eval()
-    held = np.array([3, 7, 1])
-    found = inference.embed_held(network, studies.asvs, held)
-    assert found.shape == (len(studies.asvs), 16)
-    assert torch.equal(found[held], inference.embed_asvs(network, studies.asvs, held))
+def test_embeddings_of_held_asvs_stand_at_their_places():
+    asvs, network, held = make_task(8, 20, 2).studies.asvs, make_network(), np.array([3, 7, 1])
+    found = inference.embed_held(network.eval(), asvs, held)
+    assert found.shape == (len(asvs), 16)
+    assert torch.equal(found[held], inference.embed_asvs(network, asvs, held))
     assert not np.delete(found.numpy(), held, axis=0).any()

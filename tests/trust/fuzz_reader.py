@@ -20,8 +20,8 @@ sys.path.append(str(Path(__file__).parent))
 
 with atheris.instrument_imports(include=["q2_aam"], enable_loader_override=False):
     from q2_aam.errors import AAMError
-    from q2_aam.storage.intervals import read_intervals
     from q2_aam.storage.model import read_model
+    from q2_aam.storage.tables import read_intervals
     from q2_aam.storage.training_log import read_training_log
 
 import numpy as np

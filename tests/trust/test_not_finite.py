@@ -42,7 +42,7 @@ class Poison:
 
     def __init__(self, at: int, spoil):
         self.at, self.spoil, self.steps = at, spoil, 0
-        self.step = Trainer.take_step
+        self.step = Trainer.train_step
 
     def spoiling(self):
         """Replace the method that takes a step."""
@@ -54,7 +54,7 @@ class Poison:
                 self.spoil(trainer, found)
             return found
 
-        return mock.patch.object(Trainer, "take_step", step)
+        return mock.patch.object(Trainer, "train_step", step)
 
 
 def spoiled_weight(random):

@@ -1,0 +1,73 @@
+"""A killed pipeline that runs again takes what its folds had made from QIIME 2's recycle pool."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import qiime2
+from simulated_study import simulate_study
+
+FILES = ("table", "sequences", "distances")
+
+
+def regress_samples(folder: Path):
+    """Run the pipeline in a named pool, as ``--recycle-pool`` does."""
+    from qiime2.plugins import aam
+
+    table, sequences, distances = (
+        qiime2.Artifact.load(str(folder / f"{name}.qza")) for name in FILES
+    )
+    age = qiime2.Metadata.load(str(folder / "metadata.tsv")).get_column("age")
+    cache = qiime2.Cache(str(folder / "cache"))
+    with cache, cache.create_pool(key="pool", reuse=True):
+        return aam.pipelines.regress_samples(
+            table, age, sequences=sequences, distance_matrix=distances, folds=2, device="cpu"
+        )
+
+
+def executions(folder: Path) -> Counter:
+    """Count how often each action ran whose results lie in the pool."""
+    found = set()
+    for path in (folder / "cache" / "pools" / "pool").glob("*/provenance/action/action.yaml"):
+        text = path.read_text()
+        execution = re.search(r"uuid: (\S+)", text).group(1)
+        if by := re.search(r"plugins:(\S+)'\s+action: (\S+)", text):  # true targets have none
+            found.add((execution, " ".join(by.groups())))
+    return Counter(action for _, action in found)
+
+
+def test_21_1_what_was_done_before_a_pipeline_was_killed_is_not_done_again(tmp_path, monkeypatch):
+    if not hasattr(qiime2.core.cache.Pool, "create_index"):
+        pytest.skip("this QIIME 2 cannot reuse results of a pipeline that was killed")
+    study = simulate_study(20, 30, 2)
+    for name in FILES:
+        getattr(study, name).save(str(tmp_path / name))
+    qiime2.Metadata(study.ages.to_frame()).save(str(tmp_path / "metadata.tsv"))
+    command = [sys.executable, "-u", "-W", "ignore", __file__, str(tmp_path)]
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        said = next((line for line in process.stdout if line.startswith("fold 2 of 2")), "")
+        process.kill()
+    assert said and process.returncode == -signal.SIGKILL
+    first = executions(tmp_path)
+    assert first["aam pretrain"] == first["sample-classifier fit_regressor"] == 1
+
+    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "other-runs"))  # no state spares training
+    regress_samples(tmp_path)
+    again = executions(tmp_path)
+    assert again["aam pretrain"] == 1
+    assert again["sample-classifier fit_regressor"] == 2  # one for each fold
+    assert again["feature-table filter_samples"] == 2  # one fold is fitted on what the other tests
+    # A fit takes seconds and is done anew: QIIME 2 compares arguments in order, inputs first, and
+    # a column of metadata stands before a fit's optional inputs.
+    assert again["aam fit_regressor"] == first["aam fit_regressor"] + 3
+
+
+if __name__ == "__main__":
+    regress_samples(Path(sys.argv[1]))
