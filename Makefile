@@ -19,7 +19,7 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 demo: ## run the whole analysis on a small real study, into demo-output/
-	@$(WITH) demo bash q2_aam/demo_data/demo.sh
+	@$(WITH) demo bash recipe/demo/demo.sh
 
 test: ## run the tests
 	@$(WITH) test python -m pytest $(ARGS)

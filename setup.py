@@ -28,7 +28,7 @@ setup(
     package_data={
         "q2_aam": ["citations.bib"],
         "q2_aam.encoders": ["*.json", "*.npy", "*.safetensors", "README.md"],
-        "q2_aam.demo_data": ["*.qza", "*.tsv", "*.md", "*.sh"],
+        "q2_aam.demo_data": ["*.qza", "*.tsv", "*.md"],
         "q2_aam.report": ["templates/*", "templates/*/*"],
     },
     # Never list what the QIIME 2 distribution owns (numpy, pandas, scipy, h5py, biom-format,

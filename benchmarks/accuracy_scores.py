@@ -1,9 +1,11 @@
 """Scores of predictions, and how sure their differences are."""
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score, mean_absolute_error, r2_score
+from sklearn.metrics import balanced_accuracy_score, log_loss, mean_absolute_error, r2_score
 
 BOOTSTRAPS = 2000
+LEAST = 1 / 300  # probability, in log loss: half of what one of 150 trees says
+BINS = 10
 
 
 def regression_scores(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
@@ -38,12 +40,24 @@ def mean_auc(predicted, actual, fold, weights=None) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
+def calibration_error(predicted: np.ndarray, actual: np.ndarray) -> float:
+    """Return how far probabilities are from frequencies, on average over bins of like ones."""
+    place = np.clip((predicted * BINS).astype(int), 0, BINS - 1)
+    gap = np.bincount(place, predicted - actual, BINS)  # of a bin: samples times its mean gap
+    return float(np.abs(gap).sum() / len(actual))
+
+
 def scores(predicted, actual, fold, categorical: bool) -> dict[str, float]:
-    """Score numbers, or probabilities of the positive class: mean AUC, and balanced accuracy."""
+    """Score numbers, or probabilities of the positive class: the mean AUC of folds, and others."""
     if not categorical:
         return regression_scores(predicted, actual)
-    balanced = balanced_accuracy_score(actual, (predicted > 0.5).astype(float))
-    return {"auc": mean_auc(predicted, actual, fold), "balanced_accuracy": float(balanced)}
+    favored = (predicted > 0.5).astype(float)
+    return {
+        "auc": mean_auc(predicted, actual, fold),
+        "balanced_accuracy": float(balanced_accuracy_score(actual, favored)),
+        "log_loss": float(log_loss(actual, predicted.clip(LEAST, 1 - LEAST))),
+        "calibration_error": calibration_error(predicted, actual),
+    }
 
 
 def paired_bootstrap(ours, theirs, actual, fold, groups, categorical: bool) -> list[float]:

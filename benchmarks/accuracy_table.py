@@ -29,7 +29,7 @@ def load_results(task: str) -> list[dict]:
 def cell(results: list[dict], model: str, score: str) -> str:
     """Write a model's score: mean over seeds ± spread over folds."""
     overall = np.mean([one["scores"][model][score] for one in results])
-    digits = ".3g" if score == "mae" else ".2f"
+    digits = ".2f" if score in ("auc", "r2", "balanced_accuracy") else ".3g"
     if model == "constant":
         return f"{overall:{digits}}"
     of_folds = [[fold[model][score] for fold in one["folds"]] for one in results]

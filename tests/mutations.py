@@ -2,13 +2,11 @@
 
     python tests/mutations.py            all of them (about ten seconds each)
     python tests/mutations.py 6 15       those of rows 6 and 15 only
-    python tests/mutations.py --list     what there is
 
 Rows are those that tests are named by (``test_row_6_…``). Works in a copy of the tree; ends with an
 error if a mutation survives, or does not fit the source any more.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -252,29 +250,19 @@ MUTATIONS = [
 
 def run_test(tree: Path, test: str) -> int:
     """Run a test in a tree; return pytest's exit code."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
+    path = os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", test]
     try:
         return subprocess.run(
-            command, cwd=tree, env=environment, check=False, timeout=LONGEST,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ).returncode  # fmt: skip
+            command, cwd=tree, env=environment, capture_output=True, check=False, timeout=LONGEST
+        ).returncode
     except subprocess.TimeoutExpired:
         return TOO_LONG
 
 
-def judge(mutation: Mutation, tree: Path, green: dict[str, bool]) -> str:
-    """Say what came of a mutation: caught, or what is wrong.
-
-    Tests that are green without any mutation are noted in `green`; others show nothing.
-    """
-    if mutation.test not in green:
-        green[mutation.test] = run_test(tree, mutation.test) == 0
-    if not green[mutation.test]:
-        return f"RED before: {mutation.test}"
+def judge(mutation: Mutation, tree: Path) -> str:
+    """Say what came of a mutation: caught, or what is wrong."""
     path = tree / mutation.file
     sound = path.read_text(encoding="utf-8")
     if mutation.old not in sound:
@@ -289,22 +277,19 @@ def judge(mutation: Mutation, tree: Path, green: dict[str, bool]) -> str:
 
 def main() -> int:
     """Judge the mutations asked for; return how many were not caught."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rows", nargs="*", type=int)
-    parser.add_argument("--list", action="store_true", help="list the mutations and end")
-    asked = parser.parse_args()
-    chosen = [one for one in MUTATIONS if not asked.rows or one.row in asked.rows]
-    failed, green = 0, {}
+    rows = [int(row) for row in sys.argv[1:]]
+    failed, green = 0, {}  # a test that is red without any mutation shows nothing
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch) / "tree"
-        if not asked.list:
-            ignored = shutil.ignore_patterns(
-                ".git", ".venv*", "__pycache__", "demo-output", "build"
-            )
-            shutil.copytree(ROOT, tree, ignore=ignored)
-        for one in chosen:
-            found = "" if asked.list else judge(one, tree, green)
-            failed += found not in ("", "caught")
+        left = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "demo-output", "build")
+        shutil.copytree(ROOT, tree, ignore=left)
+        for one in MUTATIONS:
+            if rows and one.row not in rows:
+                continue
+            if one.test not in green:
+                green[one.test] = run_test(tree, one.test) == 0
+            found = judge(one, tree) if green[one.test] else f"RED before: {one.test}"
+            failed += found != "caught"
             line = one.old.strip().splitlines()[0]
             print(f"row {one.row:2}  {found:8}  {one.file}: {line}", flush=True)
     return failed

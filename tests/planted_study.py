@@ -1,5 +1,7 @@
 """Samples whose age or diet a few planted ASVs decide, among many that decide nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import qiime2
@@ -11,14 +13,10 @@ PLANTED = 10
 def plant_asvs(samples: int = 300, asvs: int = 60, seed: int = 0):
     """Draw samples whose ages follow from the log abundances of some ASVs.
 
-    Returns
-    -------
-    study : SimulatedStudy
-    planted : pd.Series
-        By how much a standard deviation of each planted ASV raises the age; some lower it.
+    Returns the study, and by how much a standard deviation of each planted ASV raises the age.
     """
     random = np.random.default_rng([seed, 7])
-    frame = simulate_study(samples, asvs, seed).counts
+    base = simulate_study(samples, asvs, seed)
     prevalence = np.clip(random.beta(1.2, 2.8, asvs), 0.02, 0.8)
     chosen = random.choice(np.flatnonzero(prevalence > 0.15), PLANTED, replace=False)
     level = random.normal(0, 1, asvs) + 2.5
@@ -30,12 +28,9 @@ def plant_asvs(samples: int = 300, asvs: int = 60, seed: int = 0):
     weights = random.choice([-1, 1], PLANTED) * random.uniform(0.7, 1.3, PLANTED)
     ages = (seen - seen.mean(axis=0)) / seen.std(axis=0) @ weights
     ages = 30 + 5 * ages / ages.std() + random.normal(0, 1, samples)
-    base = simulate_study(samples, asvs, seed)
-    study = SimulatedStudy(
-        pd.DataFrame(counts.astype(float), frame.index, frame.columns),
-        base.dna, base.tree, pd.Series(ages, frame.index, name="age"), base.subjects,
-    )  # fmt: skip
-    return study, pd.Series(5 * weights, frame.columns[chosen])
+    counts = pd.DataFrame(counts.astype(float), base.counts.index, base.counts.columns)
+    study = replace(base, counts=counts, ages=pd.Series(ages, counts.index, name="age"))
+    return study, pd.Series(5 * weights, counts.columns[chosen])
 
 
 def halves(study: SimulatedStudy) -> qiime2.CategoricalMetadataColumn:

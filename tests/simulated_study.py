@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import biom
 import numpy as np
@@ -16,20 +16,22 @@ TIPS = "taxa" if "taxa" in inspect.signature(unweighted_unifrac).parameters else
 
 # A model that trains in about a second.
 TINY = {
-    "pretrained": "none",
-    "hidden_size": 16,
-    "heads": 2,
-    "branches": 32,
-    "epochs": 2,
-    "batch_size": 8,
-    "threads": 1,
-    "device": "cpu",
-    "precision": "fp32",
-}
+    "pretrained": "none", "hidden_size": 16, "heads": 2, "branches": 32, "epochs": 2,
+    "batch_size": 8, "threads": 1, "device": "cpu", "precision": "fp32",
+}  # fmt: skip
 # A model that is fitted in closed form; what its descent needs; and one whose encoder is new.
 QUICK_FIT = {"n_estimators": 6, "threads": 1, "device": "cpu", "precision": "fp32"}
 DESCENT = {"epochs": 2, "batch_size": 8}
 TINY_FIT = QUICK_FIT | DESCENT | {"pretrained": "none"}
+# Targets of models that are made by hand.
+CLASSES = {
+    "name": "diet", "vocabulary_size": 6, "heads": ("ridge", "attention"),
+    "classes": ("breast", "formula", "mixed"), "counts": (3, 2, 1),
+}  # fmt: skip
+AGE = {
+    "name": "age", "vocabulary_size": 6, "heads": ("ridge", "attention"), "scaling": "none",
+    "location": 0.0, "scale": 1.0, "minimum": 0.0, "maximum": 1.0, "mean": 0.5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,9 @@ class SimulatedStudy:
 
     @property
     def unifrac(self) -> skbio.DistanceMatrix:
+        counts, tips = self.counts.to_numpy(), {TIPS: list(self.counts)}
         return skbio.diversity.beta_diversity(
-            "unweighted_unifrac",
-            self.counts.to_numpy(),
-            list(self.counts.index),
-            tree=self.tree,
-            **{TIPS: list(self.counts)},
+            "unweighted_unifrac", counts, list(self.counts.index), tree=self.tree, **tips
         )
 
     @property
@@ -80,10 +79,8 @@ class SimulatedStudy:
         """Keep some samples, in the order given, and the ASVs that they hold."""
         counts = self.counts.loc[list(sample_ids)]
         counts = counts.loc[:, counts.sum() > 0]
-        held = list(counts)
-        return SimulatedStudy(
-            counts, self.dna[held], self.tree, self.ages[list(sample_ids)], self.subjects
-        )
+        dna, ages = self.dna[list(counts)], self.ages[counts.index]
+        return replace(self, counts=counts, dna=dna, ages=ages)
 
     def shuffled(self, seed: int) -> "SimulatedStudy":
         """Reorder the samples, the ASVs and the sequences."""
@@ -91,16 +88,11 @@ class SimulatedStudy:
         counts = self.counts.iloc[random.permutation(len(self.counts))]
         counts = counts.iloc[:, random.permutation(counts.shape[1])]
         dna = self.dna.iloc[random.permutation(len(self.dna))]
-        return SimulatedStudy(counts, dna, self.tree, self.ages[counts.index], self.subjects)
+        return replace(self, counts=counts, dna=dna, ages=self.ages[counts.index])
 
 
 def simulate_study(
-    samples: int = 20,
-    asvs: int = 40,
-    seed: int = 0,
-    lengths: tuple[int, int] = (60, 60),
-    sample_ids=None,
-    ids_are_dna: bool = False,
+    samples=20, asvs=40, seed=0, lengths=(60, 60), sample_ids=None, ids_are_dna=False
 ) -> SimulatedStudy:
     """Evolve ASVs on a random tree and draw samples whose clades change with their age."""
     random = np.random.default_rng(seed)
@@ -167,16 +159,8 @@ def distances_artifact(matrix: skbio.DistanceMatrix) -> qiime2.Artifact:
 
 def distances_text_artifact(text: str, folder) -> qiime2.Artifact:
     """Import a matrix as a file that scikit-bio would not write, as other tools may."""
-    from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
-
     (folder / "distance-matrix.tsv").write_text(text)
-    view = DistanceMatrixDirectoryFormat(str(folder), mode="r")
-    return qiime2.Artifact._from_view(
-        qiime2.sdk.util.parse_type("DistanceMatrix"),
-        view,
-        DistanceMatrixDirectoryFormat,
-        qiime2.core.archive.ImportProvenanceCapture(),
-    )
+    return qiime2.Artifact.import_data("DistanceMatrix", str(folder))
 
 
 def matrix_text(ids, matrix) -> str:
@@ -190,32 +174,14 @@ def describe_classes(**changes):
     """Describe a target of three classes."""
     from q2_aam.config import ClassificationTarget
 
-    values = {
-        "name": "diet",
-        "vocabulary_size": 6,
-        "heads": ("ridge", "attention"),
-        "classes": ("breast", "formula", "mixed"),
-        "counts": (3, 2, 1),
-    }
-    return ClassificationTarget(**values | changes)
+    return ClassificationTarget(**CLASSES | changes)
 
 
 def describe_target(**changes):
     """Describe an unscaled target."""
     from q2_aam.config import RegressionTarget
 
-    values = {
-        "name": "age",
-        "scaling": "none",
-        "location": 0.0,
-        "scale": 1.0,
-        "minimum": 0.0,
-        "maximum": 1.0,
-        "mean": 0.5,
-        "vocabulary_size": 6,
-        "heads": ("ridge", "attention"),
-    }
-    return RegressionTarget(**values | changes)
+    return RegressionTarget(**AGE | changes)
 
 
 def model_of(artifact: qiime2.Artifact):

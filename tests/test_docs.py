@@ -14,7 +14,7 @@ from qiime2.sdk.util import parse_primitive
 PROJECT = Path(__file__).parent.parent
 README, DOCS = PROJECT / "README.md", PROJECT / "docs"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-DEMO = PROJECT / "q2_aam" / "demo_data" / "demo.sh"
+DEMO = PROJECT / "recipe" / "demo" / "demo.sh"
 MOST_WORDS = 1500
 # Of q2cli itself, beside an action's own
 COMMON = {
@@ -36,50 +36,44 @@ def commands_in(path: Path) -> list[list[str]]:
     return [call for call in calls if len(call) > 2 and call[0] != "tools"]
 
 
-def options_of(action) -> dict[str, object]:
-    """Name the options of an action on the command line; a parameter's own type, or None."""
-    signature = action.signature
-    options = {f"--i-{name}": None for name in signature.inputs}
-    options |= {f"--o-{name}": None for name in signature.outputs}
-    for name, spec in signature.parameters.items():
-        if is_metadata_type(spec.qiime_type):
-            options[f"--m-{name}-file"] = None
-            if is_metadata_column_type(spec.qiime_type):
-                options[f"--m-{name}-column"] = None
+def options_of(action) -> tuple[dict[str, object], set[str]]:
+    """Name the options of an action with the types of its parameters, and those that it needs."""
+    signature, options, needed = action.signature, {}, set()
+    for name, spec in (signature.inputs | signature.parameters | signature.outputs).items():
+        metadata = is_metadata_type(spec.qiime_type)
+        if name in signature.parameters and not metadata:
+            first = f"--p-{name}"
+            options[first] = spec.qiime_type
         else:
-            options[f"--p-{name}"] = spec.qiime_type
-    return {name.replace("_", "-"): qiime_type for name, qiime_type in options.items()}
-
-
-def required_of(action) -> set[str]:
-    """Name the options that must be given."""
-    signature = action.signature
-    needed = {f"--i-{name}" for name, spec in signature.inputs.items() if not spec.has_default()}
-    for name, spec in signature.parameters.items():
-        if not spec.has_default():
-            kind = "--m-{}-file" if is_metadata_type(spec.qiime_type) else "--p-{}"
-            needed.add(kind.format(name))
-    return {name.replace("_", "-") for name in needed}
+            kind = "i" if name in signature.inputs else "m" if metadata else "o"
+            first = f"--{kind}-{name}" + "-file" * metadata
+            options[first] = None
+            if metadata and is_metadata_column_type(spec.qiime_type):
+                options[f"--m-{name}-column"] = None
+        if name not in signature.outputs and not spec.has_default():
+            needed.add(first)
+    dashes = {name.replace("_", "-"): qiime_type for name, qiime_type in options.items()}
+    return dashes, {name.replace("_", "-") for name in needed}
 
 
 def faults(call: list[str]) -> list[str]:
     """Name what q2cli would refuse in a call."""
     plugin, name, *rest = call
-    installed = PluginManager().plugins
-    if plugin.replace("-", "_") not in {one.replace("-", "_") for one in installed}:
-        return []  # of a plugin that is not in every environment of the tests
-    actions = installed[plugin if plugin in installed else plugin.replace("-", "_")].actions
+    installed = {one.replace("_", "-"): found for one, found in PluginManager().plugins.items()}
+    if plugin not in installed:
+        return []  # not in every environment of the tests
+    actions = installed[plugin].actions
     if name.replace("-", "_") not in actions:
         return [f"{plugin} has no action {name}"]
     action = actions[name.replace("-", "_")]
-    options, given = options_of(action), {}
+    (options, needed), given = options_of(action), {}
     for word in rest:
         if word.startswith("--"):
             given[word] = last = []
         else:
             last.append(word)
     found = [f"{name}: no option {one}" for one in set(given) - set(options) - COMMON]
-    found += [f"{name}: {one} is missing" for one in required_of(action) - set(given)]
+    found += [f"{name}: {one} is missing" for one in needed - set(given)]
     outputs = {one for one in options if one.startswith("--o-")}
     if not given.keys() & {"--output-dir", "--citations"} and not outputs <= set(given):
         found.append(f"{name}: {outputs - set(given)} have no place")
@@ -104,7 +98,7 @@ def test_actions_and_parameters_named_in_sentences_exist(path):
     named = {word for span in spans if not re.match("python|conda", span) for word in span.split()}
     plugins = [PluginManager().plugins[name].actions for name in ("aam", "sample-classifier")]
     actions = [action for one in plugins for action in one.values()]
-    options = {option for action in actions for option in options_of(action)}
+    options = {option for action in actions for option in options_of(action)[0]}
     options |= COMMON | OF_TORCHRUN
     assert {one for one in named if one.startswith("--")} <= options
     verbs = "pretrain|fit|predict|evaluate|embed|split|check|load|find|summarize|regress|classify"
@@ -133,42 +127,27 @@ def test_a_wrong_command_is_seen(call, fault):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_links_lead_to_files(path):
-    links = re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8"))
+def test_links_lead_to_files_and_no_figure_is_left_open(path):
+    text = path.read_text("utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
     assert not [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    assert not re.findall(r"\{\{.*?\}\}", text, re.S)
 
 
-def test_the_readme_is_short():
-    assert len(README.read_text("utf-8").split()) <= MOST_WORDS
-
-
-def test_every_page_can_be_reached_from_the_readme():
+def test_the_readme_is_short_and_leads_to_every_page():
     text = README.read_text("utf-8")
+    assert len(text.split()) <= MOST_WORDS
     assert not [path.name for path in DOCS.glob("*.md") if f"docs/{path.name}" not in text]
 
 
-def test_no_figure_is_left_open():
-    assert not [f"{path.name}: {one}" for path in PAGES for one in markers_in(path)]
-
-
-def markers_in(path: Path) -> list[str]:
-    """Find what stands in double braces."""
-    return re.findall(r"\{\{.*?\}\}", path.read_text("utf-8"), re.S)
-
-
-def rows_of_behaviors() -> dict[str, list[tuple[str, str]]]:
-    """Read tests by row."""
+def test_the_table_of_behaviors_names_tests_that_are_there():
     text = (DOCS / "behaviors.md").read_text("utf-8")
     rows = re.findall(r"^\| (\S[^|]*) \| [^|]* \| (`[^|]*) \|$", text, re.MULTILINE)
-    return {row: re.findall(r"`([a-z_/]+\.py)::([a-z0-9_]+)`", tests) for row, tests in rows}
-
-
-def test_the_table_of_behaviors_names_tests_that_are_there():
-    rows = rows_of_behaviors()
     assert len(rows) > 40
-    for row, tests in rows.items():
-        assert tests, row
-        for path, name in tests:
+    for row, tests in rows:
+        named = re.findall(r"`([a-z_/]+\.py)::([a-z0-9_]+)`", tests)
+        assert named, row
+        for path, name in named:
             source = (PROJECT / "tests" / path).read_text("utf-8")
             assert re.search(rf"^def {name}\w*\(", source, re.MULTILINE), f"{row}: {path}::{name}"
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mutations import MUTATIONS
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "q2_aam"
@@ -205,3 +206,9 @@ def test_parts_can_be_imported_without(parts, absent):
     command = [sys.executable, "-W", "ignore", "-c", code]
     finished = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert finished.returncode == 0, finished.stderr
+
+
+def test_every_mutation_fits_the_source():
+    for one in MUTATIONS:
+        assert one.old in (PROJECT / one.file).read_text("utf-8"), one
+        assert (PROJECT / one.test.split("::")[0]).exists(), one

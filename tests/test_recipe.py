@@ -63,6 +63,11 @@ def recipe(package):
     return yaml.safe_load(text.render(load_setup_py_data=load_setup_py_data, PYTHON="python"))
 
 
+def requirements(lines) -> dict[str, SpecifierSet]:
+    """Read requirements, of pip or conda, as versions by name."""
+    return {one.name: one.specifier for one in map(Requirement, lines)}
+
+
 class Environment:
     """An environment file, read as conda reads it."""
 
@@ -74,22 +79,13 @@ class Environment:
         assert conda[-1] == "pip", "conda wants pip named before what it installs"
         self.conda = dict(re.fullmatch(r"([\w-]+)([>=].*)?", one).groups() for one in conda)
         self.pip = last["pip"]
-
-    @property
-    def added(self) -> dict[str, SpecifierSet]:
-        """What pip adds beside this repository."""
-        return requirements(line for line in self.pip if line != "..")
+        # What pip adds beside this repository
+        self.added = requirements(line for line in self.pip if line != "..")
 
 
 @pytest.fixture(params=sorted(DISTRIBUTIONS))
 def environment(request):
     return Environment(request.param)
-
-
-def requirements(lines) -> dict[str, SpecifierSet]:
-    """Read requirements, of pip or conda, as versions by name."""
-    found = [Requirement(line) for line in lines]
-    return {one.name: one.specifier for one in found}
 
 
 def test_the_recipe_has_the_version_of_the_package(recipe):
@@ -103,68 +99,50 @@ def test_the_recipe_requires_what_setup_requires(recipe, package):
     needed = requirements(package["install_requires"])
     assert {name: run.get(CONDA_NAMES.get(name, name)) for name in needed} == needed
     assert run["python"] == SpecifierSet(package["python_requires"])
-
-
-def test_every_requirement_of_the_recipe_has_a_lower_bound(recipe):
-    run = requirements(recipe["requirements"]["run"])
     bounds = {name: [one.operator for one in specifier] for name, specifier in run.items()}
     assert {name for name, operators in bounds.items() if operators != [">="]} == set()
 
 
-def imported_modules() -> set[str]:
-    """Name the top-level modules that the package imports anywhere."""
-    found = set()
+def test_what_the_package_imports_is_required(recipe, package):
+    imported = set()
     for path in (PROJECT / "q2_aam").rglob("*.py"):
-        if "demo_data" in path.parts:
-            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
+                imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"q2_aam"}
-
-
-def test_the_recipe_requires_what_the_package_imports(recipe):
-    imported = {PACKAGES.get(name, name) for name in imported_modules()}
-    assert imported <= set(requirements(recipe["requirements"]["run"]))
+                imported.add(node.module.split(".")[0])
+    imported -= set(sys.stdlib_module_names) | {"q2_aam"}
+    imported = {PACKAGES.get(name, name) for name in imported}
     assert "qiime2" in imported
-
-
-def test_setup_requires_what_the_package_imports(package):
-    needed = {CONDA_NAMES.get(name, name) for name in requirements(package["install_requires"])}
-    assert not {PACKAGES.get(name, name) for name in imported_modules()} - needed - OWNED
-    assert not needed & OWNED
+    assert imported <= set(requirements(recipe["requirements"]["run"]))
+    ours = {CONDA_NAMES.get(name, name) for name in requirements(package["install_requires"])}
+    assert imported <= ours | OWNED
+    assert not ours & OWNED
 
 
 def test_the_recipe_takes_the_tests_along_and_runs_them(recipe, package):
     assert recipe["test"]["source_files"] == ["tests"]
     assert any("pytest tests" in command for command in recipe["test"]["commands"])
     assert set(package["extras_require"]["test"]) <= set(recipe["test"]["requires"])
-
-
-def test_files_that_the_recipe_names_exist(recipe):
     assert (RECIPE / recipe["source"]["path"] / recipe["about"]["license_file"]).exists()
 
 
 def test_there_is_an_environment_file_for_each_distribution():
-    found = {path.stem.removeprefix("q2-aam-") for path in ENVIRONMENTS.iterdir()}
-    assert found == set(DISTRIBUTIONS)
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    names = [path.name for path in ENVIRONMENTS.iterdir()]
+    assert set(names) == {f"q2-aam-{distribution}.yml" for distribution in DISTRIBUTIONS}
     # The pattern of QIIME 2's library
     pattern = re.compile(r"q2-aam-(qiime2|rachis)-[a-z0-9]+-\d{4}\.\d{1,2}\.yml")
-    assert all(pattern.fullmatch(path.name) for path in ENVIRONMENTS.iterdir())
+    assert [name for name in names if pattern.fullmatch(name) and name in readme] == names
 
 
-def test_an_environment_has_channels_and_packages_only(environment):
+def test_an_environment_has_the_qiime_2_that_the_recipe_requires(environment, recipe):
     # QIIME 2's library names the environment itself
     assert set(environment.content) == {"channels", "dependencies"}
     own = DISTRIBUTIONS[environment.distribution]
     assert sorted(environment.content["channels"]) == sorted([own, "conda-forge", "bioconda"])
-
-
-def test_an_environment_has_the_qiime_2_that_the_recipe_requires(environment, recipe):
-    epoch = environment.distribution.split("-")[-1]
     of_qiime = {name for name in environment.conda if re.match("q2|qiime2$", name)}
+    epoch = environment.distribution.split("-")[-1]
     assert {environment.conda[name] for name in of_qiime} == {f"={epoch}"}
     required = requirements(recipe["requirements"]["run"] + recipe["test"]["requires"])
     assert {name for name in required if re.match("q2|qiime2$", name)} <= of_qiime
@@ -172,41 +150,26 @@ def test_an_environment_has_the_qiime_2_that_the_recipe_requires(environment, re
     assert {"q2-metadata", "q2-diversity-lib"} <= of_qiime
 
 
-def test_an_environment_installs_q2_aam_without_further_steps(environment, package):
+def test_an_environment_installs_q2_aam_and_keeps_what_the_distribution_has(environment, package):
     assert environment.pip[-1] == ".."
     assert (environment.path.parent / "..").resolve() == PROJECT
     needed = requirements(package["install_requires"])
+    kept = {name: str(environment.added[name]) for name in set(environment.added) - set(needed)}
+    assert kept.pop("setuptools", "<81") == "<81"
+    assert all(version.startswith("==") for version in kept.values()), kept
+    for name in ("numpy", "click"):
+        assert f"={environment.conda[name]}" == kept[name], "conda and pip must agree"
     assert environment.conda["pytorch"] == str(needed.pop("torch"))
     assert {name: environment.added.get(name) for name in needed} == needed
 
 
-def test_an_environment_keeps_what_the_distribution_has(environment, package):
-    kept = set(environment.added) - set(requirements(package["install_requires"]))
-    kept = {name: str(environment.added[name]) for name in kept}
-    assert kept.pop("setuptools", "<81") == "<81"
-    assert all(version.startswith("==") for version in kept.values()), kept
-    assert {"numpy", "click"} <= set(kept)
-    for name in ("numpy", "click"):
-        assert f"={environment.conda[name]}" == kept[name], "conda and pip must agree"
-
-
 def test_the_newest_environment_of_the_tests_is_the_newest_distribution():
-    tested = requirements(
-        line
-        for line in (RECIPE / "newest" / "constraints.txt").read_text().splitlines()
-        if line and not line.startswith("#")
-    )
-    newest = sorted(DISTRIBUTIONS, key=lambda name: [*map(int, name.split("-")[-1].split("."))])[-1]
+    lines = (RECIPE / "newest" / "constraints.txt").read_text().splitlines()
+    tested = requirements(line for line in lines if line and not line.startswith("#"))
+    newest = max(DISTRIBUTIONS, key=lambda name: [*map(int, name.split("-")[-1].split("."))])
     assert str(tested["rachis"]) == f"=={newest.split('-')[-1]}.0"
     added = Environment(newest).added
-    assert {name: tested[name] for name in ("numpy", "click")} == {
-        name: added[name] for name in ("numpy", "click")
-    }
-
-
-def test_the_readme_names_each_environment_file():
-    readme = (PROJECT / "README.md").read_text("utf-8")
-    assert not [path.name for path in ENVIRONMENTS.iterdir() if path.name not in readme]
+    assert all(tested[name] == added[name] for name in ("numpy", "click"))
 
 
 def test_the_entry_in_the_library_of_qiime_2_has_the_keys_that_it_asks_for():

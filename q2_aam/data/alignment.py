@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,46 +29,20 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 LARGEST_NUMBER = 1e30  # of a target: statistics of larger ones are not finite
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Values of the samples that can be used, and why the others cannot.
-
-    Attributes
-    ----------
-    values : pd.Series
-        Indexed by sample id, sorted, without blanks.
-    dropped : dict of str to list of str
-        Sample ids by reason.
-    """
+class Labels(NamedTuple):
+    """Values by sample id, sorted, without blanks; and the ids that have none, by reason."""
 
     values: pd.Series
-    dropped: dict[str, list[str]] = field(default_factory=dict)
+    dropped: dict[str, list[str]]
 
 
 def match_samples(
     wanted: tuple[str, ...], known, name: str, missing_samples: str
 ) -> tuple[list[str], list[str]]:
-    """Divide a table's samples into those that another input knows and those that it does not.
+    """Divide a table's samples into those that another input knows, and those that are missing.
 
-    Parameters
-    ----------
-    wanted : tuple of str
-        The table's samples.
-    known : collection of str
-        The other input's ids; more of them than the table has do no harm.
-    name : str
-        What the user calls the other input, such as ``the distance matrix``.
-    missing_samples : str
-        ``error``, or ``ignore`` to leave out samples that are not known.
-
-    Returns
-    -------
-    shared, missing : list of str
-
-    Raises
-    ------
-    AAMError
-        If none is shared, or some are missing and must not be.
+    `name` is what the user calls the other input. Raises AAMError if none is shared, or some are
+    missing and `missing_samples` is ``error``, not ``ignore``.
     """
     known = set(known)
     shared = [sample for sample in wanted if sample in known]
@@ -111,14 +85,7 @@ def with_distances(
 ) -> tuple[SampleTable, Distances, list[str]]:
     """Find each sample of a table in a matrix, without copying the matrix.
 
-    Returns
-    -------
-    table : SampleTable
-        The samples that the matrix knows.
-    distances : Distances
-        Of exactly these, in their order.
-    missing : list of str
-        The samples that it does not know.
+    Returns the samples that the matrix knows, their distances, and the ids that it does not know.
     """
     shared, missing = match_samples(table.sample_ids, ids, name, missing_samples)
     kept = table.select(shared) if missing else table
@@ -128,25 +95,10 @@ def with_distances(
 
 
 def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
-    """Find each sample's number in a metadata column.
+    """Find each sample's number in a metadata column, whose blanks are NaN.
 
-    Parameters
-    ----------
-    table : SampleTable
-    column : pd.Series of float64
-        Named; indexed by sample id; blanks are NaN.
-    missing_samples : str
-        See `match_samples`.
-
-    Returns
-    -------
-    Labels
-        Blank values are dropped.
-
-    Raises
-    ------
-    AAMError
-        If a value is infinite or all but infinite, fewer than 10 are left, or all are equal.
+    Raises AAMError if a value is infinite or all but infinite, fewer than 10 are left, or all are
+    equal.
     """
     labels = _present(table, column, missing_samples)
     values = labels.values.astype(np.float64)
@@ -154,9 +106,8 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
     if len(infinite):
         raise AAMError(
             f"{counted(len(infinite), 'sample')} {verb(len(infinite), 'have')} an infinite "
-            f"'{column.name}', or one beyond "
-            f"{LARGEST_NUMBER:g}: {examples(infinite)}. Correct the metadata, or leave the cells "
-            "blank."
+            f"'{column.name}', or one beyond {LARGEST_NUMBER:g}: {examples(infinite)}. Correct the "
+            "metadata, or leave the cells blank."
         )
     require_enough(len(values), f"learning '{column.name}'")
     require_variation(values.to_numpy(), column.name)
@@ -164,26 +115,7 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
 
 
 def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
-    """Find each sample's class in a metadata column of text.
-
-    Parameters
-    ----------
-    table : SampleTable
-    column : pd.Series of str
-        Named; indexed by sample id; blanks are missing values.
-    missing_samples : str
-        See `match_samples`.
-
-    Returns
-    -------
-    Labels
-        Blank values are dropped.
-
-    Raises
-    ------
-    AAMError
-        See `require_classes`.
-    """
+    """Find each sample's class in a metadata column of text; see `require_classes`."""
     labels = _present(table, column, missing_samples)
     values = labels.values.astype(str)
     require_classes(values, column.name)
@@ -193,18 +125,10 @@ def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
 def require_classes(values: pd.Series, name: str) -> None:
     """Refuse classes that cannot be learned, or cannot be written as QIIME 2 writes predictions.
 
-    Parameters
-    ----------
-    values : pd.Series of str
-        Class of each sample that can be used.
-    name : str
-        The metadata column.
-
-    Raises
-    ------
-    AAMError
-        If fewer than 10 samples are left, there are fewer than two classes or more than 1,024, a
-        class has fewer than 3 samples, or a name that files or QIIME 2 read as something else.
+    `values` are the classes of the samples that can be used, `name` is the metadata column. Raises
+    AAMError if fewer than 10 samples are left, there are fewer than two classes or more than
+    1,024, a class has fewer than 3 samples, or a name that files or QIIME 2 read as something
+    else.
     """
     require_enough(len(values), f"learning '{name}'")
     counts = values.value_counts()
@@ -231,51 +155,45 @@ def require_classes(values: pd.Series, name: str) -> None:
 
 
 def _refuse_names(classes: list[str], name: str) -> None:
+    def is_header(one: str) -> bool:
+        return one in _ID_HEADERS or one.lower() in _ID_HEADERS
+
     refused = {
         "are read back from files as missing values": _READ_AS_MISSING.__contains__,
-        "QIIME 2 keeps for the column of ids": lambda one: (
-            one in _ID_HEADERS or one.lower() in _ID_HEADERS
-        ),
+        "QIIME 2 keeps for the column of ids": is_header,
         "hold tabs, line ends or other control characters": _CONTROL.search,
     }
     for why, holds in refused.items():
         found = [one for one in classes if holds(one)]
         if found:
+            # control characters as Python writes them, so that the message keeps to its lines
+            shown = [
+                one.encode("unicode_escape").decode() if _CONTROL.search(one) else one
+                for one in found
+            ]
             raise AAMError(
-                f"'{name}' has classes with names that {why}: {examples(map(_shown, found))}. "
+                f"'{name}' has classes with names that {why}: {examples(shown)}. "
                 "Rename them (for example 'not applicable'), or leave the cells blank to leave "
                 "these samples out."
             )
 
 
-def _shown(name: str) -> str:
-    """Write control characters as Python does, so that a message keeps to its lines."""
-    return name.encode("unicode_escape").decode() if _CONTROL.search(name) else name
-
-
 def group_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
-    """Find each sample's group (subject, site, cage) in a metadata column of text or numbers.
+    """Find each sample's group (subject, site, cage) in a metadata column of text or numbers."""
 
-    Raises
-    ------
-    AAMError
-        If there are fewer than two groups.
-    """
+    def name_of(value: str | float) -> str:
+        # as people write numbers, with all of their digits: 1234567.0 as 1234567
+        number = isinstance(value, float)
+        return np.format_float_positional(value, trim="-") if number else value
+
     labels = _present(table, column, missing_samples)
-    values = labels.values.map(_group_name)
+    values = labels.values.map(name_of)
     if values.nunique() < 2:
         raise AAMError(
             f"The groups column '{column.name}' has one group only ({examples(values.unique())}), "
             "so that none can be held out. Choose another column or leave 'groups' out."
         )
     return Labels(values.astype(str), labels.dropped)
-
-
-def _group_name(value: str | float) -> str:
-    """Write a number as people do, with all of its digits: 1234567.0 as ``1234567``."""
-    if isinstance(value, float):
-        return np.format_float_positional(value, trim="-")
-    return value
 
 
 def _present(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:

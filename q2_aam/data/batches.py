@@ -12,34 +12,16 @@ from .tokens import Asvs
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples of one study; each distinct ASV stands in it once.
+    """Some samples of one study; each distinct ASV stands in it once."""
 
-    Attributes
-    ----------
-    samples : ndarray of int64, (batch,)
-        Positions in the study.
-    tokens : ndarray of uint8, (distinct, longest), or None
-        Of the distinct ASVs, or None if embeddings come from elsewhere.
-    asvs : ndarray of int64, (distinct,)
-        Their positions among all ASVs.
-    index : ndarray of int64, (batch, slots)
-        Position in `asvs` of each sample's ASVs, 0 in empty slots.
-    abundances : ndarray of float32, (batch, slots)
-        Relative abundances, 0 in empty slots.
-    distances : ndarray of float32, (batch, batch), or None
-    known : ndarray of int64, (distinct,), or None
-        Row of each distinct ASV among those that the model knows by identity.
-    covariates : ndarray of float32, (batch, inputs), or None
-    """
-
-    samples: np.ndarray
-    tokens: np.ndarray | None
-    asvs: np.ndarray
-    index: np.ndarray
-    abundances: np.ndarray
-    distances: np.ndarray | None
-    known: np.ndarray | None
-    covariates: np.ndarray | None
+    samples: np.ndarray  # int64 (batch,): positions in the study
+    tokens: np.ndarray | None  # uint8 (distinct, longest); None if embeddings come from elsewhere
+    asvs: np.ndarray  # int64 (distinct,): positions among all ASVs
+    index: np.ndarray  # int64 (batch, slots): positions in `asvs`, 0 in empty slots
+    abundances: np.ndarray  # float32 (batch, slots): relative, 0 in empty slots
+    distances: np.ndarray | None  # float32 (batch, batch)
+    known: np.ndarray | None  # int64 (distinct,): rows in the model's vocabulary
+    covariates: np.ndarray | None  # float32 (batch, inputs)
 
 
 def epoch_order(
@@ -47,19 +29,9 @@ def epoch_order(
 ) -> list[tuple[int, np.ndarray]]:
     """Shuffle the samples of every study into batches, and the batches among the studies.
 
-    Parameters
-    ----------
-    samples_of_study : list of ndarray of int64
-        For each study, the positions of its training samples.
-    batch_size : int
-    seed, epoch : int
-        The order is a pure function of both.
-
-    Returns
-    -------
-    list of (study, samples)
-        Every sample once. A batch holds one study only, as distances are compared within a
-        study; batches of a study differ by at most one sample, so that none is a mere remainder.
+    Returns pairs of a study and positions of its samples: a pure function of seed and epoch. A
+    batch holds one study only, as distances are compared within a study; batches of a study differ
+    by at most one sample, so that none is a mere remainder.
     """
     random = np.random.default_rng([seed, epoch, 0x0DE5])
     batches = []
@@ -72,22 +44,7 @@ def epoch_order(
 
 
 def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool = True) -> Batch:
-    """Collect the samples' distinct ASVs, indices, abundances and distances.
-
-    Parameters
-    ----------
-    studies : Studies
-    study : int
-        Which study.
-    samples : ndarray of int64
-        Positions in it; their order is the batch's order everywhere.
-    tokens : bool
-        Whether the ASVs' tokens are needed.
-
-    Returns
-    -------
-    Batch
-    """
+    """Collect what a batch holds of some samples, in their order; tokens only where needed."""
     one: Study = studies.studies[study]
     rows = one.abundances[samples]
     asvs, position = np.unique(rows.indices, return_inverse=True)

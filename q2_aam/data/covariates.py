@@ -14,19 +14,10 @@ FARTHEST = 1e6  # standard deviations from the mean of the training samples
 
 
 def describe_covariates(columns: pd.DataFrame) -> tuple[Covariate, ...]:
-    """Describe metadata columns by what the training samples have in them.
+    """Describe metadata columns, float64 or text, by what the training samples have in them.
 
-    Parameters
-    ----------
-    columns : pd.DataFrame
-        One row a training sample; numeric columns are float64, categorical ones hold text;
-        blanks are missing values.
-
-    Raises
-    ------
-    AAMError
-        If there are too many columns, or one is the same in all samples, holds infinite numbers
-        or has too many levels to learn from.
+    Raises AAMError if there are too many columns, or one is the same in all samples, holds
+    infinite numbers or has too many levels to learn from.
     """
     if columns.shape[1] > MOST_COVARIATES:
         raise AAMError(
@@ -49,8 +40,8 @@ def _describe(column: pd.Series) -> Covariate:
         if len(infinite):
             raise AAMError(
                 f"{counted(len(infinite), 'sample')} {verb(len(infinite), 'have')} an infinite "
-                f"'{column.name}': "
-                f"{examples(infinite)}. Correct the metadata, or leave the cells blank."
+                f"'{column.name}': {examples(infinite)}. Correct the metadata, or leave the cells "
+                "blank."
             )
         spread = float(present.std(ddof=0)) or 1.0
         return Covariate(column.name, (), float(present.mean()), spread)
@@ -65,27 +56,13 @@ def _describe(column: pd.Series) -> Covariate:
 
 
 def encode_covariates(covariates: Sequence[Covariate], columns: pd.DataFrame) -> np.ndarray:
-    """Write covariates as the numbers that a model reads.
+    """Write covariates of any samples as the numbers that a model reads: float32 (samples, inputs).
 
     A categorical column becomes one number for each level, 1 where the sample has it; a numeric
     one becomes its scaled value, 0 where it is missing. One more number is 1 where the value is
-    missing or is a level that the training samples did not have.
-
-    Parameters
-    ----------
-    covariates : sequence of Covariate
-    columns : pd.DataFrame
-        As for `describe_covariates`, of any samples.
-
-    Returns
-    -------
-    ndarray of float32, (samples, inputs)
-
-    Raises
-    ------
-    AAMError
-        If a column is numeric that was categorical in fitting, or the other way round, or holds a
-        number that is far from all that the training samples had.
+    missing or is a level that the training samples did not have. Raises AAMError if a column is
+    numeric that was categorical in fitting, or the other way round, or holds a number that is far
+    from all that the training samples had.
     """
     parts = [_encode(covariate, columns[covariate.name]) for covariate in covariates]
     return np.concatenate(parts, axis=1).astype(np.float32)
@@ -93,13 +70,12 @@ def encode_covariates(covariates: Sequence[Covariate], columns: pd.DataFrame) ->
 
 def unknown_levels(covariates: Sequence[Covariate], columns: pd.DataFrame) -> dict[str, list[str]]:
     """Find the levels of each categorical column that the training samples did not have."""
-    found = {}
-    for covariate in covariates:
-        if covariate.levels:
-            others = set(columns[covariate.name].dropna()) - set(covariate.levels)
-            if others:
-                found[covariate.name] = sorted(others)
-    return found
+    found = {
+        one.name: sorted(set(columns[one.name].dropna()) - set(one.levels))
+        for one in covariates
+        if one.levels
+    }
+    return {name: levels for name, levels in found.items() if levels}
 
 
 def _encode(covariate: Covariate, column: pd.Series) -> np.ndarray:
@@ -121,9 +97,8 @@ def _encode(covariate: Covariate, column: pd.Series) -> np.ndarray:
             raise AAMError(
                 f"{counted(len(far), 'sample')} of {len(column):,} {verb(len(far), 'have')} a "
                 f"'{covariate.name}' that is more than {FARTHEST:,.0f} standard deviations from "
-                "the mean of the training "
-                f"samples, {covariate.mean:g}: {examples(far)}. Correct the metadata, or leave "
-                "the cells blank."
+                f"the mean of the training samples, {covariate.mean:g}: {examples(far)}. Correct "
+                "the metadata, or leave the cells blank."
             )
         inputs[:, -1] = blank
         return inputs

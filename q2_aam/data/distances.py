@@ -26,18 +26,10 @@ _ROWS_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Distances:
-    """A square matrix and, for each sample of a study, its row there.
+    """A square matrix and, for each sample of a study, its row there."""
 
-    Attributes
-    ----------
-    matrix : ndarray of float32, (ids, ids)
-        As stored; never reordered or copied whole.
-    rows : ndarray of int64, (samples,)
-        Row of `matrix` for each sample.
-    """
-
-    matrix: np.ndarray
-    rows: np.ndarray
+    matrix: np.ndarray  # float32 (ids, ids), as stored; never reordered or copied whole
+    rows: np.ndarray  # int64 (samples,)
 
     @property
     def digest(self) -> str:
@@ -52,34 +44,25 @@ class Distances:
 
 
 def read_distances(path: Path) -> tuple[list[str], np.ndarray]:
-    """Read the matrix in a file; a large one is converted once and then lies on disk.
+    """Read the matrix in a file (see `parse_distances`); a large one is converted once.
 
-    Later runs find it by the digest of the file's content, and only what is read of it takes
-    memory. Where it cannot be written, it is read into memory.
-
-    Parameters
-    ----------
-    path : Path
-        See `parse_distances`.
+    It then lies on disk: later runs find it by the digest of the file's content, and only what is
+    read of it takes memory. Where it cannot be written, it is read into memory.
     """
-    kept, digest = runs_root() / "matrices", None
+    kept = runs_root() / "matrices"
     if path.stat().st_size > LARGEST_UNCONVERTED:
         with contextlib.suppress(OSError):
             kept.mkdir(parents=True, exist_ok=True, mode=0o700)
-            digest = _digest(path)
+            digest = hashlib.sha256()
+            with path.open("rb") as file:
+                while block := file.read(2**22):
+                    digest.update(block)
+            digest = digest.hexdigest()
             if not (kept / f"{digest}.f32").is_file():
                 _convert(path, kept, digest)
             return _mapped(kept, digest)
     with path.open(encoding="utf-8-sig") as lines:
         return parse_distances(lines)
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _convert(path: Path, kept: Path, digest: str) -> None:
@@ -115,24 +98,11 @@ def _mapped(kept: Path, digest: str) -> tuple[list[str], np.ndarray]:
 def parse_distances(
     lines: Iterable[str], allocate: Callable[[int], np.ndarray] | None = None
 ) -> tuple[list[str], np.ndarray]:
-    """Read a labeled square matrix from tab-separated text, a row at a time.
+    """Read a labeled square matrix from tab-separated text, a row at a time, as float32.
 
-    Parameters
-    ----------
-    lines : text file object
-        Header of ids, then one row an id; blank lines and lines that begin with # are skipped.
-    allocate : callable, optional
-        Returns the (ids, ids) float32 array to write to.
-
-    Returns
-    -------
-    ids : list of str
-    matrix : ndarray of float32, (len(ids), len(ids))
-
-    Raises
-    ------
-    AAMError
-        If the text is not a square matrix of numbers in [0, 1], symmetric and without NaN.
+    Before the header of ids, blank lines and lines that begin with # are skipped. `allocate`
+    returns the array to write to. Raises AAMError if the text is not a square matrix of numbers in
+    [0, 1], symmetric and without NaN.
     """
     lines = iter(lines)
     ids = _header(lines)
@@ -180,13 +150,7 @@ def _numbers(name: str, text: str, columns: int) -> np.ndarray:
 
 
 def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:
-    """Refuse values that no UniFrac matrix holds; the diagonal is not looked at.
-
-    Raises
-    ------
-    AAMError
-        If a value off the diagonal is NaN or outside [0, 1], or the matrix is asymmetric.
-    """
+    """Refuse a matrix with NaN, values outside [0, 1] or asymmetric ones off its diagonal."""
     number = dict.fromkeys(("NaN", "outside [0, 1]", "asymmetric"), 0)
     shown: dict[str, list[str]] = {what: [] for what in number}
     for start in range(0, len(ids), _ROWS_AT_ONCE):

@@ -17,25 +17,15 @@ SAME, OVERLAPPING, EMBEDDING_ONLY = range(len(KINDS))
 FEWEST_NUCLEOTIDES = 60  # of an overlap: shorter ones lie in conserved stretches that many share
 _ROWS_AT_ONCE = 1024
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial hash; odd, modulo 2^64
-_COMPLEMENT = np.arange(256, dtype=np.uint8)
-_COMPLEMENT[1:5] = (4, 3, 2, 1)
 _COMPLEMENT_OF_LETTER = str.maketrans("ACGTRYKMBVDH", "TGCAYRMKVBHD")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The ASVs that a model was fitted on.
+    """The ASVs that a model was fitted on."""
 
-    Attributes
-    ----------
-    sequences : list of str
-        Distinct.
-    abundance : ndarray of float64, (vocabulary,)
-        Mean relative abundance in training: sequences that fit several are shared by it.
-    """
-
-    sequences: list[str]
-    abundance: np.ndarray
+    sequences: list[str]  # distinct
+    abundance: np.ndarray  # mean in training: sequences that fit several ASVs are shared by it
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -43,21 +33,12 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Match:
-    """What sequences are.
+    """What sequences are."""
 
-    Attributes
-    ----------
-    assignment : csr_matrix of float64, (sequences, vocabulary)
-        Shares of each sequence's reads; a row sums to 1, or to 0 where nothing fits.
-    kind : ndarray of int8, (sequences,)
-        Index into `KINDS`.
-    reversed : ndarray of bool, (sequences,)
-        Whether the reverse complement is to be read.
-    """
-
+    # (sequences, vocabulary) shares of each one's reads; rows sum to 1, or 0 where nothing fits
     assignment: scipy.sparse.csr_matrix
-    kind: np.ndarray
-    reversed: np.ndarray
+    kind: np.ndarray  # int8 (sequences,): index into `KINDS`
+    reversed: np.ndarray  # bool (sequences,): whether the reverse complement is to be read
 
 
 def reverse_complement(sequence: str) -> str:
@@ -66,7 +47,7 @@ def reverse_complement(sequence: str) -> str:
 
 
 def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
-    """Find each sequence in a vocabulary, in either orientation.
+    """Find distinct upper-case sequences in a vocabulary, in either orientation.
 
     A sequence is, in this order: the same as an ASV; equal to ASVs over the whole of an overlap of
     at least `FEWEST_NUCLEOTIDES` (prefix, suffix, contained either way, dovetailed), shared among
@@ -74,20 +55,13 @@ def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
     errors (`benchmarks/README.md`). What fits in neither way forwards is tried as its reverse
     complement; where most of what was found is reversed, all that was not found is reversed too. A
     letter other than A, C, G and T equals itself only.
-
-    Parameters
-    ----------
-    sequences : list of str
-        Distinct upper-case DNA.
-    vocabulary : Vocabulary
     """
     number = len(sequences)
     kind = np.full(number, EMBEDDING_ONLY, dtype=np.int8)
     turned = np.zeros(number, dtype=bool)
     pairs: list[np.ndarray] = []
     known = {sequence: row for row, sequence in enumerate(vocabulary.sequences)}
-    tokens, lengths = tokenize(vocabulary.sequences)
-    texts = _Texts(tokens[:, 1:], lengths)
+    texts = _Texts(vocabulary.sequences)
 
     def search(rows: np.ndarray, backwards: bool) -> None:
         strand = [sequences[row] for row in rows]
@@ -98,9 +72,8 @@ def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
         record(rows, np.stack([found, equal[found]], axis=1), SAME, backwards)
         rest = np.flatnonzero(equal < 0)
         if len(rest):
-            record(
-                rows[rest], _overlaps([strand[one] for one in rest], texts), OVERLAPPING, backwards
-            )
+            found = _overlaps(_Texts([strand[one] for one in rest]), texts)
+            record(rows[rest], found, OVERLAPPING, backwards)
 
     def record(rows: np.ndarray, found: np.ndarray, what: int, backwards: bool) -> None:
         matched = rows[found[:, 0]]
@@ -118,33 +91,21 @@ def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
 
 
 def merge_overlapping(sequences: list[str], reads: np.ndarray) -> scipy.sparse.csr_matrix:
-    """Give each sequence that overlaps longer or more abundant ones to them.
+    """Give each of distinct sequences that overlaps longer or more abundant ones to them.
 
     A table merged from runs of different read lengths holds one organism under several sequences.
     Sequences are taken by length, then by reads; one that equals kept ones over the whole of an
-    overlap is shared among them by their reads, else it is kept.
-
-    Parameters
-    ----------
-    sequences : list of str
-        Distinct upper-case DNA.
-    reads : ndarray of float64, (sequences,)
-
-    Returns
-    -------
-    csr_matrix of float64, (sequences, sequences)
-        Rows sum to 1; kept sequences have a 1 on the diagonal.
+    overlap is shared among them by their reads, else it is kept. Returns (sequences, sequences)
+    shares: rows sum to 1; kept sequences have a 1 on the diagonal.
     """
-    tokens, lengths = tokenize(sequences)
-    texts = _Texts(tokens[:, 1:], lengths)
-    found = [np.stack([text, start], axis=1) for text, _, start in _starts_within(texts, texts)]
-    pairs = np.concatenate([np.zeros((0, 2), dtype=np.int64), *found])
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    texts = _Texts(sequences)
     partners: dict[int, set[int]] = {}
-    for left, right in pairs.tolist():
-        partners.setdefault(left, set()).add(right)
-        partners.setdefault(right, set()).add(left)
-    order = sorted(partners, key=lambda row: (-lengths[row], -reads[row], sequences[row]))
+    for pairs in _starts_within(texts, texts):
+        for left, right in np.stack(pairs, axis=1).tolist():
+            if left != right:
+                partners.setdefault(left, set()).add(right)
+                partners.setdefault(right, set()).add(left)
+    order = sorted(partners, key=lambda row: (-len(sequences[row]), -reads[row], sequences[row]))
     kept, shared = set(), []
     for row in order:
         holders = sorted(partners[row] & kept)
@@ -170,25 +131,18 @@ def _share(pairs: np.ndarray, weights: np.ndarray, rows: int) -> scipy.sparse.cs
 class _Texts:
     """Sequences whose stretches can be compared by hashes, some rows at a time.
 
-    Parameters
-    ----------
-    letters : ndarray of uint8, (rows, longest)
-        Tokens without START, padded.
-    lengths : ndarray of int64, (rows,)
-
-    References
-    ----------
-    Karp and Rabin 1987, "Efficient randomized pattern-matching algorithms".
+    See Karp and Rabin 1987, "Efficient randomized pattern-matching algorithms".
     """
 
-    def __init__(self, letters: np.ndarray, lengths: np.ndarray):
-        self.letters, self.lengths = letters, lengths
-        powers = np.full(letters.shape[1] + 1, _BASE, dtype=np.uint64)
+    def __init__(self, sequences: list[str]):
+        tokens, self.lengths = tokenize(sequences)
+        self.longest = tokens.shape[1] - 1
+        powers = np.full(tokens.shape[1], _BASE, dtype=np.uint64)
         powers[0] = 1
         self._powers = np.multiply.accumulate(powers)
-        self.prefix = np.zeros((len(letters), letters.shape[1] + 1), dtype=np.uint64)
-        for place in range(letters.shape[1]):
-            self.prefix[:, place + 1] = self.prefix[:, place] * _BASE + letters[:, place]
+        self.prefix = np.zeros(tokens.shape, dtype=np.uint64)
+        for place in range(1, tokens.shape[1]):
+            self.prefix[:, place] = self.prefix[:, place - 1] * _BASE + tokens[:, place]
 
     def hashes(
         self, rows: np.ndarray, start: np.ndarray | int, size: np.ndarray | int
@@ -205,48 +159,28 @@ class _Texts:
         return row + rows.start, place, hashed[row, place]
 
 
-def _starts_within(
-    texts: _Texts, others: _Texts
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Find where sequences begin within texts and agree as far as both reach.
-
-    Yields
-    ------
-    text, place, other : ndarray of int64
-        Rows of `texts`, the place where the other begins, and rows of `others`.
-    """
+def _starts_within(texts: _Texts, others: _Texts) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield rows of texts within which others begin and agree as far as both reach, and theirs."""
     size = FEWEST_NUCLEOTIDES
-    if min(texts.letters.shape[1], others.letters.shape[1]) < size:
+    if min(texts.longest, others.longest) < size:
         return
     long = np.flatnonzero(others.lengths >= size)
     first = others.hashes(long, 0, size)
     order = np.argsort(first, kind="stable")
     long, first = long[order], first[order]
-    for start in range(0, len(texts.letters), _ROWS_AT_ONCE):
+    for start in range(0, len(texts.prefix), _ROWS_AT_ONCE):
         text, place, hashed = texts.windows(slice(start, start + _ROWS_AT_ONCE), size)
-        which, match = _lookup(first, hashed)
-        text, place, other = text[which], place[which], long[match]
+        low, high = np.searchsorted(first, hashed, "left"), np.searchsorted(first, hashed, "right")
+        which = np.repeat(np.arange(len(hashed)), high - low)  # all places of all that are found
+        within = np.arange(len(which)) - np.repeat(np.cumsum(high - low) - (high - low), high - low)
+        text, place, other = text[which], place[which], long[low[which] + within]
         overlap = np.minimum(others.lengths[other], texts.lengths[text] - place)
         equal = others.hashes(other, 0, overlap) == texts.hashes(text, place, overlap)
-        yield text[equal], place[equal], other[equal]
+        yield text[equal], other[equal]
 
 
-def _lookup(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find all places of wanted values among sorted keys: positions in `wanted`, in `keys`."""
-    low, high = np.searchsorted(keys, wanted, "left"), np.searchsorted(keys, wanted, "right")
-    hits = high - low
-    which = np.repeat(np.arange(len(wanted)), hits)
-    within = np.arange(len(which)) - np.repeat(np.cumsum(hits) - hits, hits)
-    return which, low[which] + within
-
-
-def _overlaps(sequences: list[str], vocabulary: _Texts) -> np.ndarray:
-    """Pair sequences with the ASVs that they overlap: (pairs, 2)."""
-    found = [np.zeros((0, 2), dtype=np.int64)]
-    tokens, lengths = tokenize(sequences)
-    texts = _Texts(tokens[:, 1:], lengths)
-    for asv, _, sequence in _starts_within(vocabulary, texts):
-        found.append(np.stack([sequence, asv], axis=1))
-    for sequence, _, asv in _starts_within(texts, vocabulary):
-        found.append(np.stack([sequence, asv], axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+def _overlaps(texts: _Texts, others: _Texts) -> np.ndarray:
+    """Pair texts with others that they overlap, whichever begins first: (pairs, 2)."""
+    found = [np.stack(pair, axis=1) for pair in _starts_within(texts, others)]
+    found += [np.stack(pair[::-1], axis=1) for pair in _starts_within(others, texts)]
+    return np.unique(np.concatenate([np.zeros((0, 2), dtype=np.int64), *found]), axis=0)

@@ -20,19 +20,10 @@ _CHAIN = 1.5  # a clade above that has fewer than so many times the tips says al
 
 @dataclass(frozen=True)
 class Phylogeny:
-    """A rooted tree; every node stands behind the one above it.
+    """A rooted tree; every node stands behind the one above it."""
 
-    Attributes
-    ----------
-    parent : ndarray of int64, (nodes,)
-        -1 for the root, which is node 0.
-    length : ndarray of float64, (nodes,)
-        Of the branch above each node; NaN where there is none.
-    names : list of str or None
-    """
-
-    parent: np.ndarray
-    length: np.ndarray
+    parent: np.ndarray  # int64 (nodes,); -1 for the root, which is node 0
+    length: np.ndarray  # float64 (nodes,): of the branch above; NaN where there is none
     names: list[str | None]
 
     def tips(self) -> dict[str, int]:
@@ -44,34 +35,23 @@ class Phylogeny:
 
 @dataclass(frozen=True)
 class Clades:
-    """The clades of a phylogeny that are learned.
+    """The clades of a phylogeny that are learned."""
 
-    Attributes
-    ----------
-    nodes : ndarray of int64, (clades,)
-        In the order of the phylogeny.
-    lengths : ndarray of float32, (clades,)
-        Branch above each, together with those of clades that hold almost the same tips.
-    tip_length : float
-        What is left of the tree's length, in equal parts for the tips that are learned from.
-    lineages : ndarray of int32, (tips, deepest)
-        The clades that hold each tip, from the smallest on; the rest is filled with `clades`.
-    """
-
-    nodes: np.ndarray
+    nodes: np.ndarray  # int64 (clades,), in the order of the phylogeny
+    # float32 (clades,): branch above, with those of clades that hold almost the same tips
     lengths: np.ndarray
+    # what is left of the tree's length, in equal parts for the tips that are learned from
     tip_length: float
+    # int32 (tips, deepest): the clades of each tip, the smallest first, filled with `clades`
     lineages: np.ndarray
 
 
 def parse_newick(text: str) -> Phylogeny:
     """Read a tree in Newick format, whose names may be quoted and hold any letter.
 
-    Raises
-    ------
-    AAMError
-        If the brackets do not close or a length is not a number.
+    Raises AAMError if the brackets do not close or a length is not a number.
     """
+    amiss = AAMError("The phylogeny is not a tree in Newick format: brackets are amiss.")
     parent, length, names = [-1], [np.nan], [None]
 
     def add(above: int) -> int:
@@ -89,29 +69,27 @@ def parse_newick(text: str) -> Phylogeny:
             node = add(node)
         elif token in ",)":
             if parent[node] < 0:
-                raise AAMError("The phylogeny is not a tree in Newick format: brackets are amiss.")
+                raise amiss
             node = add(parent[node]) if token == "," else parent[node]
         elif token == ";":
             break
         elif token != ":":
             if is_length:
-                length[node] = _branch_length(token)
+                try:
+                    length[node] = float(token)
+                except ValueError:
+                    bad = f"The phylogeny has the branch length {token[:40]!r}."
+                    raise AAMError(bad) from None
             else:
                 names[node] = token[1:-1].replace("''", "'") if token[0] == "'" else token
         is_length = token == ":"
     if node:
-        raise AAMError("The phylogeny is not a tree in Newick format: brackets are amiss.")
+        raise amiss
     return Phylogeny(np.array(parent), np.array(length), names)
 
 
 def read_phylogeny(text: str) -> Phylogeny:
-    """Read a tree that UniFrac can be computed with.
-
-    Raises
-    ------
-    AAMError
-        If it is no such tree: unrooted, without branch lengths, or with a tip twice.
-    """
+    """Read a tree that UniFrac can be computed with: rooted, with lengths, each tip once."""
     phylogeny = parse_newick(text)
     inner = np.bincount(phylogeny.parent[1:], minlength=len(phylogeny.parent))
     if inner[0] > 2:
@@ -142,13 +120,7 @@ def read_phylogeny(text: str) -> Phylogeny:
 
 
 def find_tips(phylogeny: Phylogeny, names: Sequence[str]) -> np.ndarray:
-    """Return the tips of sequences: int64, (names,).
-
-    Raises
-    ------
-    AAMError
-        If the tree lacks some.
-    """
+    """Return the tips of sequences, int64 (names,); AAMError if the tree lacks some."""
     tips = phylogeny.tips()
     missing = [name for name in names if name not in tips]
     if not missing:
@@ -172,16 +144,8 @@ def unweighted_unifrac(
 ) -> np.ndarray:
     """Compute unweighted UniFrac of samples, as scikit-bio does, by matrix products.
 
-    Parameters
-    ----------
-    phylogeny : Phylogeny
-    tips : ndarray of int64, (features,)
-    present : csr_matrix, (samples, features)
-        Above 0 where a sample holds a feature.
-
-    Returns
-    -------
-    ndarray of float32, (samples, samples)
+    `tips` are those of the features; `present` (samples, features) is above 0 where a sample holds
+    one. Returns float32 (samples, samples).
     """
     rows, nodes, node = [], [], tips.copy()
     while (node > 0).any():
@@ -208,23 +172,10 @@ def unweighted_unifrac(
 def choose_clades(
     phylogeny: Phylogeny, tips: np.ndarray, known: np.ndarray, number: int, smallest: int
 ) -> Clades:
-    """Choose the clades with the longest branches and the most tips.
+    """Choose at most `number` clades, with the longest branches and the most tips.
 
-    Parameters
-    ----------
-    phylogeny : Phylogeny
-    tips : ndarray of int64
-        Nodes of the tips that have a sequence.
-    known : ndarray of bool, (tips,)
-        Those that are learned from; the others are judged only.
-    number : int
-        Clades at most.
-    smallest : int
-        Tips of a clade at least.
-
-    Returns
-    -------
-    Clades
+    `tips` are those that have a sequence; `known` (tips,) says which of them are learned from, of
+    which a clade has at least `smallest`; the others are judged only.
     """
     parent, length = phylogeny.parent, np.nan_to_num(phylogeny.length)
     below = np.zeros(len(parent), dtype=np.int64)
@@ -245,13 +196,6 @@ def choose_clades(
     tip_length = (length[below > 0].sum() - lengths.sum()) / known.sum()
     lineages = _lineages(parent, place, tips, len(nodes))
     return Clades(nodes, lengths.astype(np.float32), float(tip_length), lineages)
-
-
-def _branch_length(token: str) -> float:
-    try:
-        return float(token)
-    except ValueError:
-        raise AAMError(f"The phylogeny has the branch length {token[:40]!r}.") from None
 
 
 def _lineages(parent: np.ndarray, place: np.ndarray, tips: np.ndarray, number: int) -> np.ndarray:

@@ -9,19 +9,11 @@ _ROWS_AT_ONCE = 4096
 
 
 def principal_components(values: np.ndarray, number: int) -> np.ndarray:
-    """Describe samples by the directions in which they differ most.
+    """Describe samples (samples, columns) by their first components: float64 (samples, number).
 
-    Parameters
-    ----------
-    values : ndarray, (samples, columns)
-    number : int
-        Components; fewer than there are samples, and at most as many as there are columns.
-
-    Returns
-    -------
-    ndarray of float64, (samples, number)
-        Centered, in the units of `values`, the most variable first. The largest weight of a
-        component is positive, so that its sign is always the same.
+    Centered, in the units of `values`, the most variable first. The largest weight of a component
+    is positive, so that its sign is always the same. scikit-learn's PCA, which keeps several
+    copies of all values, needs many times the memory.
     """
     mean = values.mean(axis=0, dtype=np.float64)
     parts = range(0, len(values), _ROWS_AT_ONCE)  # centered in parts, to hold the values once

@@ -19,26 +19,11 @@ def is_dna(text: str) -> bool:
 
 
 def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None) -> list[str]:
-    """Find the DNA of each feature: among the given sequences, or in the id itself.
+    """Find the upper-case DNA of each feature: among the given sequences by id, or in the id.
 
-    Parameters
-    ----------
-    feature_ids : iterable of str
-        A table's features.
-    sequences : mapping of str to str, optional
-        DNA by feature id. Without it the ids themselves must be DNA (Deblur, Qiita).
-
-    Returns
-    -------
-    list of str
-        Upper-case DNA in the order of `feature_ids`; U is read as T, every other IUPAC letter as
-        N. Gaps are refused: QIIME 2 allows none in FeatureData[Sequence].
-
-    Raises
-    ------
-    AAMError
-        If ids are not DNA and no sequences are given, a feature has no sequence, or a
-        sequence is not DNA.
+    U is read as T, every other IUPAC letter as N. Gaps are refused: QIIME 2 allows none in
+    FeatureData[Sequence]. Without sequences the ids themselves must be DNA (Deblur, Qiita). Raises
+    AAMError if a feature has no sequence, or what it has is not DNA.
     """
     feature_ids = list(feature_ids)
     if sequences is None:
@@ -49,8 +34,8 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
             raise AAMError(
                 f"{counted(len(wrong), 'feature id')} of {len(feature_ids):,} in the table "
                 f"{verb(len(wrong), 'are')} not DNA, such as {examples(wrong)}.\nThe model "
-                "reads DNA: give the sequences of the "
-                "features as the input 'sequences' (rep-seqs.qza of the same denoising run)."
+                "reads DNA: give the sequences of the features as the input 'sequences' "
+                "(rep-seqs.qza of the same denoising run)."
             )
     else:
         missing = [name for name in feature_ids if name not in sequences]
@@ -69,10 +54,8 @@ def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None
         if wrong:
             raise AAMError(
                 f"{counted(len(wrong), 'sequence')} in 'sequences' {verb(len(wrong), 'are')} "
-                "not DNA "
-                f"of at least {SHORTEST} nucleotides, such as those of {examples(wrong)}.\nGive "
-                "the DNA of "
-                "the features unaligned, as the denoising step wrote it."
+                f"not DNA of at least {SHORTEST} nucleotides, such as those of {examples(wrong)}.\n"
+                "Give the DNA of the features unaligned, as the denoising step wrote it."
             )
     return [_OTHER_LETTERS.sub("N", dna.upper().replace("U", "T")) for dna in found]
 
@@ -84,6 +67,6 @@ def refuse_taxa(feature_ids: list[str]) -> None:
         raise AAMError(
             f"{counted(len(taxa), 'feature id')} of the table {verb(len(taxa), 'are')} taxa, such "
             f"as {examples(taxa, limit=2)}: the table was collapsed, and a collapsed table "
-            "cannot be "
-            "read by its DNA. Give the table of ASVs that it was made from, and their sequences."
+            "cannot be read by its DNA. Give the table of ASVs that it was made from, and their "
+            "sequences."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -19,30 +20,11 @@ def train_test_split(
     groups: Mapping[str, str] | None = None,
     classes: Mapping[str, str] | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Hold out a share of the samples, whole groups at a time.
+    """Hold out a share of the samples, whole groups at a time; return the kept and the held out.
 
-    Parameters
-    ----------
-    sample_ids : sequence of str
-        Their order does not matter.
-    test_size : float
-        Share of the samples to hold out, above 0 and below 1.
-    seed : int
-    groups : mapping of str to str, optional
-        Group of each sample (subject, site, cage). Without it each sample is its own group.
-    classes : mapping of str to str, optional
-        Class of each sample. The share is then held out of each class, as nearly as groups allow,
-        and a class that cannot be on both sides stays among the samples kept.
-
-    Returns
-    -------
-    kept, held_out : list of str
-        Both sorted, disjoint and not empty.
-
-    Raises
-    ------
-    AAMError
-        If there are fewer than two groups.
+    Without groups (subjects, sites, cages) each sample is its own group. With classes the share is
+    held out of each class, as nearly as groups allow, and a class that cannot be on both sides
+    stays among the samples kept. Raises AAMError if there are fewer than two groups.
     """
     members: dict[str, list[str]] = {}
     for name in sorted(sample_ids):
@@ -54,12 +36,9 @@ def train_test_split(
             "another 'groups' column or leave it out."
         )
     random = np.random.default_rng([seed, 0x5B117])
-    if classes is None:
-        held_out = _draw(members, test_size, random)
-    else:
-        held_out = _draw_by_class(members, test_size, random, classes)
-    chosen = set(held_out)
-    return sorted(set(sample_ids) - chosen), sorted(chosen)
+    draw = _draw if classes is None else partial(_draw_by_class, classes=classes)
+    held_out = set(draw(members, test_size, random))
+    return sorted(set(sample_ids) - held_out), sorted(held_out)
 
 
 def _draw(

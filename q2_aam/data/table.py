@@ -16,19 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SampleTable:
-    """Samples × features, sparse.
+    """Samples × features, sparse."""
 
-    Attributes
-    ----------
-    sample_ids : tuple of str
-        Sorted, so that a table's order never matters.
-    feature_ids : tuple of str
-    counts : csr_matrix of float64, (samples, features)
-    """
-
-    sample_ids: tuple[str, ...]
+    sample_ids: tuple[str, ...]  # sorted, so that a table's order never matters
     feature_ids: tuple[str, ...]
-    counts: scipy.sparse.csr_matrix
+    counts: scipy.sparse.csr_matrix  # float64 (samples, features)
 
     def select(self, sample_ids) -> SampleTable:
         """Keep some samples (sorted by id) and the features that they hold."""
@@ -41,24 +33,10 @@ class SampleTable:
 
 
 def read_table(table: biom.Table, name: str = "the table") -> SampleTable:
-    """Check a feature table and turn it into samples.
+    """Check a feature table of counts and turn it into samples; nothing is made dense.
 
-    Parameters
-    ----------
-    table : biom.Table
-        Features × samples, counts.
-    name : str
-        What the user calls it, for messages.
-
-    Returns
-    -------
-    SampleTable
-        Without features that no sample holds. Nothing is made dense.
-
-    Raises
-    ------
-    AAMError
-        If the table is empty, a sample has no features, or a count is negative or not finite.
+    Features that no sample holds are left out. `name` is what the user calls the table. Raises
+    AAMError if it is empty, a sample has no features, or a count is negative or not finite.
     """
     sample_ids = [str(value) for value in table.ids(axis="sample")]
     feature_ids = [str(value) for value in table.ids(axis="observation")]
@@ -78,9 +56,8 @@ def read_table(table: biom.Table, name: str = "the table") -> SampleTable:
     if len(empty):
         raise AAMError(
             f"{counted(len(empty), 'sample')} of {len(sample_ids):,} in {name} "
-            f"{verb(len(empty), 'have')} no features, "
-            f"such as {examples(sorted(empty))}.\nRemove them with 'qiime feature-table "
-            "filter-samples --p-min-features 1'."
+            f"{verb(len(empty), 'have')} no features, such as {examples(sorted(empty))}.\nRemove "
+            "them with 'qiime feature-table filter-samples --p-min-features 1'."
         )
     held = np.flatnonzero(counts.getnnz(axis=0))
     order = np.argsort(np.asarray(sample_ids, dtype=object), kind="stable")

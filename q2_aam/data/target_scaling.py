@@ -21,26 +21,7 @@ def describe_target(
     covariates: tuple[Covariate, ...] = (),
     **settings,
 ) -> RegressionTarget:
-    """Describe a target by statistics of the training samples.
-
-    Parameters
-    ----------
-    name : str
-        The metadata column.
-    values : ndarray of float64, (samples,)
-        Of the training samples only; not all equal.
-    scaling : str
-        One of `q2_aam.config.SCALINGS`.
-    known_asvs : int
-        ASVs that are to be read by identity.
-    covariates : tuple of Covariate
-    **settings
-        Further fields of `RegressionTarget`.
-
-    Returns
-    -------
-    RegressionTarget
-    """
+    """Describe a target by the training samples' values; further settings are fields of it."""
     transformed = np.log1p(values) if scaling.startswith("log-") else values
     location, scale = 0.0, 1.0
     if scaling.endswith("min-max"):
@@ -62,34 +43,18 @@ def describe_target(
 
 
 def refuse_negative_logarithms(values, scaling: str, name: str) -> None:
-    """Refuse a scaling by logarithms for a target with negative values.
-
-    Parameters
-    ----------
-    values : pd.Series of float64
-        By sample id.
-    scaling, name : str
-    """
+    """Refuse a scaling by logarithms for a target with negative values (by sample id)."""
     negative = values.index[values < 0] if scaling.startswith("log-") else ()
     if len(negative):
         raise AAMError(
             f"{counted(len(negative), 'sample')} of {len(values):,} "
-            f"{verb(len(negative), 'have')} a negative '{name}' ({examples(negative)}), which "
-            f"the scaling '{scaling}' cannot take. Set "
-            "'target_scaling' to 'min-max' or 'z-score'."
+            f"{verb(len(negative), 'have')} a negative '{name}' ({examples(negative)}), which the "
+            f"scaling '{scaling}' cannot take. Set 'target_scaling' to 'min-max' or 'z-score'."
         )
 
 
 def refuse_far_values(values, scaled: np.ndarray, name: str) -> None:
-    """Refuse values that lie too far off, once scaled, for a model to compute with.
-
-    Parameters
-    ----------
-    values : pd.Series of float64
-        By sample id.
-    scaled : ndarray of float64, (samples,)
-    name : str
-    """
+    """Refuse values (by sample id) that, once scaled, lie too far off for a model."""
     far = values[~(np.abs(scaled) <= LARGEST_SCALED)]
     if len(far):
         shown = examples(f"{sample}: {value:g}" for sample, value in far.items())
@@ -139,21 +104,9 @@ def far_off(values: np.ndarray) -> np.ndarray:
 def clip_far_values(values, scaling: str, loss: str, name: str):
     """Find values far from the others, and take what robust losses learn from into the range.
 
-    Parameters
-    ----------
-    values : pd.Series of float64
-        By sample id.
-    scaling, loss, name : str
-
-    Returns
-    -------
-    learned : pd.Series of float64
-        With the largest and smallest of the other values in place of far ones, if the loss is
-        robust: heads in closed form would otherwise follow them.
-    far : list of str
-        Sample ids.
-    warning : str
-        What is far, and what becomes of it; empty if nothing is.
+    Returns the values to learn, by sample id (with the largest and smallest of the others in place
+    of far ones, if the loss is robust: heads in closed form would follow them); the ids of those
+    that are far; and a warning that says what becomes of them, empty if there are none.
     """
     is_far = far_off(np.log1p(values) if scaling.startswith("log-") else values)
     if not is_far.any():

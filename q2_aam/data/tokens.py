@@ -17,46 +17,20 @@ _LETTER_OF_TOKEN = np.frombuffer(b"\0ACGT??N", dtype=np.uint8)
 
 @dataclass(frozen=True)
 class Asvs:
-    """The distinct ASVs of all studies, sorted by sequence.
+    """The distinct ASVs of all studies, sorted by sequence."""
 
-    Attributes
-    ----------
-    tokens : ndarray of uint8, (asvs, 1 + longest)
-        START, then the nucleotides, then padding.
-    lengths : ndarray of int64, (asvs,)
-        Nucleotides of each ASV.
-    unknown : int
-        Letters other than A, C, G and T (read as an explicit unknown).
-    shortened : int
-        ASVs that were longer than the model reads and were cut at their end.
-    joined : int
-        ASVs that became equal to another one by this.
-    """
-
-    tokens: np.ndarray
-    lengths: np.ndarray
-    unknown: int
-    shortened: int
-    joined: int = 0
+    tokens: np.ndarray  # uint8 (asvs, 1 + longest): START, the nucleotides, padding
+    lengths: np.ndarray  # int64 (asvs,): nucleotides
+    unknown: int  # letters other than A, C, G and T
+    shortened: int  # ASVs that were longer than the model reads and were cut at their end
+    joined: int = 0  # ASVs that became equal to another one by this
 
     def __len__(self) -> int:
         return len(self.lengths)
 
 
 def tokenize(sequences: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Turn DNA into tokens.
-
-    Parameters
-    ----------
-    sequences : list of str
-        Upper-case DNA, at least one.
-
-    Returns
-    -------
-    tokens : ndarray of uint8, (len(sequences), 1 + longest)
-        START first, padding last.
-    lengths : ndarray of int64, (len(sequences),)
-    """
+    """Turn upper-case DNA into tokens (sequences, 1 + longest), START first, and lengths."""
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
     letters = np.frombuffer("".join(sequences).encode("ascii"), dtype=np.uint8)
     tokens = np.zeros((len(sequences), 1 + lengths.max()), dtype=np.uint8)
@@ -73,20 +47,9 @@ def detokenize(tokens: np.ndarray) -> list[str]:
 
 
 def tokenize_asvs(sequences: list[str], limit: int) -> tuple[Asvs, np.ndarray]:
-    """Tokenize sequences, each distinct one once.
+    """Tokenize upper-case DNA, each distinct sequence once; those above `limit` lose their end.
 
-    Parameters
-    ----------
-    sequences : list of str
-        Upper-case DNA, at least one.
-    limit : int
-        Nucleotides that the model reads; longer sequences lose their end.
-
-    Returns
-    -------
-    asvs : Asvs
-    index : ndarray of int64, (len(sequences),)
-        The ASV of each sequence. Sorting by sequence makes it independent of the input's order.
+    Returns the ASVs, sorted by sequence whatever the input's order, and the ASV of each sequence.
     """
     # bytes, as a letter of text takes four
     cut = np.array([sequence[:limit].encode("ascii") for sequence in sequences])

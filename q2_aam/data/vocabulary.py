@@ -22,11 +22,8 @@ def know_prevalent_asvs(
 ) -> tuple[Studies, np.ndarray]:
     """Take the prevalent ASVs of the only study as the vocabulary.
 
-    Returns
-    -------
-    studies : Studies
-        With the row of each ASV in the vocabulary.
-    tokens : ndarray of uint8, (vocabulary, 1 + max_sequence_length)
+    Returns the studies, with the row of each ASV in it, and the tokens (vocabulary, 1 +
+    max_sequence_length).
     """
     prevalent = prevalent_asvs(studies.studies[0], samples)
     known = np.full(len(studies.asvs), len(prevalent), dtype=np.int64)
@@ -36,19 +33,7 @@ def know_prevalent_asvs(
 
 
 def prevalent_asvs(study: Study, samples: np.ndarray) -> np.ndarray:
-    """Find the ASVs that are in at least 1 % of some samples.
-
-    Parameters
-    ----------
-    study : Study
-    samples : ndarray of int64
-        Positions of the training samples.
-
-    Returns
-    -------
-    ndarray of int64
-        Positions among all ASVs, ascending; at most the `MOST_KNOWN` most prevalent ones.
-    """
+    """Find the ASVs, `MOST_KNOWN` at most, that are in at least 1 % of some samples; ascending."""
     held_by = study.abundances[samples].getnnz(axis=0)
     found = np.flatnonzero(held_by >= max(1.0, PREVALENCE * len(samples)))
     most = found[np.argsort(-held_by[found], kind="stable")[:MOST_KNOWN]]
@@ -58,13 +43,7 @@ def prevalent_asvs(study: Study, samples: np.ndarray) -> np.ndarray:
 def recognized_of_others(study: Study, samples: np.ndarray, folds: list[np.ndarray]) -> float:
     """Return the mean share of reads that samples have in common with other groups' vocabulary.
 
-    Parameters
-    ----------
-    study : Study
-    samples : ndarray of int64
-        Positions in the study.
-    folds : list of ndarray of int64
-        Positions among the samples that each fold leaves out.
+    `folds` are positions among the samples, each left out in turn.
     """
     shares = []
     for fold in folds:
@@ -81,18 +60,7 @@ def padded_tokens(asvs: Asvs, chosen: np.ndarray, width: int) -> np.ndarray:
 
 
 def read_vocabulary(arrays: dict[str, np.ndarray]) -> Vocabulary:
-    """Return the vocabulary of a fitted model.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        The model's tensors.
-
-    Raises
-    ------
-    AAMError
-        If an ASV stands there twice.
-    """
+    """Return the vocabulary of a fitted model's tensors; AAMError if an ASV stands there twice."""
     sequences = detokenize(arrays[KNOWN_ASVS])
     repeated = len(sequences) - len(set(sequences))
     if repeated:

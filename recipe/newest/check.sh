@@ -21,8 +21,8 @@ rm -f "$summary"
 rm -rf "$OUTPUT" && mkdir -p "$OUTPUT"
 export Q2_AAM_RUN_DIR=$PWD/$OUTPUT/runs
 unset OMP_NUM_THREADS
-say "the demo, with few epochs"
-if PATH="$PWD/recipe/newest/bin:$PATH" bash q2_aam/demo_data/demo.sh "$OUTPUT"; then
+say "the demo, with little pretraining"
+if PATH="$PWD/recipe/newest/bin:$PATH" bash recipe/demo/demo.sh "$OUTPUT"; then
     demo="the demo's commands ran"
 else
     demo="the demo's commands FAILED" failed=1

@@ -6,7 +6,7 @@ import pytest
 import qiime2
 import quick_actions as quick
 import torch
-from simulated_study import by_age, categorical, log_of, model_of, simulate_study
+from simulated_study import by_age, log_of, model_of, simulate_study
 
 from q2_aam.model.heads.forest import ForestHead
 
@@ -48,7 +48,9 @@ def test_nothing_descends_and_what_predicts_is_said_first(large, capsys):
 
 def test_groups_of_unlike_size_count_alike(large):
     of_group = pd.Series(["big"] * 60 + [f"g{n}" for n in range(60)], large.counts.index)
-    weights = np.array(target_of(quick.fit(large, groups=categorical(of_group))).residual_weights)
+    weights = np.array(
+        target_of(quick.fit(large, groups=quick.column_of(of_group))).residual_weights
+    )
     assert np.unique(weights.round(9)).size == 2
     assert weights.max() / weights.min() == pytest.approx(60)
 

@@ -138,7 +138,7 @@ def test_missing_cells_and_unknown_levels_are_predicted_between_the_known(
     changed = predict(both, some) != predict(both, frame)
     assert set(changed.index[changed]) == set(frame.index[:10])
     # that a value is missing can itself say something
-    frame = columns[["site"]].mask(columns["site"] == "soil")
+    frame = columns[["site"]].replace("soil", np.nan)
     assert r_squared(predict(fit("of site", ["site"], frame), frame), columns["of site"]) > 0.7
 
 

@@ -36,8 +36,8 @@ def executions(folder: Path) -> Counter:
     for path in (folder / "cache" / "pools" / "pool").glob("*/provenance/action/action.yaml"):
         text = path.read_text()
         execution = re.search(r"uuid: (\S+)", text).group(1)
-        plugin, action = re.search(r"plugins:(\S+)'\s+action: (\S+)", text).groups()
-        found.add((execution, f"{plugin} {action}"))
+        if by := re.search(r"plugins:(\S+)'\s+action: (\S+)", text):  # true targets have none
+            found.add((execution, " ".join(by.groups())))
     return Counter(action for _, action in found)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
+import quick_actions as quick
 from simulated_study import TINY_FIT, model_of, simulate_study
 from trials import count
 
@@ -18,61 +19,46 @@ from trials import count
 SETTINGS = TINY_FIT | {"dropout": 0.1, "epochs": 3, "random_seed": 7, "batch_size": 2}
 
 
-def fit(aam, order: int | None = None, **settings):
+def fit(order: int | None = None, **settings):
     """Fit with everything whose order could matter, shuffled by `order` if it is given."""
     study = simulate_study(14, 30, 8, (50, 60))
     rows = pd.DataFrame({"site": list("abc") * 4 + ["a", "b"], "mass": np.arange(14.0)})
-    rows.index = study.ages.index
-    one, groups = study, study.subjects
+    rows.index, groups = study.ages.index, study.subjects
     if order is not None:
-        one = study.shuffled(order)
+        study = study.shuffled(order)
         random = np.random.default_rng([order, 1])
         rows = rows.iloc[random.permutation(14), random.permutation(2)]
         groups = groups.iloc[random.permutation(14)]
-    return aam.fit_regressor(
-        one.table, one.age_column, sequences=one.sequences, distance_matrix=one.distances,
-        freeze_encoder=False, groups=qiime2.CategoricalMetadataColumn(groups),
-        covariates=qiime2.Metadata(rows), covariate_columns=["site", "mass"], **SETTINGS | settings,
+    return quick.fit(
+        study, distance_matrix=study.distances, freeze_encoder=False,
+        groups=quick.column_of(groups), covariates=qiime2.Metadata(rows),
+        covariate_columns=["site", "mass"], **SETTINGS | settings,
     ).regressor  # fmt: skip
 
 
-def fingerprint(artifact) -> str:
-    """Hash the config and every byte of the weights."""
-    config, arrays = model_of(artifact)
+def fingerprint(regressor) -> list:
+    """Hash the config and every byte of the weights; write out what is predicted exactly."""
+    config, arrays = model_of(regressor)
     digest = hashlib.sha256(repr(config).encode())
     for name in sorted(arrays):
         digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
-
-
-def predictions(aam, regressor) -> dict[str, str]:
-    """Predict every sample, written out exactly."""
     study = simulate_study(14, 30, 8, (50, 60))
     rows = pd.DataFrame({"site": "c", "mass": 3.0}, study.ages.index)
-    found = aam.predict_regression(
-        study.table, regressor, sequences=study.sequences, covariates=qiime2.Metadata(rows),
-        confidence_level=0.5,
-    ).predictions.view(pd.Series)  # fmt: skip
-    return {name: float(value).hex() for name, value in found.items()}
+    found = quick.predictions(study, regressor, covariates=qiime2.Metadata(rows))
+    return [digest.hexdigest(), {name: float(value).hex() for name, value in found.items()}]
 
 
 IN_A_FRESH_PROCESS = """
-import json, os, sys
-from qiime2.plugins import aam
+import json, sys
 import test_same_seed as test
 for order in map(int, sys.argv[1:]):
-    os.environ["Q2_AAM_RUN_DIR"] = f"runs {order}"  # else the first run answers for the second
-    found = test.fit(aam.actions, order, workers=2 * (order % 2))
-    print(json.dumps([test.fingerprint(found), test.predictions(aam.actions, found)]))
+    print(json.dumps(test.fingerprint(test.fit(order, workers=2 * (order % 2)))))
 """
 
 
 @pytest.fixture(scope="module")
-def here(aam, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("Q2_AAM_RUN_DIR", str(tmp_path_factory.mktemp("here")))
-        regressor = fit(aam)
-        return [fingerprint(regressor), predictions(aam, regressor)]
+def here():
+    return fingerprint(fit())
 
 
 def start_fresh(orders: list[int], folder: Path) -> subprocess.Popen:
@@ -100,5 +86,5 @@ def test_row_7_fresh_processes_and_shuffled_inputs_train_the_same(here, tmp_path
             assert found == [here] * each, process.args
 
 
-def test_another_seed_trains_others(aam, here):
-    assert fingerprint(fit(aam, random_seed=8)) != here[0]
+def test_another_seed_trains_others(here):
+    assert fingerprint(fit(random_seed=8))[0] != here[0]

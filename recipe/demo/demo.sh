@@ -3,6 +3,7 @@
 # `make demo` sets up what is needed and runs this; the results land in demo-output/.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+DATA=$HERE/../../q2_aam/demo_data
 OUTPUT=${1:-demo-output}
 SECONDS=0
 
@@ -25,7 +26,7 @@ explain() {
 }
 
 mkdir -p "$OUTPUT"
-cp "$HERE"/{table.qza,rep-seqs.qza,rooted-tree.qza,metadata.tsv} "$OUTPUT"
+cp "$DATA"/{table.qza,rep-seqs.qza,rooted-tree.qza,metadata.tsv} "$OUTPUT"
 cd "$OUTPUT"
 printf 'The commands below run in %s\n' "$(basename "$PWD")/"
 
