@@ -25,10 +25,9 @@ from q2_aam.actions.inputs import merge_sequences
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.inference import all_states, load_network
-from q2_aam.model.heads.features import Scaling, TargetFeatures
+from q2_aam.model.heads.features import Scaling, TargetFeatures, log_abundance, sharper_log
 from q2_aam.model.heads.forest import ForestHead
 from q2_aam.model.heads.linear import LinearHead, class_fractions
-from q2_aam.model.log_abundance import log_abundance, sharper_log
 from q2_aam.model.network import Parts
 from q2_aam.storage.boxed import read_boxed
 from q2_aam.training.heads import forest, logistic, ridge

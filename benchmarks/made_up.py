@@ -19,7 +19,6 @@ from q2_aam.data.study import Studies, build_studies
 from q2_aam.data.table import SampleTable
 from q2_aam.data.vocabulary import know_prevalent_asvs
 from q2_aam.model.heads.blend import TargetHead
-from q2_aam.training.heads.forest import TreeTables
 
 LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
 SUBSTITUTIONS = 2.0  # mean number on a branch of the tree
@@ -129,11 +128,10 @@ def fill_trees(head: TargetHead) -> None:
     random = np.random.default_rng(0)
     children = 2 * np.arange(nodes) + 1
     splits = children + 1 < nodes
-    tables = TreeTables(
-        random.integers(0, len(head.vocabulary), (trees, nodes)).astype(np.int32),
-        np.where(splits, random.uniform(0, 5, (trees, nodes)), 1e30).astype(np.float32),
-        np.tile(np.where(splits, children, np.arange(nodes)), (trees, 1)).astype(np.int32),
-        random.standard_normal((trees, nodes, outputs)).astype(np.float32),
-    )
-    with torch.no_grad():
-        head.forest.set_tables(*map(torch.from_numpy, tables))
+    tables = {
+        "feature": random.integers(0, len(head.vocabulary), (trees, nodes)),
+        "threshold": np.where(splits, random.uniform(0, 5, (trees, nodes)), 1e30),
+        "child": np.tile(np.where(splits, children, np.arange(nodes)), (trees, 1)),
+        "value": random.standard_normal((trees, nodes, outputs)),
+    }
+    head.forest.load_state_dict({name: torch.from_numpy(one) for name, one in tables.items()})

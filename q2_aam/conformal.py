@@ -12,14 +12,9 @@ from .errors import AAMError, counted, warn
 
 
 def nonconformity(predictions: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Say by how much true values lie outside of what a model predicted, negative if inside.
+    """Say by how much true values (samples,) lie outside of what was predicted, negative if inside.
 
-    Parameters
-    ----------
-    predictions : ndarray of float64, (samples, 1) or (samples, 3)
-        Scaled: a number, or lower bound, median and upper bound.
-    actual : ndarray of float64, (samples,)
-        Scaled.
+    Predictions are scaled: a number, or lower bound, median and upper bound, (samples, 1 or 3).
 
     References
     ----------
@@ -29,50 +24,24 @@ def nonconformity(predictions: np.ndarray, actual: np.ndarray) -> np.ndarray:
     return np.maximum(predictions[:, 0] - actual, actual - predictions[:, -1])
 
 
-def kept_scores(
-    scores: np.ndarray, weights: np.ndarray, most: int = MOST_RESIDUALS
-) -> dict[str, tuple[float, ...]]:
-    """Sort scores for storing; of more than fit, keep even steps of rank with both ends.
+def kept_scores(scores: np.ndarray, weights: np.ndarray) -> dict[str, tuple[float, ...]]:
+    """Return scores as a target's ``residuals`` and, where they differ, ``residual_weights``.
 
-    Parameters
-    ----------
-    scores, weights : ndarray of float64, (samples,)
-    most : int
-
-    Returns
-    -------
-    dict of str to tuple of float
-        The ``residuals`` of a target, and the ``residual_weights`` if they differ.
+    They are sorted; of more than fit, even steps of rank are kept, with both ends.
     """
     order = np.argsort(scores, kind="stable")
-    ranks = np.linspace(0, len(scores) - 1, min(len(scores), most)).round().astype(int)
-    order = order[ranks]
-    kept = {"residuals": tuple(scores[order].tolist()), "residual_weights": ()}
-    if len(set(weights[order].tolist())) > 1:
-        kept["residual_weights"] = tuple((weights[order] / weights[order].mean()).tolist())
-    return kept
+    ranks = np.linspace(0, len(scores) - 1, min(len(scores), MOST_RESIDUALS)).round().astype(int)
+    scores, weights = scores[order[ranks]], weights[order[ranks]]
+    differ = len(set(weights.tolist())) > 1
+    of_weights = tuple((weights / weights.mean()).tolist()) if differ else ()
+    return {"residuals": tuple(scores.tolist()), "residual_weights": of_weights}
 
 
 def conformal_margin(target: RegressionTarget, level: float) -> float:
-    """Return by how much to widen predictions so that they hold the truth.
+    """Return by how much (scaled) to widen predictions so that they hold the truth so often.
 
-    Parameters
-    ----------
-    target : RegressionTarget
-        With the scores of samples that were predicted without their group.
-    level : float
-        Wanted fraction of truths inside, above 0 and below 1.
-
-    Returns
-    -------
-    float
-        Scaled; below 0 if quantiles were wider than needed. If the samples are too few for the
-        level, the largest score, with a warning.
-
-    Raises
-    ------
-    AAMError
-        If the model has no such samples.
+    Below 0 if quantiles were wider than needed. If samples are too few for the level, the largest
+    score, with a warning.
 
     References
     ----------
@@ -100,39 +69,22 @@ def conformal_margin(target: RegressionTarget, level: float) -> float:
 
 
 def prediction_intervals(
-    target: RegressionTarget, predictions: np.ndarray, level: float
+    target: RegressionTarget,
+    predictions: np.ndarray,
+    level: float,
+    recognized: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower and upper bounds of predictions, (samples,) each, in the target's units.
 
-    Parameters
-    ----------
-    target : RegressionTarget
-    predictions : ndarray of float64, (samples, 1) or (samples, 3)
-        Scaled, as `nonconformity` takes them.
-    level : float
-        Wanted share of true values inside.
+    Intervals widen by what was not `recognized` of each sample's reads: a share like that of
+    samples of training, `target.recognized`, leaves them as they are; where nothing is recognized
+    they hold the whole range of the training values.
     """
     margin, center = conformal_margin(target, level), point_prediction(predictions)
-    lower = np.minimum(predictions[:, 0] - margin, center)
-    upper = np.maximum(predictions[:, -1] + margin, center)
-    return to_units(target, lower), to_units(target, upper)
-
-
-def widen_unrecognized(
-    target: RegressionTarget, lower: np.ndarray, upper: np.ndarray, recognized: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Widen intervals, in the target's units, by what was not recognized of a sample's reads.
-
-    What is recognized of samples like those of training, `target.recognized`, leaves intervals as
-    they are; where nothing is recognized they hold the whole range of the training values.
-
-    Parameters
-    ----------
-    target : RegressionTarget
-    lower, upper : ndarray of float64, (samples,)
-    recognized : ndarray of float64, (samples,)
-        Share of each sample's reads.
-    """
+    lower = to_units(target, np.minimum(predictions[:, 0] - margin, center))
+    upper = to_units(target, np.maximum(predictions[:, -1] + margin, center))
+    if recognized is None:
+        return lower, upper
     missing = np.clip(1 - recognized / target.recognized, 0, 1)
     least, most = np.minimum(lower, target.minimum), np.maximum(upper, target.maximum)
     return lower + missing * (least - lower), upper + missing * (most - upper)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import scipy.sparse
@@ -35,14 +35,7 @@ def device_of(network: Network) -> torch.device:
 
 
 def load_network(config: ModelConfig, arrays: dict[str, np.ndarray]) -> Network:
-    """Build a network in evaluation mode from stored weights.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    arrays : dict of str to ndarray
-        Exactly the tensors of ``expected_tensors(config)``.
-    """
+    """Build a network in evaluation mode from exactly the tensors of its config."""
     network = Network(config)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     return network.eval()
@@ -66,12 +59,8 @@ def to_device(array: np.ndarray | Tensor, device: torch.device) -> Tensor:
 
 def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
     """Send a batch's samples to a device."""
-    return SampleBatch(
-        to_device(batch.index, device),
-        to_device(batch.abundances, device),
-        None if batch.known is None else to_device(batch.known, device),
-        None if batch.covariates is None else to_device(batch.covariates, device),
-    )
+    arrays = (batch.index, batch.abundances, batch.known, batch.covariates)
+    return SampleBatch(*(None if one is None else to_device(one, device) for one in arrays))
 
 
 class EmbeddingCache:
@@ -84,10 +73,15 @@ class EmbeddingCache:
         self.encoder, self.rows, self.bytes = b"", {}, 0
 
     def of(self, network: Network) -> dict[bytes, np.ndarray]:
-        """Return the embeddings of this encoder; those of any other are forgotten."""
-        encoder = _digest_encoder(network)
-        if encoder != self.encoder:
-            self.encoder, self.rows, self.bytes = encoder, {}, 0
+        """Return the embeddings of this encoder, device and precision, and forget any others."""
+        kind = device_of(network).type
+        digest = hashlib.blake2b(f"{kind} {torch.is_autocast_enabled()}".encode())
+        weights = network.asv_encoder.state_dict().values()
+        for tensor in (*weights, network.asv_mean, network.asv_scale):
+            digest.update(str(tuple(tensor.shape)).encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        if digest.digest() != self.encoder:
+            self.encoder, self.rows, self.bytes = digest.digest(), {}, 0
         return self.rows
 
     def add(self, keys: list[bytes], embeddings: np.ndarray) -> None:
@@ -102,28 +96,18 @@ class EmbeddingCache:
 embedding_cache = EmbeddingCache()
 
 
-def _digest_encoder(network: Network) -> bytes:
-    """Name what embeddings depend on: weights, device and precision."""
-    kind = device_of(network).type
-    digest = hashlib.blake2b(f"{kind} {torch.is_autocast_enabled()}".encode())
-    for tensor in (*network.asv_encoder.state_dict().values(), network.asv_mean, network.asv_scale):
-        digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().data)
-    return digest.digest()
-
-
 @torch.no_grad()
 def embed_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> Tensor:
     """Embed some ASVs: (U, D), in the order of `chosen`, (U,) int64; each is read once."""
     rows = embedding_cache.of(network)
     keys = [asvs.tokens[row, : 1 + asvs.lengths[row]].tobytes() for row in chosen]
-    new = np.flatnonzero([key not in rows for key in keys])
+    is_new = np.array([key not in rows for key in keys], dtype=bool)
     found = np.empty((len(chosen), network.config.hidden_size), np.float32)
-    if len(new):
-        found[new] = _read_asvs(network, asvs, chosen[new])
-    for place in np.flatnonzero([key in rows for key in keys]):
+    if is_new.any():
+        found[is_new] = _read_asvs(network, asvs, chosen[is_new])
+    for place in np.flatnonzero(~is_new):
         found[place] = rows[keys[place]]
-    embedding_cache.add([keys[place] for place in new], found[new])
+    embedding_cache.add([keys[place] for place in np.flatnonzero(is_new)], found[is_new])
     return to_device(found, device_of(network))
 
 
@@ -147,28 +131,19 @@ def token_parts(
     """Divide ASVs into parts of one number of tokens, which need no mask, on the device.
 
     A mask keeps attention from its fastest kernel, and padding is computed in vain. Lengths of
-    few ASVs share padded parts.
-
-    Parameters
-    ----------
-    network : Network
-    asvs : Asvs
-    chosen : ndarray of int64, (U,)
-    at_once : int, optional
-        Most ASVs of a part; by default, and at most, what suits the device.
-    least_alike : int
-        Fewest ASVs of a length that are a part of their own; `LEAST_ALIKE` by default.
+    fewer ASVs than `least_alike` (else `LEAST_ALIKE`) share padded parts. A part has at most
+    `at_once` ASVs, and no more than suits the device.
 
     Returns
     -------
     parts : list of (tokens, padded)
         As `Network.embed_asvs` takes them.
     back : Tensor of int64, (U,)
-        Where each of `chosen` stands in the parts, put one after the other.
+        Where each of `chosen`, (U,), stands in the parts, put one after the other.
     """
     device = device_of(network)
     most = ASVS_AT_ONCE.get(device.type, 1024)
-    at_once = most if at_once is None else min(at_once, most)
+    at_once = min(at_once or most, most)
     tokens = -(-asvs.lengths[chosen] // network.config.nucleotides_per_token)
     _, kind, number = np.unique(tokens, return_inverse=True, return_counts=True)
     alike = np.where(number[kind] < (least_alike or LEAST_ALIKE), -1, kind)
@@ -200,7 +175,7 @@ def sample_states(
     embedded: Tensor | None = None,
     parts: Parts | None = None,
 ) -> Iterator[SampleState]:
-    """Embed samples a few at a time, after embedding their distinct ASVs once.
+    """Yield states of up to `SAMPLES_AT_ONCE` samples, in order; each distinct ASV is read once.
 
     Parameters
     ----------
@@ -215,11 +190,6 @@ def sample_states(
         Embeddings of all ASVs, if they are known already.
     parts : Parts, optional
         What is needed of each sample; by default all that a head reads.
-
-    Yields
-    ------
-    SampleState
-        Of up to `SAMPLES_AT_ONCE` samples, in order.
     """
     parts = parts or network.parts_for(True, network.config.target is not None)
     held = np.arange(len(studies.asvs))
@@ -227,15 +197,10 @@ def sample_states(
         held = np.unique(studies.studies[study].abundances[samples].indices)
         embedded = embed_asvs(network, studies.asvs, held)
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
-        part = samples[start : start + SAMPLES_AT_ONCE]
-        batch = build_batch(studies, study, part, tokens=False)
+        batch = build_batch(studies, study, samples[start : start + SAMPLES_AT_ONCE], tokens=False)
         rows = to_device(np.searchsorted(held, batch.asvs), embedded.device)
-        yield network.embed_samples(
-            embedded.index_select(0, rows),
-            to_tensors(batch, embedded.device),
-            None,
-            *parts,
-        )
+        inputs = to_tensors(batch, embedded.device)
+        yield network.embed_samples(embedded.index_select(0, rows), inputs, None, *parts)
 
 
 def join_states(states: Iterable[SampleState]) -> SampleState:
@@ -270,14 +235,14 @@ def embed_samples(
 def predict_samples(
     network: Network, studies: Studies, study: int, samples: np.ndarray
 ) -> np.ndarray:
-    """Answer for samples (see `predict_answers`); of all of them no more than that is held."""
+    """Predict samples (see `predict_answers`); of all of them no more than that is held."""
     states = sample_states(network, studies, study, samples, None, network.parts_to_answer())
     return np.concatenate([predict_answers(network, state) for state in states])
 
 
 @torch.no_grad()
 def predict_answers(network: Network, state: SampleState) -> np.ndarray:
-    """Answer for samples, (B, O) float64: scaled numbers, or probabilities of the classes."""
+    """Predict samples, (B, O) float64: scaled numbers, or probabilities of the classes."""
     return network.predict_target(state).cpu().numpy().astype(np.float64)
 
 
@@ -285,45 +250,24 @@ def predict_answers(network: Network, state: SampleState) -> np.ndarray:
 def predict_distances(
     network: Network, state: SampleState, abundances: scipy.sparse.csr_matrix | None = None
 ) -> np.ndarray:
-    """Predict UniFrac between all samples.
+    """Predict UniFrac between all samples: (B, B) float32 in [0, 1], symmetric, zero diagonal.
 
-    Parameters
-    ----------
-    network : Network
-    state : SampleState
-    abundances : csr_matrix, (B, asvs)
-        Relative abundances of the samples; read if ASVs are tips of the tree.
-
-    Returns
-    -------
-    ndarray of float32, (B, B)
-        Symmetric, zero diagonal, in [0, 1].
+    The samples' relative abundances (B, asvs) are read if ASVs are tips of the tree.
     """
-    size = next(len(part) for part in state if part is not None)
+    size, device = next(len(part) for part in state if part is not None), device_of(network)
     matrix = np.zeros((size, size), dtype=np.float32)
-    shared = _shared_asvs(network, abundances) if network.config.asv_tips else lambda rows: None
+    if network.config.asv_tips:
+        seen = abundances.copy()
+        seen.data = network.asvs_seen(torch.from_numpy(abundances.data)).numpy()
+        number = np.asarray(seen.sum(axis=1)).ravel()
     for start in range(0, size, _DISTANCE_ROWS_AT_ONCE):
-        stop = start + _DISTANCE_ROWS_AT_ONCE
-        rows = SampleState(*(None if x is None else x[start:stop] for x in state))
-        asvs = shared(slice(start, stop))
-        matrix[start:stop] = network.distances(rows, state, asvs).cpu().numpy()
+        part, shared = slice(start, start + _DISTANCE_ROWS_AT_ONCE), None
+        if network.config.asv_tips:
+            counts = ((seen[part] @ seen.T).toarray(), number[part], number)
+            shared = SharedAsvs(*(to_device(one, device) for one in counts))
+        rows = SampleState(*(None if one is None else one[part] for one in state))
+        matrix[part] = network.distances(rows, state, shared).cpu().numpy()
     for row in range(size):  # indices of all pairs would take four times the memory
         matrix[row + 1 :, row] = matrix[row, row + 1 :]
     np.fill_diagonal(matrix, 0)
     return matrix
-
-
-def _shared_asvs(
-    network: Network, abundances: scipy.sparse.csr_matrix
-) -> Callable[[slice], SharedAsvs]:
-    """Return what counts the ASVs that some rows share with all."""
-    seen = abundances.copy()
-    seen.data = network.asvs_seen(torch.from_numpy(abundances.data)).numpy()
-    number = np.asarray(seen.sum(axis=1)).ravel()
-    device = device_of(network)
-
-    def shared(rows: slice) -> SharedAsvs:
-        counts = (seen[rows] @ seen.T).toarray()
-        return SharedAsvs(*(to_device(part, device) for part in (counts, number[rows], number)))
-
-    return shared

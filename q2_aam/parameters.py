@@ -9,6 +9,7 @@ from .config import (
     AUTO,
     CLASS_WEIGHTS,
     DISTANCE_FORMS,
+    FEATURES,
     LIMITS,
     MOST_TREES,
     OPTIMIZERS,
@@ -76,6 +77,10 @@ _FITTING = {
     "pretrained": (_one_of("bundled", "none"), "bundled",
         "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
         "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone."),
+    "features": (_one_of(*FEATURES), FEATURES[0],
+        "What is read of a sample: 'auto' is its ASVs and the clades of the encoder, best within "
+        "one study; 'asvs' only its ASVs; 'clades' only the clades, for a model that travels to "
+        "other studies and holds no DNA of this one."),
     "attention_head": (_one_of("auto", "on", "off"), "auto",
         "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes: "
         "'on' does so, 'off' does not, 'auto' does where there are enough samples for it to "
@@ -264,7 +269,7 @@ LEARNING_RATE_SETTINGS = (
 REGRESSION_SETTINGS = ("missing_samples", *_FITTING, *_REGRESSION, *FITTING, "max_asvs")
 CLASSIFICATION_SETTINGS = ("missing_samples", *_FITTING, *_CLASSIFICATION, *FITTING, "max_asvs")
 _PIPELINE = ("folds", "test_size", "covariate_columns", "missing_samples")
-_LATER = ("pretrained", "attention_head", "device", "random_seed")
+_LATER = ("pretrained", "features", "attention_head", "device", "random_seed")
 REGRESSION_PIPELINE = (*_PIPELINE, "bound_predictions", "confidence_level", *_LATER)
 CLASSIFICATION_PIPELINE = (*_PIPELINE, "class_weights", *_LATER)
 

@@ -199,13 +199,13 @@ MUTATIONS = [
     *_of(
         13, "tests/golden",
         (
-            "model/log_abundance.py", "torch.log1p(1e4 * fraction)",
+            "model/heads/features.py", "torch.log1p(1e4 * fraction)",
             "torch.log1p(9.9e3 * fraction)",
         ),
-        ("model/log_abundance.py", "torch.log1p(100 *", "torch.log1p(90 *"),
+        ("model/heads/features.py", "torch.log1p(100 *", "torch.log1p(90 *"),
         ("model/heads/forest.py", "> threshold[at]", ">= threshold[at] - 0.1"),
         (
-            "model/heads/random_features.py", "_ROTATIONS, _SMALLEST = 3,",
+            "model/heads/linear.py", "_ROTATIONS, _SMALLEST = 3,",
             "_ROTATIONS, _SMALLEST = 2,",
         ),
         ("model/heads/clades.py", "within.clamp(0, 1)", "within.clamp(0, 0.5)"),

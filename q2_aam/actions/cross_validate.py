@@ -23,7 +23,7 @@ _OPTIONAL = dict.fromkeys(
 )
 _TO_FIT = (
     "metadata", "sequences", "groups", "covariates", "covariate_columns", "missing_samples",
-    "pretrained", "attention_head", "device", "random_seed",
+    "pretrained", "features", "attention_head", "device", "random_seed",
 )  # fmt: skip
 
 

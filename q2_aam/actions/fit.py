@@ -125,7 +125,11 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
         refuse_what_has_no_effect(settings)
     training, validation = split_training_samples(labeled, fraction, settings["random_seed"])
     config, arrays, studies = read_study(labeled, inputs, settings, logger)
-    studies, tokens = know_prevalent_asvs(studies, training, config.max_sequence_length)
+    of_clades = settings["features"] == "clades"
+    if of_clades:
+        refuse_unlearned_clades(config, inputs.distance_matrix is not None)
+    known_by = training[:0] if of_clades else training  # samples that give the vocabulary
+    studies, tokens = know_prevalent_asvs(studies, known_by, config.max_sequence_length)
     covariates = ()
     if labeled.covariates is not None:
         covariates = describe_covariates(labeled.covariates.iloc[training])
@@ -140,7 +144,7 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
     trained_by, accelerator = start_run(logger, settings, FITTING_DEFAULT, freeze_encoder=frozen)
-    told = ["missing_samples", "n_estimators", "attention_head"]
+    told = ["missing_samples", "features", "n_estimators", "attention_head"]
     told += ["covariate_columns"] if covariates else []
     for name in [*told, *(OF_NUMBERS if numeric else ())]:
         chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
@@ -184,6 +188,17 @@ def refuse_contradictions(settings: dict, frozen: bool, distance_matrix) -> None
         raise AAMError(
             f"'quantile_range' belongs to the loss 'quantile', but 'target_loss' is '{loss}'. Set "
             "'target_loss' to 'quantile', or leave 'quantile_range' out."
+        )
+
+
+def refuse_unlearned_clades(config, with_matrix: bool) -> None:
+    """Refuse to read clades alone of an encoder that has learned none."""
+    learns = with_matrix or config.distance_state != "untrained"
+    if not learns or config.distance_form != "branches":
+        raise AAMError(
+            "'features' is 'clades', but the encoder has learned no clades. Take the bundled "
+            "encoder, or one from 'pretrain' with the distance form 'branches', or leave "
+            "'features' out."
         )
 
 
@@ -239,15 +254,15 @@ def describe_number(labeled: TrainingSamples, training, vocabulary_size, covaria
     require_variation(values[training], name, "training samples")
     target = describe_target(
         name, values[training], settings["target_scaling"], vocabulary_size, covariates,
-        bounded=settings["bound_predictions"], loss=settings["target_loss"],
-        quantile_range=settings["quantile_range"],
+        features=settings["features"], bounded=settings["bound_predictions"],
+        loss=settings["target_loss"], quantile_range=settings["quantile_range"],
     )  # fmt: skip
     scaled = to_scaled(target, values)
     refuse_far_values(labeled.values, scaled, name)
     return target, scaled
 
 
-def describe_classes(labeled: TrainingSamples, training, vocabulary_size, covariates, _):
+def describe_classes(labeled: TrainingSamples, training, vocabulary_size, covariates, settings):
     """Describe a categorical metadata column as a target; return it with every sample's class."""
     name = labeled.values.name
     classes, targets = np.unique(labeled.values.to_numpy(dtype=str), return_inverse=True)
@@ -260,7 +275,7 @@ def describe_classes(labeled: TrainingSamples, training, vocabulary_size, covari
             "join classes with others, or blank their cells to leave these samples out."
         )
     target = ClassificationTarget(
-        name, vocabulary_size, covariates, classes=tuple(classes.tolist()),
-        counts=tuple(counts.tolist()),
+        name, vocabulary_size, covariates, features=settings["features"],
+        classes=tuple(classes.tolist()), counts=tuple(counts.tolist()),
     )  # fmt: skip
     return target, targets

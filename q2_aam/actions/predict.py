@@ -9,9 +9,9 @@ import qiime2
 import skbio
 
 from ..config import CLASSIFICATION, REGRESSION
-from ..conformal import prediction_intervals, widen_unrecognized
+from ..conformal import prediction_intervals
 from ..data.covariates import encode_covariates, unknown_levels
-from ..data.matching import EMBEDDING_ONLY, KINDS
+from ..data.matching import CLADES_ONLY, EMBEDDING_ONLY, KINDS
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.table import read_table
@@ -54,10 +54,11 @@ def predict_regression(
     )
     index = pd.Index(sample_ids, name="id")
     values = to_units(config.target, point_prediction(outputs))
-    lower, upper = prediction_intervals(config.target, outputs, confidence_level)
-    lower, upper = widen_unrecognized(config.target, lower, upper, recognition.recognized)
-    columns = {"lower": lower, "upper": upper} | recognition_columns(recognition)
-    return pd.Series(values, index, name="prediction"), pd.DataFrame(columns, index)
+    recognized = None if recognition is None else recognition.recognized
+    lower, upper = prediction_intervals(config.target, outputs, confidence_level, recognized)
+    intervals = pd.DataFrame({"lower": lower, "upper": upper}, index)
+    intervals = intervals.join(recognition_columns(recognition, index))
+    return pd.Series(values, index, name="prediction"), intervals
 
 
 def predict_classification(
@@ -79,7 +80,7 @@ def predict_classification(
     return (
         pd.Series(favoured, index, name="prediction"),
         pd.DataFrame(shares, index, config.target.classes),
-        pd.DataFrame(recognition_columns(recognition), index),
+        recognition_columns(recognition, index),
     )
 
 
@@ -132,12 +133,18 @@ def read_fitted(model, kind: str):
 
 
 def predict_table(table, sequences, config, arrays, covariates, min_recognized: float):
-    """Predict the target of a table: sample ids, outputs (samples, O), and the recognition."""
+    """Predict the target of a table: sample ids, outputs (samples, O), and the recognition.
+
+    There is none of a model that reads clades only.
+    """
     from ..inference import load_network, predict_samples
 
     samples = read_table(table)
     studies = read_studies(samples, sequences, config, arrays, covariates)
     refuse_unrecognized(samples, studies.recognition, min_recognized)
+    start = "asv_encoder.start"  # of the encoder, by which it is told
+    if studies.recognition is None and np.array_equal(arrays[start], read_boxed()[1][start]):
+        refuse_other_genes(samples, studies.far, only_warn=True)
     network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
     outputs = predict_samples(network, studies, 0, everything)
     return samples.sample_ids, outputs, studies.recognition
@@ -164,7 +171,9 @@ def read_studies(samples, sequences, config, arrays, covariates=None, for_target
         )
     if studies.recognition is not None:
         print(describe_recognition(samples, studies.recognition))
-    elif studies.turned.any():
+    elif vocabulary is not None:
+        print("the model reads the clades of its encoder: no read needs to be recognized")
+    if studies.recognition is None and studies.turned.any():
         print(f"{counted(int(studies.turned.sum()), 'sequence')} read as the reverse complement")
     if not for_target:
         return studies
@@ -196,9 +205,9 @@ def describe_recognition(samples, recognition) -> str:
 
 def refuse_unrecognized(samples, recognition, min_recognized: float) -> None:
     """Refuse a table of which a model recognizes so little that predictions would mean nothing."""
-    share = recognition.recognized.mean()
-    if share >= min_recognized:
+    if recognition is None or recognition.recognized.mean() >= min_recognized:
         return
+    share = recognition.recognized.mean()
     columns, _ = _strangers(samples, recognition)
     raise AAMError(
         f"The model recognizes {share:.1%} of the reads of a sample on average, and "
@@ -213,9 +222,11 @@ def refuse_unrecognized(samples, recognition, min_recognized: float) -> None:
     )
 
 
-def recognition_columns(recognition) -> dict[str, np.ndarray]:
+def recognition_columns(recognition, index: pd.Index) -> pd.DataFrame:
     """Name the shares of each sample's reads by how they were recognized."""
-    return dict(zip(KINDS, recognition.shares.T, strict=True))
+    if recognition is None:
+        return pd.DataFrame({CLADES_ONLY: 1.0}, index)
+    return pd.DataFrame(recognition.shares, index, list(KINDS))
 
 
 def _strangers(samples, recognition) -> tuple[np.ndarray, np.ndarray]:
@@ -241,7 +252,8 @@ def check_table(
     if config.target is None or not config.target.vocabulary_size:
         raise AAMError(
             "The model holds no sequences to look up: it reads every table by the clades of its "
-            "encoder. Give a model from fit-regressor or fit-classifier that reads ASVs."
+            "encoder. Predict with it as it is, or give a model from fit-regressor or "
+            "fit-classifier that reads ASVs ('features' 'auto' or 'asvs')."
         )
     samples = read_table(table)
     recognition = read_studies(samples, sequences, config, arrays, for_target=False).recognition
@@ -264,9 +276,7 @@ def check_table(
         model=f"{kind} of '{config.target.name}'",
         verdict=verdict,
         recommendation=recommendation,
-        shares=pd.DataFrame(
-            recognition_columns(recognition), pd.Index(samples.sample_ids, name="id")
-        ),
+        shares=recognition_columns(recognition, pd.Index(samples.sample_ids, name="id")),
         features_by_kind={
             name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)
         },

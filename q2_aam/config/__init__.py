@@ -3,6 +3,7 @@
 from .model import DISTANCE_FORMS, DISTANCE_STATES, LIMITS, ModelConfig
 from .target import (
     CLASSIFICATION,
+    FEATURES,
     FUSIONS,
     HEADS,
     MOST_CLASSES,

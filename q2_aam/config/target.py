@@ -10,11 +10,19 @@ from . import checks
 
 SCALINGS = ("min-max", "z-score", "log-min-max", "log-z-score", "none")
 HEADS = ("ridge", "logistic", "forest", "attention")  # the order in which they are blended
+FEATURES = ("auto", "asvs", "clades")  # what heads read: ASVs and branches, or one of both
+# Blocks of features that each head reads: the forest as they are, the others scaled.
 _BLOCKS = {
     "ridge": ("vocabulary", "branches", "clades", "covariates"),
     "logistic": ("presence", "covariates"),
-    "forest": (),  # it reads features as they are
+    "forest": ("vocabulary", "covariates", "branches"),
     "attention": ("vocabulary", "branches", "covariates"),
+}
+_BLOCKS_OF_CLADES = {
+    "ridge": ("branches", "covariates"),
+    "logistic": ("branch_presence", "covariates"),
+    "forest": ("covariates", "branch_presence"),
+    "attention": ("branches", "covariates"),
 }
 TARGET_LOSSES = ("huber", "mae", "mse", "quantile")
 FUSIONS = ("concatenate", "gate")
@@ -63,7 +71,8 @@ class _Target:
 
     ``heads`` name what predicts, in the order of `HEADS`. ``trees`` are those of the forest, each
     of at most ``leaves`` leaves; 0 of both if there is none. ``random_features`` belong to the
-    ridge head. ``clades`` are those of models of format version 1.
+    ridge head. ``features`` is one of `FEATURES`; with ``clades`` the vocabulary is empty: such a
+    model holds no sequence. The number ``clades`` is that of models of format version 1.
     """
 
     name: str
@@ -75,13 +84,16 @@ class _Target:
     trees: int = 0
     leaves: int = 0
     clades: int = 0
+    features: str = FEATURES[0]
 
     is_quantile = False  # whether a range is predicted around the median
     forest_levels = ()  # quantiles over the trees that the forest predicts; none for their mean
 
     def __post_init__(self):
         checks.text("target name", self.name)
-        checks.whole("vocabulary_size", self.vocabulary_size, 1, 2**16)
+        checks.choice("features", self.features, FEATURES)
+        bounds = (0, 0) if self.features == "clades" else (1, 2**16)
+        checks.whole("vocabulary_size", self.vocabulary_size, *bounds)
         checks.choice("covariate_fusion", self.covariate_fusion, FUSIONS)
         checks.whole("number of covariates", len(self.covariates), 0, MOST_COVARIATES)
         checks.names("covariate", [one.name for one in self.covariates], "The model's config")
@@ -99,20 +111,32 @@ class _Target:
 
     def block_sizes(self, branches: int) -> dict[str, int]:
         """Return the blocks of features that heads read scaled, with their numbers of features."""
-        sizes = {
+        heads = [name for name in self.heads if name != "forest"]
+        read = {block for name in heads for block in self.blocks_of(name)}
+        return {name: size for name, size in self._sizes(branches).items() if name in read}
+
+    def forest_blocks(self, branches: int) -> dict[str, int]:
+        """Return the blocks that the forest reads side by side, with their numbers of features."""
+        sizes = self._sizes(branches)
+        return {block: sizes[block] for block in self.blocks_of("forest")}
+
+    def _sizes(self, branches: int) -> dict[str, int]:
+        return {
             "vocabulary": self.vocabulary_size,
             "presence": self.vocabulary_size,
             "branches": branches,
+            "branch_presence": branches,
             "clades": self.clades,
             "covariates": self.covariate_inputs,
         }
-        read = {block for name in self.heads for block in self.blocks_of(name)}
-        return {name: size for name, size in sizes.items() if name in read}
 
     def blocks_of(self, head: str) -> tuple[str, ...]:
-        """Name the blocks of features that a head reads scaled."""
-        there = {"clades": self.clades, "covariates": len(self.covariates)}
-        return tuple(block for block in _BLOCKS[head] if there.get(block, 1))
+        """Name the blocks of features that a head reads."""
+        absent = {"clades"} if not self.clades else set()
+        absent |= {"covariates"} if not self.covariates else set()
+        absent |= {"branches"} if self.features == "asvs" else set()
+        blocks = _BLOCKS_OF_CLADES if self.features == "clades" else _BLOCKS
+        return tuple(block for block in blocks[head] if block not in absent)
 
     @property
     def tree_nodes(self) -> int:
@@ -246,6 +270,8 @@ def target_from_json(content) -> Target:
     """Build a target from JSON, refusing anything else."""
     kind = content.get("kind") if isinstance(content, dict) else None
     cls = ClassificationTarget if kind == CLASSIFICATION else RegressionTarget
+    if isinstance(content, dict):
+        content = {"features": FEATURES[0]} | content  # models of before there was a choice
     content = checks.keys(cls, content)
     for name, most in _LISTS.items():
         if name in content:

@@ -68,7 +68,7 @@ def largest_positions(config: ModelConfig) -> dict[str, int]:
         largest = (target.clades, nodes - 1, nodes, nodes)
         positions |= zip(_POSITIONS_IN_CLADES, largest, strict=True)
     if target is not None and target.trees:
-        inputs = target.vocabulary_size + target.covariate_inputs + config.branches
+        inputs = sum(target.forest_blocks(config.branches).values())
         largest = (inputs - 1, target.tree_nodes - 1)
         positions |= zip(_POSITIONS_IN_FOREST, largest, strict=True)
     return positions

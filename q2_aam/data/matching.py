@@ -13,6 +13,7 @@ from .tokens import tokenize
 # Kinds of recognition, in the order in which they are tried.
 KINDS = ("same", "overlapping", "embedding_only")
 SAME, OVERLAPPING, EMBEDDING_ONLY = range(len(KINDS))
+CLADES_ONLY = "clades_only"  # what all reads are to a model without a vocabulary
 
 FEWEST_NUCLEOTIDES = 60  # of an overlap: shorter ones lie in conserved stretches that many share
 _ROWS_AT_ONCE = 1024

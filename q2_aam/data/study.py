@@ -82,7 +82,8 @@ def build_studies(
     """Put tables over one set of distinct ASVs.
 
     Without a vocabulary, as in training, sequences that overlap are merged: runs of different read
-    lengths hold one organism under several sequences. With one, sequences are looked up in it.
+    lengths hold one organism under several sequences. With one, sequences are looked up in it;
+    that of a model that reads clades only is empty.
     `sequences` are DNA by feature id (see `sequences_of`). Of a sample the `max_asvs` most abundant
     ASVs are read, ties by sequence.
     """
@@ -92,14 +93,17 @@ def build_studies(
     distinct, index = distinct.tolist(), index.ravel()
     known = turned = far = recognition = None
     merged = 0
-    if vocabulary is None:
+    if not vocabulary:
         distinct, turned, far = (np.asarray(one)[index] for one in orient(distinct))
         distinct, index = np.unique(distinct, return_inverse=True)
         distinct, index = distinct.tolist(), index.ravel()
+    if vocabulary is None:
         shares = merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
         kept = np.flatnonzero(shares.diagonal())
         merged = len(distinct) - len(kept)
         read_as, shares = [distinct[row] for row in kept], shares[:, kept]
+    elif not len(vocabulary):  # none are merged: a sample's reads must not depend on the others
+        read_as, shares, used = distinct, scipy.sparse.identity(len(distinct)), []
     else:
         match = match_sequences(distinct, vocabulary)
         kind, used = match.kind[index], np.unique(match.assignment.indices)

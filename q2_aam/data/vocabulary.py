@@ -61,6 +61,8 @@ def padded_tokens(asvs: Asvs, chosen: np.ndarray, width: int) -> np.ndarray:
 
 def read_vocabulary(arrays: dict[str, np.ndarray]) -> Vocabulary:
     """Return the vocabulary of a fitted model's tensors; AAMError if an ASV stands there twice."""
+    if not len(arrays[KNOWN_ASVS]):  # the model reads clades only
+        return Vocabulary([], np.zeros(0))
     sequences = detokenize(arrays[KNOWN_ASVS])
     repeated = len(sequences) - len(set(sequences))
     if repeated:

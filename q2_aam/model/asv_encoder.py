@@ -12,21 +12,9 @@ PADDING = 0
 
 
 class AsvEncoder(nn.Module):
-    """Read ASVs as tokens of one or several nucleotides.
+    """Read ASVs as tokens of k consecutive nucleotides, START before them.
 
-    Parameters
-    ----------
-    size : int
-        Width D of the embeddings.
-    heads, layers : int
-        Of the transformer.
-    nucleotides_per_token : int
-        Consecutive nucleotides fused into one token (k). The embedding of a token is the sum of
-        its nucleotides' embeddings, each learned for its place in the token.
-    tokens : int
-        Longest input in tokens, START included.
-    vocabulary : int
-        Distinct nucleotide tokens.
+    The embedding of a token is the sum of its nucleotides' embeddings, each learned for its place.
     """
 
     def __init__(
@@ -44,33 +32,35 @@ class AsvEncoder(nn.Module):
         self.norm = nn.LayerNorm(size)
         self.pooling = AttentionPooling(size)
         nn.init.normal_(self.positions.weight, std=0.5)
-        nn.init.zeros_(self.pooling.score.weight)  # begin as the mean
 
     def forward(self, tokens: Tensor, padded: bool) -> Tensor:
         """Embed ASVs: (U, 1 + L) uint8 → (U, D); `padded` says whether lengths differ."""
-        hidden, valid = self.encode(tokens, padded)
-        return self.pooling(hidden, valid)
+        return self.pooling(*self.encode(tokens, padded))
 
     def encode(self, tokens: Tensor, padded: bool) -> tuple[Tensor, Tensor | None]:
         """Return the hidden states (U, T, D) and which of them are valid (U, T)."""
-        grouped = self.group(tokens)  # (U, T - 1, k)
+        grouped = functional.pad(tokens[:, 1:], (0, (1 - tokens.shape[1]) % self.per_token))
+        grouped = grouped.unflatten(1, (-1, self.per_token))  # (U, T - 1, k)
         # a product with one-hot nucleotides: a lookup would hold k embeddings of each token
         each = torch.arange(self.vocabulary, device=tokens.device)
         hot = (grouped.unsqueeze(-1) == each) & (each != PADDING)  # (U, T - 1, k, V)
         weight = self.nucleotides.weight
         embedded = hot.flatten(2).to(weight.dtype) @ weight  # (U, T - 1, D)
-        start = self.start.expand(len(tokens), 1, -1)
-        x = torch.cat([start, embedded], dim=1)  # (U, T, D)
+        x = torch.cat([self.start.expand(len(tokens), 1, -1), embedded], dim=1)  # (U, T, D)
         x = x + self.positions.weight[: x.shape[1]]
         valid = None
         if padded:  # a mask keeps attention from its fastest kernel, so none where none is needed
             valid = functional.pad(grouped[:, :, 0] != PADDING, (1, 0), value=True)
-        x = run_blocks(self.blocks, x, valid, self.checkpointing)
-        return self.norm(x), valid
+        return self.norm(run_blocks(self.blocks, x, valid, self.checkpointing)), valid
 
-    def group(self, tokens: Tensor) -> Tensor:
-        """Group the nucleotides by token: (U, 1 + L) → (U, T - 1, k)."""
-        nucleotides = tokens[:, 1:]
-        missing = -nucleotides.shape[1] % self.per_token
-        nucleotides = functional.pad(nucleotides, (0, missing), value=PADDING)
-        return nucleotides.unflatten(1, (-1, self.per_token))
+
+class NucleotideHead(nn.Module):
+    """Predict the nucleotides of every token."""
+
+    def __init__(self, size: int, nucleotides_per_token: int):
+        super().__init__()
+        self.output = nn.Linear(size, 4 * nucleotides_per_token)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return logits of A, C, G and T: (U, T, D) → (U, T, k, 4)."""
+        return self.output(hidden).unflatten(-1, (-1, 4))

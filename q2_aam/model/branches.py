@@ -1,4 +1,4 @@
-"""Soft branches: which ASVs lie under each of K learned branches of a phylogeny."""
+"""Soft branches: which ASVs lie under each of K learned branches, and distances of samples."""
 
 from __future__ import annotations
 
@@ -14,15 +14,8 @@ _ELEMENTS_AT_ONCE = 2**24
 class Branches(nn.Module):
     """Give each ASV a probability of lying under each learned branch.
 
-    Parameters
-    ----------
-    size : int
-        Width D of ASV embeddings.
-    number : int
-        Branches K.
-    hidden_size : int
-        Width of a hidden layer before them; 0 for none. Clades of a known tree need one: which
-        lie above an ASV is no linear function of its embedding.
+    Clades of a known tree need a hidden layer before the branches: which lie above an ASV is no
+    linear function of its embedding. A `hidden_size` of 0 is none.
     """
 
     def __init__(self, size: int, number: int, hidden_size: int = 0):
@@ -45,36 +38,19 @@ class Branches(nn.Module):
 
 
 def presence(log_odds: Tensor, held: Tensor) -> Tensor:
-    """Probability that a sample holds a branch: that not all of its ASVs miss it.
+    """Return the probability that samples hold branches: that not all of their ASVs miss them.
 
-    Parameters
-    ----------
-    log_odds : Tensor, (U, K)
-    held : Tensor, (B, U)
-        1 where the sample holds the ASV, else 0.
-
-    Returns
-    -------
-    Tensor, (B, K)
-        ``1 - prod(1 - sigmoid(log_odds))`` over the sample's ASVs.
+    Of log-odds (U, K), and `held` (B, U) of 0 and 1: ``1 - prod(1 - sigmoid(log_odds))`` over the
+    ASVs of each sample, (B, K).
     """
     return -torch.expm1(-(held @ functional.softplus(log_odds)))
 
 
 def detected_presence(log_odds: Tensor, abundances: Tensor, depth: int) -> Tensor:
-    """Probability that a branch is seen when `depth` reads are drawn from each sample.
+    """Return the probability that branches are seen when `depth` reads are drawn of each sample.
 
-    Parameters
-    ----------
-    log_odds : Tensor, (U, K)
-    abundances : Tensor, (B, U)
-        Relative abundances f; an ASV is detected with probability ``1 - (1 - f) ** depth``.
-    depth : int
-        Rarefaction depth of the matrix that is learned.
-
-    Returns
-    -------
-    Tensor, (B, K)
+    Of log-odds (U, K) and relative abundances f (B, U): an ASV is detected with probability
+    ``1 - (1 - f) ** depth``; (B, K).
     """
     sample, asv = abundances.nonzero(as_tuple=True)
     fraction = abundances[sample, asv].clamp_max(1 - 1e-7)
@@ -90,13 +66,9 @@ def detected_presence(log_odds: Tensor, abundances: Tensor, depth: int) -> Tenso
 
 
 class SharedAsvs(NamedTuple):
-    """How many ASVs samples hold, and share with others; expected numbers if seen by chance.
+    """How many ASVs samples (B,) and others (C,) hold, and share (B, C).
 
-    Attributes
-    ----------
-    shared : Tensor, (B, C)
-    left, right : Tensor, (B,) and (C,)
-        ASVs of each sample, and of each of the others.
+    They are expected numbers if ASVs are seen by chance.
     """
 
     shared: Tensor
@@ -114,15 +86,9 @@ class BranchDistance(nn.Module):
     """UniFrac's own form on soft branches: unshared over total branch length.
 
     For presences of 0 and 1 it is unweighted UniFrac exactly. For soft ones ``|a - b|`` and
-    ``max(a, b)`` stand for unshared and total, so that equal samples are at distance 0.
-
-    Parameters
-    ----------
-    number : int
-        Branches K.
-    asv_tips : bool
-        Whether each ASV is one more branch, all of one length: a tip of the tree. Clades alone
-        cannot tell apart close relatives.
+    ``max(a, b)`` stand for unshared and total, so that equal samples are at distance 0. With
+    `asv_tips` each ASV is one more branch, all of one length: clades alone cannot tell apart close
+    relatives.
 
     References
     ----------
@@ -140,20 +106,7 @@ class BranchDistance(nn.Module):
     def forward(
         self, present: Tensor, others: Tensor | None = None, asvs: SharedAsvs | None = None
     ) -> Tensor:
-        """Compare samples with each other, or with others.
-
-        Parameters
-        ----------
-        present, others : Tensor, (B, K) and (C, K)
-            Presence of branches.
-        asvs : SharedAsvs
-            Read if ASVs are tips.
-
-        Returns
-        -------
-        Tensor, (B, C)
-            In [0, 1].
-        """
+        """Compare presences with each other, or with others: (B, K), (C, K) → (B, C) in [0, 1]."""
         length = torch.exp(self.log_length)
         left = present * length
         right = left if others is None else others * length
@@ -164,3 +117,24 @@ class BranchDistance(nn.Module):
             unshared = unshared + tip * (held - 2 * asvs.shared)
             sums = sums + tip * held
         return 2 * unshared / (sums + unshared).clamp_min(1e-12)
+
+
+class EuclideanDistance(nn.Module):
+    """Distance of pooled sample embeddings after a learned projection, squashed into [0, 1).
+
+    ``tanh(distance / scale)`` with a learned scale, which starts so that typical embeddings lie
+    where tanh is steep, at any width.
+    """
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.projection = nn.Linear(size, size, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor([2.0 * size]).sqrt().log())
+
+    def forward(self, samples: Tensor, others: Tensor | None = None) -> Tensor:
+        """Compare samples with each other, or with others: (B, D), (C, D) → (B, C)."""
+        left = self.projection(samples)
+        right = left if others is None else self.projection(others)
+        squared = (left[:, None] - right[None]).square().sum(dim=-1)  # (B, C)
+        distance = (squared + 1e-12).sqrt() - 1e-6  # the root of 0 has no gradient
+        return torch.tanh(distance / self.log_scale.exp())

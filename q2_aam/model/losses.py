@@ -22,26 +22,19 @@ def unifrac_loss(predicted: Tensor, actual: Tensor) -> Tensor:
 
 
 def hide_nucleotides(tokens: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
-    """Mask known nucleotides where `draw` (M, 1 + L), uniform in [0, 1), is below the share.
+    """Mask nucleotides where `draw` (M, 1 + L), uniform in [0, 1), is below the share.
 
-    Returns
-    -------
-    masked : Tensor of uint8, (M, 1 + L)
-        START, padding and unknown letters are never masked.
-    hidden : Tensor of bool, (M, 1 + L)
+    Return the masked tokens and which are, (M, 1 + L) each: never START, padding or unknown ones.
     """
-    known = (tokens >= _FIRST) & (tokens <= _LAST)
-    hidden = known & (draw < HIDDEN_SHARE)
+    hidden = (tokens >= _FIRST) & (tokens <= _LAST) & (draw < HIDDEN_SHARE)
     return tokens.masked_fill(hidden, _MASK), hidden
 
 
 def nucleotide_loss(logits: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
     """Cross-entropy of the hidden nucleotides: (M, L, 4) logits, (M, 1 + L) tokens."""
     wanted = hidden[:, 1:]
-    truth = tokens[:, 1:].long() - _FIRST
-    each = functional.cross_entropy(
-        logits.transpose(1, 2), truth.where(wanted, torch.zeros_like(truth)), reduction="none"
-    )
+    truth = (tokens[:, 1:].long() - _FIRST) * wanted
+    each = functional.cross_entropy(logits.transpose(1, 2), truth, reduction="none")
     return (each * wanted).sum() / wanted.sum().clamp_min(1)
 
 
@@ -57,16 +50,10 @@ def abundance_loss(predicted: Tensor, abundances: Tensor, hidden: Tensor) -> Ten
 
 
 def regression_loss(raw: Tensor, actual: Tensor, loss: str, quantile_range: float) -> Tensor:
-    """Mean loss of the outputs of the attention head of scaled targets.
+    """Mean loss of the outputs of the attention head, of scaled targets (B,).
 
-    Parameters
-    ----------
-    raw : Tensor, (B, 1), or (B, 3) for ``quantile``
-    actual : Tensor, (B,)
-    loss : str
-        ``huber`` (quadratic up to half a unit), ``mae``, ``mse`` or ``quantile``.
-    quantile_range : float
-        Share of true values that the outer two quantiles are to hold.
+    ``huber`` (quadratic up to half a unit), ``mae`` and ``mse`` of (B, 1); ``quantile`` of (B, 3),
+    whose outer two are to hold `quantile_range` of the true values.
 
     References
     ----------
@@ -75,12 +62,9 @@ def regression_loss(raw: Tensor, actual: Tensor, loss: str, quantile_range: floa
     """
     if loss == "quantile":
         return pinball_loss(ordered_quantiles(raw), actual, quantile_range)
-    each = {
-        "huber": lambda: functional.huber_loss(raw[:, 0], actual, delta=0.5),
-        "mae": lambda: functional.l1_loss(raw[:, 0], actual),
-        "mse": lambda: functional.mse_loss(raw[:, 0], actual),
-    }
-    return each[loss]()
+    if loss == "huber":
+        return functional.huber_loss(raw[:, 0], actual, delta=0.5)
+    return (functional.l1_loss if loss == "mae" else functional.mse_loss)(raw[:, 0], actual)
 
 
 def pinball_loss(quantiles: Tensor, actual: Tensor, quantile_range: float) -> Tensor:

@@ -8,13 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from ..config import VOCABULARY, ModelConfig
-from .asv_encoder import AsvEncoder
-from .branches import BranchDistance, Branches, SharedAsvs, detected_presence, presence, shared_asvs
+from .asv_encoder import AsvEncoder, NucleotideHead
+from .branches import (
+    BranchDistance,
+    Branches,
+    EuclideanDistance,
+    SharedAsvs,
+    detected_presence,
+    presence,
+    shared_asvs,
+)
 from .heads.blend import TargetHead
-from .heads.features import TargetFeatures
-from .log_abundance import log_abundance
-from .pretraining_heads import AbundanceHead, EuclideanDistance, NucleotideHead
-from .sample_encoder import SampleEncoder
+from .heads.features import TargetFeatures, log_abundance
+from .sample_encoder import AbundanceHead, SampleEncoder
 from .transformer import TransformerBlock
 
 
@@ -39,21 +45,17 @@ class SampleBatch(NamedTuple):
 
 
 class SampleState(NamedTuple):
-    """What is known of samples.
+    """What is known of samples, as far as it was asked for (see `Parts`).
 
     Attributes
     ----------
-    pooled : Tensor, (B, D), or None
-    slots : Tensor, (B, S, D), or None
-    presence : Tensor, (B, K), or None
+    pooled : Tensor, (B, D)
+    slots : Tensor, (B, S, D)
+    presence : Tensor, (B, K)
         Probability that the sample holds each branch.
-    abundance : Tensor, (B, K), or None
-        Log abundance of each branch, in [0, 1].
-    known : Tensor, (B, N), or None
-        Log abundance of each known ASV, in [0, 1].
-    clades : Tensor, (B, C), or None
-        Log abundance of each clade of known ASVs, in [0, 1].
-    covariates : Tensor, (B, P), or None
+    abundance, known, clades : Tensor, (B, K), (B, N) and (B, C)
+        Log abundances, in [0, 1], of branches, of known ASVs, and of clades of known ASVs.
+    covariates : Tensor, (B, P)
     """
 
     pooled: Tensor | None
@@ -67,22 +69,16 @@ class SampleState(NamedTuple):
     @property
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
-        return TargetFeatures(self.known, self.abundance, self.clades, self.covariates)
+        return TargetFeatures(
+            self.known, self.abundance, self.clades, self.covariates, self.presence
+        )
 
 
 class Parts(NamedTuple):
     """Which parts of a `SampleState` are asked for; the others are not computed.
 
-    Attributes
-    ----------
-    attend : bool
-        The transformer's output: pooled and slots.
-    detect : bool
-        The presence of branches.
-    quantify : bool
-        The log abundances of branches and of known ASVs.
-    join : bool
-        The log abundances of clades of known ASVs.
+    They are the transformer's output (`attend`), the presence of branches (`detect`), the log
+    abundances of branches and known ASVs (`quantify`), and of clades of known ASVs (`join`).
     """
 
     attend: bool = True
@@ -92,12 +88,7 @@ class Parts(NamedTuple):
 
 
 class Network(nn.Module):
-    """Attention All Microbes.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    """
+    """Attention All Microbes."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -125,9 +116,10 @@ class Network(nn.Module):
     def parts_for(self, distances: bool, target: bool) -> Parts:
         """Name the parts of samples that distances, or the target's heads, are read from."""
         branches = self.config.distance_form == "branches"
+        of_clades = target and self.config.target.features == "clades"
         return Parts(
             attend=target or (distances and not branches),
-            detect=distances and branches,
+            detect=of_clades or (distances and branches),
             quantify=target,
             join=target and self.target_head.clades is not None,
         )
@@ -185,21 +177,9 @@ class Network(nn.Module):
         quantify: bool = True,
         join: bool = True,
     ) -> SampleState:
-        """Embed samples from the embeddings of distinct ASVs.
+        """Embed samples from the embeddings (U, D) of distinct ASVs: what of them, say `Parts`.
 
-        Parameters
-        ----------
-        asvs : Tensor, (U, D)
-        samples : SampleBatch
-            Of B samples with up to S ASVs.
-        hidden : Tensor of bool, (B, S), optional
-            Abundances that the transformer must not see.
-        attend, detect, quantify, join : bool
-            See `Parts`.
-
-        Returns
-        -------
-        SampleState
+        The transformer must not see the abundances `hidden`, (B, S) bool.
         """
         pooled = slots = present = abundance = known = clades = None
         if attend:
@@ -210,9 +190,14 @@ class Network(nn.Module):
         if detect or quantify:
             present, abundance = self.read_branches(asvs, samples, detect, quantify)
         if quantify and samples.known is not None:
-            known = self.read_known(samples, len(asvs))
+            number = self.config.target.vocabulary_size
+            found = _sums(samples, len(asvs), samples.known, number + 1)[:, :number]
+            # of the reads in the vocabulary, so that a read that fits nothing changes nothing here
+            known = log_abundance(found / found.sum(dim=1, keepdim=True).clamp_min(1e-12))
         if join and samples.known is not None and self.target_head.clades is not None:
-            clades = self.read_clades(asvs, samples)
+            read = self.target_head.clades
+            nodes, number = read.nodes_of(asvs, samples.known), len(read.order)
+            clades = log_abundance(read(_sums(samples, len(asvs), nodes, number + 1)[:, :number]))
         return SampleState(pooled, slots, present, abundance, known, clades, samples.covariates)
 
     def read_branches(
@@ -231,19 +216,6 @@ class Network(nn.Module):
                 abundance = log_abundance(dense @ torch.sigmoid(log_odds))
             return present, abundance
 
-    def read_known(self, samples: SampleBatch, distinct: int) -> Tensor:
-        """Return the log abundance of every ASV known by identity, (B, N) in [0, 1]."""
-        number = self.config.target.vocabulary_size
-        found = _sums(samples, distinct, samples.known, number + 1)[:, :number]
-        # of the reads in the vocabulary, so that a read that fits nothing changes nothing here
-        return log_abundance(found / found.sum(dim=1, keepdim=True).clamp_min(1e-12))
-
-    def read_clades(self, asvs: Tensor, samples: SampleBatch) -> Tensor:
-        """Return the log abundance of every clade of known ASVs, (B, C) in [0, 1]."""
-        clades = self.target_head.clades
-        nodes, number = clades.nodes_of(asvs, samples.known), len(clades.order)
-        return log_abundance(clades(_sums(samples, len(asvs), nodes, number + 1)[:, :number]))
-
     def distances(
         self,
         state: SampleState,
@@ -251,13 +223,13 @@ class Network(nn.Module):
         asvs: SharedAsvs | None = None,
     ) -> Tensor:
         """Predict UniFrac between samples: (B, C) in [0, 1]; `asvs` is read if ASVs are tips."""
-        if self.config.distance_form == "branches":
-            of_others = None if others is None else others.presence
-            with torch.autocast(state.presence.device.type, enabled=False):
-                return self.distance_head(state.presence, of_others, asvs).clamp(0, 1)
-        of_others = None if others is None else others.pooled
-        with torch.autocast(state.pooled.device.type, enabled=False):
-            return self.distance_head(state.pooled, of_others).clamp(0, 1)
+        branches = self.config.distance_form == "branches"
+        left, right = (
+            one and (one.presence if branches else one.pooled) for one in (state, others)
+        )
+        with torch.autocast(left.device.type, enabled=False):
+            found = self.distance_head(left, right, *([asvs] if branches else []))
+            return found.clamp(0, 1)
 
     def share_asvs(self, samples: SampleBatch, distinct: int) -> SharedAsvs | None:
         """Count the ASVs that the samples of a batch share, if ASVs are tips of the tree."""
@@ -274,13 +246,13 @@ class Network(nn.Module):
 
     def predict_target(self, state: SampleState) -> Tensor:
         """Predict samples, (B, O), from `parts_to_answer`: see `TargetHead`."""
-        with torch.autocast(state.known.device.type, enabled=False):
+        with torch.autocast(state.abundance.device.type, enabled=False):
             return self.target_head(state.pooled, state.features)
 
     def attention_outputs(self, state: SampleState) -> Tensor:
         """Return the outputs of the attention head, which losses are of: (B, O)."""
+        head = self.target_head
         with torch.autocast(state.pooled.device.type, enabled=False):
-            head = self.target_head
             return head.attention(state.pooled, state.features, head.scaling)
 
 

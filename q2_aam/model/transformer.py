@@ -11,13 +11,6 @@ from torch.utils.checkpoint import checkpoint
 class TransformerBlock(nn.Module):
     """Pre-norm self-attention and feed-forward with residual connections.
 
-    Parameters
-    ----------
-    size : int
-        Width D of the embeddings.
-    heads : int
-        Attention heads; each reads D / heads.
-
     References
     ----------
     Vaswani et al. 2017, "Attention is all you need"; Xiong et al. 2020 for the pre-norm order.
@@ -64,14 +57,15 @@ def run_blocks(
 
 
 class AttentionPooling(nn.Module):
-    """Average the valid positions with learned weights: (B, S, D) → (B, D)."""
+    """Average the valid positions with learned weights, which begin as those of the mean."""
 
     def __init__(self, size: int):
         super().__init__()
         self.score = nn.Linear(size, 1, bias=False)  # softmax ignores a bias
+        nn.init.zeros_(self.score.weight)
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Pool (B, S, D), reading only where `valid` (B, S) is true."""
+        """Pool (B, S, D), reading only where `valid` (B, S) is true: (B, D)."""
         score = self.score(x).squeeze(-1).float()  # (B, S)
         if valid is not None:
             score = score.masked_fill(~valid, float("-inf"))

@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from ..data.matching import CLADES_ONLY
 from ..errors import AAMError, counted, examples
 from . import style
 from .formatting import format_count, format_fraction, keys, parts, words
@@ -36,6 +37,8 @@ _ROWS_SHOWN = 20
 
 def read_shares(frame: pd.DataFrame | None, name: str, shown: pd.Index) -> pd.DataFrame | None:
     """Return the shares of the samples shown, checked to add up to 1; None if there are none."""
+    if frame is not None and CLADES_ONLY in frame.columns:
+        return frame[[CLADES_ONLY]].reindex(shown)
     if frame is None or not set(SHARES) <= set(frame.columns):
         return None
     shares = frame[list(SHARES)].apply(pd.to_numeric, errors="coerce").astype(float)
@@ -58,6 +61,8 @@ def recognized(shares: pd.DataFrame) -> pd.Series:
 
 def describe_recognition(shares: pd.DataFrame | None) -> str:
     """Say how the reads were recognized; empty if that is not known."""
+    if shares is not None and CLADES_ONLY in shares:
+        return words("notes", "clades_only")
     if shares is None or shares["embedding_only"].isna().all():
         return ""
     known = shares.dropna()
@@ -81,6 +86,8 @@ def recognition_blocks(
     if not sentence:
         return []
     blocks = [Text(sentence, "recognition")]
+    if CLADES_ONLY in shares:
+        return blocks
     frame = pd.DataFrame({"recognized": recognized(shares), "error": error}).dropna()
     if len(frame) and frame["recognized"].min() < WELL_RECOGNIZED:
         chart = _histogram(frame) if is_mistake else _chart_errors(frame, y_title)

@@ -10,11 +10,11 @@ import csv
 import numpy as np
 import pandas as pd
 
-from ..data.matching import KINDS
+from ..data.matching import CLADES_ONLY, KINDS
 from ..errors import AAMError, counted, examples
 
 BOUNDS, SHARES = ["lower", "upper"], list(KINDS)  # intervals of older versions have no shares
-_COLUMNS_OF_INTERVALS = (BOUNDS, BOUNDS + SHARES)
+_COLUMNS_OF_INTERVALS = (BOUNDS, BOUNDS + SHARES, [*BOUNDS, CLADES_ONLY])
 
 
 def write_table(file, frame: pd.DataFrame) -> None:

@@ -8,14 +8,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from ..config import (
-    CLASSIFICATION,
-    HEADS,
-    ModelConfig,
-    RegressionTarget,
-    Target,
-    TrainingConfig,
-)
+from ..config import CLASSIFICATION, HEADS, ModelConfig, RegressionTarget, Target, TrainingConfig
 from ..conformal import kept_scores, nonconformity
 from ..data.study import Studies
 from ..data.vocabulary import recognized_of_others
@@ -90,17 +83,9 @@ def fit(
     accelerator: Accelerator,
     logger,
 ) -> Fitted:
-    """Fit the heads that the network's target names.
+    """Fit the heads that the network's target names, on one study of labeled samples.
 
-    Parameters
-    ----------
-    network : Network
-    studies : Studies
-        One study, of the labeled samples, with their ASVs looked up in the vocabulary.
-    labels : Labels
-    config : TrainingConfig
-    accelerator : Accelerator
-    logger : TrainingLogger
+    Its ASVs have been looked up in the vocabulary.
     """
     (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
     progress = Progress(stop_reason="nothing descended: heads were fitted in closed form")
@@ -111,7 +96,11 @@ def fit(
         features = SampleFeatures(network, task, labeled)
     samples, predictions, settings = predict_out_of_fold(network, task, features, labeled, seed)
     heads, scores, shown = blend_heads(network, task, samples, predictions)
-    fit_heads(network, task, features, labeled, settings, seed)
+    for name, setting in settings.items():
+        fitter = FITTERS[name]
+        chosen = some(labeled, fitter.MOST_SAMPLES, [seed, 0x7EE5])
+        inputs, known = features.inputs_of(name, chosen), known_of(network, task, chosen)
+        fitter.fit(getattr(network.target_head, name), inputs, known, setting, seed)
     if "unifrac" in task.weights:
         only = {"weights": {"unifrac": 1.0}, "embedded": features.embedded}
         distances = predict_final(network, dataclasses.replace(task, **only)).distances
@@ -160,7 +149,7 @@ def start_fit(
         task = dataclasses.replace(task, embedded=embed_held(network.eval(), studies.asvs, held))
     samples = labels.training
     features = SampleFeatures(network, task, samples)
-    head.scaling.fit(features(samples))
+    features.fit_scaling()
     if "attention" in head.target.heads:
         start = objective.start(task.targets[samples], task.sample_weights[samples])
         head.attention.pooled.bias.data.copy_(torch.from_numpy(start))
@@ -168,13 +157,7 @@ def start_fit(
 
 
 def class_balance(labels: Labels, class_weights: str) -> np.ndarray:
-    """Weigh samples so that all classes of the training samples count alike, if so wished.
-
-    Returns
-    -------
-    ndarray of float32, (samples,)
-        All 1 for numbers, and if `class_weights` is ``none``.
-    """
+    """Weigh samples (float32), if so wished so that all classes of training samples count alike."""
     if class_weights == "none":
         return np.ones(len(labels.targets), dtype=np.float32)
     counts = np.bincount(labels.targets[labels.training], minlength=labels.targets.max() + 1)
@@ -193,20 +176,9 @@ def predict_out_of_fold(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, float]]:
     """Predict samples by heads that did not learn from their group, all on the same folds.
 
-    Where the attention head descended, the samples that chose its epoch are the only fold.
-
-    Returns
-    -------
-    samples : ndarray of int64
-    predictions : dict of str to ndarray of float64, (samples, O)
-        By head.
-    settings : dict of str to float
-        What each head was tuned to.
-
-    Raises
-    ------
-    AAMError
-        If all samples are of one group.
+    Where the attention head descended, the samples that chose its epoch are the only fold. Return
+    the samples, the predictions (samples, O) by head, and what each head of the closed form was
+    tuned to.
     """
     head, chosen = network.target_head, some(labeled, TUNED_ON, [seed, 0x41D6E])
     known = known_of(network, task, chosen)
@@ -216,13 +188,15 @@ def predict_out_of_fold(
         groups = np.unique(task.groups[chosen], return_inverse=True)[1]
         folds = make_folds(groups, known.classes, FOLDS, seed)
     rows = np.sort(np.concatenate([*folds, np.zeros(0, dtype=np.int64)]))
-    if isinstance(head.target, RegressionTarget) and len(rows):
+    if isinstance(head.target, RegressionTarget) and head.target.vocabulary_size and len(rows):
         share = recognized_of_others(task.studies.studies[0], chosen, folds)
         head.target = dataclasses.replace(head.target, recognized=max(share, LEAST_RECOGNIZED))
     predictions, settings = {}, {}
     for name in head.target.heads if len(rows) else ():
         if name == "attention":
-            predictions[name] = attention_predictions(network, task, chosen[rows])
+            only = dataclasses.replace(task, weights={"target": 1.0})
+            ((*_, found),) = forward_samples(network, only, [chosen[rows]])
+            predictions[name] = found.cpu().numpy().astype(np.float64)
             continue
         settings[name], found = FITTERS[name].out_of_fold(
             getattr(head, name), features.inputs_of(name, chosen), known, folds, seed
@@ -239,30 +213,6 @@ def known_of(network: Network, task: Task, samples: np.ndarray) -> Known:
         values if target.kind == CLASSIFICATION else None,
         task.sample_weights[samples] * alike(task.groups[samples]),
     )
-
-
-def attention_predictions(network: Network, task: Task, samples: np.ndarray) -> np.ndarray:
-    """Predict some samples by the attention head alone: (samples, O) float64."""
-    only = dataclasses.replace(task, weights={"target": 1.0})
-    ((*_, predictions),) = forward_samples(network, only, [samples])
-    return predictions.cpu().numpy().astype(np.float64)
-
-
-def fit_heads(
-    network: Network,
-    task: Task,
-    features: SampleFeatures,
-    labeled: np.ndarray,
-    settings: dict[str, float],
-    seed: int,
-) -> None:
-    """Fit the heads of the closed form on all labeled samples, as they were tuned."""
-    for name in network.target_head.target.heads:
-        if name == "attention":
-            continue
-        samples = some(labeled, FITTERS[name].MOST_SAMPLES, [seed, 0x7EE5])
-        inputs, known = features.inputs_of(name, samples), known_of(network, task, samples)
-        FITTERS[name].fit(getattr(network.target_head, name), inputs, known, settings[name], seed)
 
 
 def blend_heads(

@@ -206,6 +206,12 @@ def describe_target(target: Target) -> dict:
     }
 
 
+_READ = {
+    "asvs": "It reads ASVs that it recognizes, and not the clades that they lie in.",
+    "clades": "It reads the clades of its encoder alone, and holds no sequence of the study.",
+}
+
+
 def describe_model(network: Network) -> dict:
     """Describe a model in sentences."""
     config, target = network.config, network.config.target
@@ -229,6 +235,7 @@ def describe_model(network: Network) -> dict:
         heads = sorted(network.target_head.weights.items(), key=lambda one: -one[1])
         heads = [{"name": name, "weight": weight} for name, weight in heads]
         sentences.append(f"It predicts '{target.name}'{what}.")
+        sentences += [_READ[target.features]] if target.features in _READ else []
         sentences.append(f"Of its {describe_heads(heads)}.")
     parameters = sum(weight.numel() for weight in network.parameters())
     return {"parameters": parameters, "description": sentences}

@@ -1,15 +1,20 @@
 """Heads' forward passes, and the weighted average of what they predict."""
 
+import numpy as np
 import pytest
 import torch
 from simulated_study import describe_classes, describe_target
 
-from q2_aam.model.heads.blend import TargetHead
+from q2_aam.config import Covariate
+from q2_aam.model.heads.attention import CovariateFusion
+from q2_aam.model.heads.blend import TargetHead, forest_columns
 from q2_aam.model.heads.clades import Clades
 from q2_aam.model.heads.features import TargetFeatures
-from q2_aam.model.heads.forest import ForestHead, quantiles
+from q2_aam.model.heads.forest import ForestHead
+from q2_aam.model.heads.linear import RandomFeatures, random_signs
 
 FOREST = {"trees": 4, "leaves": 3}
+COVARIATES = (Covariate("sex", ("f", "m")), Covariate("bmi"), Covariate("site", ("a", "b", "c")))
 
 
 def head_of(target) -> TargetHead:
@@ -31,6 +36,7 @@ def test_heads_count_by_their_weights():
     wanted = {"ridge": 0.5, "forest": 0.3, "attention": 0.2}
     head.set_weights(wanted)
     assert head.weights == pytest.approx(wanted)
+    assert head.attends
     assert torch.allclose(head(pooled, features), torch.full((10, 1), 0.5 + 0.6 + 0.8))
     head.set_weights({"ridge": 0.0, "forest": 0.0, "attention": 1.0})
     assert torch.allclose(head(pooled, features), torch.full((10, 1), 4.0))
@@ -42,8 +48,6 @@ def test_a_head_that_does_not_count_is_not_needed():
     pooled, features = draw(10)
     head.ridge.vocabulary.copy_(torch.rand(1, 6))
     head.attention.pooled.bias.fill_(3.0)
-    head.set_weights({"ridge": 0.5, "attention": 0.5})
-    assert head.attends
     head.set_weights({"ridge": 1.0, "attention": 0.0})
     assert not head.attends
     kept = head(pooled, features)
@@ -75,9 +79,9 @@ def test_probabilities_of_every_head_sum_to_one():
     head.logistic.presence.copy_(torch.randn(3, 6))
     head.forest.value.copy_(torch.tensor([0.2, 0.3, 0.5]).expand(4, 5, 3))
     for name in target.heads:
-        said = head.predict(name, pooled, features)
-        assert torch.allclose(said.sum(dim=1), torch.ones(7)), name
-        assert said.min() >= 0, name
+        predicted = head.predict(name, pooled, features)
+        assert torch.allclose(predicted.sum(dim=1), torch.ones(7)), name
+        assert predicted.min() >= 0, name
     assert not torch.allclose(head.predict("logistic", None, features), torch.full((7, 3), 1 / 3))
 
 
@@ -94,16 +98,31 @@ def test_blocks_are_centered_and_have_variance_one_together():
         assert block.var(dim=0, correction=0).sum().item() == pytest.approx(1, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("features", "columns"),
+    [
+        ("auto", ([0, 1, 2, 3, 4, 5, *range(6, 15)], [*range(6, 15), *range(15, 20)])),
+        ("asvs", ([*range(15)],)),
+        ("clades", ([*range(14)],)),
+    ],
+)
+def test_each_tree_reads_asvs_or_branches_and_every_one_the_covariates(features, columns):
+    size = {"vocabulary_size": 0} if features == "clades" else {}
+    target = describe_classes(features=features, covariates=COVARIATES, **size)
+    assert forest_columns(target.forest_blocks(5)) == columns
+
+
 def test_values_at_a_threshold_go_left():
     forest = ForestHead(1, 3, 1, (), ([0],))
-    forest.set_tables(
-        torch.zeros(1, 3),
-        torch.tensor([[0.5, torch.finfo().max, torch.finfo().max]]),
-        torch.tensor([[1, 1, 2]]),
-        torch.tensor([[[0.0], [1.0], [2.0]]]),
-    )
-    said = forest(torch.tensor([[0.5], [torch.nextafter(torch.tensor(0.5), torch.tensor(1.0))]]))
-    assert said[:, 0].tolist() == [1.0, 2.0]
+    tables = {
+        "feature": torch.zeros(1, 3),
+        "threshold": torch.tensor([[0.5, torch.finfo().max, torch.finfo().max]]),
+        "child": torch.tensor([[1, 1, 2]]),
+        "value": torch.tensor([[[0.0], [1.0], [2.0]]]),
+    }
+    forest.load_state_dict(tables)
+    found = forest(torch.tensor([[0.5], [torch.nextafter(torch.tensor(0.5), torch.tensor(1.0))]]))
+    assert found[:, 0].tolist() == [1.0, 2.0]
 
 
 def test_a_damaged_table_neither_fails_nor_hangs():
@@ -111,28 +130,22 @@ def test_a_damaged_table_neither_fails_nor_hangs():
     forest.child.copy_(torch.tensor([[2, 0, 2], [1, 2, 0]]))
     forest.threshold.fill_(-1.0)
     assert torch.isfinite(forest(torch.rand(4, 1))).all()
-
-
-def test_quantiles_are_those_of_torch():
-    values = torch.rand(5, 7)
-    levels = (0.05, 0.5, 0.95)
-    wanted = torch.quantile(values, torch.tensor(levels), dim=1).T
-    assert torch.allclose(quantiles(values, levels), wanted)
-
-
-# clades, of models of format version 1
+    clades = Clades(2, 2, 1)
+    clades.parent.copy_(torch.tensor([0, 0, 1, 0]))
+    assert clades.nodes_of(torch.tensor([[9.0]]), torch.tensor([2])).tolist() == [2]
 
 
 def test_clades_hold_what_lies_in_them_and_far_asvs_join_none():
     clades = Clades(3, 2, 1)  # ((0, 1), 2): clade 0 joins all, clade 1 the first two ASVs
-    clades.set_tables(
-        embedding=torch.tensor([[0.0], [1.0], [5.0]]),
-        parent=torch.tensor([1, 1, 0, 2, 0]),
-        height=torch.tensor([4.5, 1.0]),
-        order=torch.tensor([3, 4, 0, 1, 2]),
-        start=torch.tensor([0, 1]),
-        end=torch.tensor([5, 4]),
-    )
+    tables = {
+        "embedding": torch.tensor([[0.0], [1.0], [5.0]]),
+        "parent": torch.tensor([1, 1, 0, 2, 0]),
+        "height": torch.tensor([4.5, 1.0]),
+        "order": torch.tensor([3, 4, 0, 1, 2]),
+        "start": torch.tensor([0, 1]),
+        "end": torch.tensor([5, 4]),
+    }
+    clades.load_state_dict(tables)
     known = torch.tensor([0, 3, 3, 3])
     nodes = clades.nodes_of(torch.tensor([[0.0], [0.5], [3.0], [50.0]]), known)
     assert nodes.tolist() == [0, 4, 3, 5]
@@ -140,7 +153,60 @@ def test_clades_hold_what_lies_in_them_and_far_asvs_join_none():
     assert clades(sums[:, :5])[0].tolist() == pytest.approx([0.6, 0.3])
 
 
-def test_a_damaged_table_that_goes_in_circles_ends():
-    clades = Clades(2, 2, 1)
-    clades.parent.copy_(torch.tensor([0, 0, 1, 0]))
-    assert clades.nodes_of(torch.tensor([[9.0]]), torch.tensor([2])).tolist() == [2]
+# covariates
+
+
+def fusion_of(how: str) -> CovariateFusion:
+    torch.manual_seed(0)
+    target = describe_classes(covariates=COVARIATES)
+    assert target.missing_inputs == [2, 4, 8]
+    return CovariateFusion(4, target.covariate_inputs, target.missing_inputs, how)
+
+
+@pytest.mark.parametrize("how", ["concatenate", "gate"])
+def test_what_says_that_a_value_is_missing_starts_without_effect(how):
+    weight = fusion_of(how).embedding.weight
+    assert (weight[:, [2, 4, 8]] == 0).all()
+    assert (weight[:, [0, 1, 3, 5, 6, 7]] != 0).all()
+
+
+def test_a_gate_starts_open_and_then_scales_each_coordinate():
+    fusion, pooled, covariates = fusion_of("gate"), torch.randn(3, 4), torch.randn(3, 9)
+    assert torch.equal(fusion(pooled, covariates), pooled)
+    torch.nn.init.normal_(fusion.gate.weight)
+    factor = fusion(pooled, covariates) / pooled
+    assert ((factor > 0) & (factor < 2)).all()
+    assert factor.std() > 0.1
+    assert torch.allclose(factor, fusion(2 * pooled, covariates) / (2 * pooled))
+
+
+def test_concatenation_keeps_the_pooled_embedding():
+    fusion, pooled, covariates = fusion_of("concatenate"), torch.randn(3, 4), torch.randn(3, 9)
+    joined = fusion(pooled, covariates)
+    assert joined.shape == (3, fusion.output_size) == (3, 8)
+    assert torch.equal(joined[:, :4], pooled)
+    assert torch.allclose(joined[:, 4:], covariates @ fusion.embedding.weight.T)
+
+
+# random features
+
+
+def test_signs_are_balanced_and_never_change():
+    signs = random_signs(3, 1000)
+    assert set(signs.unique().tolist()) == {-1.0, 1.0}
+    assert signs.mean().abs() < 0.1
+    start = "".join("-+"[int(sign > 0)] for sign in signs[0, :16])
+    assert start == "-+-++++++-----+-"  # a stored model means nothing with others
+    assert not RandomFeatures(3, 4).state_dict()  # and none stores them
+
+
+def test_their_products_are_an_arc_cosine_kernel():
+    x = torch.randn(6, 200, generator=torch.Generator().manual_seed(0))
+    features = RandomFeatures(200, 20_000)(x)
+    found = (features @ features.T).double().numpy()
+    lengths = x.norm(dim=1).double().numpy()
+    scale = np.outer(lengths, lengths)
+    cosines = np.clip((x @ x.T).double().numpy() / scale, -1, 1)
+    # of |u v| for two standard normal numbers with this correlation
+    exact = scale * 2 / np.pi * (np.sqrt(1 - cosines**2) + cosines * np.arcsin(cosines))
+    assert np.abs(found / scale - exact / scale).max() < 0.03

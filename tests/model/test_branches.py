@@ -85,12 +85,8 @@ def test_for_certain_presences_the_distance_is_unweighted_unifrac(seed, asv_tips
     assert np.abs(found - study.unifrac.data).max() < 1e-9
 
 
-def test_equal_samples_are_at_distance_zero_though_presences_are_soft():
-    present = torch.rand(1, 30).expand(3, 30)
-    assert BranchDistance(30)(present).abs().max() == 0
-
-
-def test_samples_without_any_branch_give_a_number():
+def test_equal_samples_are_at_distance_zero_and_empty_ones_at_a_number():
+    assert BranchDistance(30)(torch.rand(1, 30).expand(3, 30)).abs().max() == 0
     assert BranchDistance(4)(torch.zeros(2, 4)).isfinite().all()
 
 

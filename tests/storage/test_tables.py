@@ -13,11 +13,13 @@ INTERVAL, SHARES = "id\tlower\tupper", "\tsame\toverlapping\tembedding_only"
     ("write", "read", "columns"),
     [
         (write_intervals, read_intervals, ["lower", "upper"]),
+        (write_intervals, read_intervals, ["lower", "upper", "clades_only"]),
         (write_table, read_embeddings, ["branch 1", "branch 2"]),
     ],
 )
 def test_tables_read_back_and_ids_stay_text(write, read, columns):
-    frame = pd.DataFrame([[-2.0, 1 / 3], [1e-30, 5.0]], index=["0001", "NA"], columns=columns)
+    numbers = [[-2.0, 1 / 3, 1.0], [1e-30, 5.0, 1.0]]
+    frame = pd.DataFrame(numbers, ["0001", "NA"])[range(len(columns))].set_axis(columns, axis=1)
     file = io.StringIO()
     write(file, frame)
     file.seek(0)

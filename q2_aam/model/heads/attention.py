@@ -7,24 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...config import CLASSIFICATION, Target
-from .covariate_fusion import CovariateFusion
 from .features import Scaling, TargetFeatures
-
-COVARIATES = "covariates"
 
 
 class AttentionHead(nn.Module):
-    """Read the pooled embedding of the sample transformer and, linearly, blocks of features.
+    """Read the pooled embedding (B, D) and, linearly, blocks of so many features.
 
     Its weights start from zero, so that it starts from what is right on average.
-
-    Parameters
-    ----------
-    size : int
-        Width D of the pooled embedding.
-    blocks : dict of str to int
-        Features of each block.
-    target : RegressionTarget or ClassificationTarget
     """
 
     def __init__(self, size: int, blocks: dict[str, int], target: Target):
@@ -49,7 +38,7 @@ class AttentionHead(nn.Module):
         """Return what the losses are of, (B, O): see `predictions`."""
         read = self.norm(pooled)
         if self.fusion is not None:
-            read = self.fusion(read, scaling[COVARIATES](features.covariates))
+            read = self.fusion(read, scaling["covariates"](features.covariates))
         raw = self.pooled(read)
         for name, linear in self.linear.items():
             raw = raw + linear(scaling[name](getattr(features, name)))
@@ -68,3 +57,34 @@ def ordered_quantiles(raw: Tensor) -> Tensor:
     return torch.stack(
         [median - functional.softplus(below), median, median + functional.softplus(above)], dim=1
     )
+
+
+class CovariateFusion(nn.Module):
+    """Join the pooled embedding (B, D) with an embedding of the covariates (B, P).
+
+    A categorical column is read as one input for each level, so that its weights are an embedding
+    of each level; the covariates' embeddings are summed. The weights of the inputs `missing`, which
+    say that a covariate is missing, start at zero: where no training sample lacks it, nothing else
+    would ever change what they were drawn as.
+
+    `how` is ``concatenate``, or ``gate`` to let the covariates raise or lower each coordinate of
+    the pooled embedding, from none to twice of it.
+    """
+
+    def __init__(self, size: int, inputs: int, missing: list[int], how: str):
+        super().__init__()
+        self.embedding = nn.Linear(inputs, size, bias=False)
+        with torch.no_grad():
+            self.embedding.weight[:, missing] = 0
+        self.output_size = size if how == "gate" else 2 * size
+        self.gate = nn.Linear(size, size) if how == "gate" else None
+        if self.gate is not None:
+            nn.init.zeros_(self.gate.weight)
+            nn.init.zeros_(self.gate.bias)
+
+    def forward(self, pooled: Tensor, covariates: Tensor) -> Tensor:
+        """Join both: (B, 2D), or (B, D) if gated."""
+        embedded = self.embedding(covariates)
+        if self.gate is None:
+            return torch.cat([pooled, embedded], dim=1)
+        return pooled * 2 * torch.sigmoid(self.gate(embedded))

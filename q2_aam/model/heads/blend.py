@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import itertools
 
 import torch
 from torch import Tensor, nn
 
 from ...config import CLASSIFICATION, Target
-from ..log_abundance import sharper_log
 from .attention import AttentionHead
 from .clades import Clades
-from .features import Scaling, TargetFeatures
+from .features import Scaling, TargetFeatures, sharper_log
 from .forest import ForestHead
 from .linear import LinearHead, class_fractions
 
@@ -25,17 +24,7 @@ class TargetHead(nn.Module):
     then moves the prediction, and the width around it comes from the other heads.
 
     The weights are kept as the `blend`: each head but the first has a share in [0, 1], by which it
-    replaces what the heads before it say together.
-
-    Parameters
-    ----------
-    size : int
-        Width D of the pooled embedding and of ASV embeddings.
-    branches : int
-        Branches K.
-    width : int
-        Tokens of each ASV of the vocabulary, START included.
-    target : RegressionTarget or ClassificationTarget
+    replaces what the heads before it say together. The vocabulary has `width` tokens an ASV.
     """
 
     def __init__(self, size: int, branches: int, width: int, target: Target):
@@ -46,23 +35,21 @@ class TargetHead(nn.Module):
         self.clades = Clades(number, target.clades, size) if target.clades else None
         sizes = target.block_sizes(branches)
         self.scaling = Scaling(sizes)
-        of_head = {
-            name: {block: sizes[block] for block in target.blocks_of(name)} for name in target.heads
-        }
-        if "ridge" in of_head:
-            self.ridge = LinearHead(of_head["ridge"], target.points, target.random_features)
-        if "logistic" in of_head:
-            self.logistic = LinearHead(of_head["logistic"], target.points)
-        if "forest" in of_head:
-            levels = target.forest_levels
-            others = number + target.covariate_inputs  # before the branches: see `for_forest`
-            covariates, end = list(range(number, others)), others + branches
-            columns = (list(range(others)), [*covariates, *range(others, end)])
+
+        def of_head(name: str) -> dict[str, int]:
+            return {block: sizes[block] for block in target.blocks_of(name)}
+
+        if "ridge" in target.heads:
+            self.ridge = LinearHead(of_head("ridge"), target.points, target.random_features)
+        if "logistic" in target.heads:
+            self.logistic = LinearHead(of_head("logistic"), target.points)
+        if "forest" in target.heads:
+            columns = forest_columns(target.forest_blocks(branches))
             self.forest = ForestHead(
-                target.trees, target.tree_nodes, target.points, levels, columns
+                target.trees, target.tree_nodes, target.points, target.forest_levels, columns
             )
-        if "attention" in of_head:
-            self.attention = AttentionHead(size, of_head["attention"], target)
+        if "attention" in target.heads:
+            self.attention = AttentionHead(size, of_head("attention"), target)
         self.blend = nn.Module()
         for name in target.heads[1:]:
             self.blend.register_buffer(name, torch.zeros(1))
@@ -102,23 +89,20 @@ class TargetHead(nn.Module):
         """Whether the attention head counts."""
         return self.weights.get("attention", 0.0) > 0
 
-    @staticmethod
-    def for_forest(features: TargetFeatures) -> Tensor:
-        """Put what the forest reads side by side: (B, N + P + K)."""
-        parts = (sharper_log(features.vocabulary), features.covariates, features.branches)
-        return torch.cat([part for part in parts if part is not None], dim=1)
-
     def inputs_of(self, name: str, features: TargetFeatures) -> Tensor:
         """Return what a head that is fitted in closed form reads: (B, F)."""
-        if name == "forest":
-            return self.for_forest(features)
-        head = getattr(self, name)
-        return head.inputs(self.scaling(features, head.blocks))
+        if name != "forest":
+            head = getattr(self, name)
+            return head.inputs(self.scaling(features, head.blocks))
+        blocks = {block: getattr(features, block) for block in self.target.blocks_of("forest")}
+        if "vocabulary" in blocks:
+            blocks["vocabulary"] = sharper_log(blocks["vocabulary"])
+        return torch.cat(list(blocks.values()), dim=1)
 
     def predict(self, name: str, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
         """Predict by one head: (B, O), or (B, 1) by one that gives no quantiles."""
         if name == "forest":
-            return self.forest(self.for_forest(features))
+            return self.forest(self.inputs_of("forest", features))
         if name == "attention":
             return self.attention.predictions(self.attention(pooled, features, self.scaling))
         head = getattr(self, name)
@@ -134,6 +118,14 @@ class TargetHead(nn.Module):
         return blended(predictions, weights, self.target.is_quantile)
 
 
+def forest_columns(sizes: dict[str, int]) -> tuple[list[int], ...]:
+    """Choose sets of columns, one for each tree: ASVs or branches, covariates with either."""
+    ends = dict(zip(sizes, itertools.accumulate(sizes.values()), strict=True))
+    columns = {name: range(ends[name] - sizes[name], ends[name]) for name in sizes}
+    covariates = columns.pop("covariates", ())
+    return tuple(sorted([*one, *covariates]) for one in columns.values())
+
+
 def blended(predictions: dict[str, Tensor], weights: dict[str, float], is_quantile: bool) -> Tensor:
     """Return the weighted average of heads' predictions, (B, O) each.
 
@@ -141,14 +133,9 @@ def blended(predictions: dict[str, Tensor], weights: dict[str, float], is_quanti
     bounds lie from the median.
     """
     if not is_quantile:
-        return _average(predictions, weights)
-    medians = {name: one[:, one.shape[1] // 2 :][:, :1] for name, one in predictions.items()}
+        return sum(weights[name] * one for name, one in predictions.items())
+    medians = {name: one[:, one.shape[1] // 2, None] for name, one in predictions.items()}
     ranges = {name: one - medians[name] for name, one in predictions.items() if one.shape[1] > 1}
     total = sum(weights[name] for name in ranges)
-    width = _average(ranges, {name: weights[name] / total for name in ranges})
-    return _average(medians, weights) + width
-
-
-def _average(predictions: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    parts: Iterable[Tensor] = (weights[name] * one for name, one in predictions.items())
-    return sum(parts)
+    width = sum(weights[name] / total * one for name, one in ranges.items())
+    return sum(weights[name] * one for name, one in medians.items()) + width

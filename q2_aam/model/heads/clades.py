@@ -13,22 +13,13 @@ class Clades(nn.Module):
     An ASV that is not in the vocabulary joins the clades of the one there that is next to it, from
     the smallest one on that is at least as high as the two are apart.
 
-    Known ASVs and clades are *nodes*: N ASVs, then C clades. In `order` each clade stands before
-    what lies in it, so that a clade is a range of places.
-
-    Parameters
-    ----------
-    asvs : int
-        Known ASVs N.
-    clades : int
-        Clades C. Those that are not needed are empty.
-    size : int
-        Width D of ASV embeddings.
+    The N ASVs of the vocabulary and then the C clades are *nodes*. In `order` each clade stands
+    before what lies in it, so that a clade is a range of places.
 
     Attributes
     ----------
     embedding : Tensor, (N, D)
-        Of each known ASV.
+        Of each ASV of the vocabulary.
     parent : Tensor of int32, (N + C,)
         The smallest clade that each node lies in; C if in none.
     height : Tensor, (C,)
@@ -49,26 +40,11 @@ class Clades(nn.Module):
         self.register_buffer("start", torch.zeros(clades, dtype=torch.int32))
         self.register_buffer("end", torch.zeros(clades, dtype=torch.int32))
 
-    def set_tables(self, **tables: Tensor) -> None:
-        """Set all attributes."""
-        for name, table in tables.items():
-            getattr(self, name).copy_(table)
-
     @torch.no_grad()
     def nodes_of(self, asvs: Tensor, known: Tensor) -> Tensor:
-        """Find the node that each ASV is, or joins.
+        """Find the node that each ASV is, or joins; N + C for an ASV that is far from all.
 
-        Parameters
-        ----------
-        asvs : Tensor, (U, D)
-            Embeddings.
-        known : Tensor of int64, (U,)
-            Row of each among the known ones, or N.
-
-        Returns
-        -------
-        Tensor of int64, (U,)
-            N + C for an ASV that is far from all.
+        Of embeddings (U, D), and the row of each ASV in the vocabulary, or N: (U,).
         """
         number, clades = len(self.embedding), len(self.height)
         new = (known == number).nonzero()[:, 0]

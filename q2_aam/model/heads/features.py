@@ -8,6 +8,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+_LARGEST = 9.210440366976517  # log(1 + 1e4), a sample of one branch
+
+
+def log_abundance(fraction: Tensor) -> Tensor:
+    """Turn relative abundances into ``log(1 + 1e4 f)``, scaled to [0, 1]."""
+    return torch.log1p(1e4 * fraction) / _LARGEST
+
+
+def sharper_log(logarithms: Tensor) -> Tensor:
+    """Turn what `log_abundance` gave into ``log(1 + 1e6 f)``: more between none and the least."""
+    return torch.log1p(100 * torch.expm1(_LARGEST * logarithms))
+
 
 class TargetFeatures(NamedTuple):
     """Blocks of features of B samples.
@@ -22,12 +34,15 @@ class TargetFeatures(NamedTuple):
         Log abundances of clades of the vocabulary, of models of format version 1 only.
     covariates : Tensor, (B, P), or None
         Covariates, as `q2_aam.data.covariates` writes them.
+    branch_presence : Tensor, (B, K), or None
+        Probability that a sample holds each branch; of models that read clades only.
     """
 
     vocabulary: Tensor
     branches: Tensor
     clades: Tensor | None = None
     covariates: Tensor | None = None
+    branch_presence: Tensor | None = None
 
     @property
     def presence(self) -> Tensor:
@@ -46,26 +61,13 @@ class BlockScaling(nn.Module):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("scale", torch.ones(1))
 
-    def fit(self, sums: Tensor, squares: Tensor, samples: int) -> None:
-        """Take sums (features,) and the sum of all squares of training samples, in float64."""
-        mean = sums / samples
-        variance = (squares / samples - mean.square().sum()).clamp_min(0)
-        self.mean.copy_(mean)
-        self.scale.copy_(variance.sqrt().clamp_min(1e-6))
-
     def forward(self, block: Tensor) -> Tensor:
         """Scale (B, features)."""
         return (block - self.mean) / self.scale
 
 
 class Scaling(nn.ModuleDict):
-    """The scaling of every block that a head reads.
-
-    Parameters
-    ----------
-    blocks : dict of str to int
-        Features of each block.
-    """
+    """The scaling of every block that a head reads."""
 
     def __init__(self, blocks: dict[str, int]):
         super().__init__({name: BlockScaling(features) for name, features in blocks.items()})
@@ -76,13 +78,16 @@ class Scaling(nn.ModuleDict):
         sums = {name: block.mean.double().zero_() for name, block in self.items()}
         squares = {name: block.scale.double().zero_() for name, block in self.items()}
         for features in parts:
-            samples += len(features.vocabulary)
+            samples += len(features.branches)
             for name in self:
                 block = getattr(features, name).double()
                 sums[name] += block.sum(dim=0)
                 squares[name] += block.square().sum()
         for name, block in self.items():
-            block.fit(sums[name], squares[name], samples)
+            mean = sums[name] / samples
+            variance = (squares[name] / samples - mean.square().sum()).clamp_min(0)
+            block.mean.copy_(mean)
+            block.scale.copy_(variance.sqrt().clamp_min(1e-6))
 
     def forward(self, features: TargetFeatures, blocks: Iterable[str]) -> Tensor:
         """Scale some blocks and put them side by side: (B, F)."""

@@ -9,24 +9,14 @@ DEPTH = 32  # splits from the root at most
 
 
 class ForestHead(nn.Module):
-    """Follow decision trees that training grows (see `q2_aam.training.heads.forest`).
+    """Follow T decision trees of up to N nodes that training grows.
 
     Every tree has one row in each table. The children of a node lie side by side, the left one at
     ``child``; it is taken where the feature is at most the threshold. A leaf is its own child, and
     its threshold is not exceeded.
 
-    Parameters
-    ----------
-    trees : int
-        Trees T.
-    nodes : int
-        Nodes N of the largest tree.
-    outputs : int
-        Numbers R to predict.
-    levels : tuple of float
-        Of the quantiles over trees that are returned; empty for the mean of the trees.
-    columns : tuple of list of int
-        Each tree reads one of these sets of features.
+    `levels` are those of the quantiles over trees that are returned; none for the mean of trees.
+    Each tree reads one of the sets of features `columns`.
     """
 
     def __init__(
@@ -45,13 +35,6 @@ class ForestHead(nn.Module):
         self.register_buffer("child", leaf.clone())
         self.register_buffer("value", torch.zeros(trees, nodes, outputs))
 
-    def set_tables(self, feature: Tensor, threshold: Tensor, child: Tensor, value: Tensor) -> None:
-        """Set all tables: three of (T, N) and the values (T, N, R)."""
-        self.feature.copy_(feature)
-        self.threshold.copy_(threshold)
-        self.child.copy_(child)
-        self.value.copy_(value)
-
     def forward(self, features: Tensor) -> Tensor:
         """Read features (B, F): (B, R), or a quantile of one number for each level."""
         trees, nodes, outputs = self.value.shape
@@ -69,20 +52,9 @@ class ForestHead(nn.Module):
             node = following
         values = self.value.view(-1, outputs)
         if self.levels:
-            return quantiles(values[first + node][..., 0], self.levels)
+            of_trees = values[first + node][..., 0]
+            return torch.quantile(of_trees, of_trees.new_tensor(self.levels), dim=1).T
         total = torch.zeros(len(features), outputs, device=features.device)
         for tree in range(trees):  # never all trees at once: classes may be many
             total += values[first[tree] + node[:, tree]]
         return total / trees
-
-
-def quantiles(values: Tensor, levels: tuple[float, ...]) -> Tensor:
-    """Return quantiles of each row of (B, T), interpolated linearly: (B, levels)."""
-    ordered = values.sort(dim=1).values
-    found = []
-    for level in levels:
-        place = level * (values.shape[1] - 1)
-        low = int(place)
-        high = min(low + 1, values.shape[1] - 1)
-        found.append(ordered[:, low] + (place - low) * (ordered[:, high] - ordered[:, low]))
-    return torch.stack(found, dim=1)

@@ -1,25 +1,20 @@
-"""Linear heads: ridge regression and logistic regression."""
+"""Linear heads, ridge and logistic regression, and the random features that they may read."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from .random_features import RandomFeatures
+_SEED = 0
+_ROTATIONS, _SMALLEST = 3, 256  # of shorter runs, signs give few directions
 
 
 class LinearHead(nn.Module):
-    """Weights that training solves for: of blocks of features, and of random features of them.
-
-    Parameters
-    ----------
-    blocks : dict of str to int
-        Features of each block, F in all.
-    outputs : int
-        Numbers R to predict.
-    random_features : int
-        Features M that let the head follow curves (see `RandomFeatures`); 0 for none.
-    """
+    """Weights that training solves for: of F features in blocks, and of M random ones of them."""
 
     def __init__(self, blocks: dict[str, int], outputs: int, random_features: int = 0):
         super().__init__()
@@ -40,26 +35,78 @@ class LinearHead(nn.Module):
 
     def forward(self, scaled: Tensor) -> Tensor:
         """Read scaled features (B, F): (B, R)."""
-        names = [*self.blocks, *(["random"] if self.random_features is not None else [])]
-        weights = torch.cat([getattr(self, name) for name in names], dim=1)
+        weights = torch.cat(self._weights(), dim=1)
         return self.inputs(scaled) @ weights.T + self.intercept
 
     def set_weights(self, weights: Tensor, intercept: Tensor) -> None:
         """Set the weights of what `inputs` returns, (R, F + M), and the constants, (R,)."""
-        sizes = list(self.blocks.values())
-        parts = weights.split([*sizes, weights.shape[1] - sum(sizes)], dim=1)
-        for name, part in zip(self.blocks, parts[:-1], strict=True):
-            getattr(self, name).copy_(part)
-        if self.random_features is not None:
-            self.random.copy_(parts[-1])
+        own = self._weights()
+        for part, found in zip(own, weights.split([one.shape[1] for one in own], 1), strict=True):
+            part.copy_(found)
         self.intercept.copy_(intercept)
+
+    def _weights(self) -> list[Tensor]:
+        names = [*self.blocks, *(["random"] if self.random_features is not None else [])]
+        return [getattr(self, name) for name in names]
 
 
 def class_fractions(raw: Tensor) -> Tensor:
-    """Turn least-squares estimates of class probabilities (B, C) into probabilities.
+    """Turn least-squares estimates of class probabilities (B, C), which sum to 1, into ones.
 
-    Least squares on indicators of the classes estimates probabilities that sum to 1, but may be
-    below 0 or above 1.
+    They may be below 0 or above 1.
     """
     positive = raw.clamp_min(0)
     return positive / positive.sum(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+class RandomFeatures(nn.Module):
+    """Absolute values of fixed random projections, ``|x W| / sqrt(M)``.
+
+    Ridge regression on the inputs x and on these features approaches, as M grows, kernel ridge
+    regression with the arc-cosine kernel of order 1, that is an infinitely wide layer of rectified
+    linear units. That kernel has no length scale to choose, and no training sample is stored.
+
+    W is about normal, and its columns are orthogonal in runs of P, a power of 2 that is at least F:
+    such features come nearer to the kernel than independent ones. It is a product of signs and
+    Walsh-Hadamard transforms, which takes P log P steps instead of F M, and a pure function of
+    its shape, so that no model needs to store it.
+
+    References
+    ----------
+    Rahimi and Recht 2007, "Random features for large-scale kernel machines"; Cho and Saul 2009,
+    "Kernel methods for deep learning"; Yu, Suresh, Choromanski, Holtmann-Rice and Kumar 2016,
+    "Orthogonal random features".
+    """
+
+    def __init__(self, inputs: int, number: int):
+        super().__init__()
+        self.number, self.size = number, 1 << (max(inputs, _SMALLEST) - 1).bit_length()
+        runs = math.ceil(number / self.size)
+        signs = random_signs(runs * _ROTATIONS, self.size).view(runs, _ROTATIONS, self.size)
+        self.register_buffer("signs", signs, persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Turn (B, F) into (B, M)."""
+        turned = functional.pad(inputs, (0, self.size - inputs.shape[1]))[:, None]  # (B, 1, P)
+        for signs in self.signs.unbind(dim=1):
+            turned = walsh_hadamard(turned * signs) / math.sqrt(self.size)
+        features = turned.abs().flatten(1)[:, : self.number]
+        return features * math.sqrt(self.size / self.number)
+
+
+def walsh_hadamard(values: Tensor) -> Tensor:
+    """Multiply (..., P), P a power of 2, by the Hadamard matrix of +1 and -1."""
+    shape, half = values.shape, 1
+    while half < shape[-1]:
+        left, right = values.view(*shape[:-1], -1, 2, half).unbind(dim=-2)
+        values = torch.stack([left + right, left - right], dim=-2).view(shape)
+        half *= 2
+    return values
+
+
+def random_signs(rows: int, columns: int) -> Tensor:
+    """Draw a matrix of -1 and 1, the same in every version of numpy and on every machine."""
+    # the raw output of a bit generator is a promise of numpy (NEP 19), its distributions are not
+    words = np.random.PCG64(_SEED).random_raw(math.ceil(rows * columns / 64))
+    bits = np.unpackbits(words.astype("<u8").view(np.uint8), count=rows * columns)
+    return torch.from_numpy(bits).view(rows, columns).float().mul_(2).sub_(1)

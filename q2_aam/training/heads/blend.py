@@ -19,24 +19,8 @@ _ROUNDS = 200
 def make_folds(groups: np.ndarray, classes: np.ndarray | None, most: int, seed: int) -> list:
     """Divide samples into folds, whole groups at a time, classes as evenly as groups allow.
 
-    Parameters
-    ----------
-    groups : ndarray of int64, (samples,)
-        From 0 on, without gaps.
-    classes : ndarray of int64, (samples,), or None
-    most : int
-        Folds; fewer if there are fewer groups.
-    seed : int
-
-    Returns
-    -------
-    list of ndarray of int
-        The samples that each fold leaves out.
-
-    Raises
-    ------
-    AAMError
-        If all samples are of one group.
+    Return the samples that each fold leaves out: of at most `most` folds, fewer if there are fewer
+    groups, which are numbered from 0 on without gaps. All samples of one group are refused.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -62,15 +46,7 @@ def blend_of_numbers(
 ) -> np.ndarray:
     """Weigh heads by the squared error of their weighted average.
 
-    Parameters
-    ----------
-    predictions : ndarray of float64, (heads, samples)
-    actual, sample_weights : ndarray of float64, (samples,)
-
-    Returns
-    -------
-    ndarray of float64, (heads,)
-        At least 0, with sum 1; halfway between the best ones and equal ones.
+    Of predictions (heads, samples): at least 0, with sum 1, halfway from the best to equal ones.
 
     References
     ----------
@@ -92,18 +68,9 @@ def blend_of_numbers(
 def blend_of_classes(
     predictions: np.ndarray, actual: np.ndarray, sample_weights: np.ndarray
 ) -> np.ndarray:
-    """Weigh heads by the log loss of their weighted average.
+    """Weigh heads by the log loss of their weighted average; see `blend_of_numbers`.
 
-    Parameters
-    ----------
-    predictions : ndarray of float64, (heads, samples, classes)
-    actual : ndarray of int64, (samples,)
-    sample_weights : ndarray of float64, (samples,)
-
-    Returns
-    -------
-    ndarray of float64, (heads,)
-        See `blend_of_numbers`.
+    Of probabilities (heads, samples, classes).
 
     References
     ----------
@@ -121,11 +88,7 @@ def blend_of_classes(
 def surely_positive(gains: np.ndarray, groups: np.ndarray) -> bool:
     """Test whether gains are above zero on average over groups, by a one-sided t test.
 
-    Parameters
-    ----------
-    gains : ndarray of float64, (samples,)
-    groups : ndarray of int64, (samples,)
-        Samples of one group are not independent: their gains are summed.
+    Samples of one group are not independent: their gains are summed.
     """
     _, places = np.unique(groups, return_inverse=True)
     sums = np.bincount(places, gains)

@@ -39,15 +39,7 @@ class Known(NamedTuple):
 
 
 class SampleFeatures:
-    """The features of samples, read a block at a time; of few samples they are kept.
-
-    Parameters
-    ----------
-    network : Network
-    task : Task
-    samples : ndarray of int64
-        All that will be asked for, ascending.
-    """
+    """The features of `samples` (ascending), read a block at a time; of few samples, once."""
 
     def __init__(self, network: Network, task: Task, samples: np.ndarray):
         self._network, self._task = network.eval(), task
@@ -55,21 +47,10 @@ class SampleFeatures:
         if self.embedded is None:
             held = held_asvs(task.studies, [samples])
             self.embedded = embed_held(network, task.studies.asvs, held)
-        self._samples, self._kept = samples, None
+        self._samples = samples
+        few = len(samples) <= FEATURES_KEPT
+        self._kept = list(self._read(samples)) if few else None
         self._inputs: dict[str, np.ndarray] = {}
-        if len(samples) <= FEATURES_KEPT:
-            columns = zip(*self._read(samples), strict=True)
-            parts = (None if one[0] is None else torch.cat(one) for one in columns)
-            self._kept = TargetFeatures(*parts)
-
-    def __call__(self, samples: np.ndarray) -> Iterator[TargetFeatures]:
-        """Yield the features of some samples, in order."""
-        if self._kept is None:
-            yield from self._read(samples)
-            return
-        rows = torch.from_numpy(np.searchsorted(self._samples, samples))
-        parts = (None if one is None else one[rows.to(one.device)] for one in self._kept)
-        yield TargetFeatures(*parts)
 
     def _read(self, samples: np.ndarray) -> Iterator[TargetFeatures]:
         network, studies = self._network, self._task.studies
@@ -77,21 +58,29 @@ class SampleFeatures:
         for state in sample_states(network, studies, 0, samples, self.embedded, parts):
             yield state.features
 
-    @torch.no_grad()
+    def fit_scaling(self) -> None:
+        """Take the statistics of all blocks from all samples."""
+        self._inputs = {}
+        self._network.target_head.scaling.fit(self._kept or self._read(self._samples))
+
     def inputs_of(self, name: str, samples: np.ndarray) -> np.ndarray:
         """Return what a head reads of some samples: (samples, F) float32."""
-        if self._kept is not None:
-            if name not in self._inputs:
-                features, head = self._kept, self._network.target_head
-                self._inputs[name] = head.inputs_of(name, features).cpu().numpy()
-            rows = np.searchsorted(self._samples, samples)
-            found = self._inputs[name]
-            return found if len(rows) == len(found) else found[rows]
-        head, found, filled = self._network.target_head, None, 0
-        for features in self(samples):
-            part = head.inputs_of(name, features).cpu().numpy()
+        if self._kept is None:
+            return self._collect(name, self._read(samples), len(samples))
+        if name not in self._inputs:
+            self._inputs[name] = self._collect(name, self._kept, len(self._samples))
+        if len(samples) == len(self._samples):
+            return self._inputs[name]
+        return self._inputs[name][np.searchsorted(self._samples, samples)]
+
+    @torch.no_grad()
+    def _collect(self, name: str, parts, number: int) -> np.ndarray:
+        """Fill one array part by part: inputs of many samples take most of the memory."""
+        found, filled = None, 0
+        for features in parts:
+            part = self._network.target_head.inputs_of(name, features).cpu().numpy()
             if found is None:
-                found = np.empty((len(samples), part.shape[1]), dtype=np.float32)
+                found = np.empty((number, part.shape[1]), dtype=np.float32)
             found[filled : filled + len(part)] = part
             filled += len(part)
         return found

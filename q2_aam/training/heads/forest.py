@@ -37,18 +37,9 @@ class GrownTree(NamedTuple):
 def grow_forest(
     inputs: np.ndarray, known: Known, trees: int, head: ForestHead, seed: int
 ) -> list[GrownTree]:
-    """Grow trees by least squares; of indicators of classes, that is Gini's index.
+    """Grow trees by least squares on (samples, F) float32; of classes, that is Gini's index.
 
-    As many trees read the ASVs of the vocabulary as read the branches; covariates are read by all.
-
-    Parameters
-    ----------
-    inputs : ndarray of float32, (samples, features)
-    known : Known
-    trees : int
-    head : ForestHead
-        Says how large a tree may become.
-    seed : int
+    As many trees read each set of the head's columns: where both are read, ASVs and branches.
 
     References
     ----------
@@ -58,9 +49,9 @@ def grow_forest(
 
     values = known.values
     values = values[:, 0] if values.shape[1] == 1 else values  # else scikit-learn warns
-    grown = []
+    grown, sets = [], len(head.columns)
     for place, columns in enumerate(map(np.array, head.columns)):
-        number = (trees + 1 - place) // 2
+        number = (trees + sets - 1 - place) // sets
         samples, features = len(inputs), len(columns)
         tried = min(_FEATURES_TRIED * features, max(_VALUES_TRIED / samples, np.sqrt(features)))
         forest = ExtraTreesRegressor(
@@ -80,14 +71,9 @@ def grow_forest(
 def out_of_fold(
     head: ForestHead, inputs: np.ndarray, known: Known, held: Sequence[np.ndarray], seed: int
 ) -> tuple[None, np.ndarray]:
-    """Predict what folds leave out, by fewer trees than the head has.
+    """Predict what folds leave out, by fewer trees than the head has; nothing is tuned.
 
-    Returns
-    -------
-    setting : None
-        Nothing is tuned.
-    predictions : ndarray of float64, (samples, outputs)
-        NaN for samples that no fold leaves out.
+    Predictions are (samples, outputs), NaN for samples that no fold leaves out.
     """
     few = min(len(head.threshold), TREES_OUT_OF_FOLD)
     width = len(head.levels) or known.values.shape[1]
@@ -102,9 +88,9 @@ def out_of_fold(
 def fit(head: ForestHead, inputs: np.ndarray, known: Known, setting: None, seed: int) -> None:
     """Grow the head's trees on samples, (samples, F) float32."""
     del setting  # nothing is tuned
-    trees, nodes = head.threshold.shape
-    forest = grow_forest(inputs, known, trees, head, seed)
-    head.set_tables(*map(torch.from_numpy, tables_of(forest, nodes)))
+    trees, nodes, outputs = head.value.shape
+    tables = tables_of(grow_forest(inputs, known, trees, head, seed), nodes, outputs)
+    head.load_state_dict({name: torch.from_numpy(table) for name, table in tables.items()})
 
 
 def predict_forest(
@@ -125,50 +111,25 @@ def predict_forest(
     return np.mean(each, axis=0)
 
 
-class TreeTables(NamedTuple):
-    """T trees of up to N nodes; see `q2_aam.model.heads.forest.ForestHead`.
-
-    Attributes
-    ----------
-    feature : ndarray of int32, (T, N)
-    threshold : ndarray of float32, (T, N)
-    child : ndarray of int32, (T, N)
-    value : ndarray of float32, (T, N, outputs)
-    """
-
-    feature: np.ndarray
-    threshold: np.ndarray
-    child: np.ndarray
-    value: np.ndarray
-
-
-def tables_of(forest: list[GrownTree], nodes: int) -> TreeTables:
-    """Write grown trees, of at most so many nodes, as tables."""
-    trees = [one.tree.tree_ for one in forest]
-    tables = TreeTables(
-        np.zeros((len(trees), nodes), dtype=np.int32),
-        np.full((len(trees), nodes), np.finfo(_FLOAT).max),
-        np.tile(np.arange(nodes, dtype=np.int32), (len(trees), 1)),
-        np.zeros((len(trees), nodes, trees[0].n_outputs), dtype=_FLOAT),
-    )
-    for row, (tree, (_, columns)) in enumerate(zip(trees, forest, strict=True)):
-        _fill(tables, row, tree, columns)
-    return tables
-
-
-def _fill(tables: TreeTables, row: int, tree, columns: np.ndarray) -> None:
-    old, new, number = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), 1
-    while len(old):  # one level of the tree after the other
-        tables.value[row, new] = tree.value[old, :, 0]
-        splits = tree.children_left[old] >= 0
-        old, new = old[splits], new[splits]
-        tables.feature[row, new] = columns[tree.feature[old]]
-        tables.threshold[row, new] = _not_above(tree.threshold[old])
-        left = number + 2 * np.arange(len(old))
-        tables.child[row, new] = left
-        old = np.stack([tree.children_left[old], tree.children_right[old]], axis=1).ravel()
-        new = np.stack([left, left + 1], axis=1).ravel()
-        number += len(old)
+def tables_of(forest: list[GrownTree], nodes: int, outputs: int) -> dict[str, np.ndarray]:
+    """Write grown trees as the head's tables (T, nodes), one level after the other."""
+    shape = (len(forest), nodes)
+    feature, child = np.zeros(shape, np.int32), np.indices(shape, np.int32)[1]
+    threshold, value = np.full(shape, np.finfo(_FLOAT).max), np.zeros((*shape, outputs), _FLOAT)
+    for row, (grown, columns) in enumerate(forest):
+        tree, old, new, number = grown.tree_, np.zeros(1, int), np.zeros(1, int), 1
+        while len(old):
+            value[row, new] = tree.value[old, :, 0]
+            splits = tree.children_left[old] >= 0
+            old, new = old[splits], new[splits]
+            feature[row, new] = columns[tree.feature[old]]
+            threshold[row, new] = _not_above(tree.threshold[old])
+            left = number + 2 * np.arange(len(old))
+            child[row, new] = left
+            old = np.stack([tree.children_left[old], tree.children_right[old]], axis=1).ravel()
+            new = np.stack([left, left + 1], axis=1).ravel()
+            number += len(old)
+    return {"feature": feature, "threshold": threshold, "child": child, "value": value}
 
 
 def _not_above(thresholds: np.ndarray) -> np.ndarray:

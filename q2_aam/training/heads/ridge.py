@@ -40,20 +40,9 @@ def tune_ridge(
 ) -> tuple[float, np.ndarray]:
     """Choose the penalty with the smallest squared error on what folds leave out.
 
-    Parameters
-    ----------
-    inputs : ndarray of float32, (samples, F)
-    values : ndarray of float64, (samples, R)
-    sample_weights : ndarray of float64, (samples,)
-    held : sequence of ndarray of int
-        The samples that each fold leaves out.
-
-    Returns
-    -------
-    penalty : float
-        One of `PENALTIES`, to be multiplied by the number of samples.
-    predictions : ndarray of float64, (samples, R)
-        Out-of-fold; NaN for samples that no fold leaves out.
+    It is one of `PENALTIES`, to be multiplied by the number of samples. Predictions out-of-fold
+    are (samples, R), NaN for samples that no fold leaves out. Residuals of what is left out are
+    (I - H)⁻¹ residuals, where H turns values into fitted values: nothing is solved anew.
 
     References
     ----------
@@ -61,11 +50,25 @@ def tune_ridge(
     without solving anew.
     """
     sample_weights = sample_weights / sample_weights.mean()
-    left_out = LeftOut(centered_gram(inputs, sample_weights), values, sample_weights)
-    errors = [np.nansum(np.square(left_out.residuals(one, held))) for one in PENALTIES]
+    root = np.sqrt(sample_weights)[:, None]
+    lengths, vectors = scipy.linalg.eigh(centered_gram(inputs, sample_weights), check_finite=False)
+    lengths = np.maximum(lengths, 0)[:, None]  # rounding gives values just below 0
+    wanted = root * (values - np.average(values, axis=0, weights=sample_weights))
+    of_intercept, rotated = root / np.linalg.norm(root), vectors.T @ wanted
+
+    def left_out(penalty: float) -> np.ndarray:
+        shrinkage = lengths / (lengths + penalty * len(wanted))
+        residuals = wanted - vectors @ (shrinkage * rotated)
+        found = np.full_like(residuals, np.nan)
+        for rows in held:
+            part, intercept = vectors[rows], of_intercept[rows]
+            hat = (part * shrinkage[:, 0]) @ part.T + intercept @ intercept.T
+            found[rows] = np.linalg.lstsq(np.eye(len(rows)) - hat, residuals[rows], rcond=None)[0]
+        return found
+
+    errors = [np.nansum(np.square(left_out(penalty))) for penalty in PENALTIES]
     penalty = float(PENALTIES[int(np.argmin(errors))])
-    residuals = left_out.residuals(penalty, held)
-    return penalty, values - residuals / np.sqrt(sample_weights)[:, None]
+    return penalty, values - left_out(penalty) / root
 
 
 def centered_gram(inputs: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:
@@ -76,84 +79,38 @@ def centered_gram(inputs: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:
     return inputs @ inputs.T
 
 
-class LeftOut:
-    """Tells how far samples are off that a fold leaves out, at any penalty.
-
-    Parameters
-    ----------
-    gram : ndarray of float64, (samples, samples)
-        See `centered_gram`.
-    values : ndarray of float64, (samples, R)
-    sample_weights : ndarray of float64, (samples,)
-    """
-
-    def __init__(self, gram: np.ndarray, values: np.ndarray, sample_weights: np.ndarray):
-        lengths, self._vectors = scipy.linalg.eigh(gram, check_finite=False)
-        self._lengths = np.maximum(lengths, 0)[:, None]  # rounding gives values just below 0
-        root = np.sqrt(sample_weights)[:, None]
-        self._wanted = root * (values - np.average(values, axis=0, weights=sample_weights))
-        self._of_intercept = root / np.linalg.norm(root)
-        self._rotated = self._vectors.T @ self._wanted
-
-    def residuals(self, penalty: float, held: Sequence[np.ndarray]) -> np.ndarray:
-        """Return residuals of what is left out, times the roots of the samples' weights.
-
-        They are (I - H)⁻¹ residuals, where H turns values into fitted values. Samples that no fold
-        leaves out are NaN.
-        """
-        shrinkage = self._lengths / (self._lengths + penalty * len(self._wanted))
-        residuals = self._wanted - self._vectors @ (shrinkage * self._rotated)
-        left_out = np.full_like(residuals, np.nan)
-        for rows in held:
-            part, intercept = self._vectors[rows], self._of_intercept[rows]
-            hat = (part * shrinkage[:, 0]) @ part.T + intercept @ intercept.T
-            kept = np.eye(len(rows)) - hat
-            left_out[rows] = np.linalg.lstsq(kept, residuals[rows], rcond=None)[0]
-        return left_out
-
-
 def fit_ridge(
     inputs: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, penalty: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve weighted ridge regression with an intercept that is not penalized.
 
     Up to `SOLVED_EXACTLY` samples by their products, more by conjugate gradients, which need no
-    more memory than the inputs do.
-
-    Returns
-    -------
-    weights : ndarray of float64, (R, F)
-    intercept : ndarray of float64, (R,)
+    more memory than the inputs do (scikit-learn's `Ridge` copies them twice). Return weights (R, F)
+    and the intercept (R,).
     """
     sample_weights = sample_weights / sample_weights.mean()
     center = np.average(values, axis=0, weights=sample_weights)
     root = np.sqrt(sample_weights)[:, None]
     wanted, ridge = root * (values - center), penalty * len(values)
     mean = (sample_weights.astype(inputs.dtype) @ inputs / len(inputs)).astype(np.float64)
+
+    def back(weighted: np.ndarray) -> np.ndarray:
+        """Multiply (samples, R) by the centered inputs, transposed."""
+        product = (inputs.T @ weighted.astype(inputs.dtype)).astype(np.float64)
+        return product - mean[:, None] * weighted.sum(axis=0)
+
     if len(inputs) <= SOLVED_EXACTLY:
         gram = centered_gram(inputs, sample_weights)
         gram[np.diag_indices_from(gram)] += ridge
-        duals = root * scipy.linalg.solve(gram, wanted, assume_a="pos")
-        weights = _transposed(inputs, duals) - mean[:, None] * duals.sum(axis=0)
+        weights = back(root * scipy.linalg.solve(gram, wanted, assume_a="pos"))
     else:
 
         def apply(weights: np.ndarray) -> np.ndarray:
-            fitted = sample_weights[:, None] * (_product(inputs, weights) - mean @ weights)
-            back = _transposed(inputs, fitted) - mean[:, None] * fitted.sum(axis=0)
-            return back + ridge * weights
+            fitted = (inputs @ weights.astype(inputs.dtype)).astype(np.float64) - mean @ weights
+            return back(sample_weights[:, None] * fitted) + ridge * weights
 
-        weighted = root * wanted
-        right = _transposed(inputs, weighted) - mean[:, None] * weighted.sum(axis=0)
-        weights = conjugate_gradients(apply, right)
+        weights = conjugate_gradients(apply, back(root * wanted))
     return weights.T, center - mean @ weights
-
-
-def _product(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return (inputs @ weights.astype(inputs.dtype)).astype(np.float64)
-
-
-def _transposed(inputs: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return (inputs.T @ values.astype(inputs.dtype)).astype(np.float64)
 
 
 def conjugate_gradients(apply: Callable[[np.ndarray], np.ndarray], right: np.ndarray) -> np.ndarray:

@@ -1,0 +1,199 @@
+"""What is read of a sample: ASVs, clades, or both; a model of clades holds no DNA."""
+
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated_study import (
+    QUICK_FIT,
+    TINY_FIT,
+    by_age,
+    categorical,
+    log_of,
+    model_of,
+    sequences_artifact,
+    simulate_study,
+    table_artifact,
+)
+
+from q2_aam.data.matching import reverse_complement
+from q2_aam.data.tokens import tokenize
+
+RANDOM = np.random.default_rng(8)
+ONLY = "clades_only"
+
+
+@pytest.fixture(scope="module")
+def long_study():
+    return simulate_study(samples=30, asvs=30, seed=4, lengths=(150, 150), ids_are_dna=True)
+
+
+@pytest.fixture(scope="module")
+def models(aam, long_study, runs_of_models_made_once):
+    """Fits of an age and of a class, by what they read."""
+    columns = {aam.fit_regressor: long_study.age_column}
+    columns[aam.fit_classifier] = categorical(by_age(long_study))
+    return {
+        features: [
+            fit(long_study.table, column, features=features, **QUICK_FIT)
+            for fit, column in columns.items()
+        ]
+        for features in ("auto", "asvs", "clades")
+    }
+
+
+def strangers(long_study):
+    """Each feature's DNA replaced by some that no study has."""
+    names = list(long_study.counts)
+    return sequences_artifact(
+        pd.Series(["".join(RANDOM.choice(list("ACGT"), 150)) for _ in names], names)
+    )
+
+
+def named(table):
+    """Name features by numbers, so that their DNA must be given beside."""
+    return table.set_axis([f"f{place}" for place in range(table.shape[1])], axis=1)
+
+
+def biom_of(counts):
+    import biom
+
+    return table_artifact(biom.Table(counts.to_numpy().T, list(counts), list(counts.index)))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_model_of_clades_holds_no_dna_of_the_study(models, long_study, tmp_path, place):
+    """In none of its files, in no encoding, on neither strand; the other models show the search."""
+
+    def holds_dna(features: str) -> bool:
+        path = tmp_path / f"{features}.qza"
+        models[features][place][0].save(str(path))
+        with zipfile.ZipFile(path) as archive:
+            content = b"\n".join(archive.read(name) for name in archive.namelist()).upper()
+        for read in list(long_study.dna) + [reverse_complement(one) for one in long_study.dna]:
+            piece = read[60:90]
+            tokens, _ = tokenize([piece])
+            if piece.encode() in content or tokens[0, 1:].tobytes() in content:
+                return True
+        return False
+
+    assert holds_dna("auto")
+    assert holds_dna("asvs")
+    assert not holds_dna("clades")
+    config, arrays = model_of(models["clades"][place][0])
+    assert config.target.vocabulary_size == 0
+    assert arrays["target_head.vocabulary"].size == 0
+
+
+def test_heads_read_what_was_asked_for(models):
+    read = {}
+    for features, (found, _) in models.items():
+        config, arrays = model_of(found.regressor)
+        assert config.target.features == features
+        names = ("vocabulary", "branches")
+        read[features] = [one for one in names if f"target_head.ridge.{one}" in arrays]
+        settings = {one.name: one for one in log_of(found).settings}
+        assert settings["features"].value == features
+        assert settings["features"].chosen_by == ("default" if features == "auto" else "user")
+    assert read == {
+        "auto": ["vocabulary", "branches"], "asvs": ["vocabulary"], "clades": ["branches"],
+    }  # fmt: skip
+    assert "holds no sequence" in str(log_of(models["clades"][0]).summary["model"])
+
+
+def test_a_model_of_clades_predicts_what_it_learned(aam, models, long_study):
+    found = aam.predict_regression(long_study.table, models["clades"][0].regressor)
+    errors = found.predictions.view(pd.Series) - long_study.ages
+    assert errors.abs().mean() < 0.5 * (long_study.ages - long_study.ages.mean()).abs().mean()
+    classes = aam.predict_classification(long_study.table, models["clades"][1].classifier)
+    predicted = classes.predictions.view(pd.Series)
+    assert (predicted == by_age(long_study)[predicted.index]).mean() > 0.8
+
+
+def test_recognition_does_not_apply_to_a_model_of_clades(aam, models, long_study, capsys, refused):
+    regressor, classifier = (one[0] for one in models["clades"])
+    table, strange = biom_of(named(long_study.counts)), strangers(long_study)
+    reads = strange.view(pd.Series)
+    reads.index = [f"f{place}" for place in range(len(reads))]
+    strange = sequences_artifact(reads.astype(str))
+    capsys.readouterr()
+    found = aam.predict_regression(table, regressor, sequences=strange, min_recognized=1.0)
+    assert "reads the clades of its encoder" in capsys.readouterr().out
+    intervals = found.intervals.view(pd.DataFrame)
+    assert list(intervals) == ["lower", "upper", ONLY]
+    assert (intervals[ONLY] == 1).all()
+    as_fitted = aam.predict_regression(long_study.table, regressor).intervals.view(pd.DataFrame)
+    widths = [one["upper"] - one["lower"] for one in (intervals, as_fitted)]
+    np.testing.assert_allclose(*widths, rtol=1e-5)
+    classes = aam.predict_classification(table, classifier, sequences=strange, min_recognized=1.0)
+    assert list(classes.recognition.view(pd.DataFrame)) == [ONLY]
+    (importance,) = aam.feature_importance(table, regressor, sequences=strange)
+    assert (importance.view(pd.DataFrame)["importance"] >= 0).all()
+    refused(
+        lambda: aam.check_table(long_study.table, regressor),
+        "holds no sequences to look up", "'auto' or 'asvs'",
+    )  # fmt: skip
+
+
+def test_pages_say_that_a_model_reads_clades(aam, models, long_study, tmp_path):
+    regressor, classifier = (one[0] for one in models["clades"])
+    found = aam.predict_regression(long_study.table, regressor)
+    classes = aam.predict_classification(long_study.table, classifier)
+    pages = (
+        aam.evaluate_regression(
+            found.predictions, long_study.age_column, intervals=found.intervals
+        ),
+        aam.evaluate_classification(
+            classes.predictions, categorical(by_age(long_study)), recognition=classes.recognition
+        ),
+    )
+    for place, page in enumerate(pages):
+        page.visualization.export_data(str(tmp_path / str(place)))
+        text = (tmp_path / str(place) / "index.html").read_text()
+        assert "no read needs to be recognized" in text
+        assert "error-by-recognition" not in text
+
+
+def test_reads_outside_the_vocabulary_are_nothing_to_a_model_of_asvs(aam, models, long_study):
+    regressor = models["asvs"][0].regressor
+    counts = long_study.counts.copy()
+    counts["".join(RANDOM.choice(list("ACGT"), 150))] = counts.sum(axis=1)
+    found = [
+        aam.predict_regression(table, regressor).predictions.view(pd.Series)
+        for table in (long_study.table, biom_of(counts))
+    ]
+    np.testing.assert_allclose(*found, atol=1e-4)
+
+
+def test_a_model_of_clades_predicts_a_sample_alike_in_any_company(aam, models, long_study):
+    """Sequences of a table are not merged, as which of them overlap depends on the others."""
+    counts = long_study.counts
+    cut = counts.set_axis([name[:100] for name in counts], axis=1)
+    alone = counts.iloc[:3].loc[:, counts.iloc[:3].sum() > 0]
+    both = pd.concat([alone, cut.iloc[3:]]).fillna(0.0)
+    regressor = models["clades"][0].regressor
+    found = [
+        aam.predict_regression(biom_of(one), regressor).predictions.view(pd.Series)
+        for one in (alone, both)
+    ]
+    np.testing.assert_allclose(found[1][list(alone.index)], found[0], atol=1e-4)
+
+
+def test_an_encoder_without_clades_is_refused(aam, study, refused):
+    refused(
+        lambda: aam.fit_regressor(
+            study.table, study.age_column, sequences=study.sequences, features="clades", **TINY_FIT
+        ),
+        "has learned no clades", "bundled",
+    )  # fmt: skip
+
+
+def test_a_pipeline_joins_what_models_of_clades_say(aam, long_study):
+    found = aam.regress_samples(
+        long_study.table, long_study.age_column, folds=2, features="clades", device="cpu"
+    )
+    intervals = found.intervals.view(pd.DataFrame)
+    assert list(intervals) == ["lower", "upper", ONLY]
+    assert len(intervals) == len(long_study.counts)
+    assert model_of(found.regressor)[0].target.features == "clades"
