@@ -106,7 +106,7 @@ def write_headline(summary: dict, history: pd.DataFrame) -> str:
         found = [
             f"{label} loss {format_number(value)}"
             for column, label in (("validation_loss", "validation"), ("train_loss", "training"))
-            for value in at.get(column, at["epoch"].iloc[:0]).dropna()
+            for value in at.reindex(columns=[column])[column].dropna()
         ]
         losses = f" ({', '.join(found)})" if found else ""
         separator = "; the" if heads else ". The"

@@ -162,6 +162,12 @@ def test_a_class_that_the_model_does_not_know_is_told_and_counts():
     assert row.estimates["accuracy"].value == pytest.approx(1 / 3)
 
 
+def test_classes_stand_in_the_order_that_people_expect():
+    names = ["week 10", "week 2", "Adult", "adult", "week 1"]
+    truth = pd.Series(names, index=[f"s{n}" for n in range(len(names))], name="age")
+    assert join_classes(truth, truth).classes == ("Adult", "adult", "week 1", "week 2", "week 10")
+
+
 def test_predictions_of_another_run_than_the_probabilities_are_told():
     samples = join_classes(CLASSES, SITES, 1 - SHARES)
     assert "For 3 samples, the model predicted another class" in samples.warnings[0]

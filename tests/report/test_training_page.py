@@ -127,7 +127,7 @@ def test_a_classifiers_log_is_told_in_words(tmp_path, classifier_log):
 @pytest.mark.parametrize(
     "name",
     ["loss", "unifrac_loss", "unifrac_r", "target_loss", "mean_absolute_error", "accuracy",
-     "balanced_accuracy", "nucleotide_loss", "abundance_loss"],
+     "balanced_accuracy", "nucleotide_loss", "abundance_loss", "skipped_steps"],
 )  # fmt: skip
 def test_every_curve_of_ours_has_words_of_its_own(name):
     assert words_for(name)[2] != words_for("something else")[2]
