@@ -15,6 +15,7 @@ import jinja2
 import pandas as pd
 import q2templates
 import vl_convert
+from altair.utils import schemapi
 from markupsafe import Markup
 
 from .formatting import TEMPLATES, format_count, words
@@ -42,7 +43,9 @@ class Figure:
     @property
     def specification(self) -> dict:
         """The Vega-Lite specification, named for screen readers, without its schema's address."""
-        content = self.chart.properties(description=self.title).to_dict()
+        content = self.chart.properties(description=self.title).to_dict(
+            validate=schemapi.DEBUG_MODE
+        )
         content.pop("$schema", None)
         return content
 

@@ -2,6 +2,9 @@
 
 import altair as alt
 import numpy as np
+from altair.utils import schemapi
+
+schemapi.disable_debug_mode()  # charts are checked by the tests; here it would take half of a page
 
 # Okabe and Ito's palette and two of Tol's, which color-blind readers can tell apart. On every page
 # blue is the model, vermillion the baseline and grey the dummy; classes, groups and effects get

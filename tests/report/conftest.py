@@ -17,10 +17,19 @@ from page_reading import (
     write_study_page,
 )
 
+from q2_aam.report import style
 from q2_aam.report.learning_rate import write_learning_rate_page
 from q2_aam.report.recognition import write_recognition_page
 from q2_aam.report.training import write_training_page
 from q2_aam.storage.training_log import Setting
+
+
+@pytest.fixture(scope="session", autouse=True)
+def charts_are_checked():
+    """Let Altair hold every chart to Vega-Lite's schema, which pages are spared."""
+    style.schemapi.enable_debug_mode()
+    yield
+    style.schemapi.disable_debug_mode()
 
 
 def name_groups(study: dict) -> None:
