@@ -40,17 +40,6 @@ def mean_auc(predicted, actual, fold, weights=None) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def classification_scores(predicted, actual, fold) -> dict[str, float]:
-    """Return the mean AUC of folds, and of all samples the other scores."""
-    favoured = (predicted > 0.5).astype(float)
-    return {
-        "auc": mean_auc(predicted, actual, fold),
-        "balanced_accuracy": float(balanced_accuracy_score(actual, favoured)),
-        "log_loss": float(log_loss(actual, predicted.clip(LEAST, 1 - LEAST))),
-        "calibration_error": calibration_error(predicted, actual),
-    }
-
-
 def calibration_error(predicted: np.ndarray, actual: np.ndarray) -> float:
     """Return how far probabilities are from frequencies, on average over bins of like ones."""
     place = np.clip((predicted * BINS).astype(int), 0, BINS - 1)
@@ -59,10 +48,16 @@ def calibration_error(predicted: np.ndarray, actual: np.ndarray) -> float:
 
 
 def scores(predicted, actual, fold, categorical: bool) -> dict[str, float]:
-    """Score numbers, or probabilities of the positive class."""
-    if categorical:
-        return classification_scores(predicted, actual, fold)
-    return regression_scores(predicted, actual)
+    """Score numbers, or probabilities of the positive class: the mean AUC of folds, and others."""
+    if not categorical:
+        return regression_scores(predicted, actual)
+    favored = (predicted > 0.5).astype(float)
+    return {
+        "auc": mean_auc(predicted, actual, fold),
+        "balanced_accuracy": float(balanced_accuracy_score(actual, favored)),
+        "log_loss": float(log_loss(actual, predicted.clip(LEAST, 1 - LEAST))),
+        "calibration_error": calibration_error(predicted, actual),
+    }
 
 
 def paired_bootstrap(ours, theirs, actual, fold, groups, categorical: bool) -> list[float]:

@@ -19,13 +19,6 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def load_results(task: str) -> list[dict]:
-    """Read a task's results, one for each seed."""
-    return [
-        json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"accuracy-{task}-*.json"))
-    ]
-
-
 def cell(results: list[dict], model: str, score: str) -> str:
     """Write a model's score: mean over seeds ± spread over folds."""
     overall = np.mean([one["scores"][model][score] for one in results])
@@ -59,8 +52,10 @@ def main() -> None:
     )
     parser.add_argument("--further", action="store_true", help="columns nothing was chosen by")
     tasks = FURTHER_TASKS if parser.parse_args().further else TASKS
-    found = {task: load_results(task) for task in tasks}
-    rows = [row for task, results in found.items() if results for row in rows_of(task, results)]
+    rows = []
+    for task in tasks:
+        paths = sorted(RESULTS.glob(f"accuracy-{task}-*.json"))  # one for each seed
+        rows += rows_of(task, [json.loads(path.read_text()) for path in paths]) if paths else []
     print(markdown(COLUMNS, rows))
 
 

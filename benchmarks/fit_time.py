@@ -58,8 +58,7 @@ def processor_seconds(command: list[str], folder: Path) -> float:
             command = [*command, str(Path(runs) / "results")]
         subprocess.run(command, check=True, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     after = os.times()
-    children = after.children_user + after.children_system
-    return children - before.children_user - before.children_system
+    return sum(after[2:4]) - sum(before[2:4])  # of children: user and system
 
 
 def write_infants(folder: Path) -> int:

@@ -73,8 +73,7 @@ def train_shards(folder: str, shards: int, bundled: bool = False) -> dict[str, f
         ids, matrix = read_distances(shard / "distance-matrix.tsv")  # mapped, as in later runs
         found = Distances(matrix, np.arange(len(ids)))
         studies.append(Study(tuple(ids), held.tocsr().astype(np.float32), found))
-    read = time.process_time()
-    several = Studies(asvs, tuple(studies))
+    read, several = time.process_time(), Studies(asvs, tuple(studies))
     config = TrainingConfig(epochs=1, learning_rate=3e-3, workers=0)
     size = ModelConfig(hidden_size=32, heads=2, branches=64, max_sequence_length=LENGTH)
     network = init.new_network(size, several, 0, torch.device("cpu"))

@@ -35,9 +35,9 @@ from q2_aam.training.checkpoint import processor
 from q2_aam.training.device import build_accelerator
 from q2_aam.training.optim import build_optimizer
 
-BATCH, LARGE_BATCH, WARMING = 8, 32, 2
+BATCH, LARGE_BATCH, WARMING, STEPS, SIZE = 8, 32, 2, 2, 128  # SIZE: width of the embeddings
 COLUMNS = (
-    "task", "contender", "batch", "samples/s", "ASVs/s", "× reference", "once, s", "peak GiB",
+    "task", "contender", "batch", "samples/s", "ASVs/s", "× reference", "peak GiB",
     "of the reference's", "encodings per ASV and epoch", "of peak FLOP/s",
 )  # fmt: skip
 PRODUCT_SIZE = {"cpu": 2048, "cuda": 8192}
@@ -120,16 +120,15 @@ def measure(job: Job, study: SimulatedStudy) -> dict:
         "share_of_peak": course.operations / stepping / watch.peak_operations(job.precision),
         "operations_per_second": course.operations / stepping,
         "step_asvs_per_second": 1 / stepping,
-        "once_seconds": course.once,
         "epoch_end_seconds": course.epoch_end,
     }
 
 
 def time_training(job: Job, contender, batches, accelerator, watch: Stopwatch) -> SimpleNamespace:
-    """Time steps, and what comes once and after each epoch."""
-    course = SimpleNamespace(once=0.0, epoch_end=0.0, encoded_at_end=0, operations=0.0)
+    """Time steps, and what comes after each epoch."""
+    course = SimpleNamespace(epoch_end=0.0, encoded_at_end=0, operations=0.0)
     if job.task == FROZEN:
-        course.once = watch.seconds(contender.freeze)
+        contender.freeze()
     step = step_of(contender, accelerator)
     step(batches[0][:WARMING])
     if job.device == "gpu":  # which takes memory and chooses kernels by size
@@ -182,14 +181,14 @@ def time_prediction(job: Job, contender, batches, accelerator, watch: Stopwatch)
         seconds = watch.seconds(lambda: [contender.predict(samples) for samples in batches[1:]])
     slots = [int(contender.slots[samples].sum()) for samples in batches[1:]]
     return SimpleNamespace(
-        seconds=seconds, slots=slots, encoded=contender.encoded - started, once=0.0,
-        epoch_end=0.0, encoded_at_end=0, peak=watch.peak_memory(), operations=0.0,
+        seconds=seconds, slots=slots, encoded=contender.encoded - started, epoch_end=0.0,
+        encoded_at_end=0, peak=watch.peak_memory(), operations=0.0,
     )  # fmt: skip
 
 
 def jobs_of(options: argparse.Namespace) -> list[Job]:
     """List the jobs, ours and the reference's in turn."""
-    common = (options.steps, options.device, options.precision, options.threads, options.size)
+    common = (STEPS, options.device, options.precision, options.threads, SIZE)
     few = 2 if options.device == "cpu" else BATCH
     jobs = []
     for task in options.tasks:
@@ -211,7 +210,7 @@ def table_of(results: list[dict]) -> str:
             task, one["contender"], "all" if whole else one["batch_size"],
             f"{one['samples_per_second']:.3g}", f"{one['asvs_per_second']:,.0f}",
             f"{one['samples_per_second'] / other['samples_per_second']:.1f}",
-            f"{one['once_seconds']:.1f}", f"{one['peak_gib']:.2f}",
+            f"{one['peak_gib']:.2f}",
             f"1/{other['peak_gib'] / one['peak_gib']:.1f}", f"{one['encodings_per_asv']:.1f}",
             "" if task == PREDICT else f"{one['share_of_peak']:.0%}",
         ])  # fmt: skip
@@ -237,8 +236,6 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "gpu"))
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
-    parser.add_argument("--size", type=int, default=128, help="width of the embeddings")
-    parser.add_argument("--steps", type=int, default=2, help="timed steps of a job")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--job", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 """Small studies evolved on a random tree, with real unweighted UniFrac, for the tests."""
 
+import csv
 import hashlib
 import inspect
 from dataclasses import dataclass, replace
@@ -10,6 +11,11 @@ import pandas as pd
 import qiime2
 import skbio
 from skbio.diversity.beta import unweighted_unifrac
+
+from q2_aam.config import ClassificationTarget, RegressionTarget
+from q2_aam.storage.model import read_model
+from q2_aam.storage.training_log import read_training_log
+from q2_aam.types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 
 # scikit-bio 0.6 renamed the argument
 TIPS = "taxa" if "taxa" in inspect.signature(unweighted_unifrac).parameters else "otu_ids"
@@ -165,30 +171,22 @@ def distances_text_artifact(text: str, folder) -> qiime2.Artifact:
 
 def matrix_text(ids, matrix) -> str:
     """Write a labeled square matrix as tab-separated text."""
-    lines = ["\t".join(["", *ids])]
-    lines += ["\t".join([name, *map(str, row)]) for name, row in zip(ids, matrix, strict=True)]
-    return "\n".join(lines) + "\n"
+    frame = pd.DataFrame(np.array(matrix), ids, ids)
+    return frame.to_csv(sep="\t", na_rep="nan", quoting=csv.QUOTE_NONE)
 
 
 def describe_classes(**changes):
     """Describe a target of three classes."""
-    from q2_aam.config import ClassificationTarget
-
     return ClassificationTarget(**CLASSES | changes)
 
 
 def describe_target(**changes):
     """Describe an unscaled target."""
-    from q2_aam.config import RegressionTarget
-
     return RegressionTarget(**AGE | changes)
 
 
 def model_of(artifact: qiime2.Artifact):
     """Return the config and the arrays of a model artifact."""
-    from q2_aam.storage.model import read_model
-    from q2_aam.types import AAMModelDirectoryFormat
-
     return read_model(str(artifact.view(AAMModelDirectoryFormat)))
 
 
@@ -207,9 +205,6 @@ def ages_of(study: SimulatedStudy, change) -> qiime2.NumericMetadataColumn:
 
 def log_of(results):
     """Read the training log of what an action gave."""
-    from q2_aam.storage.training_log import read_training_log
-    from q2_aam.types import AAMTrainingLogDirectoryFormat
-
     return read_training_log(str(results.training_log.view(AAMTrainingLogDirectoryFormat)))
 
 

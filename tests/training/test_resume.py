@@ -48,7 +48,7 @@ for line in sys.stdin:
         os._exit(0)
     print("child", child, flush=True)
     os.waitpid(child, 0)
-    print("ended", flush=True)
+    print("\\nended", flush=True)  # whoever is killed may leave half a line
 """
 
 
