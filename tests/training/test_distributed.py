@@ -30,7 +30,7 @@ study = simulate_study(14, 40, 3)
 descent = {"optimizer": "sgd", "learning_rate": 0.1, "epochs": epochs, "batch_size": 8}
 descent |= {"validation_size": 0.2}
 samples = {"sequences": study.sequences}
-with qiime2.Cache(f"{folder}-cache-{os.environ.get('RANK', 0)}"):
+with qiime2.Cache(f"{folder}-cache-{os.getpid()}"):  # one that is killed may leave its lock
     if kind == "fit":
         found = aam.actions.fit_regressor(
             study.table, study.age_column, sequences=study.sequences, attention_head="on",
