@@ -17,9 +17,13 @@ import tempfile
 
 import measuring
 import numpy as np
-from aam_predictions import encoder_of_fold, fitted_predictions, unifrac_of_unseen
+from aam_predictions import (
+    classical_predictions,
+    encoder_of_fold,
+    fitted_predictions,
+    unifrac_of_unseen,
+)
 from accuracy_scores import paired_bootstrap, scores
-from classical_models import classical_predictions
 from cross_validation import FOLDS, Problem, folds_of, load_problem, permuted, share_of
 from studies import ALL_TASKS, FURTHER_TASKS, TASKS
 

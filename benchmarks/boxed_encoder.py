@@ -27,13 +27,11 @@ from studies import DEPTHS, Study, load_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipe" / "encoder"))
 
-from reference import PRIMERS, Reference, leave_out, read_reference
+from judge import agreement, judge_communities, predicted_distances
+from reference import read_reference
 
-from q2_aam.data.phylogeny import unweighted_unifrac
-from q2_aam.data.study import build_studies
-from q2_aam.data.table import SampleTable
-from q2_aam.data.tokens import START, detokenize, tokenize_asvs
-from q2_aam.inference import all_states, embed_asvs, load_network, predict_distances
+from q2_aam.data.tokens import tokenize_asvs
+from q2_aam.inference import embed_asvs, load_network
 from q2_aam.model.network import Network
 from q2_aam.storage.boxed import BOX, read_boxed
 
@@ -65,32 +63,10 @@ def draw_samples(name: str) -> TreeStudy:
     return TreeStudy([known.get(one, one) for one in table.ids("observation")], held, truth)
 
 
-def agreement(distance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Score predicted distances over all pairs: Pearson's r and R²."""
-    pairs = np.triu_indices(len(truth), 1)
-    said, true = distance[pairs].astype(float), truth[pairs].astype(float)
-    error = np.square(said - true).sum() / np.square(true - true.mean()).sum()
-    return {"r": float(np.corrcoef(said, true)[0, 1]), "R2": float(1 - error)}
-
-
 def cut(study: TreeStudy, name: str) -> TreeStudy:
     """Cut all reads."""
     begin, length = CUTS[name]
     return study._replace(sequences=[dna[begin:][:length] for dna in study.sequences])
-
-
-def predicted_distances(network: Network, sequences: list[str], held) -> np.ndarray:
-    """Predict the distances between samples, as predict-distances does."""
-    # features keep their place: equal cut reads are one ASV
-    named = {f"f{number}": dna for number, dna in enumerate(sequences)}
-    samples = tuple(f"s{row:06}" for row in range(held.shape[0]))
-    table = SampleTable(samples, tuple(named), held.astype(np.float64).tocsr())
-    config = network.config
-    studies = build_studies([table], named, config.max_sequence_length, config.max_asvs)
-    everything = np.arange(len(samples))
-    parts = network.parts_for(distances=True, target=False)
-    state = all_states(network, studies, 0, everything, parts=parts)
-    return predict_distances(network, state, studies.studies[0].abundances)
 
 
 def judge_studies(network: Network, studies: dict[str, TreeStudy]) -> dict:
@@ -121,41 +97,6 @@ def embeddings(network: Network, sequences: list[str]) -> torch.Tensor:
     """Embed reads: (N, D)."""
     asvs, index = tokenize_asvs(sequences, network.config.max_sequence_length)
     return embed_asvs(network, asvs, np.arange(len(asvs)))[torch.from_numpy(index.copy())]
-
-
-def judge_primers(network: Network, reference: Reference, samples: int = 100) -> dict:
-    """Read communities of left-out organisms by V4, by V3-V4 and half by each.
-
-    The communities of a sample are drawn from a few branches of the tree, so that some are alike.
-    """
-    _, tips, families = leave_out(reference, 0.02, 0)
-    begin = reference.primers[:, [list(PRIMERS).index(name) for name in ("515F", "341F")], 1]
-    usable = (tips | families) & (begin >= 0).all(axis=1)
-    usable &= begin.max(axis=1) + 400 <= reference.lengths
-    rows = np.flatnonzero(usable)
-    rows = rows[np.argsort(reference.nodes[rows])]  # neighbors in the tree
-    random, counts = np.random.default_rng(0), np.zeros((samples, len(rows)), np.float32)
-    for sample in counts:
-        for _ in range(4):
-            start = random.integers(0, len(rows) - 200)
-            sample[start + random.choice(200, 20, replace=False)] = 1
-    held = scipy.sparse.csr_matrix(counts)
-    truth = unweighted_unifrac(reference.phylogeny, reference.nodes[rows], held)
-    reads = []
-    for site, length in ((0, 250), (1, 400)):
-        window = reference.tokens[rows[:, None], begin[rows, site, None] + np.arange(length)]
-        reads.append(detokenize(np.pad(window, ((0, 0), (1, 0)), constant_values=START)))
-    scores = {
-        name: agreement(predicted_distances(network, dna, held), truth)
-        for name, dna in zip(("V4", "V3-V4"), reads, strict=True)
-    }
-    # every second sample read by the other primer: its ASVs are other ones
-    half = np.arange(samples) % 2
-    both = scipy.sparse.hstack(
-        [scipy.sparse.csr_matrix(counts * (half == site)[:, None]) for site in (0, 1)]
-    ).tocsr()
-    scores["mixed"] = agreement(predicted_distances(network, reads[0] + reads[1], both), truth)
-    return scores
 
 
 def measure_pretraining(name: str) -> dict:
@@ -213,7 +154,7 @@ def main() -> None:
     network = load_network(*read_boxed(options.encoder))
     found: dict = {"studies": judge_studies(network, studies)}
     if options.reference:
-        found["primers"] = judge_primers(network, read_reference(options.reference))
+        found["communities"] = judge_communities(network, read_reference(options.reference))
     if options.pretrain:
         with tempfile.TemporaryDirectory() as runs:
             os.environ["Q2_AAM_RUN_DIR"] = runs  # no result of an earlier run

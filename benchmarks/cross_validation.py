@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import KFold
 from studies import ALL_TASKS, Study, Task, labeled_samples, load_study
 
 FOLDS = 5
@@ -58,13 +58,6 @@ def folds_of(problem: Problem) -> list[tuple[np.ndarray, np.ndarray]]:
     stored = json.loads(STORED_FOLDS.read_text())[problem.task.study]
     fold = np.array([stored[str(group)] for group in problem.groups])
     return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(FOLDS)]
-
-
-def inner_fold(problem: Problem, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Divide training samples once more, 3 to 1, to choose settings on."""
-    splitter = GroupKFold(4)
-    kept, held_out = next(splitter.split(training, groups=problem.groups[training]))
-    return training[kept], training[held_out]
 
 
 def share_of(problem: Problem, training: np.ndarray, share: float, seed: int) -> np.ndarray:

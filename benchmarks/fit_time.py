@@ -10,7 +10,6 @@ machine.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -23,6 +22,7 @@ from cross_validation import folds_of, load_problem
 from measuring import markdown, store
 
 OURS, OTHER = "aam", "sample-classifier"
+ROUNDS = 3
 COLUMN = ["--m-metadata-file", "metadata.tsv", "--m-metadata-column", "value"]
 IMPORT = "import q2_sample_classifier.plugin_setup"
 COMMANDS = {
@@ -79,15 +79,10 @@ def write_infants(folder: Path) -> int:
 
 def main() -> None:
     """Take turns, print one table and store every figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
     found: dict[tuple[str, str], list[float]] = {one: [] for one in COMMANDS}
     with tempfile.TemporaryDirectory() as folder:
         samples = write_infants(Path(folder))
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             for one, command in COMMANDS.items():
                 found[one].append(processor_seconds(command, Path(folder)))
     medians = {one: statistics.median(seconds) for one, seconds in found.items()}
@@ -97,7 +92,7 @@ def main() -> None:
         rows.append([task, f"{ours:.2f}", f"{other:.2f}", f"{ours / other:.2f}", allowed])
         results.append({"task": task, "ours": ours, "other": other})
     print(markdown(["task", "ours, s", "q2-sample-classifier, s", "ratio", "at most"], rows))
-    store("fit-time", {"samples": samples, "rounds": rounds, "results": results})
+    store("fit-time", {"samples": samples, "results": results})
 
 
 if __name__ == "__main__":

@@ -69,14 +69,10 @@ def speed(size: int, write: Write) -> None:
         order += [job_of(size, "bf16", task, contender=DEFAULTS) for task in (PRETRAIN, FIT)]
     for task in (PRETRAIN, FIT, PREDICT):
         order += [job_of(size, "fp32", task), job_of(size, "fp32", task, **plain)]
-    order += [job_of(size, "tf32", task) for task in (PRETRAIN, FIT)]
     order.append(job_of(size, "bf16", FIT, compile=GPU))
     for job in order:
         with tried(write, kind="speed", **dataclasses.asdict(job) | {"size": size}) as found:
-            with matrices_in(job.precision):
-                computed_in = job.precision.replace("tf32", "fp32")
-                took = measure(dataclasses.replace(job, precision=computed_in), study)
-            found |= took | {"precision": job.precision, "size": size}
+            found |= measure(job, study) | {"size": size}
 
 
 def agreement(write: Write) -> None:
@@ -84,7 +80,7 @@ def agreement(write: Write) -> None:
     study = study_of()
     for size, contender in ((NARROW, OURS), (NARROW, DEFAULTS), (WIDE, OURS)):
         wanted = None
-        for precision in ("fp32", "tf32", "bf16", "fp16")[: 4 if GPU else 3]:
+        for precision in ("fp32", "bf16", "fp16")[: 3 if GPU else 2]:
             names = {"size": size, "contender": contender, "precision": precision}
             with tried(write, kind="agreement", **names) as found:
                 said = _said_in(job_of(size, precision, contender=contender), study)
@@ -101,20 +97,19 @@ def agreement(write: Write) -> None:
 
 def _said_in(job: Job, study: SimulatedStudy) -> dict[str, np.ndarray]:
     """Return what a network says in a precision; the network is the same in all."""
-    accelerator = build_accelerator(job.device, job.precision.replace("tf32", "fp32"), 0)
+    accelerator = build_accelerator(job.device, job.precision, 0)
     torch.manual_seed(0)
     ours = Ours(job, study, accelerator.device)
     samples = np.arange(min(64, SAMPLES))
-    with matrices_in(job.precision):
-        with accelerator.autocast():
-            asvs = embed_asvs(ours.network, study.studies.asvs, np.arange(ASVS))
-            parts = ours.network.parts_for(True, False)
-            state = all_states(ours.network, study.studies, 0, samples, asvs, parts)
-            distances = predict_distances(ours.network, state)
-            ours.network.train()
-            torch.manual_seed(0)
-            loss = ours.loss(samples[:BATCH])
-        loss.backward()
+    with accelerator.autocast():
+        asvs = embed_asvs(ours.network, study.studies.asvs, np.arange(ASVS))
+        parts = ours.network.parts_for(True, False)
+        state = all_states(ours.network, study.studies, 0, samples, asvs, parts)
+        distances = predict_distances(ours.network, state)
+        ours.network.train()
+        torch.manual_seed(0)
+        loss = ours.loss(samples[:BATCH])
+    loss.backward()
     gradients = [
         weight.grad.flatten() for weight in ours.network.parameters() if weight.grad is not None
     ]
@@ -225,16 +220,6 @@ def be_rank(backend: str) -> None:
         found = {"device": str(accelerator.device), "sum": added.tolist(), "of": gathered.tolist()}
         print(json.dumps(found | {"gigabytes_per_second": 4 * SHARED_NUMBERS / took / 1e9}))
     accelerator.end_training()
-
-
-@contextlib.contextmanager
-def matrices_in(precision: str) -> Iterator[None]:
-    """Let fp32 matrix products round their factors, for ``tf32``."""
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision("highest")
 
 
 @contextlib.contextmanager

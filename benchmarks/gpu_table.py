@@ -88,7 +88,7 @@ def speed_table(content: dict) -> str:
             continue
         rate = one["step_asvs_per_second"]
         done = operations.get((one["task"], one["contender"], one["size"]), 0) * rate
-        other = references.get((one["task"], one["size"], one["precision"].replace("tf32", "fp32")))
+        other = references.get((one["task"], one["size"], one["precision"]))
         # what ends an epoch costs the same for any number of samples: steps are compared
         samples = one["samples_per_second"] * rate / one["asvs_per_second"]
         rows.append([

@@ -35,10 +35,7 @@ from q2_aam.training.device import build_accelerator
 from q2_aam.training.logger import TrainingLogger
 
 TABLE, DNA = "table.npz", "dna.txt"
-COLUMNS = (
-    "stage", "samples", "ASVs", "non-zeros", "processor s", "ms a sample", "× smallest",
-    "peak GiB", "above start, GiB", "bytes a non-zero",
-)  # fmt: skip
+COLUMNS = ("stage", "samples", "ASVs", "non-zeros", "s", "ms a sample", "GiB at start", "at most")
 
 
 class Meter:
@@ -130,23 +127,6 @@ def predict(folder: Path, meter: Meter) -> None:
 STAGES = {"load": load, "batching": batching, "closed form": closed_form, "predict": predict}
 
 
-def table_of(results: list[dict]) -> str:
-    """Write results as a table, each stage beside its smallest size."""
-    rows = []
-    for stage in STAGES:
-        smallest = None
-        for one in (one for one in results if one["stage"] == stage):
-            each = 1000 * one["processor_seconds"] / one["samples"]
-            smallest = smallest or each
-            above = one["peak_gib"] - one["start_gib"]
-            rows.append([
-                stage, *(f"{one[name]:,}" for name in ("samples", "asvs", "nonzeros")),
-                f"{one['processor_seconds']:.3g}", f"{each:.3g}", f"{each / smallest:.2f}",
-                f"{one['peak_gib']:.2f}", f"{above:.2f}", f"{above * 2**30 / one['nonzeros']:.0f}",
-            ])  # fmt: skip
-    return markdown(COLUMNS, rows)
-
-
 def main() -> None:
     """Run all sizes, print the table and store every figure."""
     parser = argparse.ArgumentParser(
@@ -162,7 +142,7 @@ def main() -> None:
         STAGES[options.job["stage"]](Path(options.job["folder"]), meter)
         print(json.dumps({name: x for name, x in vars(meter).items() if name[0] != "_"}))
         return
-    results = []
+    results, rows = [], []
     for samples in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
             facts = write_study(Path(folder), samples)
@@ -170,7 +150,12 @@ def main() -> None:
                 job = {"stage": stage, "folder": folder}
                 found = run_job(__file__, job, Q2_AAM_RUN_DIR=folder, OMP_NUM_THREADS="1")
                 results.append({"stage": stage} | facts | found)
-    print(table_of(results))
+    for one in sorted(results, key=lambda one: list(STAGES).index(one["stage"])):
+        sizes = [f"{one[name]:,}" for name in ("samples", "asvs", "nonzeros")]
+        took, memories = one["processor_seconds"], (one["start_gib"], one["peak_gib"])
+        times = [f"{took:.3g}", f"{1000 * took / one['samples']:.3g}"]
+        rows.append([one["stage"], *sizes, *times, *(f"{gib:.2f}" for gib in memories)])
+    print(markdown(COLUMNS, rows))
     store("scale", {"results": results})
 
 

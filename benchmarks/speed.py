@@ -200,12 +200,6 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
     return jobs
 
 
-def run_elsewhere(job: Job) -> dict:
-    """Measure a job in a process of its own."""
-    threads = {"OMP_NUM_THREADS": str(job.threads)} if job.threads else {}
-    return run_job(__file__, dataclasses.asdict(job), **threads)
-
-
 def table_of(results: list[dict]) -> str:
     """Write results as a table, each beside the reference's of its task."""
     references = {one["task"]: one for one in results if one["contender"] == REFERENCE}
@@ -251,7 +245,9 @@ def main() -> None:
     if options.job:
         print(json.dumps(measure(Job(**options.job), simulate_study())))
         return
-    results = [run_elsewhere(job) for job in jobs_of(options)]
+    threads = {"OMP_NUM_THREADS": str(options.threads)} if options.threads else {}
+    jobs = map(dataclasses.asdict, jobs_of(options))
+    results = [run_job(__file__, job, **threads) for job in jobs]
     print(table_of(results))
     store("speed", {"results": results} | machine())
 

@@ -163,7 +163,7 @@ def test_results_of_a_bad_release_are_found(tmp_path, monkeypatch, capsys):
         r"^```python\n(.*?)^```$", (DOCS / "releasing.md").read_text("utf-8"), re.M | re.S
     )
     copy(PROJECT / "tests" / "golden" / "version-1" / "regressor.qza", tmp_path / "ours.qza")
-    copy(DEMO.parent / "table.qza", tmp_path / "imported.qza")
+    copy(PROJECT / "q2_aam" / "demo_data" / "table.qza", tmp_path / "imported.qza")
     monkeypatch.chdir(tmp_path)
     for version, printed in (("0.1.0", "ours.qza\n"), ("0.1.1", "")):
         (tmp_path / "recall.py").write_text(code.replace('"0.1.0"', f'"{version}"'))

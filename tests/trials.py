@@ -17,6 +17,11 @@ def count(small: int, full: int) -> int:
     return full if FULL else small
 
 
+def pick(random: np.random.Generator, choices):
+    """Draw one of some things, which numpy need not be able to put into an array."""
+    return choices[int(random.integers(len(choices)))]
+
+
 def repeat(check, small: int, full: int, seed: int = 0) -> None:
     """Run a check in independent, repeatable trials; say which one failed.
 

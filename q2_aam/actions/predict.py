@@ -246,7 +246,7 @@ def check_table(
     sequences: pd.Series = None,
 ) -> None:
     """Write what a model would recognize of a table as a page."""
-    from ..report.recognition import CheckedTable, write_recognition_page
+    from ..report.recognition import write_recognition_page
 
     config, arrays = read_model(str(model))
     if config.target is None or not config.target.vocabulary_size:
@@ -271,7 +271,8 @@ def check_table(
         },
         index=pd.Index([samples.feature_ids[row] for row in strange], name="id"),
     )
-    checked = CheckedTable(
+    write_recognition_page(
+        output_dir,
         model=f"{kind} of '{config.target.name}'",
         verdict=verdict,
         recommendation=recommendation,
@@ -279,15 +280,16 @@ def check_table(
         features_by_kind={
             name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)
         },
-        table_lengths=_lengths_of(dna),
-        vocabulary_lengths=_lengths_of(read_vocabulary(arrays).sequences),
+        lengths={
+            "this table": _lengths_of(dna),
+            "model": _lengths_of(read_vocabulary(arrays).sequences),
+        },
         orientation=(
             "mixed" if 0 < turned < len(dna) else "reverse complement" if turned else "forward"
         ),
         orientation_counts={"forward": len(dna) - turned, "reverse complement": turned},
         unrecognized=unrecognized,
     )
-    write_recognition_page(output_dir, checked)
 
 
 def judge(recognition) -> tuple[str, str]:

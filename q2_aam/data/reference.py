@@ -22,18 +22,9 @@ def _reference_words() -> np.ndarray:
 
 
 def words_of(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the words of reads by their nucleotides.
+    """Number the words of reads, tokens without START (reads, longest), by their nucleotides.
 
-    Parameters
-    ----------
-    letters : ndarray of uint8, (reads, longest)
-        Tokens without START.
-
-    Returns
-    -------
-    words : ndarray of int64, (reads, longest - LENGTH + 1)
-    valid : ndarray of bool
-        Where a word holds nothing but A, C, G and T.
+    Returns int64 (reads, longest - LENGTH + 1), and where a word is nothing but A, C, G and T.
     """
     places = letters.shape[1] - LENGTH + 1
     words = np.zeros((len(letters), places), dtype=np.int64)
@@ -52,30 +43,19 @@ def resemblance(sequences: list[str]) -> np.ndarray:
     bits = _reference_words()
     for start in range(0, len(sequences), _READS_AT_ONCE):
         letters = tokenize(sequences[start : start + _READS_AT_ONCE])[0][:, 1:]
-        if letters.shape[1] < LENGTH:
-            continue
-        words, valid = words_of(letters)
-        held = (bits[words >> 3] >> (7 - (words & 7)).astype(np.uint8)) & 1
-        found[start : start + len(letters)] = (held & valid).sum(axis=1) / np.maximum(
-            valid.sum(axis=1), 1
-        )
+        if letters.shape[1] >= LENGTH:
+            words, valid = words_of(letters)
+            held = valid & (bits[words >> 3] >> (7 - (words & 7)).astype(np.uint8))
+            number = np.maximum(valid.sum(axis=1), 1)
+            found[start : start + len(letters)] = held.sum(axis=1) / number
     return found
 
 
 def orient(sequences: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Turn reads that resemble the reference only as their reverse complement.
 
-    Parameters
-    ----------
-    sequences : list of str
-        Upper-case DNA.
-
-    Returns
-    -------
-    oriented : list of str
-    turned : ndarray of bool, (sequences,)
-    far : ndarray of bool, (sequences,)
-        Reads that resemble the reference on neither strand: it says nothing of them.
+    Returns the reads, which of them were turned, and which resemble the reference on neither
+    strand: it says nothing of them.
     """
     far = resemblance(sequences) < RESEMBLES
     rows = np.flatnonzero(far)
@@ -85,6 +65,5 @@ def orient(sequences: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
         turned[rows] = resemblance(others) >= RESEMBLES
     oriented = list(sequences)
     for row, other in zip(rows, others, strict=True):
-        if turned[row]:
-            oriented[row] = other
+        oriented[row] = other if turned[row] else sequences[row]
     return oriented, turned, far & ~turned

@@ -1,11 +1,13 @@
-"""Numbers as people read them: enough digits, one notation, a real minus, a dash if missing."""
+"""Numbers as people read them, and the words of the pages from templates/words.ini."""
 
-from __future__ import annotations
-
+import configparser
 import json
 import math
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 
+TEMPLATES = Path(__file__).parent / "templates"
 MISSING = "\u2013"
 _SMALLEST, _LARGEST = 1e-4, 1e6  # measured numbers outside are written as powers of ten
 _MOST_DIGITS = 8
@@ -87,6 +89,29 @@ def join_words(words: Iterable[str]) -> str:
     """Write ``a, b and c``."""
     *first, end = words
     return f"{', '.join(first)} and {end}" if first else end
+
+
+@lru_cache(maxsize=1)
+def _read_words() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parser.optionxform = str
+    parser.read(TEMPLATES / "words.ini", encoding="utf-8")
+    return parser
+
+
+def words(section: str, key: str, /, **values) -> str:
+    """Return a text in one line, its {names} filled in; empty if there is none."""
+    return " ".join(_read_words().get(section, key, fallback="").split()).format(**values)
+
+
+def parts(section: str, key: str) -> list[str]:
+    """Return the parts of a text that `` | `` divides."""
+    return [part.strip() for part in words(section, key).split(" | ")]
+
+
+def keys(section: str) -> list[str]:
+    """Return the keys of a section, in their order."""
+    return list(_read_words()[section])
 
 
 def _is_missing(value) -> bool:

@@ -1,7 +1,5 @@
 """The page of find-learning-rate: what a range test found, and whether it is more than noise."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +11,11 @@ from scipy.stats import kendalltau
 
 from ..storage.training_log import Setting
 from . import style
-from .formatting import MISSING, format_count, format_number
-from .page import Card, Command, Download, Figures, Note, Section, figure, write_page
+from .formatting import MISSING, format_count, format_number, words
+from .page import Card, Download, Section, Text, figure, write_page
 from .samples import table_of_counts, training_counts
-from .style import chart_of, short, themed, tips
-from .training.settings import section_of_settings
-from .words import words
+from .style import short, tips
+from .training import section_of_settings
 
 _DIGITS = 2  # a third digit of a learning rate means nothing
 _ROOM = 0.04  # of the axis, above and below
@@ -49,18 +46,18 @@ def write_learning_rate_page(
         The rate of the steepest fall; None if the loss never clearly fell.
     diverged : bool
         Whether the loss exploded before the highest rate.
-    action : str
-        As which the model was trained: ``pretrain``, ``fit-regressor`` or ``fit-classifier``.
     data : sequence of dict
         What was read and dropped, as in a training log.
     """
     suggestion = suggestion if has_clear_slope(curve) else None
     chart = chart_learning_rate(curve, suggestion)
     one = figure("loss-by-learning-rate", chart, "curve", len(curve), wide=True)
-    blocks = [Figures([one]), Download("curve", "every step", curve)]
-    command, use = write_command(suggestion, action), [Note(words("notes", "rate_use"))]
-    use = [Command(command), *use] if command else use
-    counts = table_of_counts(training_counts({"data": list(data)}), "data-table")
+    blocks = [[one], Download("curve", "every step", curve)]
+    use = [words("notes", "rate_use")]
+    if suggestion is not None:
+        rate = _write_rate(suggestion)
+        use.insert(0, Text(f"qiime aam {action} --p-learning-rate {rate} \u2026", tag="pre"))
+    counts = table_of_counts(training_counts(data), "data-table")
     sections = [
         Section("curve", "Curve", "Curve", blocks),
         Section("use", "How to use it", "How to use it", use),
@@ -69,13 +66,13 @@ def write_learning_rate_page(
     ]
     lowest = curve.loc[curve["smoothed_loss"].idxmin()]
     cards = [
-        Card("suggested learning rate", write_rate(suggestion)),
+        Card("suggested learning rate", _write_rate(suggestion)),
         Card("lowest average loss", format_number(lowest["smoothed_loss"])),
-        Card("at a learning rate of", write_rate(lowest["learning_rate"])),
+        Card("at a learning rate of", _write_rate(lowest["learning_rate"])),
         Card("steps", format_count(len(curve))),
     ]
     if diverged:
-        cards.append(Card("stopped at", write_rate(curve["learning_rate"].iloc[-1])))
+        cards.append(Card("stopped at", _write_rate(curve["learning_rate"].iloc[-1])))
     heading = f"Learning rate for {action}"
     if target is not None:
         heading = Markup("{}: <em>{}</em>").format(heading, target)
@@ -104,28 +101,19 @@ def has_clear_slope(curve: pd.DataFrame) -> bool:
     return bool(tau <= _SMALLEST_TAU and p_value <= _LARGEST_P)
 
 
-def write_rate(rate: float | None) -> str:
+def _write_rate(rate: float | None) -> str:
     """Write a learning rate as it can be typed on a command line, or a dash."""
     return MISSING if rate is None else f"{rate:.{_DIGITS}g}"
 
 
 def write_headline(curve: pd.DataFrame, suggestion: float | None, action: str) -> str:
     """Say what was found."""
-    low, high = (write_rate(curve["learning_rate"].iloc[place]) for place in (0, -1))
+    low, high = (_write_rate(curve["learning_rate"].iloc[place]) for place in (0, -1))
     rose = f"while the learning rate rose from {low} to {high}"
     if suggestion is None:
-        return f"No clear slope {rose}: keep the default 'learning_rate' of {action}."
-    return (
-        f"{rose.capitalize()}, the loss fell most steeply at {write_rate(suggestion)}: use about "
-        f"that as 'learning_rate' of {action}."
-    )
-
-
-def write_command(suggestion: float | None, action: str) -> str:
-    """Write the suggestion as a command line's option, or nothing."""
-    if suggestion is None:
-        return ""
-    return f"qiime aam {action} --p-learning-rate {write_rate(suggestion)} …"
+        return words("notes", "no_rate", rose=rose, action=action)
+    rate, rose = _write_rate(suggestion), rose.capitalize()
+    return words("notes", "rate_headline", rose=rose, rate=rate, action=action)
 
 
 def write_warnings(curve: pd.DataFrame, suggestion: float | None, diverged: bool) -> list[str]:
@@ -144,23 +132,18 @@ def write_warnings(curve: pd.DataFrame, suggestion: float | None, diverged: bool
 
 def chart_learning_rate(curve: pd.DataFrame, suggestion: float | None) -> alt.LayerChart:
     """Draw the loss of each batch and its moving average over the learning rate."""
+    columns = {"learning_rate": "learning_rate", "loss": "loss", "smoothed_loss": "average"}
+    drawn = curve[list(columns)].rename(columns=columns)
     records = [
-        {
-            "step": step + 1,
-            "learning_rate": short(rate),
-            "loss": short(loss),
-            "average": short(average),
-        }
-        for step, (rate, loss, average) in enumerate(
-            curve[["learning_rate", "loss", "smoothed_loss"]].to_numpy()
-        )
+        {"step": step} | {name: short(value) for name, value in row.items()}
+        for step, row in enumerate(drawn.to_dict("records"), start=1)
     ]
     axis, scale = alt.Axis(format="~g"), alt.Scale(type="log", nice=False)
     x = alt.X("learning_rate:Q", title="Learning rate", scale=scale, axis=axis)
     scale = _loss_scale(curve)
     numbers = {"step": "d", "learning_rate": ".3~g", "loss": ("loss of the batch", ".4~g")}
     numbers["average"] = ("moving average", ".4~g")
-    base = chart_of(records).encode(x)
+    base = style.chart_of(records).encode(x)
     points = base.mark_point(filled=True, size=22, color=style.GREY, fillOpacity=0.55, clip=True)
     line = base.mark_line(strokeWidth=2.5, color=style.BLUE, clip=True)
     layers = [
@@ -168,9 +151,15 @@ def chart_learning_rate(curve: pd.DataFrame, suggestion: float | None) -> alt.La
         line.encode(alt.Y("average:Q", title="Loss", scale=scale)),
     ]
     if suggestion is not None:
-        layers += _mark(suggestion, curve["learning_rate"])
+        rates, words_at = curve["learning_rate"], f"suggested: {_write_rate(suggestion)}"
+        late = suggestion > float(np.sqrt(rates.iloc[0] * rates.iloc[-1]))
+        layers += style.mark_at(
+            suggestion, words_at, alt.X("learning_rate:Q", title="Learning rate"), late,
+            rule={"color": style.VERMILLION, "strokeWidth": 2, "strokeDash": [5, 3]},
+            text={"dy": -9, "fontSize": 13, "color": "#222"},
+        )  # fmt: skip
     padding = {"left": 6, "right": 6, "bottom": 6, "top": 22}  # room for the words of the mark
-    return themed(*layers, height=380).properties(padding=padding)
+    return style.themed(*layers, height=380).properties(padding=padding)
 
 
 def _loss_scale(curve: pd.DataFrame) -> alt.Scale:
@@ -183,14 +172,3 @@ def _loss_scale(curve: pd.DataFrame) -> alt.Scale:
         return alt.Scale(type="log", domain=[low, high], nice=False)
     room = _ROOM * (high - low) or 1.0
     return alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
-
-
-def _mark(suggestion: float, rates: pd.Series) -> list[alt.Chart]:
-    late = suggestion > float(np.sqrt(rates.iloc[0] * rates.iloc[-1]))
-    words = f"suggested: {write_rate(suggestion)}"
-    data = chart_of([{"learning_rate": suggestion, "words": words}])
-    rule = data.mark_rule(color=style.VERMILLION, strokeWidth=2, strokeDash=[5, 3])
-    align = {"align": "right" if late else "left", "dx": 3 if late else -3}
-    text = data.mark_text(dy=-9, fontSize=13, color="#222", **align)
-    x = alt.X("learning_rate:Q", title="Learning rate")
-    return [rule.encode(x), text.encode(x, y=alt.value(0), text="words:N")]

@@ -1,9 +1,8 @@
 """Scores and their bootstrap intervals: by sample, or by group where repeated measures belong."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,17 +10,15 @@ from scipy import stats
 from sklearn import config_context
 from sklearn import metrics as sklearn_metrics
 
-from .formatting import format_decimals, format_like, format_p
-from .page import Card, Cell, Column, Definitions, Download, Note, Table
-from .words import parts, words
+from .formatting import format_decimals, format_like, format_p, parts, words
+from .page import Card, Cell, Column, Download, Table, define
 
 RANDOM_SEED = 20160615
 _MOST_RESAMPLES, _FEWEST_RESAMPLES, _MOST_DRAWN = 1000, 200, 2_000_000
 INTERVAL_WORDS = "95 % interval"
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A value with its 95 % bootstrap interval; NaN where it is not defined."""
 
     value: float
@@ -39,7 +36,7 @@ class Estimate:
         return "better" if self.lower > 0 else "worse" if self.upper < 0 else "unclear"
 
     @classmethod
-    def from_draws(cls, value: float, draws: np.ndarray) -> Estimate:
+    def from_draws(cls, value: float, draws: np.ndarray) -> "Estimate":
         """Take the 95 % percentile interval of a statistic's resampled values."""
         known = draws[np.isfinite(draws)]
         # Resamples in which it is undefined say nothing; too many, and no interval is fair.
@@ -50,59 +47,49 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Metric:
-    """A score; its words stand in words.ini.
-
-    Attributes
-    ----------
-    places : int or None
-        Decimals to show; None: three digits that count, in the target's units.
-    """
+    """A score; its words stand in words.ini."""
 
     name: str
-    places: int | None = 2
-
-    @property
-    def label(self) -> str:
-        """What a column of it is called."""
-        return parts("scores", self.name)[0]
+    places: int | None = 2  # decimals; None: three digits that count, in the target's units
 
     @property
     def column(self) -> Column:
         """A column of a table."""
-        return Column(self.label, True, parts("scores", self.name)[1])
+        label, meaning = parts("scores", self.name)
+        return Column(label, True, meaning)
 
     @property
     def is_area(self) -> bool:
         """Whether predicted classes alone do not give it."""
         return self.name.endswith("auc")
 
-    def format(self, estimate: Estimate) -> str:
-        """Write a value."""
-        is_p = self.name == "p_value"
-        return format_p(estimate.value) if is_p else self._write(estimate.value, estimate)
-
-    def format_interval(self, estimate: Estimate) -> str:
-        """Write an interval as ``2.1 to 2.9``; nothing if it is not known."""
-        ends = [self._write(end, estimate) for end in (estimate.lower, estimate.upper)]
-        return " to ".join(ends) if estimate.has_interval else ""
-
-    def in_brackets(self, estimate: Estimate) -> str:
-        """Write an interval as a sentence has it; nothing if it is not known."""
-        text = self.format_interval(estimate)
-        return f" ({INTERVAL_WORDS} {text})" if text else ""
-
     def cell(self, estimate: Estimate) -> Cell:
-        """Write a cell of a table."""
-        return Cell(self.format(estimate), self.format_interval(estimate))
+        """Write a value and, if it is known, its interval as ``2.1 to 2.9``."""
+        value, low, high = (self._write(number, estimate) for number in estimate)
+        return Cell(value, f"{low} to {high}" if estimate.has_interval else "")
 
     def card(self, estimate: Estimate) -> Card:
         """Write a number at the top of a page."""
-        return Card(self.label, self.format(estimate), self.format_interval(estimate))
+        cell = self.cell(estimate)
+        return Card(self.column.label, cell.text, cell.detail)
+
+    def in_brackets(self, estimate: Estimate) -> str:
+        """Write an interval as a sentence has it; nothing if it is not known."""
+        text = self.cell(estimate).detail
+        return f" ({INTERVAL_WORDS} {text})" if text else ""
 
     def _write(self, number: float, estimate: Estimate) -> str:
+        if self.name == "p_value":
+            return format_p(number)
         if self.places is None:
             return format_like(number, estimate.value)
         return format_decimals(number, self.places)
+
+
+def in_percent(estimate: Estimate) -> str:
+    """Write the interval of a fraction as a sentence has it; nothing if it is not known."""
+    low, high = (format_decimals(100 * end, 0) for end in estimate[1:])
+    return f" ({INTERVAL_WORDS} {low} to {high} %)" if estimate.has_interval else ""
 
 
 MAE = Metric("mean_absolute_error", None)
@@ -131,38 +118,33 @@ class ScoreRow:
     n_samples: int
     estimates: dict[str, Estimate]
 
+    def cells(self, metrics: Sequence[Metric]) -> list[Cell]:
+        """Write its scores."""
+        return [metric.cell(self.estimates[metric.name]) for metric in metrics]
+
+    def records(self, metrics: Sequence[Metric], of: str = "", **about) -> list[dict]:
+        """Return its scores unrounded, for a download."""
+        key, ends = f"{self.key}: " if self.key else "", ("value", "lower_95", "upper_95")
+        return [
+            {"id": f"{key}{one.name}{of}", "predictor": self.label, "metric": one.name, **about}
+            | dict(zip(ends, self.estimates[one.name], strict=True))
+            for one in metrics
+        ]
+
 
 def score_blocks(
     rows: Sequence[ScoreRow], metrics: Sequence[Metric], notes: Sequence[str], last: str = ""
 ) -> list:
     """Show scores in a table, say what they mean and offer them unrounded."""
     columns = [Column("Predictor"), Column("Samples", number=True), *(m.column for m in metrics)]
-    cells = [
-        [row.label, f"{row.n_samples:,}", *(m.cell(row.estimates[m.name]) for m in metrics)]
-        for row in rows
-    ]
-    records = [
-        {
-            "id": f"{row.key}: {metric.name}" if row.key else metric.name,
-            "predictor": row.label,
-            "metric": metric.name,
-            "samples": row.n_samples,
-            **as_record(row.estimates[metric.name]),
-        }
-        for row in rows
-        for metric in metrics
-    ]
+    cells = [[row.label, f"{row.n_samples:,}", *row.cells(metrics)] for row in rows]
+    records = [one for row in rows for one in row.records(metrics, samples=row.n_samples)]
     return [
         Table("score-table", columns, cells),
-        *map(Note, notes),
-        Definitions(columns, f"{last} {words('notes', 'undefined')}".strip()),
+        *notes,
+        define(columns, f"{last} {words('notes', 'undefined')}".strip()),
         Download("scores", "the scores", pd.DataFrame.from_records(records, index="id")),
     ]
-
-
-def as_record(estimate: Estimate) -> dict:
-    """Write an estimate for a download."""
-    return {"value": estimate.value, "lower_95": estimate.lower, "upper_95": estimate.upper}
 
 
 def count_resamples(n_numbers: int) -> int:
@@ -171,50 +153,33 @@ def count_resamples(n_numbers: int) -> int:
 
 
 def bootstrap(
-    statistics: Callable[[np.ndarray], np.ndarray],
-    n_samples: int,
-    groups: np.ndarray | None = None,
-    size: int = 1,
+    statistics: Callable[[np.ndarray], np.ndarray], groups: np.ndarray, size: int = 1
 ) -> list[Estimate]:
     """Estimate statistics and their intervals from one set of resamples, so that they are paired.
 
-    Parameters
-    ----------
-    statistics : callable
-        Takes rows of samples (drawn ones repeat), returns values of shape (statistics,).
-    groups : np.ndarray of int, shape (samples,), optional
-        Whole groups are drawn, else single samples; fewer than two units give no interval.
-    size : int
-        Numbers looked at for each sample: of very many, fewer resamples are drawn.
+    The statistics (statistics,) are taken of rows of samples, in which drawn ones repeat. Whole
+    groups (samples,) are drawn; fewer than two give no interval. ``size`` is how many numbers are
+    looked at for each sample: of very many, fewer resamples are drawn.
     """
+    n_samples, codes = len(groups), np.unique(groups, return_inverse=True)[1]
+    order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes)
+    units, random = np.split(order, np.cumsum(sizes)[:-1]), np.random.default_rng(RANDOM_SEED)
+    draws = []
     with config_context(assume_finite=True), np.errstate(divide="ignore", invalid="ignore"):
         values = statistics(np.arange(n_samples))
-        draws = np.array([statistics(rows) for rows in _resample(n_samples, groups, size)])
-    draws = draws.reshape(-1, len(values))
+        for _ in range(count_resamples(n_samples * size) if len(units) > 1 else 0):
+            drawn = random.integers(len(units), size=len(units))
+            single = len(units) == n_samples
+            rows = order[drawn] if single else np.concatenate([units[unit] for unit in drawn])
+            draws.append(statistics(rows))
+    draws = np.array(draws).reshape(-1, len(values))
     return [Estimate.from_draws(v, column) for v, column in zip(values, draws.T, strict=True)]
 
 
-def _resample(n_samples: int, groups: np.ndarray | None, size: int) -> Iterator[np.ndarray]:
-    codes = np.arange(n_samples) if groups is None else np.unique(groups, return_inverse=True)[1]
-    n_units = int(codes.max(initial=-1)) + 1
-    units = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    random = np.random.default_rng(RANDOM_SEED)
-    for _ in range(count_resamples(n_samples * size) if n_units > 1 else 0):
-        drawn = random.integers(n_units, size=n_units)
-        yield drawn if groups is None else np.concatenate([units[unit] for unit in drawn])
-
-
 def score_numbers(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return `REGRESSION_METRICS` of several predictors, NaN where a score is not defined.
+    """Return `REGRESSION_METRICS` (metrics, predictors), NaN where a score is not defined.
 
-    Parameters
-    ----------
-    truth : np.ndarray of shape (samples,)
-    predicted : np.ndarray of shape (samples, predictors)
-
-    Returns
-    -------
-    np.ndarray of shape (metrics, predictors)
+    Of truth (samples,) and predicted (samples, predictors).
     """
     actual = np.repeat(truth[:, None], predicted.shape[1], axis=1)
     each = {"multioutput": "raw_values"}
@@ -244,16 +209,7 @@ def _is_constant(values: np.ndarray) -> bool:
 
 
 def score_classes(actual: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return precision, recall and F1 of each class: NaN, not scikit-learn's 0, if not defined.
-
-    Parameters
-    ----------
-    actual, predicted : np.ndarray of int, shape (samples,)
-
-    Returns
-    -------
-    np.ndarray of shape (3, classes)
-    """
+    """Return precision, recall and F1 (3, classes): NaN, not scikit-learn's 0, if not defined."""
     is_of = np.bincount(actual, minlength=n_classes)
     is_said = np.bincount(predicted, minlength=n_classes)
     right = np.bincount(actual[actual == predicted], minlength=n_classes).astype(float)
@@ -262,14 +218,10 @@ def score_classes(actual: np.ndarray, predicted: np.ndarray, n_classes: int) -> 
 
 
 def area_under_roc(is_class: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve of each column, by the ranks of Mann and Whitney.
+    """Return the area under the ROC curve of each column (samples, classes), by ranks.
 
     All classes at once, and NaN where scikit-learn's would raise: where all samples or none are of
-    a class, as happens in resamples. Equal probabilities count half.
-
-    Parameters
-    ----------
-    is_class, probabilities : np.ndarray of shape (samples, classes)
+    a class, as happens in resamples. Equal probabilities count half (Mann and Whitney).
     """
     inside = is_class.sum(axis=0).astype(float)
     ranks = stats.rankdata(probabilities, axis=0)

@@ -3,8 +3,6 @@
 Every value is escaped; charts are drawn in the browser by a script that lies in the page.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Sequence
@@ -19,11 +17,9 @@ import q2templates
 import vl_convert
 from markupsafe import Markup
 
-from .formatting import format_count
-from .words import words
+from .formatting import TEMPLATES, format_count, words
 
 DOWNLOADS = "downloads"
-TEMPLATES = Path(__file__).parent / "templates"
 DIGITS = 10  # of numbers in downloads: beyond any measurement, and half the size of all 17
 STATIC_WIDTH = 620
 MOST_SVG_MARKS = 2000  # beyond it the browser draws on a canvas, which stays quick
@@ -31,40 +27,17 @@ MOST_SVG_MARKS = 2000  # beyond it the browser draws on a canvas, which stays qu
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its words.
+    """A chart with its words."""
 
-    Attributes
-    ----------
-    name : str
-        File name of the downloads, ours, never a user's.
-    numbers : str or pd.DataFrame
-        What it shows as a table: the name of a download of the page, or one of its own.
-    n_marks : int
-        About how many marks it draws.
-    wide : bool
-        Whether it takes the page's full width.
-    datasets : dict of str to list of dict
-        Data that the chart refers to by name and shares with other charts of the page.
-    """
-
-    name: str
+    name: str  # file name of the downloads, ours, never a user's
     title: str
     caption: str
     chart: altair.Chart
-    numbers: str | pd.DataFrame
-    n_marks: int = 0
-    wide: bool = False
+    numbers: str | pd.DataFrame  # what it shows: the name of a download of the page, or its own
+    n_marks: int = 0  # about how many marks it draws
+    wide: bool = False  # takes the page's full width
+    # data that the chart refers to by name and shares with other charts of the page
     datasets: dict[str, list[dict]] = field(default_factory=dict)
-
-    @property
-    def renderer(self) -> str:
-        """Which of vega-embed's renderers suits the number of marks."""
-        return "svg" if self.n_marks <= MOST_SVG_MARKS else "canvas"
-
-    @property
-    def numbers_name(self) -> str:
-        """File name, without suffix, of the table of its numbers."""
-        return self.numbers if isinstance(self.numbers, str) else self.name
 
     @property
     def specification(self) -> dict:
@@ -73,24 +46,12 @@ class Figure:
         content.pop("$schema", None)
         return content
 
-    @property
-    def json_for_script(self) -> Markup:
-        """The specification as JSON for a script element."""
-        return json_for_script(self.specification)
-
 
 def figure(file: str, chart, numbers, n_marks=0, wide=False, datasets=None, **values) -> Figure:
     """Make a figure with the words of its file, filled with values."""
     title, caption = (words(file, part, **values) for part in ("title", "caption"))
     title = title[:1].upper() + title[1:]
     return Figure(file, title, caption, chart, numbers, n_marks, wide, datasets or {})
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures beside each other, as many as there is room for."""
-
-    figures: Sequence[Figure]
 
 
 @dataclass(frozen=True)
@@ -122,34 +83,26 @@ class Table:
     shown: int | None = None
 
 
-@dataclass(frozen=True)
-class Note:
-    """A paragraph."""
+def table_of(id: str, columns: Sequence[tuple[Column, Sequence]]) -> Table:
+    """Make a table of columns, each with its cells."""
+    rows = list(zip(*(cells for _, cells in columns), strict=True))
+    return Table(id, [column for column, _ in columns], rows)
 
-    text: str
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph (p) with an id, a heading in a section (h3), or a line to be typed (pre)."""
+
+    text: str | Markup
     id: str = ""
+    tag: str = "p"
 
 
-@dataclass(frozen=True)
-class Definitions:
-    """What the columns of a table mean, and a last sentence."""
-
-    columns: Sequence[Column]
-    last: str = ""
-
-
-@dataclass(frozen=True)
-class Subtitle:
-    """A heading within a section."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Command:
-    """A line to be typed."""
-
-    text: str
+def define(columns: Sequence[Column], last: str = "") -> Markup:
+    """Say what the columns of a table mean, and a last sentence."""
+    meaning = Markup("<strong>{}</strong>: {}. ")
+    known = [meaning.format(one.label, one.meaning) for one in columns if one.meaning]
+    return Markup().join([*known, last])
 
 
 @dataclass(frozen=True)
@@ -170,22 +123,16 @@ class Download:
 
 
 @dataclass(frozen=True)
-class FileLink:
-    """A file of the downloads, written by the caller, and what to do with it."""
-
-    before: str
-    file: str
-    after: str
-
-
-@dataclass(frozen=True)
 class Section:
-    """A part of the page with a heading and an entry in the navigation."""
+    """A part of the page with a heading and an entry in the navigation.
+
+    Of its blocks, a text is a paragraph, and figures in a list stand beside each other.
+    """
 
     id: str
     nav: str
     title: str
-    blocks: Sequence[object]
+    blocks: Sequence[str | list[Figure] | Text | Table | Fasta | Download]
 
 
 @dataclass(frozen=True)
@@ -209,18 +156,13 @@ def write_page(
 ) -> None:
     """Write index.html with its charts, scripts and downloads.
 
-    Parameters
-    ----------
-    headline : str
-        The result, in at most two sentences.
-    lines : sequence of str
-        Said beneath the headline, such as how the samples were divided.
+    The headline is the result, in at most two sentences; lines stand beneath it.
     """
     output_dir = Path(output_dir)
     downloads = output_dir / DOWNLOADS
     downloads.mkdir()
     blocks = [block for section in sections for block in section.blocks]
-    figures = [one for block in blocks if isinstance(block, Figures) for one in block.figures]
+    figures = [one for block in blocks if isinstance(block, list) for one in block]
     tables = {block.name: block.frame for block in blocks if isinstance(block, Download)}
     tables |= {one.name: one.numbers for one in figures if not isinstance(one.numbers, str)}
     for name, table in tables.items():
@@ -235,7 +177,7 @@ def write_page(
     (output_dir / "vega.js").write_text(_javascript(), encoding="utf-8")
     body = _render_body(
         heading=heading, headline=headline, sections=sections, cards=cards, warnings=warnings,
-        lines=lines, datasets=json_for_script(datasets),
+        lines=lines, datasets=datasets,
     )  # fmt: skip
     # q2templates renders without escaping and writes in the machine's own encoding: it gets only
     # a finished body in ASCII.
@@ -251,9 +193,11 @@ def _render_body(**context) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["count"] = format_count
-    environment.filters["kind"] = lambda block: type(block).__name__
-    html = environment.get_template("report.html").render(downloads=DOWNLOADS, **context)
+    kind = {"kind": lambda block: type(block).__name__}
+    environment.filters |= {"count": format_count, "json_for_script": json_for_script, **kind}
+    html = environment.get_template("report.html").render(
+        downloads=DOWNLOADS, most_svg_marks=MOST_SVG_MARKS, **context
+    )
     return html.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 

@@ -1,9 +1,5 @@
 """How a model recognizes the reads of samples: on pages of evaluations, and the page of a table."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import altair as alt
@@ -12,40 +8,24 @@ import pandas as pd
 
 from ..data.matching import CLADES_ONLY
 from ..errors import AAMError, counted, examples
-from .formatting import format_count, format_fraction
+from . import style
+from .formatting import format_count, format_fraction, keys, parts, words
 from .page import (
     Card,
     Cell,
     Column,
-    Definitions,
     Download,
     Fasta,
     Figure,
-    Figures,
-    Note,
     Section,
     Table,
+    Text,
+    define,
     figure,
     write_page,
 )
-from .style import (
-    BLACK,
-    BLUE,
-    BROWN,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    by_name,
-    chart_of,
-    count_samples,
-    exact,
-    percent_axis,
-    short,
-    themed,
-    tips,
-)
-from .words import keys, parts, words
+from .samples import as_records
+from .style import short, tips
 
 SHARES = {name: Column(*parts("recognition", name)[:1], True, parts("recognition", name)[1])
           for name in keys("recognition")}  # fmt: skip
@@ -55,16 +35,10 @@ _MOST_BARS = 60  # samples with a bar each
 _ROWS_SHOWN = 20
 
 
-def read_shares(frame: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
-    """Return the shares of each sample; None if there are none.
-
-    Raises
-    ------
-    AAMError
-        If they are no shares that add up to 1.
-    """
+def read_shares(frame: pd.DataFrame | None, name: str, shown: pd.Index) -> pd.DataFrame | None:
+    """Return the shares of the samples shown, checked to add up to 1; None if there are none."""
     if frame is not None and CLADES_ONLY in frame.columns:
-        return frame[[CLADES_ONLY]]
+        return frame[[CLADES_ONLY]].reindex(shown)
     if frame is None or not set(SHARES) <= set(frame.columns):
         return None
     shares = frame[list(SHARES)].apply(pd.to_numeric, errors="coerce").astype(float)
@@ -77,7 +51,7 @@ def read_shares(frame: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
             f"{name} say of {counted(len(wrong), 'sample')} how reads were recognized in shares "
             f"that do not add up to 1: {examples(wrong)}. Give them as the prediction wrote them."
         )
-    return shares
+    return shares.reindex(shown)
 
 
 def recognized(shares: pd.DataFrame) -> pd.Series:
@@ -93,30 +67,25 @@ def describe_recognition(shares: pd.DataFrame | None) -> str:
         return ""
     known = shares.dropna()
     same, overlapping, strange = (format_fraction(known[name].mean()) for name in SHARES)
-    text = (
-        f"On average {same} of a sample's reads are ASVs of the model, {overlapping} overlap with "
-        f"one, and {strange} are not recognized."
-    )
-    few = int((recognized(known) < HALF).sum())
+    shares = {"same": same, "overlapping": overlapping, "strange": strange}
+    text, few = words("notes", "recognized", **shares), int((recognized(known) < HALF).sum())
     if few:
-        text += f" In {counted(few, 'sample')} of {len(known):,} most reads are not recognized."
+        samples = {"few": counted(few, "sample"), "samples": len(known)}
+        text += " " + words("notes", "few_recognized", **samples)
     return text
 
 
 def recognition_blocks(
-    shares: pd.DataFrame | None, error: pd.Series, y_title: str, is_mistake: bool = False
+    shares: pd.DataFrame | None, error: pd.Series, y_title: str = "", is_mistake: bool = False
 ) -> list:
     """Show on an evaluation's page how reads were recognized, and whether errors follow it.
 
-    Parameters
-    ----------
-    error : pd.Series
-        Absolute error of each sample, or whether it is a mistake.
+    The error is the absolute error of each sample, or whether it is a mistake.
     """
     sentence = describe_recognition(shares)
     if not sentence:
         return []
-    blocks = [Note(sentence, "recognition")]
+    blocks = [Text(sentence, "recognition")]
     if CLADES_ONLY in shares:
         return blocks
     frame = pd.DataFrame({"recognized": recognized(shares), "error": error}).dropna()
@@ -124,113 +93,88 @@ def recognition_blocks(
         chart = _histogram(frame) if is_mistake else _chart_errors(frame, y_title)
         what = words("error-by-recognition", "mistakes" if is_mistake else "errors")
         one = figure("error-by-recognition", chart, frame, len(frame), wide=True, what=what)
-        blocks.append(Figures([one]))
+        blocks.append([one])
     return blocks
 
 
 def _chart_errors(frame: pd.DataFrame, y_title: str) -> alt.Chart:
-    records = [
-        {"sample": str(name), "recognized": short(row["recognized"]), "error": short(row["error"])}
-        for name, row in frame.iterrows()
-    ]
-    points = chart_of(records).mark_point(filled=True, color=BLUE, fillOpacity=0.6, aria=False)
-    points = points.encode(
-        alt.X("recognized:Q", title="Reads recognized", scale=exact([0, 1]), axis=percent_axis()),
-        alt.Y("error:Q", title=y_title, scale=exact([0, frame["error"].max()])),
+    axis, whole = style.percent_axis(), style.exact([0, 1])
+    points = style.chart_of(as_records(frame)).mark_point(
+        filled=True, color=style.BLUE, fillOpacity=0.6, aria=False
+    ).encode(
+        alt.X("recognized:Q", title="Reads recognized", scale=whole, axis=axis),
+        alt.Y("error:Q", title=y_title, scale=style.exact([0, frame["error"].max()])),
         tooltip=tips("sample", recognized=".0%", error=".3~g"),
-    )
-    return themed(points, height=240)
+    )  # fmt: skip
+    return style.themed(points, height=240)
 
 
 def _histogram(frame: pd.DataFrame) -> alt.Chart:
     """Count samples by share recognized, of an evaluation those with mistakes apart."""
-    bins, axis = alt.Bin(extent=[0, 1], step=0.05), percent_axis()
     records = [{"recognized": short(share)} for share in frame["recognized"]]
-    bars = chart_of(records).mark_bar(color=BLUE)
+    bars = style.chart_of(records).mark_bar(color=style.BLUE)
     if "error" in frame:
         for record, mistake in zip(records, frame["error"], strict=True):
             record["kind"] = "wrong" if mistake else "right"
-        bars = bars.encode(by_name(alt.Color, "kind:N", ["right", "wrong"], [SKY, BLACK]))
+        colors = [style.SKY, style.BLACK]
+        bars = bars.encode(style.by_name(alt.Color, "kind:N", ["right", "wrong"], colors))
+    bins, axis = alt.Bin(extent=[0, 1], step=0.05), style.percent_axis()
     x = alt.X("recognized:Q", bin=bins, title="Reads recognized", axis=axis)
-    return themed(bars.encode(x, count_samples()), height=240)
+    return style.themed(bars.encode(x, style.count_samples()), height=240)
 
 
-@dataclass(frozen=True)
-class CheckedTable:
-    """What a model would recognize of a table.
+def write_recognition_page(
+    output_dir: str | Path, model: str, verdict: str, recommendation: str, shares: pd.DataFrame,
+    features_by_kind: dict[str, int], lengths: dict[str, list[tuple[int, int]]], orientation: str,
+    orientation_counts: dict[str, int], unrecognized: pd.DataFrame,
+) -> None:  # fmt: skip
+    """Write what a model recognizes of a table as index.html with its downloads.
 
-    Attributes
+    Parameters
     ----------
-    model : str
-        Its name or kind, such as ``regressor of 'age'``.
-    verdict, recommendation : str
-        One sentence each.
+    model, verdict, recommendation : str
+        Such as ``regressor of 'age'``; a sentence each.
     shares : pd.DataFrame
-        Index: sample id; columns: see `SHARES`.
-    features_by_kind : dict of str to int
-        Features of the table, by the names of `SHARES`.
-    table_lengths, vocabulary_lengths : sequence of (int, int)
-        Length in nucleotides, and how many reads of the table or of the model's vocabulary have it.
+        Index: sample id; columns: see `SHARES`, which also name the kinds of features.
+    lengths : dict of str to list of (int, int)
+        Of the table's reads and the model's: nucleotides, and how many have so many.
     orientation : str
-        ``forward``, ``reverse complement`` or ``mixed``.
-    orientation_counts : dict of str to int
-        Features by orientation.
+        ``forward``, ``reverse complement`` or ``mixed``; counts are of features.
     unrecognized : pd.DataFrame
         The most abundant features not recognized. Index: feature id; columns: reads, share (of all
         reads) and sequence (DNA).
     """
-
-    model: str
-    verdict: str
-    recommendation: str
-    shares: pd.DataFrame
-    features_by_kind: dict[str, int]
-    table_lengths: Sequence[tuple[int, int]]
-    vocabulary_lengths: Sequence[tuple[int, int]]
-    orientation: str
-    orientation_counts: dict[str, int]
-    unrecognized: pd.DataFrame
-
-
-def write_recognition_page(output_dir: str | Path, recognition: CheckedTable) -> None:
-    """Write what a model recognizes of a table as index.html with its downloads."""
-    checked, shares = recognition, recognition.shares.rename_axis("id")
-    known, columns = recognized(shares), [Column("Features"), Column("Count", True)]
+    shares, columns = shares.rename_axis("id"), [Column("Features"), Column("Count", True)]
+    known = recognized(shares)
     kinds = [
         (SHARES[name].label if name in SHARES else str(name), format_count(count))
-        for name, count in checked.features_by_kind.items()
+        for name, count in features_by_kind.items()
     ]
     reads = [
-        Figures([_figure_of_shares(shares)]),
-        Note(describe_recognition(shares)),
+        [_figure_of_shares(shares)],
+        describe_recognition(shares),
         Table("kinds-table", columns, kinds),
-        Definitions(list(SHARES.values())),
+        define(list(SHARES.values())),
         Download("recognition", "the shares of every sample", shares),
     ]
-    turned = [(str(name), format_count(n)) for name, n in checked.orientation_counts.items()]
-    note = f"Compared with the reads that the model knows: {checked.orientation}."
-    turns = [Note(note), Table("orientation-table", columns, turned)]
+    turned = [(str(name), format_count(n)) for name, n in orientation_counts.items()]
+    note = f"Compared with the reads that the model knows: {orientation}."
+    turns = [note, Table("orientation-table", columns, turned)]
     sections = [
         Section("reads", "Reads", "Reads recognized", reads),
-        Section("lengths", "Lengths", "Read lengths", [Figures([_figure_of_lengths(checked)])]),
+        Section("lengths", "Lengths", "Read lengths", [[_figure_of_lengths(lengths)]]),
         Section("orientation", "Orientation", "Orientation of the reads", turns),
     ]
-    if len(checked.unrecognized):
-        sections.append(_section_of_unrecognized(checked.unrecognized))
-    write_page(
-        output_dir, "Check of a table", "What the model recognizes of this table",
-        f"{_sentence(checked.verdict)} {_sentence(checked.recommendation)}", sections,
-        cards=[
-            Card("reads recognized", format_fraction(known.mean()), "mean of the samples"),
-            Card("samples", format_count(len(shares)), f"{(known < HALF).sum():,} below half"),
-            Card("orientation", checked.orientation),
-        ],
-        lines=[f"Model: {_sentence(checked.model)}"],
-    )  # fmt: skip
-
-
-def _sentence(text: str) -> str:
-    return text.strip() if text.strip().endswith((".", "!", "?")) else f"{text.strip()}."
+    if len(unrecognized):
+        sections.append(_section_of_unrecognized(unrecognized))
+    cards = [
+        Card("reads recognized", format_fraction(known.mean()), "mean of the samples"),
+        Card("samples", format_count(len(shares)), f"{(known < HALF).sum():,} below half"),
+        Card("orientation", orientation),
+    ]
+    headline, lines = f"{verdict} {recommendation}", [f"Model: {model}."]
+    heading = "What the model recognizes of this table"
+    write_page(output_dir, "Check of a table", heading, headline, sections, cards, lines=lines)
 
 
 def _figure_of_shares(shares: pd.DataFrame) -> Figure:
@@ -249,45 +193,43 @@ def _chart_bars(shares: pd.DataFrame) -> alt.Chart:
         for sample, row in shares.iterrows()
         for k, name in enumerate(SHARES)
     ]
-    whole = alt.Scale(domain=[0, 1])
-    bars = chart_of(records).mark_bar().encode(
-        alt.X("share:Q", title="Share of reads", axis=percent_axis(), stack="zero", scale=whole),
+    axis, whole = style.percent_axis(), alt.Scale(domain=[0, 1])
+    colors = [style.GREEN, style.SKY, style.ORANGE, style.BROWN]
+    bars = style.chart_of(records).mark_bar().encode(
+        alt.X("share:Q", title="Share of reads", axis=axis, stack="zero", scale=whole),
         alt.Y("sample:N", title=None, sort=[str(name) for name in shares.index]),
-        by_name(alt.Color, "kind:N", labels, [GREEN, SKY, ORANGE, BROWN]),
+        style.by_name(alt.Color, "kind:N", labels, colors),
         alt.Order("order:Q"),
         tooltip=tips("sample", "kind", share=".1%"),
     )  # fmt: skip
-    return themed(bars, height=18 * len(shares) + 10)
+    return style.themed(bars, height=18 * len(shares) + 10)
 
 
-def _figure_of_lengths(checked: CheckedTable) -> Figure:
-    found = {"this table": checked.table_lengths, "model": checked.vocabulary_lengths}
+def _figure_of_lengths(found: dict[str, list[tuple[int, int]]]) -> Figure:
     records = [
         {"whose": whose, "length": int(length), "count": int(count), "share": short(count / total)}
         for whose, lengths in found.items()
         for total in [sum(count for _, count in lengths)]
         for length, count in lengths
     ]
-    names = list(found)
-    points = chart_of(records).mark_point(filled=True, size=60, fillOpacity=0.7).encode(
-        alt.X("length:Q", title="Nucleotides", scale=exact()),
-        alt.Y("share:Q", title="Share", axis=percent_axis(), scale=exact([0, 1])),
-        by_name(alt.Color, "whose:N", names, [PURPLE, BLUE]),
-        by_name(alt.Shape, "whose:N", names, ["square", "circle"]),
+    names, axis, whole = list(found), style.percent_axis(), style.exact([0, 1])
+    points = style.chart_of(records).mark_point(filled=True, size=60, fillOpacity=0.7).encode(
+        alt.X("length:Q", title="Nucleotides", scale=style.exact()),
+        alt.Y("share:Q", title="Share", axis=axis, scale=whole),
+        style.by_name(alt.Color, "whose:N", names, [style.PURPLE, style.BLUE]),
+        style.by_name(alt.Shape, "whose:N", names, ["square", "circle"]),
         tooltip=tips("whose", length="d", count=",", share=".1%"),
     )  # fmt: skip
-    index = [f"{record['whose']} {record['length']}" for record in records]
-    numbers = pd.DataFrame(records, index)
-    return figure("read-lengths", themed(points, height=240), numbers, len(records), wide=True)
+    numbers = pd.DataFrame(records, [f"{one['whose']} {one['length']}" for one in records])
+    chart = style.themed(points, height=240)
+    return figure("read-lengths", chart, numbers, len(records), wide=True)
 
 
 def _section_of_unrecognized(unrecognized: pd.DataFrame) -> Section:
     columns = [Column("Feature"), Column("Reads", True), Column("Share of all reads", True)]
     rows = [
         (str(name), format_count(reads), format_fraction(share), Cell(sequence=str(sequence)))
-        for name, reads, share, sequence in unrecognized[
-            ["reads", "share", "sequence"]
-        ].itertuples()
+        for name, reads, share, sequence in unrecognized.itertuples()
     ]
     blocks = [
         Table("unrecognized-table", [*columns, Column("Sequence")], rows, shown=_ROWS_SHOWN),

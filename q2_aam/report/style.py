@@ -1,7 +1,5 @@
 """The look of every chart: what each color means, sizes, fonts, axes for numbers of any size."""
 
-from __future__ import annotations
-
 import altair as alt
 import numpy as np
 
@@ -26,6 +24,11 @@ FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 def chart_of(records: list[dict] | None = None) -> alt.Chart:
     """Start a chart on a few records of its own; by default on one without fields."""
     return alt.Chart(alt.InlineData(values=[{}] if records is None else records))
+
+
+def points_of(name: str) -> alt.Chart:
+    """Start a chart on a data set that the charts of a page share."""
+    return alt.Chart(alt.NamedData(name=name))
 
 
 def short(value: float) -> float:
@@ -83,6 +86,13 @@ def line_through(ends: list[tuple[float, float]], x: alt.X, y: alt.Y, **look) ->
     records = [{names["x"]: float(a), names["y"]: float(b)} for a, b in ends]
     look = {"color": GREY, "strokeWidth": 1.5, **look}
     return chart_of(records).mark_line(clip=True, **look).encode(x, y)
+
+
+def mark_at(value: float, words: str, x: alt.X, late: bool, rule: dict, text: dict) -> list:
+    """Mark a place of the x axis with a line and, above the plot, with words towards its middle."""
+    data = chart_of([{x.shorthand.split(":")[0]: value, "words": words}])
+    above = data.mark_text(align="right" if late else "left", dx=3 if late else -3, **text)
+    return [data.mark_rule(**rule).encode(x), above.encode(x, y=alt.value(0), text="words:N")]
 
 
 def by_name(channel, field: str, names: list[str], look: list, **options):

@@ -1,19 +1,17 @@
+"""What the tests of actions with bad inputs (``tests/actions/test_bad_input.py``) leave open."""
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
 
-from q2_aam.data.alignment import (
-    group_labels,
-    match_samples,
-    numeric_labels,
-    require_enough,
-    with_distances,
-)
+from q2_aam.data.alignment import group_labels, match_samples, numeric_labels, with_distances
+from q2_aam.data.sequences import sequences_of
 from q2_aam.data.table import SampleTable
 
 IDS = tuple(f"s{number:02d}" for number in range(12))
 TABLE = SampleTable(IDS, ("f",), scipy.sparse.csr_matrix(np.ones((12, 1))))
+DNA = "ACGTACGTACGTACGTACGTA"
 
 
 def column(values, ids=IDS, name="age") -> pd.Series:
@@ -39,35 +37,13 @@ def test_no_shared_ids_names_both_sides_and_the_likely_cause(refused, table, oth
     )  # fmt: skip
 
 
-def test_where_half_of_the_ids_match_the_hint_is_given_too(refused):
-    refused(
-        lambda: match_samples(("A1", "B2", "C3"), ["A1", "b2", "c3"], "the metadata", "error"),
-        "2 samples of 3", "'B2', 'C3'", "upper and lower case", "missing_samples",
-    )  # fmt: skip
-
-
-def test_one_sample_is_spoken_of_as_one(refused):
-    refused(
-        lambda: match_samples(("a", "b"), ["b"], "the metadata", "error"),
-        "1 sample of 2 in the table is not",
-    )
-
-
-def test_no_shared_ids_shows_five_of_each(refused):
-    others = [f"x{number}" for number in range(9)]
-    message = refused(lambda: match_samples(IDS, others, "the matrix", "error"), "12 ids", "9 ids")
-    assert "'s04' and 7 more" in message
-    assert "'x4' and 4 more" in message
-
-
 def test_missing_samples_stop_by_default_and_can_be_ignored(refused):
     refused(
         lambda: match_samples(IDS, IDS[7:], "the matrix", "error"),
         "7 samples of 12", "the matrix", "'s04' and 2 more", "'missing_samples' to 'ignore'",
     )  # fmt: skip
-    shared, missing = match_samples(IDS, IDS[7:], "the matrix", "ignore")
-    assert shared == list(IDS[7:])
-    assert missing == list(IDS[:7])
+    refused(lambda: match_samples(IDS[:2], IDS[:1], "the matrix", "error"), "1 sample of 2", "is")
+    assert match_samples(IDS, IDS[7:], "the matrix", "ignore") == (list(IDS[7:]), list(IDS[:7]))
 
 
 def test_distances_follow_the_samples_whatever_the_order_of_the_matrix():
@@ -85,15 +61,10 @@ def test_distances_follow_the_samples_whatever_the_order_of_the_matrix():
     assert block[1, 0] == matrix[right, left]
 
 
-def test_blank_targets_are_dropped_and_counted():
-    labels = numeric_labels(TABLE, column([np.nan, *range(11)]), "error")
+def test_values_follow_their_ids_and_blanks_are_dropped_and_counted():
+    labels = numeric_labels(TABLE, column([*range(11), np.nan], IDS[::-1]), "error")
     assert labels.dropped == {"blank in the metadata column 'age'": ["s00"]}
-    assert labels.values.tolist() == list(range(11))
-
-
-def test_values_follow_their_ids():
-    labels = numeric_labels(TABLE, column(range(12), IDS[::-1]), "error")
-    assert labels.values.to_dict() == {name: 11 - place for place, name in enumerate(IDS)}
+    assert labels.values.to_dict() == {name: 10 - place for place, name in enumerate(IDS[1:])}
 
 
 @pytest.mark.parametrize(
@@ -113,20 +84,27 @@ def test_groups_may_be_text_or_numbers_and_blank_ones_are_dropped():
     assert text.dropped == {"blank in the metadata column 'child'": ["s00"]}
     numbers = group_labels(TABLE, column([1.0, 2.0] * 6), "error")
     assert set(numbers.values) == {"1", "2"}
+    large = [1234567.0 + place // 2 for place in range(12)]
+    assert group_labels(TABLE, column(large), "error").values.nunique() == 6
 
 
-def test_large_numbers_stay_different_groups():
-    ids = [1234567.0 + place // 2 for place in range(12)]
-    assert group_labels(TABLE, column(ids), "error").values.nunique() == 6
+def test_sequences_are_found_by_id_in_the_order_of_the_features():
+    known = {"one": DNA, "two": DNA.replace("T", "U") + "n"}
+    assert sequences_of(["two", "one"], known) == [DNA + "N", DNA]
+    assert sequences_of([DNA, DNA.lower()], None) == [DNA, DNA]
 
 
-def test_one_group_is_refused(refused):
-    refused(
-        lambda: group_labels(TABLE, column(["x"] * 12, name="child"), "error"),
-        "'child'", "one group only", "'x'",
-    )  # fmt: skip
+@pytest.mark.parametrize("name", ["CAT", "A" * 19, DNA + " ", f"k_{DNA}", ""])
+def test_words_that_look_like_dna_are_not_taken_for_it(refused, name):
+    refused(lambda: sequences_of([name], None), "1 feature id of 1", "not DNA")
 
 
-def test_ten_samples_are_enough(refused):
-    require_enough(10, "fitting")
-    refused(lambda: require_enough(9, "fitting"), "Only 9 samples", "fitting", "10")
+@pytest.mark.parametrize("dna", ["ACGT", DNA + "-", DNA + "."])
+def test_sequences_that_are_not_dna_are_named(refused, dna):
+    refused(lambda: sequences_of(["a"], {"a": dna}), "1 sequence", "'a'", "unaligned")
+
+
+@pytest.mark.parametrize("rank", ["k__Bacteria;p__P;g__G{}", "d__Bacteria;__;{}", "g__Genus{}"])
+def test_a_collapsed_table_is_named_as_such(refused, rank):
+    taxa = [rank.format(number) for number in range(40)]
+    refused(lambda: sequences_of(taxa, {"x": DNA}), "40 feature ids", "collapsed", "table of ASVs")

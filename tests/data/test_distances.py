@@ -6,7 +6,7 @@ import pytest
 from simulated_study import matrix_text
 
 from q2_aam.data import distances
-from q2_aam.data.distances import Distances, check_distances, parse_distances, read_distances
+from q2_aam.data.distances import Distances, parse_distances, read_distances
 from q2_aam.errors import AAMError
 
 GOOD = "\ta\tb\tc\na\t0\t0.5\t0.25\nb\t0.5\t0\t1\nc\t0.25\t1\t0\n"
@@ -43,16 +43,6 @@ def test_good_matrices_are_read(text):
     assert not matrix.flags.writeable
 
 
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_byte_order_mark_and_line_ends_of_windows_are_read(tmp_path, newline):
-    path = tmp_path / "distance-matrix.tsv"
-    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", newline).encode())
-    with path.open(encoding="utf-8-sig") as lines:
-        ids, matrix = parse_distances(lines)
-    assert ids == ["a", "b", "c"]
-    assert matrix.tolist() == VALUES
-
-
 @pytest.mark.parametrize("names", [["0001", "1", "01"], ["NA", "nan", "1e3"], ["#x", '"q', "None"]])
 def test_ids_stay_text(names):
     ids, matrix = parse(matrix_text(names, VALUES))
@@ -60,13 +50,9 @@ def test_ids_stay_text(names):
     assert matrix.tolist() == VALUES
 
 
-def test_rounding_of_text_is_not_asymmetry():
+def test_rounding_of_text_is_not_asymmetry_and_the_diagonal_is_not_looked_at():
     text = GOOD.replace("b\t0.5\t", "b\t0.5000001\t").replace("\t1\n", "\t1.000001\n")
-    assert parse(text)[0] == ["a", "b", "c"]
-
-
-def test_the_diagonal_is_not_looked_at():
-    assert parse(GOOD.replace("a\t0\t", "a\tnan\t"))[0] == ["a", "b", "c"]
+    assert parse(text.replace("a\t0\t", "a\tnan\t"))[0] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -94,22 +80,13 @@ def test_bad_matrices_are_refused(refused, text, parts):
     refused(lambda: parse(text), *parts)
 
 
-def test_at_most_five_pairs_are_shown(refused, monkeypatch):
-    monkeypatch.setattr(distances, "_ROWS_AT_ONCE", 512)
-    matrix = np.full((2000, 2000), 50, dtype=np.float32)
-    names = [f"s{place}" for place in range(2000)]
-    message = refused(lambda: check_distances(names, matrix), "3,998,000 values", "s0 – s5")
-    assert "s0 – s6" not in message
-    assert "and 3,997,995 more" in message
-
-
 @pytest.fixture
 def large(tmp_path, monkeypatch):
     """A matrix in a file that counts as large, and a folder to convert it into."""
     monkeypatch.setattr(distances, "LARGEST_UNCONVERTED", 10)
     monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "runs"))
     path = tmp_path / "distance-matrix.tsv"
-    path.write_text(GOOD)
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())  # as Windows writes
     return path
 
 

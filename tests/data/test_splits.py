@@ -6,41 +6,49 @@ from q2_aam.data.splits import train_test_split
 IDS = [f"s{number}" for number in range(40)]
 
 
-def test_a_split_is_whole_disjoint_and_of_the_wanted_size():
-    kept, held = train_test_split(IDS, 0.25, 0)
-    assert sorted(kept + held) == sorted(IDS)
-    assert len(held) == 10
+def classes_of(random, kinds: int) -> dict[str, str]:
+    return {name: f"c{random.integers(kinds)}" for name in IDS}
 
 
-def test_a_split_depends_on_ids_and_seed_alone():
-    shuffled = list(np.random.default_rng(0).permutation(IDS))
-    groups = {name: f"g{number % 7}" for number, name in enumerate(IDS)}
-    backwards = dict(reversed(groups.items()))
-    assert train_test_split(IDS, 0.25, 3) == train_test_split(shuffled, 0.25, 3)
-    assert train_test_split(IDS, 0.25, 3, groups) == train_test_split(shuffled, 0.25, 3, backwards)
-    splits = {tuple(train_test_split(IDS, 0.25, seed)[1]) for seed in range(20)}
-    assert len(splits) == 20
+def backwards(values):
+    return values and dict(reversed(values.items()))
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("classed", [False, True])
+def test_a_split_depends_on_ids_and_seed_alone(grouped, classed):
+    random = np.random.default_rng(1)
+    groups = {name: f"g{random.integers(9)}" for name in IDS} if grouped else None
+    classes = classes_of(random, 3) if classed else None
+    shuffled = list(random.permutation(IDS))
+    assert train_test_split(IDS, 0.25, 3, groups, classes) == train_test_split(
+        shuffled, 0.25, 3, backwards(groups), backwards(classes)
+    )
+    splits = {tuple(train_test_split(IDS, 0.25, seed, None, classes)[1]) for seed in range(9)}
+    assert len(splits) == 9
+    assert len(train_test_split(IDS, 0.25, 0)[1]) == 10
 
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.9])
-def test_groups_never_straddle(seed, share):
+@pytest.mark.parametrize("classed", [False, True])
+def test_groups_never_straddle_and_no_class_is_lost(seed, share, classed):
     random = np.random.default_rng(seed)
-    groups = {name: f"g{random.integers(2 + seed)}" for name in IDS}
-    kept, held = train_test_split(IDS, share, seed, groups)
+    groups = {name: f"g{random.integers(4 + seed)}" for name in IDS}
+    classes = classes_of(random, 2 + seed % 4) if classed else None
+    kept, held = train_test_split(IDS, share, seed, groups, classes)
     assert kept
     assert held
     assert not {groups[name] for name in kept} & {groups[name] for name in held}
     assert sorted(kept + held) == sorted(IDS)
+    if classed and share < 0.6:
+        assert {classes[name] for name in kept} == set(classes.values())
+        assert abs(len(held) - share * len(IDS)) <= 12
 
 
 def test_one_group_is_refused(refused):
     refused(lambda: train_test_split(IDS, 0.2, 0, dict.fromkeys(IDS, "x")), "1 group", "40 samples")
     refused(lambda: train_test_split(["a"], 0.2, 0), "1 group")
-
-
-def classes_of(random, kinds: int) -> dict[str, str]:
-    return {name: f"c{random.integers(kinds)}" for name in IDS}
 
 
 def test_a_share_of_each_class_is_held_out_and_a_class_of_one_sample_is_kept():
@@ -49,33 +57,6 @@ def test_a_share_of_each_class_is_held_out_and_a_class_of_one_sample_is_kept():
     _, held = train_test_split(IDS[:33], 1 / 3, 0, None, classes)
     counts = {one: sum(classes[name] == one for name in held) for one in set(classes.values())}
     assert counts == {"a": 1, "b": 3, "c": 7, "alone": 0}
-
-
-def test_a_split_by_class_depends_on_ids_and_seed_alone():
-    random = np.random.default_rng(1)
-    classes, groups = classes_of(random, 3), {name: f"g{random.integers(9)}" for name in IDS}
-    shuffled = list(random.permutation(IDS))
-    backwards = [dict(reversed(one.items())) for one in (groups, classes)]
-    assert train_test_split(IDS, 0.3, 5, groups, classes) == train_test_split(
-        shuffled, 0.3, 5, *backwards
-    )
-    assert (
-        len({tuple(train_test_split(IDS, 0.3, seed, None, classes)[1]) for seed in range(9)}) == 9
-    )
-
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
-def test_groups_never_straddle_and_no_class_is_lost(seed, share):
-    random = np.random.default_rng(seed)
-    groups = {name: f"g{random.integers(4 + seed)}" for name in IDS}
-    classes = classes_of(random, 2 + seed % 4)
-    kept, held = train_test_split(IDS, share, seed, groups, classes)
-    assert held
-    assert not {groups[name] for name in kept} & {groups[name] for name in held}
-    assert sorted(kept + held) == sorted(IDS)
-    assert {classes[name] for name in kept} == set(classes.values())
-    assert abs(len(held) - share * len(IDS)) <= 12
 
 
 @pytest.mark.parametrize("seed", range(10))

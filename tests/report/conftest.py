@@ -19,42 +19,28 @@ from page_reading import (
 
 from q2_aam.report.learning_rate import write_learning_rate_page
 from q2_aam.report.recognition import write_recognition_page
-from q2_aam.report.training.page import write_training_page
+from q2_aam.report.training import write_training_page
 from q2_aam.storage.training_log import Setting
+
+
+def name_groups(study: dict) -> None:
+    """Name two of the groups, the truth and the groups hostilely; enough groups can be drawn."""
+    study["truth"].name, study["groups"].name = HOSTILE[:2]
+    study["groups"] = study["groups"].replace({"child 1": HOSTILE[4], "child 2": HOSTILE[2]})
 
 
 @pytest.fixture(scope="session")
 def hostile_study():
     study = make_study(60, ids=HOSTILE + [f"sample {place}" for place in range(53)])
-    study["truth"].name = HOSTILE[0]
-    # Eleven groups: nine named innocently, so that whole groups can be drawn.
-    study["groups"] = study["groups"].replace({"child 1": HOSTILE[4], "child 2": HOSTILE[2]})
-    study["groups"].name = HOSTILE[1]
+    name_groups(study)
     # The hostile ids are predicted worst, so that they stand in the table of these.
     study["predictions"].iloc[: len(HOSTILE)] += 50
     return study
 
 
 @pytest.fixture(scope="session")
-def regression_page(tmp_path_factory, hostile_study):
-    folder = tmp_path_factory.mktemp("regression") / "page"
-    log = make_log_folder(tmp_path_factory.mktemp("log"))[1]
-    return write_study_page(folder, hostile_study, log)
-
-
-@pytest.fixture(scope="session")
-def training_page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("training") / "page"
-    folder.mkdir()
-    log_folder, log = make_log_folder(tmp_path_factory.mktemp("log"))
-    write_training_page(folder, log, log_folder)
-    return Page(folder)
-
-
-@pytest.fixture(scope="session")
 def hostile_classes():
     study = make_classes(120, [*HOSTILE, "NA"], noise=1.5)
-    study["truth"].name = HOSTILE[0]
     # The hostile ids are mistakes, and the surest ones, so that they stand in the table of these.
     ids = HOSTILE + list(study["truth"].index[len(HOSTILE) :])
     for values in study.values():
@@ -64,16 +50,8 @@ def hostile_classes():
         study["predictions"].iloc[place] = wrong
         study["probabilities"].iloc[place] = 0.0
         study["probabilities"].loc[name, wrong] = 1.0
-    study["groups"] = study["groups"].replace({"child 1": HOSTILE[4], "child 2": HOSTILE[2]})
-    study["groups"].name = HOSTILE[1]
+    name_groups(study)
     return study
-
-
-@pytest.fixture(scope="session")
-def classification_page(tmp_path_factory, hostile_classes):
-    folder = tmp_path_factory.mktemp("classification") / "page"
-    log = make_log_folder(tmp_path_factory.mktemp("log"))[1]
-    return write_classes_page(folder, hostile_classes, log)
 
 
 @pytest.fixture(scope="session")
@@ -89,52 +67,60 @@ def hostile_distances():
 
 
 @pytest.fixture(scope="session")
-def distances_page(tmp_path_factory, hostile_distances):
+def log(tmp_path_factory):
+    """A training log of hostile names, and the folder in which it lies."""
+    return make_log_folder(tmp_path_factory.mktemp("log"))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return lambda name: tmp_path_factory.mktemp(name) / "page"
+
+
+@pytest.fixture(scope="session")
+def regression_page(folder, hostile_study, log):
+    return write_study_page(folder("regression"), hostile_study, log[1])
+
+
+@pytest.fixture(scope="session")
+def classification_page(folder, hostile_classes, log):
+    return write_classes_page(folder("classification"), hostile_classes, log[1])
+
+
+@pytest.fixture(scope="session")
+def distances_page(folder, hostile_distances):
     ids = hostile_distances[1][0]
     values = np.resize(np.array([HOSTILE[0], HOSTILE[2], None], dtype=object), len(ids))
     column = pd.Series(values, ids, name=HOSTILE[1])
-    folder = tmp_path_factory.mktemp("distances") / "page"
-    return write_distances(folder, hostile_distances, column)
+    return write_distances(folder("distances"), hostile_distances, column)
 
 
 @pytest.fixture(scope="session")
-def learning_rate_page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("learning rate") / "page"
-    folder.mkdir()
-    write_learning_rate_page(
-        folder,
-        make_rate_curve(),
-        0.0123,
-        True,
-        action="fit-regressor",
-        target=HOSTILE[0],
+def training_page(folder, log):
+    return Page.written(folder("training"), write_training_page, log[1], log[0])
+
+
+@pytest.fixture(scope="session")
+def learning_rate_page(folder):
+    return Page.written(
+        folder("learning rate"), write_learning_rate_page, make_rate_curve(), 0.0123, True,
+        action="fit-regressor", target=HOSTILE[0],
         settings=[Setting("device", "cpu", "automatic", HOSTILE[1])],
-        data=[{"what": f"not in '{HOSTILE[2]}'", "count": 2, "examples": HOSTILE[3:5]}],
-    )
-    return Page(folder)
+        data=[{"what": f"not in '{HOSTILE[2]}'", "count": 2, "examples": HOSTILE}],
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def recognition_page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("recognition") / "page"
-    folder.mkdir()
-    ids = [*HOSTILE, *(f"sample {place}" for place in range(5))]
-    write_recognition_page(folder, make_checked_table(make_shares(ids)))
-    return Page(folder)
+def recognition_page(folder):
+    shares = make_shares([*HOSTILE, *(f"sample {place}" for place in range(5))])
+    return Page.written(folder("recognition"), write_recognition_page, **make_checked_table(shares))
 
 
 @pytest.fixture(
-    params=[
-        "regression_page",
-        "training_page",
-        "classification_page",
-        "distances_page",
-        "learning_rate_page",
-        "recognition_page",
-    ]
+    params=["regression", "training", "classification", "distances", "learning_rate", "recognition"]
 )
 def page(request):
-    return request.getfixturevalue(request.param)
+    return request.getfixturevalue(f"{request.param}_page")
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,11 @@ import pandas as pd
 import pytest
 
 from q2_aam.report.classification.page import write_classification_page
-from q2_aam.report.classification.samples import join_classes
-from q2_aam.report.color_by import ColorBy
+from q2_aam.report.classification.scores import join_classes
 from q2_aam.report.distances.page import write_distances_page
-from q2_aam.report.distances.samples import compare_distances
-from q2_aam.report.recognition import CheckedTable
+from q2_aam.report.distances.scores import compare_distances
 from q2_aam.report.regression.page import write_regression_page
-from q2_aam.report.regression.samples import join_numbers
+from q2_aam.report.regression.scores import join_numbers
 from q2_aam.storage.training_log import (
     SAMPLES_USED_FOR_TRAINING,
     TENSORBOARD_EVENTS,
@@ -52,6 +50,13 @@ class Page(HTMLParser):
         self.source = (folder / "index.html").read_bytes().decode("ascii")
         self.feed(self.source)
         self.text = re.sub(r"\s+", " ", self.text)
+
+    @classmethod
+    def written(cls, folder: Path, write, *arguments, **options) -> "Page":
+        """Let a function write a page into a new folder."""
+        folder.mkdir()
+        write(folder, *arguments, **options)
+        return cls(folder)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
@@ -132,21 +137,8 @@ class Page(HTMLParser):
 def assert_only_our_scripts(page: Page) -> None:
     """Check that no name added a script: the frame's three, one per chart, data, Vega and ours."""
     assert page.tags.count("script") == 3 + page.tags.count("figure") + 3
-
-
-def assert_hostile_names_are_text(page: Page, as_html) -> None:
-    """Check that every hostile name stands on the page as it is, and nowhere as markup."""
-    for text in HOSTILE:
-        escaped = as_html(text)
-        assert (
-            escaped in page.source
-            or escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page.source
-        )
-        assert " ".join(text.split()) in page.text
     assert "<script>document.title" not in page.source
     assert "</script><img" not in page.source
-    assert "{{7*7}}" in page.source
-    assert_only_our_scripts(page)
 
 
 def drawn_marks(page: Page, figure: str, mark: str, tag: str = "path") -> int:
@@ -219,7 +211,7 @@ def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
         "stop_reason": "the validation loss did not improve for 10 epochs",
         "model": {"description": [f"It reads {HOSTILE[4]}."], "parameters": 123456},
         "data": [
-            {"what": SAMPLES_USED_FOR_TRAINING, "count": 600, "examples": HOSTILE[:5]},
+            {"what": SAMPLES_USED_FOR_TRAINING, "count": 600, "examples": HOSTILE},
             {"what": f"samples dropped: no value in '{HOSTILE[0]}'", "count": 3},
         ],
         "target": {
@@ -243,20 +235,21 @@ def make_shares(ids) -> pd.DataFrame:
     return shares.assign(embedding_only=unknown)
 
 
-def make_checked_table(shares: pd.DataFrame) -> CheckedTable:
-    unknown = {"reads": [90, 30], "share": [0.3, 0.1], "sequence": ["ACGT" * 9, "TTTT" * 9]}
-    return CheckedTable(
-        model="regressor of 'age'",
-        verdict="Half of the reads are known",
-        recommendation="Trim them.",
-        shares=shares,
-        features_by_kind={"same": 3, "embedding_only": 2},
-        table_lengths=[(36, 5)],
-        vocabulary_lengths=[(36, 4), (40, 4)],
-        orientation="mixed",
-        orientation_counts={"forward": 4, "reverse complement": 1},
-        unrecognized=pd.DataFrame(unknown, index=[HOSTILE[0], HOSTILE[4]]),
-    )
+def make_checked_table(shares: pd.DataFrame) -> dict:
+    reads = np.arange(90, 20, -10)
+    dna = [letter * 36 for letter in "ACGTACG"]
+    unknown = {"reads": reads, "share": reads / 1000, "sequence": dna}
+    return {
+        "model": "regressor of 'age'",
+        "verdict": "Half of the reads are known.",
+        "recommendation": "Trim them.",
+        "shares": shares,
+        "features_by_kind": {"same": 3, "embedding_only": 2},
+        "lengths": {"this table": [(36, 5)], "model": [(36, 4), (40, 4)]},
+        "orientation": "mixed",
+        "orientation_counts": {"forward": 4, "reverse complement": 1},
+        "unrecognized": pd.DataFrame(unknown, index=HOSTILE),
+    }
 
 
 def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:
@@ -272,9 +265,7 @@ def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:
 
 
 def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
-    folder.mkdir()
-    write_regression_page(folder, join_numbers(**study), log)
-    return Page(folder)
+    return Page.written(folder, write_regression_page, join_numbers(**study), log)
 
 
 def make_classes(n_samples: int, classes: list[str], seed: int = 0, noise: float = 1.0) -> dict:
@@ -308,9 +299,7 @@ def make_classes(n_samples: int, classes: list[str], seed: int = 0, noise: float
 
 
 def write_classes_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
-    folder.mkdir()
-    write_classification_page(folder, join_classes(**study), log)
-    return Page(folder)
+    return Page.written(folder, write_classification_page, join_classes(**study), log)
 
 
 def make_distances(n_samples: int, seed: int = 0, noise: float = 0.1) -> tuple:
@@ -335,8 +324,4 @@ def _distances_between(places: np.ndarray) -> np.ndarray:
 
 
 def write_distances(folder: Path, pair: tuple, column: pd.Series | None = None) -> Page:
-    folder.mkdir()
-    compared = compare_distances(*pair)
-    colors = None if column is None else ColorBy.of(column, pd.Index(compared.ids))
-    write_distances_page(folder, compared, colors)
-    return Page(folder)
+    return Page.written(folder, write_distances_page, compare_distances(*pair), column)

@@ -7,16 +7,13 @@ from page_reading import (
     HOSTILE,
     assert_only_our_scripts,
     drawn_marks,
-    layers_of,
     make_study,
     write_study_page,
 )
 
 from q2_aam.errors import AAMError
-from q2_aam.report.color_by import MOST_CATEGORIES, OTHER, ColorBy
-from q2_aam.report.regression.charts import chart_predicted_against_actual
-from q2_aam.report.regression.samples import join_numbers
-from q2_aam.report.samples import as_records
+from q2_aam.report.regression.scores import join_numbers
+from q2_aam.report.samples import MOST_CATEGORIES, OTHER, ColorBy, describe_colors
 
 IDS = pd.Index([f"sample {place}" for place in range(60)])
 
@@ -44,29 +41,7 @@ def test_many_categories_become_the_most_frequent_ones_and_others():
     shades = {colors.fields_of(sample)["shade"] for sample in IDS}
     assert shades == set(colors.categories)
     assert [colors.fields_of(sample)["color"] for sample in IDS] == list(values)
-    assert "7 most frequent of the 12 values" in colors.describe()
-
-
-def test_numbers_and_blanks_are_told_apart():
-    colors = ColorBy.of(numbers(5), IDS)
-    assert colors.is_numeric
-    assert colors.fields_of("sample 0") == {}
-    assert colors.fields_of("sample 59") == {"color": 9.0}
-    assert colors.count_blanks().count == 5
-    assert "Grey circles have no value" in colors.describe()
-
-
-def test_every_point_has_its_color_once():
-    for values in (column(["a", "b"]), column(["a", None]), numbers(0), numbers(5)):
-        samples = colored_study(values)
-        layers = layers_of(chart_predicted_against_actual(samples, len(IDS)))
-        points = [layer for layer in layers if layer["mark"]["type"] == "point"]
-        assert len(points) == (2 if values.isna().any() else 1)
-        filters = [layer["transform"][0]["filter"] for layer in points]
-        assert filters[-1] == "isValid(datum.color)"
-        assert filters[0] == ("!" if len(points) == 2 else "") + "isValid(datum.color)"
-        with_color = [r for r in as_records(samples.frame, samples.color_by) if "color" in r]
-        assert len(with_color) == values.notna().sum()
+    assert "7 most frequent of the 12 values" in describe_colors(colors)
 
 
 def test_a_column_without_a_value_for_the_samples_is_refused():
@@ -85,6 +60,7 @@ def test_the_browser_draws_colored_points(tmp_path, kind):
     colors = set(re.findall(r'(?:fill|stroke)="((?:#|rgb)[^"]+)"', "".join(points)))
     assert len(colors) >= (6 if kind == "categories" else 20)
     assert "samples shown in grey: no value in" in page.text
+    assert "Grey circles have no value" in page.text
     assert page.table("predictions")["color_by"].isna().sum() == 10
     assert_only_our_scripts(page)
     if kind == "categories":

@@ -10,15 +10,17 @@ from sklearn.metrics import mean_absolute_error, r2_score
 
 from q2_aam.errors import AAMError
 from q2_aam.report.distances import scores as scores_module
-from q2_aam.report.distances.ordination import MOST_ORDINATED, ordinate
 from q2_aam.report.distances.page import write_headline, write_warnings
-from q2_aam.report.distances.samples import compare_distances, read_distances
 from q2_aam.report.distances.scores import (
+    MOST_ORDINATED,
     RESAMPLES,
+    compare_distances,
     density_cells,
     error_bins,
     errors_by_sample,
+    ordinate,
     pairs_of,
+    read_distances,
     score_distances,
 )
 
@@ -98,18 +100,6 @@ def test_every_pair_is_counted_once():
         assert row["lower_5"] == pytest.approx(np.quantile(error, 0.05), abs=1e-6)
 
 
-def test_errors_of_samples_are_means_over_their_pairs():
-    pair = make_distances(60)
-    found = errors_by_sample(compare_distances(*pair))
-    left, right = (pd.DataFrame(m, i, i).astype(float) for i, m in pair)
-    sample = found.index[5]
-    others = [name for name in found.index if name != sample]
-    error = left.loc[sample, others] - right.loc[sample, others]
-    assert found.loc[sample, "mean_absolute_error"] == pytest.approx(error.abs().mean())
-    assert found.loc[sample, "mean_error"] == pytest.approx(error.mean())
-    assert found.loc[sample, "mean_actual"] == pytest.approx(right.loc[sample, others].mean())
-
-
 def test_few_cells_are_drawn_for_millions_of_pairs():
     random = np.random.default_rng(0)
     assert len(density_cells(*random.uniform(size=(2, 10**6)))) <= 2500
@@ -156,7 +146,7 @@ def test_the_same_seed_gives_the_same_page_numbers():
 
 
 def test_many_samples_are_ordinated_in_part(monkeypatch):
-    from q2_aam.report.distances import ordination as ordinations
+    from q2_aam.report.distances import scores as ordinations
 
     monkeypatch.setattr(ordinations, "MOST_ORDINATED", 25)
     compared = compare_distances(*make_distances(60))

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,22 +5,17 @@ import qiime2
 import skbio
 from page_reading import (
     HOSTILE,
-    LARGEST_QZV,
     Page,
-    assert_hostile_names_are_text,
     drawn_marks,
-    layers_of,
     make_distances,
     write_distances,
 )
 
-from q2_aam.report.distances.charts import chart_density
-from q2_aam.report.distances.samples import compare_distances
-from q2_aam.report.distances.scores import density_cells, pairs_of, score_distances
-
-
-def test_hostile_names_are_text(distances_page, as_html):
-    assert_hostile_names_are_text(distances_page, as_html)
+from q2_aam.report.distances.scores import (
+    compare_distances,
+    density_cells,
+    pairs_of,
+)
 
 
 def test_the_browser_draws_every_cell_bin_and_sample(distances_page, hostile_distances):
@@ -67,47 +60,12 @@ def test_the_page_says_how_much_was_compared(distances_page):
     assert "samples shown in grey" in distances_page.text
 
 
-def test_the_smallest_input_makes_a_page(tmp_path):
-    page = write_distances(tmp_path / "page", make_distances(3))
-    assert "over 3 pairs of 3 samples" in page.text
-    assert "With only 3 samples" in page.text
-    assert page.drawn_in_browser.count('data-drawn="yes"') == page.tags.count("figure")
-
-
 def test_a_prediction_of_zeros_makes_a_page(tmp_path):
     predicted, actual = make_distances(12)
     page = write_distances(tmp_path / "page", ((predicted[0], predicted[1] * 0), actual))
     assert "no ordinations" in page.text
     assert not (page.folder / "downloads" / "ordinations.tsv").exists()
     assert page.drawn_in_browser.count('data-drawn="yes"') == page.tags.count("figure") == 3
-
-
-@pytest.fixture(scope="module")
-def large_page(tmp_path_factory):
-    pair = make_distances(1200, noise=0.05)
-    numbers = pd.Series(np.linspace(4, 9, 1200), pair[1][0], name="ph")
-    started = time.monotonic()
-    page = write_distances(tmp_path_factory.mktemp("large") / "page", pair, numbers)
-    page.seconds = time.monotonic() - started
-    return page
-
-
-def test_hundreds_of_thousands_of_pairs_stay_small_and_quick(large_page):
-    assert large_page.archive_size() < LARGEST_QZV
-    assert large_page.seconds < 60
-    assert "over 719,400 pairs of 1,200 samples" in large_page.text
-    assert "Both show the same 1,000 of 1,200 samples" in large_page.text
-    assert large_page.drawn_in_browser.count('data-drawn="yes"') == large_page.tags.count("figure")
-
-
-def test_both_axes_of_the_density_are_the_same():
-    compared = compare_distances(*make_distances(30))
-    cells = density_cells(*pairs_of(compared))
-    layers = layers_of(chart_density(cells, score_distances(compared)))
-    assert [layer["mark"]["type"] for layer in layers] == ["rect", *["line"] * 4]
-    scales = [layers[0]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
-    assert scales[0] == scales[1]
-    assert len(layers[0]["records"]) == len(cells)
 
 
 def as_artifact(ids, matrix) -> qiime2.Artifact:

@@ -3,7 +3,18 @@ import re
 import struct
 from collections import Counter
 
-from page_reading import LARGEST_QZV
+from page_reading import HOSTILE, LARGEST_QZV, assert_only_our_scripts
+
+
+def test_hostile_names_are_text(page, as_html):
+    """Every hostile name stands on the page as it is, and nowhere as markup."""
+    for text in HOSTILE:
+        escaped = as_html(text)
+        quotes = escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+        assert escaped in page.source or quotes in page.source
+        assert " ".join(text.split()) in page.text
+    assert "{{7*7}}" in page.source
+    assert_only_our_scripts(page)
 
 
 def test_nothing_is_loaded_from_elsewhere(page):

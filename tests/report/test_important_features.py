@@ -104,17 +104,16 @@ def test_the_download_parses_back_to_the_numbers(page):
     assert (table["effect"] == np.where(raised[table.index], "raises", "lowers")).all()
 
 
+def test_hostile_ids_and_taxa_are_text(page, as_html):
+    for name in HOSTILE:
+        assert as_html(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page.source
+    assert_only_our_scripts(page)
+
+
 def test_sequences_can_be_copied_all_at_once(page):
     fasta = page.source.split('id="importance-fasta"')[1].split("</pre>")[0]
     assert f"&gt;asv-0\n{DNA['asv-0']}\n" in fasta
     assert fasta.count("&gt;asv-") == MOST_LISTED - len(HOSTILE)
-
-
-def test_hostile_ids_and_taxa_are_text(page, as_html):
-    for name in HOSTILE:
-        assert as_html(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page.source
-    assert "<script>document.title" not in page.source
-    assert_only_our_scripts(page)
 
 
 def test_the_browser_draws_a_bar_for_each_of_the_first(page):
@@ -242,10 +241,10 @@ def test_a_heatmap_of_classes_shows_means_and_of_many_samples_some():
     features = join_important_features(of_a_number(), table=abundances(ids))
     classes = pd.Series(["b", "a"] * 150, ids, name="diet")
     (section,) = section_of_importance(features, classes, "diet")
-    by_class = section.blocks[0].figures[1].numbers
+    by_class = section.blocks[0][1].numbers
     assert set(by_class["column"]) == {"a", "b"}
     (section,) = section_of_importance(features, pd.Series(np.arange(300.0), ids), "age")
-    along = section.blocks[0].figures[1]
+    along = section.blocks[0][1]
     assert along.numbers["column"].nunique() == 200
     assert "200 of 300, evenly spaced" in along.caption
 

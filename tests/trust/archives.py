@@ -38,18 +38,17 @@ class Archive:
             if name.startswith("data/")
         }
 
+    def write_payload(self, folder: Path) -> None:
+        """Write the files that the plugin wrote into a folder."""
+        for name, content in self.payload.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+
     def rebuilt(self, folder: Path, changes: dict, links: dict | None = None) -> Path:
         """Zip the artifact anew, under a new UUID and with the framework's sums made to fit.
 
-        The framework answers a UUID that it knows from its cache: only a new one is read.
-
-        Parameters
-        ----------
-        folder : Path
-        changes : dict of str to bytes or None
-            New content of files of the payload; None takes a file away.
-        links : dict of str to str, optional
-            Files of the payload to be stored as symbolic links, and where they lead.
+        The framework answers a UUID that it knows from its cache: only a new one is read. None
+        takes a file of the payload away; links are stored as such.
         """
         payload = self.payload | changes
         files = {name: data for name, data in self.files.items() if not name.startswith("data/")}

@@ -9,19 +9,13 @@ import pandas as pd
 import qiime2
 import skbio
 from simulated_study import distances_artifact, sequences_artifact, table_artifact
+from trials import pick
 
 ODD_NUMBERS = [np.nan, np.inf, -np.inf, 1e308, -1e308, 1e-320, -1.0, 0.0]
 ODD_WORDS = ["NA", "nan", "", " ", "0", "x" * 100, "<b>", "🦠"]
 
 
-def pick(random, choices):
-    """Draw one of some things, which numpy need not be able to put into an array."""
-    return choices[int(random.integers(len(choices)))]
-
-
 # Each changes the names or the order of rows, or which there are.
-
-
 def renamed(change):
     return lambda frame, random: frame.set_axis([change(name) for name in frame.index])
 
@@ -34,13 +28,9 @@ def shuffled(frame, random):
     return frame.iloc[random.permutation(len(frame))]
 
 
-def unchanged(frame, random):
-    return frame
-
-
 ROWS = [
-    unchanged, unchanged, some, shuffled, renamed(str.lower), renamed(lambda name: f"1.{name}"),
-    renamed(lambda name: f"{name}-x"), renamed(lambda name: f"0{name}"),
+    *[lambda frame, random: frame] * 2, some, shuffled, renamed(str.lower),
+    *(renamed(change.format) for change in ("1.{}", "{}-x", "0{}")),
 ]  # fmt: skip
 
 
@@ -63,7 +53,7 @@ def spoil_table(counts: pd.DataFrame, random) -> pd.DataFrame:
     elif kind == 1:
         counts.iloc[random.integers(len(counts))] = pick(random, [*ODD_NUMBERS, 0.5])
     elif kind == 2:
-        counts = counts.set_axis([named(dna) for dna in counts], axis=1)
+        counts = counts.set_axis([hashlib.md5(dna.encode()).hexdigest() for dna in counts], axis=1)
     elif kind == 3:
         cut = int(random.integers(1, 20))
         counts = counts.set_axis(
@@ -74,10 +64,6 @@ def spoil_table(counts: pd.DataFrame, random) -> pd.DataFrame:
     elif kind == 5:
         counts = counts.iloc[: int(random.integers(0, 3))]
     return counts
-
-
-def named(dna: str) -> str:
-    return hashlib.md5(dna.encode()).hexdigest()
 
 
 def spoil_column(values: pd.Series, random) -> pd.Series:
@@ -123,15 +109,8 @@ def spoil_dna(dna: pd.Series, random) -> pd.Series:
 class Inputs:
     """Draws the inputs of a call; each is either sound or spoiled in one way.
 
-    Parameters
-    ----------
-    counts : pd.DataFrame
-        Samples × ASVs, named by their DNA.
-    rows : pd.DataFrame
-        Metadata: age (a number), stage, sex, bmi.
-    matrix : pd.DataFrame
-        Distances between the samples.
-    random : numpy.random.Generator
+    `counts` (samples × ASVs) are named by their DNA; `rows` are metadata: age (a number), stage,
+    sex, bmi; `matrix` has distances between the samples.
     """
 
     def __init__(self, counts, rows, matrix, random):
@@ -163,20 +142,16 @@ class Inputs:
         return sequences_artifact(self.drawn(dna, spoil_dna))
 
     def number(self, name: str = "age") -> qiime2.NumericMetadataColumn:
-        """A metadata column of numbers."""
         values = self.drawn(self.rows[name], spoil_column).rename_axis("id")
         return qiime2.NumericMetadataColumn(values.astype(float))
 
     def words(self, name: str = "stage") -> qiime2.CategoricalMetadataColumn:
-        """A metadata column of words."""
         return qiime2.CategoricalMetadataColumn(self.drawn(self.rows[name], spoil_column))
 
     def column(self) -> qiime2.MetadataColumn:
-        """A metadata column of either kind."""
         return pick(self.random, [self.number, self.words])()
 
     def metadata(self) -> qiime2.Metadata:
-        """Metadata for covariates."""
         return qiime2.Metadata(self.drawn(self.rows, spoil_frame).rename_axis("id"))
 
     def covariates(self) -> dict:

@@ -1,20 +1,23 @@
 """Row 11: whatever is given to whichever action, it works or says in one message what is wrong."""
 
 import traceback
+from functools import partial
 
-import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from bad_inputs import Inputs, pick
+from bad_inputs import Inputs
 from golden_models import read_inputs
 from qiime2.plugin import ValidationError
 from simulated_study import QUICK_FIT, TINY
-from trials import ALONE, count, repeat
+from trials import ALONE, count, pick, repeat
 
 from q2_aam.errors import AAMError
 
 SETTINGS = TINY | {"hidden_size": 8, "branches": 16, "epochs": 1}
+FITTED = ("regressor", "regressor-of-quantiles", "classifier")
+NUMBERS = ("RegressorPredictions", "predictions")
+CHANCES = {"model": 1, "encoder": 2 / 3, "metadata": 0.8}  # that an optional input is given
 FORECASTS = ("predictions", "intervals", "classes", "probabilities", "recognition")
 
 
@@ -32,154 +35,71 @@ def sound(aam, golden):
     return inputs, made, dict(zip(FORECASTS, forecasts, strict=True))
 
 
-def learning_calls(aam, given: Inputs, models: dict, random) -> dict:
-    """Prepare a call of each action that trains."""
-    missing = {"missing_samples": pick(random, ["error", "ignore"])}
-    size = {"validation_size": float(random.uniform(0, 0.5))}
-    descent = {"freeze_encoder": False, "epochs": 1, "batch_size": 8, **size}
-    fitting = {"encoder": pick(random, [None, models["encoder"], models["encoder"]])}
-    splitting = {
+def settings_for(name: str, given: Inputs, random) -> dict:
+    """Draw the parameters of an action; those that it has not are left out by the caller."""
+    descent = {"epochs": 1, "batch_size": 8, "validation_size": float(random.uniform(0, 0.5))}
+    settings = {
+        "missing_samples": pick(random, ["error", "ignore"]),
         "folds": pick(random, [0, 0, 0, 1, 4, 40]),
         "test_size": float(pick(random, [0.1, 0.2, 0.3, random.uniform(0, 0.9)])),
+        "content": pick(random, ["branches", "presence", "pooled"]),
+        "dimensions": pick(random, [0, 2, 15, 10**6]),
+        "samples_per_feature": 2,
+        "steps": 20,
+        "lowest_rate": 10.0 ** random.integers(-6, 2) / 10,
         "device": "cpu",
     }
-    tree_settings = ("hidden_size", "heads", "layers", "epochs", "batch_size", "threads", "device")
-    of_tree = {name: SETTINGS[name] for name in tree_settings if name in SETTINGS}
-    steps = {"steps": 20, "lowest_rate": 10.0 ** random.integers(-6, 2) / 10, "threads": 1}
-
-    def optional() -> dict:
-        return {
-            "sequences": given.maybe(given.sequences),
-            "distance_matrix": given.maybe(given.distances),
-        }
-
-    def of_fit() -> dict:
-        groups = given.maybe(lambda: given.words("sex"))
-        return missing | fitting | {"groups": groups} | optional() | given.covariates()
-
-    def of_descent() -> dict:
-        return QUICK_FIT | of_fit() | pick(random, [{}, descent])
-
-    return {
-        "pretrain": lambda: aam.pretrain(
-            [given.table()] * pick(random, [1, 1, 2]), [given.distances()],
-            **SETTINGS | missing | size,
-        ),
-        "pretrain_from_phylogeny": lambda: aam.pretrain_from_phylogeny(
-            given.sequences(), given.phylogeny(), table=given.maybe(given.table),
-            initial_encoder=pick(random, [None, models["encoder"]]), **of_tree, **size,
-        ),
-        "load_encoder": aam.load_encoder,
-        "fit_regressor": lambda: aam.fit_regressor(
-            given.table(), given.number(), **of_descent()
-        ),
-        "fit_classifier": lambda: aam.fit_classifier(
-            given.table(), given.words(), **of_descent()
-        ),
-        "regress_samples": lambda: aam.regress_samples(
-            given.table(), given.number(), **of_fit() | splitting
-        ),
-        "classify_samples": lambda: aam.classify_samples(
-            given.table(), given.words(), **of_fit() | splitting
-        ),
-        "find_learning_rate": lambda: aam.find_learning_rate(
-            given.table(), metadata=given.maybe(given.column, 0.8),
-            **missing | fitting | steps | optional(),
-        ),
-    }  # fmt: skip
+    if name.startswith("pretrain"):
+        return settings | SETTINGS | descent
+    if name in ("fit_regressor", "fit_classifier", "regress_samples", "classify_samples"):
+        settings |= QUICK_FIT | given.covariates()
+        return settings | pick(random, [{}, descent | {"freeze_encoder": False}])
+    return settings | {"threads": 1, "covariates": given.maybe(given.metadata, 0.7)}
 
 
-def reading_calls(aam, given: Inputs, models: dict, random) -> dict:
-    """Prepare a call of each action that reads samples by a model, or divides them."""
-
-    def table() -> dict:
-        return {"table": given.table(), "sequences": given.maybe(given.sequences)}
-
-    def covariates() -> dict:
-        return {"covariates": given.maybe(given.metadata, 0.7)}
-
-    def model(*names):
-        return models[pick(random, names)]
-
-    fitted = ("regressor", "regressor-of-quantiles", "classifier")
-    return {
-        "predict_regression": lambda: aam.predict_regression(
-            regressor=model(*fitted), **table(), **covariates()
-        ),
-        "predict_classification": lambda: aam.predict_classification(
-            classifier=model("classifier"), **table(), **covariates()
-        ),
-        "predict_distances": lambda: aam.predict_distances(
-            model=model("encoder", "encoder", *fitted), **table()
-        ),
-        "embed_samples": lambda: aam.embed_samples(
-            model=model("encoder", *fitted), **table(),
-            content=pick(random, ["branches", "presence", "pooled"]),
-            dimensions=pick(random, [0, 2, 15, 10**6]),
-        ),
-        "feature_importance": lambda: aam.feature_importance(
-            model=model(*fitted), **table(), **covariates(), samples_per_feature=2
-        ),
-        "check_table": lambda: aam.check_table(model=model(*fitted), **table()),
-        "split_samples": lambda: aam.split_samples(
-            given.table(), given.column(), groups=given.maybe(given.column),
-            test_size=float(random.uniform(0, 0.9)),
-            missing_samples=pick(random, ["error", "ignore"]),
-        ),
-    }  # fmt: skip
-
-
-def judging_calls(aam, given: Inputs, models: dict, forecasts: dict, random) -> dict:
-    """Prepare a call of each action that compares what was predicted."""
-
-    def numbers():
-        return given.imported("RegressorPredictions", forecasts["predictions"])
-
-    def intervals():
-        return given.imported("PredictionIntervals", forecasts["intervals"])
-
-    def classes():
-        return given.imported("ClassifierPredictions", forecasts["classes"])
-
-    def shares():
-        return given.imported("Probabilities", forecasts["probabilities"])
-
-    log = pick(random, [None, models["training-log"]])
-    return {
-        "evaluate_regression": lambda: aam.evaluate_regression(
-            numbers(), given.number(), intervals=given.maybe(intervals),
-            baseline_predictions=given.maybe(numbers), groups=given.maybe(given.column),
-            color_by=given.maybe(given.column), training_log=log,
-        ),
-        "evaluate_classification": lambda: aam.evaluate_classification(
-            classes(), given.words(), probabilities=given.maybe(shares),
-            baseline_predictions=given.maybe(classes),
-            baseline_probabilities=given.maybe(shares), groups=given.maybe(given.column),
-            training_log=log,
-        ),
-        "evaluate_distances": lambda: aam.evaluate_distances(
-            given.distances(), given.distances(), color_by=given.maybe(given.column)
-        ),
-        "summarize_training": lambda: aam.summarize_training(models["training-log"]),
-    }  # fmt: skip
-
-
-def calls(aam, sound, random) -> dict:
-    """Prepare a call of every action, each with inputs of which some may be wrong."""
-    inputs, models, forecasts = sound
-    given = Inputs(*inputs, random)
-    return {
-        **learning_calls(aam, given, models, random),
-        **reading_calls(aam, given, models, random),
-        **judging_calls(aam, given, models, forecasts, random),
+def draws(name: str, given: Inputs, models: dict, forecasts: dict, random) -> dict:
+    """Say how each input, and each column, of an action is drawn."""
+    of_classes, drawn = "classif" in name, {}
+    column = given.words if of_classes else given.number
+    for what in ("table", "sequences", "phylogeny"):
+        drawn[what] = getattr(given, what)
+    for what in ("distance_matrix", "predicted", "actual"):
+        drawn[what] = given.distances
+    for what in ("encoder", "initial_encoder", "classifier"):
+        drawn[what] = partial(models.get, what.removeprefix("initial_"))
+    for what in ("", "baseline_"):
+        kind = ("ClassifierPredictions", "classes") if of_classes else NUMBERS
+        drawn[f"{what}predictions"] = partial(given.imported, kind[0], forecasts[kind[1]])
+        shares = partial(given.imported, "Probabilities", forecasts["probabilities"])
+        drawn[f"{what}probabilities"] = shares
+    any_column = name in ("split_samples", "find_learning_rate")
+    return drawn | {
+        "tables": lambda: [given.table()] * pick(random, [1, 1, 2]),
+        "distance_matrices": lambda: [given.distances()],
+        "model": lambda: models[pick(random, ["encoder", *FITTED])],
+        "regressor": lambda: models[pick(random, FITTED)],
+        "training_log": lambda: models["training-log"],
+        "intervals": partial(given.imported, "PredictionIntervals", forecasts["intervals"]),
+        "metadata": given.column if any_column else column,
+        "truth": column,
+        "groups": given.column if any_column else partial(given.words, "sex"),
+        "color_by": given.column,
     }
 
 
-def test_every_action_is_tried(aam, sound):
-    from q2_aam.plugin_setup import plugin
-
-    prepared = calls(aam, sound, np.random.default_rng(0))
-    assert sorted(prepared) == sorted(name for name in plugin.actions if name[0] != "_")
+def prepare(aam, name: str, sound, random):
+    """Prepare a call of an action, whose inputs and settings may be wrong."""
+    inputs, models, forecasts = sound
+    given = Inputs(*inputs, random)
+    action = getattr(aam, name)
+    drawn, arguments = draws(name, given, models, forecasts, random), {}
+    for what, spec in (action.signature.inputs | action.signature.parameters).items():
+        if what in drawn and (what != "sequences" or name != "pretrain"):
+            chance = CHANCES.get(what, 0.4) if spec.has_default() else 1
+            arguments[what] = given.maybe(drawn[what], chance)
+    settings = settings_for(name, given, random)
+    arguments |= {k: v for k, v in settings.items() if k in action.signature.parameters}
+    return partial(action, **arguments)
 
 
 def through_our_code(error: BaseException) -> bool:
@@ -196,15 +116,17 @@ def check_message(message: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_row_11_any_input_works_or_is_explained(aam, sound, tmp_path, monkeypatch):
+    from q2_aam.plugin_setup import plugin
+
+    names = sorted(name for name in plugin.actions if name[0] != "_")
     refused, done = set(), set()
 
     def check(random, number):
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / f"runs {number}"))
-        prepared = calls(aam, sound, random)
-        names = sorted(prepared)
         name = names[number % len(names)]
+        call = prepare(aam, name, sound, random)
         try:
-            prepared[name]()
+            call()
         except AAMError as error:
             check_message(str(error))
             refused.add(name)

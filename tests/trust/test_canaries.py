@@ -14,7 +14,7 @@ import pytest
 import qiime2
 from archives import Archive, fitting_manifest
 from qiime2.plugin import ValidationError
-from trials import repeat
+from trials import pick, repeat
 from watch import watched
 
 from q2_aam.errors import AAMError
@@ -40,17 +40,14 @@ class Canary:
 def pickled(canary: Path, protocol: int, wrapped: str) -> bytes:
     """Pickle a canary, bare or as NumPy or PyTorch wrap pickles."""
     content = pickle.dumps({"state_dict": Canary(canary)}, protocol)
+    file = io.BytesIO()
     if wrapped == "npy":
-        file = io.BytesIO()
         np.save(file, np.array([Canary(canary)], dtype=object), allow_pickle=True)
-        return file.getvalue()
-    if wrapped == "pt":
-        file = io.BytesIO()
+    elif wrapped == "pt":
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("archive/data.pkl", content)
             archive.writestr("archive/version", "3\n")
-        return file.getvalue()
-    return content
+    return file.getvalue() or content
 
 
 def names_of_classes(command: str) -> list[dict]:
@@ -78,10 +75,6 @@ def path_like(canary: Path) -> list[str]:
         f"{{% include '{canary}' %}}", f"<script src='{canary}'></script>", "con\u0000canary",
         f"=cmd|'touch {canary}'!A1",
     ]  # fmt: skip
-
-
-def pick(random, choices):
-    return choices[int(random.integers(len(choices)))]
 
 
 @pytest.fixture
@@ -124,13 +117,17 @@ def opened(aam, golden_table):
     return run
 
 
+def sealed(archive, changes: dict[str, bytes]) -> dict[str, bytes]:
+    """Let the manifest fit what is changed of a model's other files."""
+    if changes.keys() & set(MODEL_SLOTS[:2]):
+        changes["manifest.json"] = fitting_manifest(archive.payload | changes)
+    return changes
+
+
 def with_pickle(archive, slot, canary, random, number):
     """Put a pickle in the place of a file; the manifest fits."""
     wrapped = "bare" if number < 96 else pick(random, ["bare", "npy", "pt"])
-    changes = {slot: pickled(canary, (number // 16) % 6, wrapped)}
-    if slot in MODEL_SLOTS[:2]:
-        changes["manifest.json"] = fitting_manifest(archive.payload | changes)
-    return changes, {}
+    return sealed(archive, {slot: pickled(canary, (number // 16) % 6, wrapped)}), {}
 
 
 def with_class_names(archive, slot, canary, random, number):
@@ -144,10 +141,7 @@ def with_class_names(archive, slot, canary, random, number):
         tables = [content, *(value for value in content.values() if isinstance(value, dict))]
         inner = pick(random, tables)
         inner.update(order if random.random() < 0.5 else {pick(random, list(inner)): order})
-    changes = {slot: json.dumps(content).encode()}
-    if slot == "config.json":
-        changes["manifest.json"] = fitting_manifest(archive.payload | changes)
-    return changes, {}
+    return sealed(archive, {slot: json.dumps(content).encode()}), {}
 
 
 def with_paths(archive, slot, canary, random, number):
@@ -156,8 +150,7 @@ def with_paths(archive, slot, canary, random, number):
     if "config.json" in archive.payload:
         content = json.loads(archive.payload["config.json"])
         content["target"]["name"] = text
-        changes = {"config.json": json.dumps(content).encode()}
-        return changes | {"manifest.json": fitting_manifest(archive.payload | changes)}, {}
+        return sealed(archive, {"config.json": json.dumps(content).encode()}), {}
     settings = json.loads(archive.payload["settings.json"])
     pick(random, settings)[pick(random, ["name", "value", "why"])] = text
     summary = json.loads(archive.payload["summary.json"])
@@ -226,9 +219,7 @@ def test_row_3_links_in_a_folder_are_refused(model_archive, log_archive, tmp_pat
     archive = model_archive if is_model else log_archive
     view = AAMModelDirectoryFormat if is_model else AAMTrainingLogDirectoryFormat
     folder = tmp_path / "folder"
-    for name, content in archive.payload.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+    archive.write_payload(folder)
     view(str(folder), mode="r").validate()
     (folder / slot).rename(tmp_path / "elsewhere")
     (folder / slot).symlink_to(tmp_path / "elsewhere")

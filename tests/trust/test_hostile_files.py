@@ -1,15 +1,15 @@
 """Rows 2 and 12: files made to deceive are refused by name, quickly and in little memory."""
 
-import hashlib
 import json
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import fitting_manifest
 from reading import read_in_own_process
 from simulated_study import describe_classes, describe_target
-from trials import count
+from trials import count, pick
 
 from q2_aam.config import LIMITS, Covariate, ModelConfig, dtype_of, expected_tensors
 from q2_aam.storage.model import write_model
@@ -27,13 +27,11 @@ NAMES = sorted(expected_tensors(CONFIG))
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory) -> Path:
-    random = np.random.default_rng(0)
-    draw = {
-        "F32": lambda shape: random.standard_normal(shape).astype(np.float32),
-        "U8": lambda shape: random.integers(0, 8, shape).astype(np.uint8),
-        "I32": lambda shape: np.zeros(shape, dtype=np.int32),
+    random, types = np.random.default_rng(0), {"F32": np.float32, "U8": np.uint8}
+    arrays = {
+        name: random.uniform(0, 8, shape).astype(types[dtype_of(name)])
+        for name, shape in expected_tensors(CONFIG).items()
     }
-    arrays = {name: draw[dtype_of(name)](shape) for name, shape in expected_tensors(CONFIG).items()}
     folder = tmp_path_factory.mktemp("sound")
     write_model(folder, CONFIG, arrays)
     return folder
@@ -42,21 +40,14 @@ def sound(tmp_path_factory) -> Path:
 def forge(folder: Path, files: dict[str, bytes]) -> Path:
     """Write files and a manifest that fits them."""
     folder.mkdir()
-    sums = {}
-    for name, content in files.items():
+    for name, content in (files | {"manifest.json": fitting_manifest(files)}).items():
         (folder / name).write_bytes(content)
-        sums[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / "manifest.json").write_text(json.dumps(sums))
     return folder
 
 
 def pack(header, body: bytes) -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + body
-
-
-def pick(random, choices):
-    return choices[int(random.integers(len(choices)))]
 
 
 # Each makes a file from the header and the values of a sound one.
@@ -215,21 +206,13 @@ CONFIGS = [
     (of_target(residuals=[0.5] * 500_000), "500,000 residuals"),
     (of_target(covariates=[[]] * 10**6), "more than 262,144 tables and lists"),
     (of_target(vocabulary_size=2**16), WEIGHTS),
-    ({"sample_layers": 10**6}, "sample_layers is 1000000"),
-    ({"heads": 10**9}, "heads is 1000000000"),
-    ({"branches": 10**12}, "branches is 1000000000000"),
+    *(({name: 10**12}, f"{name} is 1000000000000") for name in LIMITS),
     ({"branches": 16384}, WEIGHTS),
-    ({"branch_hidden_size": 10**9}, "branch_hidden_size is 1000000000"),
-    ({"max_asvs": 10**9}, "max_asvs is"),
-    ({"max_sequence_length": 10**9}, "max_sequence_length is"),
     ({"max_sequence_length": 4096, "nucleotides_per_token": 1}, WEIGHTS),
-    ({"nucleotides_per_token": 10**9}, "nucleotides_per_token is"),
     ({"rarefaction_depth": 10**30}, "rarefaction_depth is"),
     ({"format_version": 10**4000}, "format_version is 1000"),
-    ({"hidden_size": -4096}, "hidden_size is -4096"),
     ({"hidden_size": "9" * 10**6}, "hidden_size is '999"),
     ({"x" * 10**6: 1}, "has unknown 'xxx"),
-    (of_target(vocabulary_size=10**9), "vocabulary_size is"),
     (of_target(name=["x"] * 10**5), "target name is a list"),
     (of_target(scale="1" * 10**6), "target scale is '111"),
     (of_target(residuals=[[]] * 10**5), "target residuals is a list"),
@@ -237,7 +220,6 @@ CONFIGS = [
     (of_target(covariates=[{}] * 10**5), "100,000 covariates"),
     (of_covariate(levels=["x"] * 500_000), "500,000 covariate levels"),
     (of_covariate(levels=[[]] * 100), "covariate level is a list"),
-    (of_covariate(scale=0), "covariate scale is 0"),
     ({"target": CLASSES | {"classes": ["x"] * 500_000}}, "500,000 classes"),
     ({"target": CLASSES | {"counts": [1] * 10**6}}, "1,000,000 counts"),
     ({"padding": "x" * 2**25}, "larger than 4,194,304 bytes"),
@@ -257,8 +239,3 @@ def test_row_12_configs_that_ask_for_too_much(sound, tmp_path):
     found = check_refusals(sound, folders, parts, "The model's file")
     for (_, part), one in zip(chosen, found, strict=True):
         assert one["seconds"] < 1, f"{part}: {one['seconds']:.1f} s"
-
-
-def test_the_limits_of_a_config_are_held_to_what_is_tried_here():
-    tried = {name for change, _ in CONFIGS for name in change}
-    assert set(LIMITS) <= tried

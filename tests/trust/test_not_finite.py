@@ -1,6 +1,8 @@
 """Row 10: what is not finite stops training soon, with step and remedy, and is never stored."""
 
+import contextlib
 import re
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -12,7 +14,7 @@ import torch
 from golden_models import read_inputs
 from safetensors.torch import load_file
 from simulated_study import TINY_FIT, model_of
-from trials import repeat
+from trials import pick, repeat
 
 from q2_aam.errors import AAMError
 from q2_aam.training.heads import ridge
@@ -25,10 +27,6 @@ SETTINGS = TINY_FIT | {
 NOT_FINITE = [np.nan, np.inf, -np.inf]
 
 
-def pick(random, choices):
-    return choices[int(random.integers(len(choices)))]
-
-
 @pytest.fixture(scope="module")
 def inputs(golden):
     """A table, ages, and a tiny encoder to train on."""
@@ -37,40 +35,30 @@ def inputs(golden):
     return table.view(biom.Table), metadata.get_column("age").to_series(), encoder
 
 
-class Poison:
-    """Lets training run, and spoils something after a step."""
+@contextlib.contextmanager
+def spoiled_after(at: int, spoil):
+    """Let training run, and spoil something after a step; yields one entry a step taken."""
+    steps, train_step = [], Trainer.train_step
 
-    def __init__(self, at: int, spoil):
-        self.at, self.spoil, self.steps = at, spoil, 0
-        self.step = Trainer.train_step
+    def step(trainer, *arguments):
+        found = train_step(trainer, *arguments)
+        steps.append(found)
+        if len(steps) == at:
+            spoil(trainer, found)
+        return found
 
-    def spoiling(self):
-        """Replace the method that takes a step."""
-
-        def step(trainer, *arguments):
-            found = self.step(trainer, *arguments)
-            self.steps += 1
-            if self.steps == self.at:
-                self.spoil(trainer, found)
-            return found
-
-        return mock.patch.object(Trainer, "train_step", step)
+    with mock.patch.object(Trainer, "train_step", step):
+        yield steps
 
 
-def spoiled_weight(random):
-    def spoil(trainer, found):
-        weight = pick(random, trainer._weights())
-        with torch.no_grad():
-            weight.view(-1)[int(random.integers(weight.numel()))] = pick(random, NOT_FINITE)
-
-    return spoil
+def spoil_weight(random, trainer, found):
+    weight = pick(random, trainer.weights)
+    with torch.no_grad():
+        weight.view(-1)[int(random.integers(weight.numel()))] = pick(random, NOT_FINITE)
 
 
-def spoiled_loss(random):
-    def spoil(trainer, found):
-        found[pick(random, ["loss", "gradient_norm"])].fill_(pick(random, NOT_FINITE))
-
-    return spoil
+def spoil_loss(random, trainer, found):
+    found[pick(random, ["loss", "gradient_norm"])].fill_(pick(random, NOT_FINITE))
 
 
 def spoiled_solution(inputs, values, *_):
@@ -86,19 +74,16 @@ def fit(aam, inputs, **settings):
 
 
 def test_row_10_not_finite_weights_and_losses_stop_training(aam, inputs, tmp_path, monkeypatch):
-    kinds = [spoiled_weight, spoiled_loss]
-
     def check(random, number):
         runs = tmp_path / f"runs {number}"
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(runs))
-        poison = Poison(int(random.integers(1, 30)), kinds[number % 2](random))
-        with poison.spoiling(), pytest.raises(AAMError) as caught:
+        at, spoil = int(random.integers(1, 30)), (spoil_weight, spoil_loss)[number % 2]
+        with spoiled_after(at, partial(spoil, random)) as steps, pytest.raises(AAMError) as caught:
             fit(aam, inputs)
         message = str(caught.value)
-        assert poison.steps - poison.at < CHECK_EVERY, message
-        epoch, at = map(int, re.search(r"epoch (\d+), step (\d+)", message).groups())
-        said = (epoch - 1) * 13 + at
-        assert abs(said - poison.at) < CHECK_EVERY, message
+        assert len(steps) - at < CHECK_EVERY, message
+        epoch, step = map(int, re.search(r"epoch (\d+), step (\d+)", message).groups())
+        assert abs((epoch - 1) * 13 + step - at) < CHECK_EVERY, message
         assert "'learning_rate'" in message
         assert len(message.splitlines()) <= 10
         check_states(runs)

@@ -8,7 +8,7 @@ import qiime2
 import torch
 from archives import Archive
 from simulated_study import model_of
-from trials import repeat
+from trials import pick, repeat
 
 from q2_aam.config import (
     DISTANCE_FORMS,
@@ -34,24 +34,20 @@ NAMES = ["age", "", "день", "a b", "NA", "nan", "0001", "x" * 300, '"', "\\"
 SAMPLES, ASVS = 5, 9
 
 
-def pick(random, choices):
-    return choices[int(random.integers(len(choices)))]
-
-
 def number(random) -> float:
     """Draw a number of any size that is finite in the model's type."""
     return float(random.normal() * 10.0 ** random.integers(-30, 30))
 
 
+def some_names(random, fewest: int, most: int) -> tuple[str, ...]:
+    return tuple(map(str, random.permutation(NAMES)[: random.integers(fewest, most)]))
+
+
 def random_covariates(random) -> tuple[Covariate, ...]:
-    names = random.permutation(NAMES)[: random.integers(1, 5)]
     covariates = []
-    for name in names:
-        if random.random() < 0.5:
-            levels = random.permutation(NAMES)[: random.integers(1, 6)]
-            covariates.append(Covariate(str(name), tuple(map(str, levels))))
-        else:
-            covariates.append(Covariate(str(name), (), number(random), abs(number(random))))
+    for name in some_names(random, 1, 5):
+        levels = some_names(random, 1, 6) if random.random() < 0.5 else ()
+        covariates.append(Covariate(name, levels, number(random), abs(number(random))))
     return tuple(covariates)
 
 
@@ -62,7 +58,7 @@ def random_target(random):
         "covariates": random_covariates(random) if random.random() < 0.5 else (),
         "covariate_fusion": pick(random, FUSIONS),
     }
-    loss, of_classes = pick(random, TARGET_LOSSES), random.random() < 0.4
+    of_classes = random.random() < 0.4
     there = {name: bool(random.integers(2)) for name in HEADS} | {"ridge": True}
     there["logistic"] &= of_classes
     shared["heads"] = tuple(name for name in HEADS if there[name])
@@ -70,36 +66,28 @@ def random_target(random):
     if there["forest"]:
         shared |= {"trees": int(random.integers(1, 5)), "leaves": int(random.integers(2, 9))}
     if of_classes:
-        classes = tuple(sorted(map(str, random.permutation(NAMES)[: random.integers(2, 6)])))
+        classes = tuple(sorted(some_names(random, 2, 6)))
         counts = tuple(random.integers(0, 100, len(classes)).tolist())
         return ClassificationTarget(**shared, classes=classes, counts=counts)
+    names = ("location", "minimum", "maximum", "mean")
     residuals = sorted(abs(number(random)) for _ in range(random.integers(0, 20)))
     return RegressionTarget(
-        **shared,
-        scaling=pick(random, SCALINGS),
-        location=number(random),
-        scale=abs(number(random)),
-        minimum=number(random),
-        maximum=number(random),
-        mean=number(random),
-        bounded=bool(random.integers(2)),
-        loss=loss,
-        quantile_range=float(random.uniform(0.1, 0.99)),
+        **shared, **{name: number(random) for name in names}, scale=abs(number(random)),
+        scaling=pick(random, SCALINGS), loss=pick(random, TARGET_LOSSES),
+        bounded=bool(random.integers(2)), quantile_range=float(random.uniform(0.1, 0.99)),
         residuals=tuple(residuals),
-    )
+    )  # fmt: skip
 
 
 def random_config(random) -> ModelConfig:
-    heads = int(random.integers(1, 5))
+    ranges = {
+        "heads": (1, 5), "asv_layers": (0, 3), "sample_layers": (0, 3), "branches": (1, 40),
+        "nucleotides_per_token": (1, 17), "max_sequence_length": (1, 60), "max_asvs": (ASVS, 65537),
+    }  # fmt: skip
+    sizes = {name: int(random.integers(*ends)) for name, ends in ranges.items()}
     return ModelConfig(
-        hidden_size=heads * 2 * int(random.integers(2, 5)),
-        heads=heads,
-        asv_layers=int(random.integers(3)),
-        sample_layers=int(random.integers(3)),
-        nucleotides_per_token=int(random.integers(1, 17)),
-        max_sequence_length=int(random.integers(1, 60)),
-        max_asvs=int(random.integers(ASVS, 65537)),
-        branches=int(random.integers(1, 40)),
+        **sizes,
+        hidden_size=sizes["heads"] * 2 * int(random.integers(2, 5)),
         distance_form=pick(random, DISTANCE_FORMS),
         distance_state=pick(random, DISTANCE_STATES),
         rarefaction_depth=pick(random, [None, 1, 900, 10**9]),
@@ -129,9 +117,8 @@ def answers(network: Network, seed: int) -> list[np.ndarray]:
     known = covariates = None
     if config.target is not None:
         known = random.integers(0, config.target.vocabulary_size, ASVS)
-        if config.target.covariates:
-            inputs = config.target.covariate_inputs
-            covariates = random.random((SAMPLES, inputs)).astype(np.float32)
+        inputs = config.target.covariate_inputs
+        covariates = random.random((SAMPLES, inputs)).astype(np.float32) if inputs else None
     batch = dataclasses.replace(
         Batch(*[None] * len(dataclasses.fields(Batch))),
         index=index, abundances=abundances, known=known, covariates=covariates,
@@ -146,9 +133,8 @@ def answers(network: Network, seed: int) -> list[np.ndarray]:
 
 
 def kind_of(config: ModelConfig) -> str:
-    if config.target is None:
-        return "AAMEncoder"
-    return "AAMRegressor" if isinstance(config.target, RegressionTarget) else "AAMClassifier"
+    kinds = {RegressionTarget: "AAMRegressor", ClassificationTarget: "AAMClassifier"}
+    return kinds.get(type(config.target), "AAMEncoder")
 
 
 def test_row_8_saving_and_loading_changes_nothing(tmp_path):

@@ -1,8 +1,6 @@
 """Figures of predicted against true classes and of their probabilities."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -10,20 +8,16 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from .. import style
-from ..formatting import format_decimals, format_fraction
+from ..evaluation import BASELINE, MODEL, Scores, in_sentence
+from ..formatting import format_decimals, format_fraction, words
 from ..metrics import CLASS_METRICS
 from ..page import Figure, figure
-from ..samples import BASELINE, MODEL, in_sentence
-from ..style import by_name, chart_of, exact, themed, tips
-from ..words import words
-from .samples import PredictedClasses
+from ..style import by_name, exact, themed, tips
 from .scores import (
     MOST_DETAILED,
-    ClassificationScores,
     ClassifierScores,
+    PredictedClasses,
     calibration_error,
-    choose_positive_class,
-    probabilities_of,
     tabulate_confusion,
 )
 
@@ -39,7 +33,7 @@ _COLORS, _DASHES = [style.BLUE, style.VERMILLION], [[1, 0], [7, 3]]  # of model 
 
 def make_figures(
     samples: PredictedClasses,
-    scores: ClassificationScores,
+    scores: Scores,
     names: dict[str, str],
     calibration: pd.DataFrame | None,
 ) -> dict[str, Figure]:
@@ -81,7 +75,7 @@ def chart_confusion(table: pd.DataFrame, classes, target: str) -> alt.LayerChart
     below["labelAngle"] = 0 if upright else -40 if n_classes <= _MOST_TILTED else -90
     below["labelOverlap"] = False
     scale = alt.Scale(domain=classes, paddingInner=0.03, paddingOuter=0)
-    base = chart_of(_cells(table, n_classes)).encode(
+    base = style.chart_of(_cells(table, n_classes)).encode(
         alt.X("predicted:N", title=f"Predicted {target}", scale=scale, axis=below),
         alt.Y("actual:N", title=f"Actual {target}", scale=scale, axis=axis),
     )
@@ -115,19 +109,21 @@ def _cells(table: pd.DataFrame, n_classes: int) -> list[dict]:
 def chart_class_scores(scores: ClassifierScores, classes: list[str]) -> alt.LayerChart:
     """Draw precision, recall and F1 of each class with their intervals."""
     metrics = [metric for metric in CLASS_METRICS if not metric.is_area]
-    labels, records = [metric.label for metric in metrics], []
+    labels, records = [metric.column.label for metric in metrics], []
     for name, found in zip(classes, scores.by_class, strict=True):
-        for metric in metrics:
-            score = found[metric.name]
-            record = {"class": name, "metric": metric.label}
-            record |= {"score": metric.format(score), "interval": metric.format_interval(score)}
-            for end in ("value", "lower", "upper"):
-                if np.isfinite(getattr(score, end)):
-                    record[end] = style.short(getattr(score, end))
-            if "value" in record:
-                records.append(record)
+        for metric, label in zip(metrics, labels, strict=True):
+            score, cell = found[metric.name], metric.cell(found[metric.name])
+            ends = {k: style.short(v) for k, v in score._asdict().items() if np.isfinite(v)}
+            if "value" in ends:
+                about = {
+                    "class": name,
+                    "metric": label,
+                    "score": cell.text,
+                    "interval": cell.detail,
+                }
+                records.append(about | ends)
     axis = alt.Axis(labelLimit=_LABEL_LENGTH, grid=True, tickBand="extent")
-    base = chart_of(records).encode(
+    base = style.chart_of(records).encode(
         alt.Y("class:N", title=None, scale=alt.Scale(domain=classes, padding=0.25), axis=axis),
         alt.YOffset("metric:N", scale=alt.Scale(domain=labels, padding=0.3)),
         by_name(alt.Color, "metric:N", labels, [style.BLUE, style.SKY, style.BLACK]),
@@ -143,15 +139,10 @@ def chart_class_scores(scores: ClassifierScores, classes: list[str]) -> alt.Laye
     return themed(bars, points, height=max(150, step * len(classes)))
 
 
-@dataclass(frozen=True)
-class OneVsRest:
-    """One class against all others, as one predictor sees it.
+class OneVsRest(NamedTuple):
+    """One class against all others, as one predictor sees it; arrays are of shape (decisions,).
 
-    Attributes
-    ----------
-    name : str
-        In the legend: the class, or the predictor if there are only two classes.
-    is_class, probability : np.ndarray of shape (decisions,)
+    The name, in the legend, is the class, or the predictor if there are only two classes.
     """
 
     name: str
@@ -166,82 +157,67 @@ def list_curves(samples: PredictedClasses, names: dict[str, str]) -> list[OneVsR
     frequent, in the order of the classes. The micro average of all classes comes last, and is
     alone if there are very many.
     """
-    actual, (positive, _) = samples.codes("actual"), choose_positive_class(samples)
-    found = []
-    if positive is not None:
-        place = samples.classes.index(positive)
+    actual, classes, found = samples.codes("actual"), samples.classes, []
+    if samples.positive_class is not None:
+        place = classes.index(samples.positive_class)
         for predictor, name in (("predicted", names[MODEL]), ("baseline", names[BASELINE])):
-            given, known = probabilities_of(samples, predictor)
+            given, known = samples.probabilities_of(predictor), samples.codes(predictor) >= 0
             if given is not None:
                 found.append(OneVsRest(name, actual[known] == place, given[known, place]))
         return [one for one in found if 0 < one.is_class.sum() < len(one.is_class)]
-    frequency = np.bincount(actual, minlength=len(samples.classes))
+    frequency, given = np.bincount(actual, minlength=len(classes)), samples.probabilities
     usable = np.flatnonzero((frequency > 0) & (frequency < len(actual)))
-    if len(samples.classes) <= MOST_DETAILED:
+    if len(classes) <= MOST_DETAILED:
         shown = sorted(usable[np.argsort(-frequency[usable], kind="stable")][:MOST_CURVES])
-        given = samples.probabilities
-        found = [OneVsRest(samples.classes[c], actual == c, given[:, c]) for c in shown]
+        found = [OneVsRest(classes[c], actual == c, given[:, c]) for c in shown]
     if len(usable):
-        is_class = actual[:, None] == np.arange(len(samples.classes))
-        found.append(OneVsRest(MICRO, is_class.ravel(), samples.probabilities.ravel()))
+        is_class = actual[:, None] == np.arange(len(classes))
+        found.append(OneVsRest(MICRO, is_class.ravel(), given.ravel()))
     return found
 
 
 def _curve_figures(samples: PredictedClasses, curves: list[OneVsRest]) -> list[Figure]:
-    positive, how_rare = choose_positive_class(samples)
-    guess, more, classes = None, "", len(samples.classes)
+    """Draw ROC curves with the diagonal of guessing, and precision-recall curves.
+
+    The precision of guessing is drawn where it is one for all curves.
+    """
+    positive, n_curves, n_classes = samples.positive_class, len(curves), len(samples.classes)
+    more, guessing = "", []
     if positive is not None:
-        whose = words("roc", "of_two", positive=positive, how_rare=how_rare)
         guess = float(curves[0].is_class.mean())
+        how_rare = "as frequent as the other" if guess == 0.5 else "the rarer of the two"
+        whose = words("roc", "of_two", positive=positive, how_rare=how_rare)
         share = format_fraction(guess)
         more = " " + words("precision-recall", "guess", share=share, positive=positive)
+        guessing = [style.rule_at("y", guess)]
     else:
-        whose = words("roc", "micro" if len(curves) == 1 else "of_many")
-        if 1 < len(curves) <= classes:
-            whose += " " + words("roc", "some", shown=len(curves) - 1, classes=classes)
-    roc, recall = tabulate_roc(curves), tabulate_precision_recall(curves)
-    chart, n_curves = chart_roc(roc, curves, positive is not None), len(curves)
-    below = chart_precision_recall(recall, curves, guess)
+        whose = words("roc", "micro" if n_curves == 1 else "of_many")
+        if 1 < n_curves <= n_classes:
+            whose += " " + words("roc", "some", shown=n_curves - 1, classes=n_classes)
+    rates, recalls = [], []
+    for name, is_class, probability in curves:
+        false, true, _ = roc_curve(is_class, probability)
+        precision, recall, _ = precision_recall_curve(is_class, probability)
+        rates.append(_curve_points(name, false, true))
+        # The last point (recall 0, precision 1) is no threshold's: it is scikit-learn's anchor.
+        recalls.append(_curve_points(name, recall[-2::-1], precision[-2::-1]))
+    rates, recalls = pd.concat(rates), pd.concat(recalls)
+    of_two, titles = positive is not None, ("False positive rate", "True positive rate")
+    x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
+    diagonal = style.line_through([(0, 0), (1, 1)], x, y)
+    left = themed(diagonal, _lines(rates, curves, of_two, titles, "linear"), height=380)
+    lines = _lines(recalls, curves, of_two, ("Recall", "Precision"), "step-before")
+    right = themed(*guessing, lines, height=380)
     return [
-        figure("roc", chart, roc, n_curves, whose=whose),
-        figure("precision-recall", below, recall, n_curves, guess=more),
+        figure("roc", left, rates, n_curves, whose=whose),
+        figure("precision-recall", right, recalls, n_curves, guess=more),
     ]
-
-
-def tabulate_roc(curves: list[OneVsRest]) -> pd.DataFrame:
-    """Return the points of ROC curves: columns curve, x (false) and y (true positive rate)."""
-    found = [(one.name, *roc_curve(one.is_class, one.probability)[:2]) for one in curves]
-    return pd.concat(_curve_points(*one) for one in found)
-
-
-def tabulate_precision_recall(curves: list[OneVsRest]) -> pd.DataFrame:
-    """Return the points of precision-recall curves: columns curve, x (recall), y (precision)."""
-    found = [(one.name, *precision_recall_curve(one.is_class, one.probability)) for one in curves]
-    # The last point (recall 0, precision 1) is no threshold's: it is scikit-learn's anchor.
-    return pd.concat(_curve_points(name, r[-2::-1], p[-2::-1]) for name, p, r, _ in found)
 
 
 def _curve_points(name: str, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     places = np.unique(np.linspace(0, len(x) - 1, min(len(x), _MOST_POINTS)).round().astype(int))
     index = [f"{name} {place}" for place in range(len(places))]
     return pd.DataFrame({"curve": name, "x": x[places].round(4), "y": y[places].round(4)}, index)
-
-
-def chart_roc(points: pd.DataFrame, curves: list[OneVsRest], of_two: bool) -> alt.LayerChart:
-    """Draw ROC curves, and the diagonal of guessing."""
-    titles = "False positive rate", "True positive rate"
-    lines = _lines(points, curves, of_two, titles, "linear")
-    x, y = (alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1]))
-    return themed(style.line_through([(0, 0), (1, 1)], x, y), lines, height=380)
-
-
-def chart_precision_recall(
-    points: pd.DataFrame, curves: list[OneVsRest], guess: float | None
-) -> alt.LayerChart:
-    """Draw precision-recall curves; with the precision of guessing, if it is one for all."""
-    titles = "Recall", "Precision"
-    lines = _lines(points, curves, guess is not None, titles, "step-before")
-    return themed(*([] if guess is None else [style.rule_at("y", guess)]), lines, height=380)
 
 
 def _lines(points, curves, of_two: bool, titles: tuple[str, str], interpolate: str) -> alt.Chart:
@@ -252,7 +228,7 @@ def _lines(points, curves, of_two: bool, titles: tuple[str, str], interpolate: s
         dashes = [*style.DASHES[1 : len(names)], [1, 0]]
     # Long names of classes: two columns are what a phone has room for.
     legend = alt.Legend(columns=2 if max(map(len, names)) > 12 else 4, **style.LINES)
-    lines = chart_of(records).mark_line(strokeWidth=2.2, interpolate=interpolate)
+    lines = style.chart_of(records).mark_line(strokeWidth=2.2, interpolate=interpolate)
     return lines.encode(
         alt.X("x:Q", title=titles[0], scale=alt.Scale(domain=[0, 1])),
         alt.Y("y:Q", title=titles[1], scale=alt.Scale(domain=[0, 1])),
@@ -264,57 +240,51 @@ def _lines(points, curves, of_two: bool, titles: tuple[str, str], interpolate: s
 
 
 def _calibration_figure(samples: PredictedClasses, table: pd.DataFrame, name: str) -> Figure:
-    positive, _ = choose_positive_class(samples)
-    whose, was = ("the predicted class", "right") if positive is None else (f"'{positive}'", "true")
-    share = "Share that was right" if positive is None else f"Share that is '{positive}'"
-    off = format_decimals(100 * calibration_error(table[table["predictor"] == name]), 0)
-    chart, n_marks = chart_calibration(table, f"Probability of {whose}", share), 4 * len(table)
-    values = {"what": whose, "was": was, "name": name, "off": off}
-    return figure("calibration-curve", chart, "calibration", n_marks, **values)
-
-
-def chart_calibration(table: pd.DataFrame, probability: str, share: str) -> alt.LayerChart:
     """Draw a table of `tabulate_calibration` with the line of perfect calibration."""
+    positive, whose, was = samples.positive_class, "the predicted class", "right"
+    share = "Share that was right"
+    if positive is not None:
+        whose, was, share = f"'{positive}'", "true", f"Share that is '{positive}'"
     names, legend = list(dict.fromkeys(table["predictor"])), alt.Legend(**style.LINES)
-    x = alt.X("probability:Q", title=probability, scale=exact([0, 1]))
+    x = alt.X("probability:Q", title=f"Probability of {whose}", scale=exact([0, 1]))
     y = alt.Y("share:Q", title=share, scale=exact([0, 1]))
     color = by_name(alt.Color, "predictor:N", names, _COLORS, legend=legend)
     dash = by_name(alt.StrokeDash, "predictor:N", names, _DASHES, legend=legend)
-    base = chart_of(table.round(4).to_dict("records")).encode(x, color)
+    base = style.chart_of(table.round(4).to_dict("records")).encode(x, color)
     ends = alt.Y("lower:Q", scale=exact([0, 1]), title=share), alt.Y2("upper:Q")
     numbers = {"probability": ("mean probability", ".2f"), "share": ".2f"}
     numbers |= {"lower": ("95 % interval from", ".2f"), "upper": ("to", ".2f"), "samples": "d"}
-    return themed(
+    points = base.mark_point(filled=True, size=60, opacity=1)
+    chart = themed(
         style.line_through([(0, 0), (1, 1)], x, y),
         base.mark_rule(strokeWidth=1.4, aria=False).encode(*ends),
         base.mark_line(strokeWidth=1.6).encode(y, dash),
-        base.mark_point(filled=True, size=60, opacity=1).encode(
-            y, tooltip=tips("predictor", **numbers)
-        ),
+        points.encode(y, tooltip=tips("predictor", **numbers)),
         height=380,
     )
+    off = format_decimals(100 * calibration_error(table[table["predictor"] == name]), 0)
+    values = {"what": whose, "was": was, "name": name, "off": off}
+    return figure("calibration-curve", chart, "calibration", 4 * len(table), **values)
 
 
 def _confidence_figure(samples: PredictedClasses) -> Figure:
-    positive, _ = choose_positive_class(samples)
+    positive = samples.positive_class
     if positive is None:
-        title, probability = "Probability of the predicted class", samples.confidence()
+        title, what = "Probability of the predicted class", words("confidence", "of_many")
         right = samples.codes("predicted") == samples.codes("actual")
-        kind, kinds, colors = np.where(right, "right", "wrong"), ["right", "wrong"], [style.SKY]
-        colors, what = [*colors, style.BLACK], words("confidence", "of_many")
+        kind, probability = np.where(right, "right", "wrong"), samples.confidence()
+        kinds, colors = ["right", "wrong"], [style.SKY, style.BLACK]
     else:
-        title, what = (
-            f"Probability of '{positive}'",
-            words("confidence", "of_two", positive=positive),
-        )
+        title = f"Probability of '{positive}'"
+        what = words("confidence", "of_two", positive=positive)
+        kind = samples.frame["actual"]
         probability = samples.probabilities[:, samples.classes.index(positive)]
-        kind, kinds = samples.frame["actual"], list(samples.classes)
-        colors = style.CATEGORIES
+        kinds, colors = list(samples.classes), style.CATEGORIES
     records = [
         {"kind": k, "probability": style.short(p)} for k, p in zip(kind, probability, strict=True)
     ]
     bins = alt.Bin(extent=[0, 1], step=0.05)
-    bars = chart_of(records).mark_bar(stroke="white", strokeWidth=1).encode(
+    bars = style.chart_of(records).mark_bar(stroke="white", strokeWidth=1).encode(
         alt.X("probability:Q", bin=bins, title=title, axis=alt.Axis(format=".1f")),
         style.count_samples(),
         by_name(alt.Color, "kind:N", kinds, colors),

@@ -1,14 +1,22 @@
-"""How good predicted classes are, beside a dummy and a baseline on the same samples."""
+"""Predicted and true classes joined by sample id, and how good the predictions are.
 
-from __future__ import annotations
+q2-sample-classifier's own reader takes a class called NA or nan for a missing value and turns
+the classes 01 and 1.0 into the number 1. Here a class is text, whatever it looks like.
+"""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from ...errors import AAMError, counted, examples
+from ..evaluation import BASELINE, DUMMY, MODEL, JoinedSamples, Scores, join_samples, require_shared
 from ..metrics import (
     CLASS_METRICS,
     OVERALL_METRICS,
@@ -18,55 +26,214 @@ from ..metrics import (
     bootstrap,
     score_classes,
 )
-from ..samples import ALL_SAMPLES, BASELINE, DUMMY, MODEL, in_sentence
-from .samples import PredictedClasses
+from ..recognition import read_shares
 
 MOST_DETAILED = 50  # classes; of more there is no confusion matrix and no interval by class
 _MOST_BINS, _SAMPLES_PER_BIN = 10, 12
+_SUM_TOLERANCE, _ROUNDING = 0.01, 1e-6
+
+
+@dataclass(frozen=True)
+class PredictedClasses(JoinedSamples):
+    """Samples whose classes can be judged.
+
+    Probabilities are of shape (samples, classes), 0 of a class that the model does not know.
+    """
+
+    classes: tuple[str, ...] = ()  # true or predicted ones, in the order of tables and charts
+    probabilities: np.ndarray | None = None
+    baseline_probabilities: np.ndarray | None = None
+
+    def codes(self, column: str) -> np.ndarray:
+        """Return a column as places in `classes`; -1 where it is blank."""
+        return pd.Index(self.classes).get_indexer(self.frame[column])
+
+    def probabilities_of(self, predictor: str) -> np.ndarray | None:
+        """Return the probabilities of a predictor, ``predicted`` or ``baseline``."""
+        return self.probabilities if predictor == "predicted" else self.baseline_probabilities
+
+    def confidence(self, predictor: str = "predicted") -> np.ndarray:
+        """Return the probability that a predictor gave to the class it predicted."""
+        return _take(self.probabilities_of(predictor), np.maximum(self.codes(predictor), 0))
+
+    def of_actual(self) -> np.ndarray:
+        """Return the probability given to the true class of each sample."""
+        return _take(self.probabilities, self.codes("actual"))
+
+    @property
+    def positive_class(self) -> str | None:
+        """The rarer of two classes, for which curves are drawn; None with more of them."""
+        if len(self.classes) != 2:
+            return None
+        first, second = np.bincount(self.codes("actual"), minlength=2)
+        return self.classes[0 if first < second else 1]
+
+
+def _take(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(probabilities, classes[:, None], axis=1)[:, 0]
+
+
+def join_classes(
+    predictions: pd.Series,
+    truth: pd.Series,
+    probabilities: pd.DataFrame | None = None,
+    baseline_predictions: pd.Series | None = None,
+    baseline_probabilities: pd.DataFrame | None = None,
+    groups: pd.Series | None = None,
+    recognition: pd.DataFrame | None = None,
+) -> PredictedClasses:
+    """Join predicted classes with the true ones by sample id.
+
+    Predictions are as of `read_classes`, probabilities as of `read_probabilities`. Raises
+    `AAMError` if no predicted sample has a true value, the classes are others, or the
+    probabilities lack a sample or a class that was predicted.
+    """
+    if baseline_predictions is None and baseline_probabilities is not None:
+        raise AAMError(
+            "There are baseline probabilities but no baseline predictions. Give both, or neither."
+        )
+    frame, counts = join_samples(predictions, truth, baseline_predictions, groups)
+    true, said = sorted(truth.dropna().unique()), sorted(predictions.unique())
+    if not set(true) & set(said):
+        raise AAMError(
+            f"No predicted class occurs in the metadata column {truth.name!r}.\n"
+            f"  predicted: {counted(len(said), 'class', 'classes')}, such as {examples(said)}\n"
+            f"  in the column: {counted(len(true), 'class', 'classes')}, such as "
+            f"{examples(true)}\n"
+            "Name the column that the classifier was fitted on; the spelling must be the same."
+        )
+    found = set(frame["actual"]) | set(frame["predicted"]) | set(frame["baseline"].dropna())
+    classes = sorted(found, key=_natural_order)
+    warnings: list[str] = []
+    own = _align(probabilities, frame["predicted"], classes, "the model", warnings)
+    other = _align(baseline_probabilities, frame["baseline"], classes, "the baseline", warnings)
+    if recognition is not None:
+        require_shared(recognition.index, "the recognition", frame.index)
+    group_name = None if groups is None else str(groups.name)
+    shares = read_shares(recognition, "The recognition", frame.index)
+    names = str(truth.name), group_name
+    return PredictedClasses(frame, *names, counts, shares, warnings, tuple(classes), own, other)
+
+
+def _natural_order(name: str) -> tuple:
+    """Sort as people do: week 2 before week 10."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
+
+
+def _align(probabilities, predicted: pd.Series, classes: list[str], whose: str, warnings: list):
+    """Check probabilities and order them like the page (samples, classes).
+
+    0 for classes without a column, NaN for samples without a prediction.
+    """
+    if probabilities is None:
+        return None
+    known = predicted.dropna()
+    require_shared(probabilities.index, f"the probabilities of {whose}", known.index)
+    missing = known.index.difference(probabilities.index, sort=False)
+    if len(missing):
+        raise AAMError(
+            f"The probabilities of {whose} lack {counted(len(missing), 'evaluated sample')}, such "
+            f"as {examples(missing)}. Give the probabilities that came with the predictions."
+        )
+    unknown = sorted(set(known) - set(probabilities.columns))
+    if unknown:
+        raise AAMError(
+            f"The probabilities of {whose} have no column for "
+            f"{counted(len(unknown), 'class', 'classes')} that it predicted: {examples(unknown)}.\n"
+            f"Their columns are {examples(probabilities.columns)}. Give the probabilities that "
+            "came with the predictions."
+        )
+    new = [name for name in classes if name not in probabilities.columns]
+    if new:
+        warnings.append(
+            f"{whose.capitalize()} does not know {counted(len(new), 'class', 'classes')} of the "
+            f"samples shown here: {examples(new)}. It cannot predict them; they count all the same."
+        )
+    values = probabilities.loc[known.index].to_numpy(float)
+    chosen = _take(values, probabilities.columns.get_indexer(known))
+    less = int((chosen < values.max(axis=1) - _ROUNDING).sum())
+    if less:
+        warnings.append(
+            f"For {counted(less, 'sample')}, {whose} predicted another class than its most "
+            "probable one: check that predictions and probabilities come from one run."
+        )
+    aligned = probabilities.reindex(columns=classes, fill_value=0.0).reindex(known.index)
+    return aligned.reindex(predicted.index).to_numpy(float)
+
+
+def read_classes(path: str | Path, name: str = "The predictions") -> pd.Series:
+    """Read the class predicted for each sample id from two tab-separated columns with a header.
+
+    The name is what the user calls it. Raises `AAMError` if the file is no such table, a sample
+    comes twice or has no class.
+    """
+    header, cells = _read_table(path, name)
+    if len(header) != 1:
+        raise AAMError(
+            f"{name} have {counted(len(header) + 1, 'column')} and must have two, sample id and "
+            "class. Give the predictions of a classifier."
+        )
+    classes = cells.iloc[:, 0].str.strip().astype(object)
+    blank = classes.index[classes == ""]
+    if len(blank):
+        raise AAMError(
+            f"{name} have no class for {counted(len(blank), 'sample')}, such as "
+            f"{examples(blank)}. Give the predictions of a classifier."
+        )
+    return classes
+
+
+def read_probabilities(path: str | Path, name: str = "The probabilities") -> pd.DataFrame:
+    """Read the probability of each class (columns) for each sample; see `read_classes`.
+
+    Raises `AAMError` if the file is no such table, a sample or class comes twice, or the numbers
+    of a sample are no probabilities that add up to 1.
+    """
+    classes, cells = _read_table(path, name)
+    twice = classes[classes.duplicated()].unique()
+    if len(twice):
+        raise AAMError(f"{name} have more than one column for the classes {examples(twice)}.")
+    values = cells.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    with np.errstate(invalid="ignore"):
+        inside = ((values >= 0) & (values <= 1)).all(axis=1)
+        whole = np.abs(values.sum(axis=1) - 1) <= _SUM_TOLERANCE
+    wrong = cells.index[~(inside & whole)]
+    if len(wrong):
+        raise AAMError(
+            f"{name} are not numbers from 0 to 1 that add up to 1 for "
+            f"{counted(len(wrong), 'sample')}: {examples(wrong)}. Give the probabilities of a "
+            "classifier."
+        )
+    return pd.DataFrame(values, index=cells.index, columns=classes)
+
+
+def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
+    """Return the columns and, as text by sample id, the cells of a table."""
+    try:
+        cells = pd.read_csv(
+            path, sep="\t", header=None, dtype=str, na_filter=False, encoding="utf-8-sig"
+        )
+    except ValueError as error:
+        raise AAMError(f"{name} are no table of tab-separated columns: {error}") from error
+    header, ids = (pd.Index(one.str.strip(), dtype=object) for one in (cells.iloc[0, 1:], cells[0]))
+    cells = cells.iloc[1:, 1:].set_axis(ids[1:])
+    twice = cells.index[cells.index.duplicated()].unique()
+    if len(twice):
+        raise AAMError(
+            f"{name} hold {counted(len(twice), 'sample')} more than once: {examples(twice)}. "
+            "Give one line for each sample."
+        )
+    return header, cells
 
 
 @dataclass(frozen=True)
 class ClassifierScores(ScoreRow):
-    """The scores of one predictor, and for each class those of `CLASS_METRICS`.
-
-    Attributes
-    ----------
-    n_actual, n_predicted : np.ndarray of int, shape (classes,)
-    """
+    """The scores of one predictor, and for each class those of `CLASS_METRICS`."""
 
     by_class: list[dict[str, Estimate]]
-    n_actual: np.ndarray
-    n_predicted: np.ndarray
-
-
-@dataclass(frozen=True)
-class ClassificationScores:
-    """Everything that the evaluation measures.
-
-    Attributes
-    ----------
-    rows : dict of str to ClassifierScores
-        By predictor, on the same samples: those with a baseline prediction if there is one. If
-        that leaves samples out, the model on all of them comes last, as `ALL_SAMPLES`.
-    differences : dict of str to dict of str to Estimate
-        Scores of the model minus those of the baseline and of the dummy (positive: the model is
-        better), paired by sample; by the names of `OVERALL_METRICS`.
-    dummy, dummy_is : str
-        The class that the dummy always predicts, and how it was found.
-    """
-
-    rows: dict[str, ClassifierScores]
-    differences: dict[str, dict[str, Estimate]]
-    dummy: str
-    dummy_is: str
-
-
-@dataclass(frozen=True)
-class _Predictor:
-    name: str
-    label: str
-    predicted: np.ndarray
-    probabilities: np.ndarray | None
+    n_actual: np.ndarray  # (classes,)
+    n_predicted: np.ndarray  # (classes,)
 
 
 def numbers_per_sample(samples: PredictedClasses) -> int:
@@ -79,88 +246,65 @@ def score_classification(
     samples: PredictedClasses,
     names: dict[str, str],
     training_counts: Mapping[str, float] | None = None,
-) -> ClassificationScores:
+) -> Scores:
     """Score predictions, baseline and dummy with bootstrap intervals.
 
-    Parameters
-    ----------
-    samples : PredictedClasses
-    names : dict of str to str
-        Of the model and the baseline.
-    training_counts : mapping of str to float, optional
-        Samples of each class that the model was trained on: the dummy predicts the most frequent
-        one. Without them it is the most frequent class of the evaluated samples, which is a harder
-        rival.
+    The dummy predicts the class with the most training samples, where their counts are known, else
+    the most frequent class of the evaluated samples, which is a harder rival.
     """
-    actual, baseline = samples.codes("actual"), samples.codes("baseline")
-    common = baseline >= 0 if samples.has_baseline else np.ones(len(actual), bool)
+    actual, of_which = samples.codes("actual"), "of the training samples"
     frequency = np.array([(training_counts or {}).get(name, 0) for name in samples.classes])
-    of_which = "of the training samples"
     if not frequency.any():
-        frequency = np.bincount(actual[common], minlength=len(samples.classes))
+        frequency = np.bincount(actual[samples.common], minlength=len(samples.classes))
         of_which = "of the samples shown here"
     dummy = int(frequency.argmax())
     tied = int((frequency == frequency[dummy]).sum()) > 1
     dummy_is = "one of the most frequent classes" if tied else "the most frequent class"
-    predicted = samples.codes("predicted")
-    predictors = [_Predictor(MODEL, names[MODEL], predicted, samples.probabilities)]
+    predicted = {MODEL: (samples.codes("predicted"), samples.probabilities)}
     if samples.has_baseline:
-        other = samples.baseline_probabilities
-        predictors.append(_Predictor(BASELINE, names[BASELINE], baseline, other))
-    label = f"dummy (always '{samples.classes[dummy]}')"
-    predictors.append(_Predictor(DUMMY, label, np.full(len(actual), dummy), None))
-    rows, differences = _score_together(samples, predictors, common)
-    if not common.all():
-        label = f"{names[MODEL]}, with the samples that {in_sentence(names[BASELINE])} lacks"
-        alone = _Predictor(ALL_SAMPLES, label, predicted, samples.probabilities)
-        everyone = np.ones(len(actual), bool)
-        on_all, _ = _score_together(samples, [alone, predictors[-1]], everyone)
-        rows[ALL_SAMPLES] = on_all[ALL_SAMPLES]
-    return ClassificationScores(rows, differences, samples.classes[dummy], f"{dummy_is} {of_which}")
+        predicted[BASELINE] = samples.codes("baseline"), samples.baseline_probabilities
+    predicted[DUMMY] = np.full(len(actual), dummy), None
+    names = {**names, DUMMY: f"dummy (always '{samples.classes[dummy]}')"}
+    score_together = partial(_score_together, samples)
+    rows, differences = samples.score(names, predicted, score_together)
+    return Scores(rows, differences, samples.classes[dummy], f"{dummy_is} {of_which}")
 
 
-def _score_together(samples: PredictedClasses, predictors: list[_Predictor], chosen):
+def _score_together(samples: PredictedClasses, predicted: dict, names: dict, chosen: np.ndarray):
     """Score predictors on the same samples and resamples; the first is compared with the rest.
 
-    The last one is the dummy.
+    ``predicted`` holds their classes and probabilities (or None), the dummy's last.
     """
     actual, n_classes = samples.codes("actual")[chosen], len(samples.classes)
-    groups = None if samples.group_codes is None else samples.group_codes[chosen]
-    detailed = n_classes <= MOST_DETAILED
+    groups, detailed = samples.group_codes[chosen], n_classes <= MOST_DETAILED
     of_each = [
-        (one.predicted[chosen], None if one.probabilities is None else one.probabilities[chosen])
-        for one in predictors
+        (classes[chosen], None if probabilities is None else probabilities[chosen])
+        for classes, probabilities in predicted.values()
     ]
 
     def statistics(rows):
-        given = [(predicted[rows], None if p is None else p[rows]) for predicted, p in of_each]
+        given = [(classes[rows], None if p is None else p[rows]) for classes, p in of_each]
         overall, by_class = _all_scores(actual[rows], given, n_classes, detailed)
         parts = [overall, overall[0] - overall[1:], *([by_class] if detailed else [])]
         return np.concatenate([part.ravel() for part in parts])
 
-    found = bootstrap(statistics, len(actual), groups, numbers_per_sample(samples))
-    n_scores, metrics = len(OVERALL_METRICS), len(CLASS_METRICS)
-    scores = iter(found)
-    overall = [_named(scores, OVERALL_METRICS) for _ in predictors]
-    differences = [_named(scores, OVERALL_METRICS) for _ in predictors[1:]]
-    known, by_class = _all_scores(actual, of_each, n_classes, True)
-    if detailed:
-        by_class = np.array(list(scores), dtype=object).reshape(-1, metrics, n_classes)
-    else:  # no intervals by class, and none of areas
+    scores = iter(bootstrap(statistics, groups, numbers_per_sample(samples)))
+    overall = [_named(scores, OVERALL_METRICS) for _ in predicted]
+    differences = [_named(scores, OVERALL_METRICS) for _ in of_each[1:]]
+    if not detailed:  # no intervals by class, and none of areas
+        known, by_class = _all_scores(actual, of_each, n_classes, True)
         for row, values in zip(overall, known, strict=True):
-            of_areas = [k for k in range(n_scores) if OVERALL_METRICS[k].is_area]
-            row.update({OVERALL_METRICS[k].name: Estimate(float(values[k])) for k in of_areas})
-        by_class = np.vectorize(Estimate, otypes=[object])(by_class)
-    rows = {
-        one.name: ClassifierScores(
-            one.name, one.label, len(actual), overall[place],
-            [_named(iter(of_class), CLASS_METRICS) for of_class in by_class[place].T],
-            np.bincount(actual, minlength=n_classes),
-            np.bincount(of_each[place][0], minlength=n_classes),
-        )
-        for place, one in enumerate(predictors)
-    }  # fmt: skip
-    return rows, {one.name: d for one, d in zip(predictors[1:], differences, strict=True)}
+            for metric, value in zip(OVERALL_METRICS, values, strict=True):
+                if metric.is_area:
+                    row[metric.name] = Estimate(float(value))
+        scores = map(Estimate, by_class.ravel().tolist())
+    rows = {}
+    for key, estimates, (classes, _) in zip(predicted, overall, of_each, strict=True):
+        by_metric = [list(islice(scores, n_classes)) for _ in CLASS_METRICS]
+        by_class = [_named(iter(found), CLASS_METRICS) for found in zip(*by_metric, strict=True)]
+        counts = (np.bincount(codes, minlength=n_classes) for codes in (actual, classes))
+        rows[key] = ClassifierScores(key, names[key], len(actual), estimates, by_class, *counts)
+    return rows, dict(zip(list(predicted)[1:], differences, strict=True))
 
 
 def _named(scores, metrics) -> dict[str, Estimate]:
@@ -168,17 +312,9 @@ def _named(scores, metrics) -> dict[str, Estimate]:
 
 
 def _all_scores(actual: np.ndarray, of_each: list, n_classes: int, with_areas: bool):
-    """Return scores of `OVERALL_METRICS` and `CLASS_METRICS` for predictors, the dummy last.
+    """Return scores of predictors, the dummy last, each of classes and probabilities (or None).
 
-    Parameters
-    ----------
-    of_each : list of (np.ndarray, np.ndarray or None)
-        Predicted classes and probabilities.
-
-    Returns
-    -------
-    np.ndarray of shape (predictors, overall metrics)
-    np.ndarray of shape (predictors, class metrics, classes)
+    Of shape (predictors, overall metrics) and (predictors, class metrics, classes).
     """
     right = [float((predicted == actual).mean()) for predicted, _ in of_each]
     is_class = actual[:, None] == np.arange(n_classes)
@@ -190,30 +326,19 @@ def _all_scores(actual: np.ndarray, of_each: list, n_classes: int, with_areas: b
             micro = area_under_roc(is_class.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
         by_class.append(np.vstack([scores, np.broadcast_to(areas, n_classes)]))
         ratio = accuracy / right[-1] if right[-1] else np.nan
-        means = [_mean(by_class[-1][place]) for place in (1, 2, 3)]
+        # averages over the classes where a score is defined
+        known = [values[np.isfinite(values)] for values in by_class[-1][1:]]
+        means = [values.mean() if len(values) else np.nan for values in known]
         overall.append([accuracy, ratio, *means, micro])
     return np.array(overall), np.array(by_class)
-
-
-def _mean(values: np.ndarray) -> float:
-    """Average over the classes where a value is defined."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") -> pd.DataFrame:
     """Count how often samples of each class were predicted as each class.
 
-    Parameters
-    ----------
-    predictor : {'predicted', 'baseline'}
-        Samples without such a prediction are left out.
-
-    Returns
-    -------
-    pd.DataFrame
-        Columns: actual, predicted, samples, share_of_actual (NaN for a class without samples). All
-        pairs of up to `MOST_DETAILED` classes, of more those that occur.
+    Columns: actual, predicted, samples, share_of_actual (NaN for a class without samples). All
+    pairs of up to `MOST_DETAILED` classes, of more those that occur. Samples without a prediction
+    of the predictor, ``predicted`` or ``baseline``, are left out.
     """
     known = samples.frame[samples.frame[predictor].notna()]
     counts = known.groupby(["actual", predictor]).size()
@@ -226,53 +351,23 @@ def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") 
     return table
 
 
-def choose_positive_class(samples: PredictedClasses) -> tuple[str | None, str]:
-    """Return the rarer of two classes, for which curves are drawn, and in words how rare it is.
-
-    Returns
-    -------
-    str or None
-        None with more than two classes.
-    str
-    """
-    if len(samples.classes) != 2:
-        return None, ""
-    first, second = np.bincount(samples.codes("actual"), minlength=2)
-    words = "as frequent as the other" if first == second else "the rarer of the two"
-    return samples.classes[0 if first < second else 1], words
-
-
-def probabilities_of(samples: PredictedClasses, predictor: str):
-    """Return a predictor's probabilities and for which samples it has any."""
-    if predictor == "predicted":
-        return samples.probabilities, np.ones(len(samples.frame), bool)
-    return samples.baseline_probabilities, samples.codes("baseline") >= 0
-
-
 def tabulate_calibration(samples: PredictedClasses, names: dict[str, str]) -> pd.DataFrame:
     """Compare probabilities with how often they were right, for the model and the baseline.
 
-    Of two classes it is the probability of the rarer one (see `choose_positive_class`), else the
-    probability of the class that was predicted.
-
-    Returns
-    -------
-    pd.DataFrame
-        As `calibration_bins`, with a column ``predictor``.
+    Of two classes it is the probability of the rarer one, else of the class that was predicted.
+    Returns `calibration_bins` with a column ``predictor``.
     """
-    actual, (positive, _) = samples.codes("actual"), choose_positive_class(samples)
-    tables = []
+    actual, positive, tables = samples.codes("actual"), samples.positive_class, []
     for predictor, name in (("predicted", names[MODEL]), ("baseline", names[BASELINE])):
-        given, known = probabilities_of(samples, predictor)
+        given, codes = samples.probabilities_of(predictor), samples.codes(predictor)
         if given is None:
             continue
-        if positive is not None:
+        if positive is None:
+            probability, happened = samples.confidence(predictor), codes == actual
+        else:
             place = samples.classes.index(positive)
             probability, happened = given[:, place], actual == place
-        else:
-            probability = samples.confidence(predictor)
-            happened = samples.codes(predictor) == actual
-        table = calibration_bins(probability[known], happened[known])
+        table = calibration_bins(probability[codes >= 0], happened[codes >= 0])
         table.index = pd.Index([f"{name}: {bin}" for bin in table.index], name="id")
         table.insert(0, "predictor", name)
         tables.append(table)
@@ -282,19 +377,9 @@ def tabulate_calibration(samples: PredictedClasses, names: dict[str, str]) -> pd
 def calibration_bins(probability: np.ndarray, happened: np.ndarray) -> pd.DataFrame:
     """Compare probabilities with how often things happened, in bins of equally many samples.
 
-    scikit-learn's `calibration_curve` does not say how many samples a bin holds.
-
-    Parameters
-    ----------
-    probability : np.ndarray of shape (samples,)
-    happened : np.ndarray of bool, shape (samples,)
-
-    Returns
-    -------
-    pd.DataFrame
-        Index: bin (``id``). Columns: samples, probability (mean), share (that happened), lower and
-        upper (95 % Wilson interval of the share, samples taken as independent). Equal
-        probabilities are never divided.
+    scikit-learn's `calibration_curve` does not say how many samples a bin holds. Columns: samples,
+    probability (mean), share (that happened), lower and upper (95 % Wilson interval of the share,
+    samples taken as independent). Equal probabilities are never divided.
     """
     n_bins = int(np.clip(len(probability) // _SAMPLES_PER_BIN, 1, _MOST_BINS))
     edges = np.unique(np.quantile(probability, np.arange(1, n_bins) / n_bins))

@@ -1,20 +1,23 @@
 """Figures of predicted against actual distances, and of the samples behind them."""
 
-from __future__ import annotations
-
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from .. import style
-from ..color_by import ColorBy, color_layers, describe_colors
-from ..formatting import format_decimals, format_number, format_p, join_words
+from ..formatting import format_decimals, format_number, format_p, join_words, words
 from ..page import Figure, figure
-from ..samples import POINTS, as_records, choose_drawn, describe_drawn
-from ..style import chart_of, exact, themed, tips
-from ..words import words
-from .ordination import PERMUTATIONS, Ordinations
-from .scores import DistanceScores
+from ..samples import (
+    POINTS,
+    ColorBy,
+    as_records,
+    choose_drawn,
+    color_layers,
+    describe_colors,
+    describe_drawn,
+)
+from ..style import exact, themed, tips
+from .scores import PERMUTATIONS, DistanceScores, Ordinations
 
 ORDINATED = "ordinated"  # a data set that both ordinations share
 _DENSITY_COLORS = ["#D6E6F4", "#08519C"]
@@ -57,7 +60,7 @@ def chart_density(cells: pd.DataFrame, scores: DistanceScores) -> alt.LayerChart
     legend = alt.Legend(gradientLength=200, tickCount=4, format="~s")
     ends = ("actual_from", "actual_to", "predicted_from", "predicted_to")
     numbers = {**dict.fromkeys(ends, ".3~f"), "pairs": ","}
-    density = chart_of(cells.to_dict("records")).mark_rect(strokeWidth=0, aria=False).encode(
+    density = style.chart_of(cells.to_dict("records")).mark_rect(strokeWidth=0, aria=False).encode(
         x, alt.X2("actual_to:Q"), y, alt.Y2("predicted_to:Q"),
         alt.Color("pairs:Q", title="Pairs of samples", scale=colors, legend=legend),
         tooltip=tips(**numbers),
@@ -83,7 +86,7 @@ def chart_error_by_distance(bins: pd.DataFrame) -> alt.LayerChart:
     ends = [float(bins["actual_from"].min()), float(bins["actual_to"].max())]
     scale = alt.Scale(domain=ends, nice=False, zero=False)
     title = f"Error (predicted {style.MINUS} actual distance)"
-    base = chart_of(bins.assign(middle=middle).round(6).to_dict("records"))
+    base = style.chart_of(bins.assign(middle=middle).round(6).to_dict("records"))
     base = base.encode(alt.X("middle:Q", title="Actual distance", scale=scale))
     bars = [
         base.mark_rule(color=style.BLUE, strokeWidth=width, strokeOpacity=opacity, aria=False)
@@ -127,28 +130,23 @@ def chart_ordination(
 ) -> alt.LayerChart:
     """Draw one of two aligned ordinations, ``actual`` or ``predicted``, both on the same axes."""
     values, axes = ordinations.coordinates.to_numpy(), []
+    axis = alt.Axis(labels=False, ticks=False)
     for channel, number in ((alt.X, 1), (alt.Y, 2)):
         title = f"Turned onto the actual axis {number}"
         if side == "actual":
             share = 100 * ordinations.actual_explained[number - 1]
             title = f"Axis {number} ({share:.0f} % of the variation)"
-        axis, scale = (
-            alt.Axis(labels=False, ticks=False),
-            exact(values[:, [number - 1, number + 1]]),
-        )
+        scale = exact(values[:, [number - 1, number + 1]])
         axes.append(channel(f"{side}_{number}:Q", title=title, scale=scale, axis=axis))
     return _sample_points(ORDINATED, len(values), axes, {}, color_by, 400)
 
 
 def chart_sample_errors(n_drawn: int, color_by: ColorBy | None) -> alt.LayerChart:
     """Draw the mean absolute error of each sample over its mean distance to the others."""
-    x, y = (
-        "Mean actual distance to the other samples",
-        "Mean absolute error of a sample's distances",
-    )
+    scale, error = alt.Scale(padding=style.EDGE), "Mean absolute error of a sample's distances"
     axes = [
-        alt.X("mean_actual:Q", title=x, scale=exact()),
-        alt.Y("mean_absolute_error:Q", title=y, scale=alt.Scale(padding=style.EDGE)),
+        alt.X("mean_actual:Q", title="Mean actual distance to the other samples", scale=exact()),
+        alt.Y("mean_absolute_error:Q", title=error, scale=scale),
     ]
     numbers = {"mean_actual": ("mean actual distance", ".3f")}
     numbers |= {"mean_predicted": ("mean predicted distance", ".3f")}
@@ -156,7 +154,7 @@ def chart_sample_errors(n_drawn: int, color_by: ColorBy | None) -> alt.LayerChar
 
 
 def _sample_points(data: str, n_drawn: int, axes: list, numbers: dict, color_by, height: int):
-    points = alt.Chart(alt.NamedData(name=data)).mark_point(
+    points = style.points_of(data).mark_point(
         filled=True, size=26 if n_drawn > style.CROWDED else 50, fillOpacity=0.7,
         color=style.BLUE, aria=False,
     )  # fmt: skip

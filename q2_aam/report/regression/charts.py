@@ -1,30 +1,24 @@
 """Figures of predicted against true numbers and of the errors between them."""
 
-from __future__ import annotations
-
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from .. import style
-from ..color_by import color_layers, describe_colors
-from ..formatting import format_number
+from ..evaluation import BASELINE, DUMMY, MODEL, in_sentence
+from ..formatting import format_number, words
 from ..metrics import fit_line
 from ..page import Figure, figure
 from ..samples import (
-    BASELINE,
-    DUMMY,
-    MODEL,
     POINTS,
     as_records,
     choose_drawn,
+    color_layers,
+    describe_colors,
     describe_drawn,
-    in_sentence,
 )
-from ..style import by_name, chart_of, exact, number_axis, rule_at, themed, tips
-from ..words import words
-from .samples import PredictedNumbers
-from .scores import RegressionScores, share_within_error
+from ..style import by_name, exact, number_axis, themed, tips
+from .scores import PredictedNumbers, RegressionScores, share_within_error
 
 MOST_COLORED_GROUPS, MOST_GROUPS = 6, 30
 
@@ -104,7 +98,7 @@ def chart_predicted_against_actual(
     layers = [layer.transform_filter(has) for layer in _points(samples, n_drawn, x, y)]
     if column == "predicted" and samples.has_intervals:
         faint = float(np.clip(4 / np.sqrt(n_drawn + 1), 0.12, 0.5))
-        bars = alt.Chart(alt.NamedData(name=POINTS)).mark_rule(
+        bars = style.points_of(POINTS).mark_rule(
             color=style.GREY, strokeOpacity=faint, strokeWidth=1.2, clip=True, aria=False
         )
         bars = bars.encode(x, alt.Y("lower:Q", title=title, scale=scale), alt.Y2("upper:Q"))
@@ -125,9 +119,8 @@ def _points(samples: PredictedNumbers, n_drawn: int, x: alt.X, y: alt.Y) -> list
         numbers |= {"lower": ("interval from", ".4~g"), "upper": ("interval to", ".4~g")}
     if samples.has_baseline:
         numbers["baseline"] = ".4~g"
-    shown = ["sample", *([] if samples.group_name is None else ["group"])]
     crowded = n_drawn > style.CROWDED
-    points = alt.Chart(alt.NamedData(name=POINTS)).mark_point(
+    points = style.points_of(POINTS).mark_point(
         filled=True, size=23 if crowded else 46, fillOpacity=0.5 if crowded else 0.75,
         color=style.VERMILLION if y.shorthand == "baseline:Q" else style.BLUE,
         aria=False,  # a screen reader gains nothing from a thousand points
@@ -139,6 +132,7 @@ def _points(samples: PredictedNumbers, n_drawn: int, x: alt.X, y: alt.Y) -> list
             by_name(alt.Color, "group:N", names, style.CATEGORIES, title=title),
             by_name(alt.Shape, "group:N", names, style.SHAPES, title=title),
         )
+    shown = ["sample", *(["group"] if names else [])]
     return color_layers(points, tips(*shown, **numbers), samples.color_by)
 
 
@@ -146,13 +140,16 @@ def chart_errors_against_actual(samples: PredictedNumbers, n_drawn: int) -> alt.
     """Draw errors over true values, with the median error in ranges of the true value."""
     frame = samples.frame
     axis, title = number_axis(frame["actual"]), f"Actual {samples.target}"
-    x = alt.X("actual:Q", title=title, scale=exact(), axis=axis)
-    y = _error_axis(samples, alt.Y)
-    layers = [rule_at("y"), *_points(samples, n_drawn, x, y)]
-    medians = median_error_by_range(frame)
+    x, y = alt.X("actual:Q", title=title, scale=exact(), axis=axis), _error_axis(samples, alt.Y)
+    layers = [style.rule_at("y"), *_points(samples, n_drawn, x, y)]
+    n_ranges, medians = min(10, len(frame) // 8), []  # equally filled ranges
+    if n_ranges > 1:
+        ranges = pd.qcut(frame["actual"], n_ranges, duplicates="drop")
+        medians = frame.groupby(ranges, observed=True)[["actual", "error"]].median()
+        medians = medians.to_dict("records")
     if len(medians) > 1:
-        look = {"color": style.BLACK, "strokeWidth": 2}
-        line = chart_of(medians).mark_line(point={"color": style.BLACK, "size": 50}, **look)
+        point = {"color": style.BLACK, "size": 50}
+        line = style.chart_of(medians).mark_line(point=point, color=style.BLACK, strokeWidth=2)
         layers.append(line.encode(x, y))
     return themed(*layers)
 
@@ -164,15 +161,6 @@ def _error_axis(samples: PredictedNumbers, channel, **options):
     return channel("error:Q", title=title, axis=axis, **options)
 
 
-def median_error_by_range(frame: pd.DataFrame, most_ranges: int = 10) -> list[dict]:
-    """Take the median error in equally filled ranges of the true value (about 8 samples each)."""
-    n_ranges = min(most_ranges, len(frame) // 8)
-    if n_ranges < 2:
-        return []
-    ranges = pd.qcut(frame["actual"], n_ranges, duplicates="drop")
-    return frame.groupby(ranges, observed=True)[["actual", "error"]].median().to_dict("records")
-
-
 def chart_error_distribution(samples: PredictedNumbers) -> alt.LayerChart:
     """Draw how many samples have which error, counted over all samples, an edge at zero."""
     errors = samples.frame["error"]
@@ -181,9 +169,9 @@ def chart_error_distribution(samples: PredictedNumbers) -> alt.LayerChart:
     if np.ptp(errors) <= 1e-9 * errors.abs().max():  # one bar
         bins = alt.Bin(extent=[low, high], step=high - low)
     records = [{"error": style.short(error)} for error in errors]
-    bars = chart_of(records).mark_bar(color=style.BLUE, stroke="white", strokeWidth=1)
+    bars = style.chart_of(records).mark_bar(color=style.BLUE, stroke="white", strokeWidth=1)
     bars = bars.encode(_error_axis(samples, alt.X, bin=bins, scale=alt.Scale()))
-    return themed(bars.encode(style.count_samples()), rule_at("x"))
+    return themed(bars.encode(style.count_samples()), style.rule_at("x"))
 
 
 def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: dict) -> Figure:
@@ -196,7 +184,7 @@ def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: di
     table.index = [f"{r.predictor}: {r.share:.0%}" for r in table.itertuples()]
     axis, title = number_axis(table["error"]), f"Absolute error of {samples.target}, at most"
     records = [r | {"error": style.short(r["error"])} for r in table.to_dict("records")]
-    chart = chart_of(records).mark_line(strokeWidth=2.5).encode(
+    chart = style.chart_of(records).mark_line(strokeWidth=2.5).encode(
         alt.X("error:Q", title=title, axis=axis),
         alt.Y("share:Q", title="Share of samples", axis=style.percent_axis()),
         by_name(alt.Color, "predictor:N", shown, colors, legend=legend),
@@ -216,11 +204,11 @@ def chart_error_by_group(samples: PredictedNumbers, groups: pd.DataFrame) -> alt
         {"group": str(row.Index), "error": float(row.median_error), "samples": int(row.samples)}
         for row in worst.itertuples()
     ]
-    dots = alt.Chart(alt.NamedData(name=POINTS)).mark_circle(
+    dots = style.points_of(POINTS).mark_circle(
         color=style.BLUE, fillOpacity=0.55, size=40, aria=False
     )
     dots = dots.encode(x, y, tooltip=tips("sample", "group", error=".4~g"))
     dots = dots.transform_filter(alt.FieldOneOfPredicate(field="group", oneOf=shown))
-    ticks = chart_of(medians).mark_tick(color=style.BLACK, thickness=3, size=15)
+    ticks = style.chart_of(medians).mark_tick(color=style.BLACK, thickness=3, size=15)
     ticks = ticks.encode(x, y, tooltip=tips("group", error=("median error", ".4~g"), samples="d"))
-    return themed(rule_at("x"), dots, ticks, height=24 * len(shown) + 6)
+    return themed(style.rule_at("x"), dots, ticks, height=24 * len(shown) + 6)

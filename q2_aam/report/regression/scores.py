@@ -1,12 +1,22 @@
-"""How good predicted numbers are, beside a dummy and a baseline on the same samples."""
-
-from __future__ import annotations
+"""Predicted and true numbers joined by sample id, and how good the predictions are."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from ...errors import AAMError, counted, examples
+from ..evaluation import (
+    BASELINE,
+    DUMMY,
+    MODEL,
+    JoinedSamples,
+    Scores,
+    count_without,
+    join_samples,
+    require_shared,
+)
 from ..formatting import format_number
 from ..metrics import (
     FIT_METRICS,
@@ -17,35 +27,118 @@ from ..metrics import (
     fit_line,
     score_numbers,
 )
-from ..samples import ALL_SAMPLES, BASELINE, DUMMY, MODEL, in_sentence
-from .samples import PredictedNumbers
+from ..recognition import read_shares
+from ..samples import ColorBy
+
+LARGEST_NUMBER = 1e100  # its square is finite
 
 
 @dataclass(frozen=True)
-class RegressionScores:
-    """Everything that the evaluation measures.
+class PredictedNumbers(JoinedSamples):
+    """Samples whose numbers can be judged.
 
-    Attributes
-    ----------
-    rows : dict of str to ScoreRow
-        By predictor, on the same samples: those with a baseline prediction if there is one. If
-        that leaves samples out, the model on all of them comes last, as `ALL_SAMPLES`.
-    differences : dict of str to Estimate
-        MAE of the baseline and the dummy minus MAE of the model (positive: the model is better),
-        paired by sample.
-    dummy, dummy_is : float, str
-        What the dummy always predicts, and where that value comes from.
-    coverage : Estimate or None
-        Share of truths inside their interval; None without intervals.
+    The frame also has error (predicted minus actual), lower and upper (NaN without interval) and,
+    if a column colors the points, its values as color_by.
     """
 
-    rows: dict[str, ScoreRow]
-    differences: dict[str, Estimate]
-    dummy: float
-    dummy_is: str
+    color_by: ColorBy | None = None
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any sample has a prediction interval."""
+        return bool(self.frame["lower"].notna().any())
+
+
+def join_numbers(
+    predictions: pd.Series,
+    truth: pd.Series,
+    intervals: pd.DataFrame | None = None,
+    baseline_predictions: pd.Series | None = None,
+    groups: pd.Series | None = None,
+    color_by: pd.Series | None = None,
+) -> PredictedNumbers:
+    """Join predictions with the truth by sample id; blanks of the truth are NaN.
+
+    Intervals have columns ``lower`` and ``upper``, and perhaps how reads were recognized. Raises
+    `AAMError` if no predicted sample has a true value, or if something is not a number.
+    """
+    predictions = _numbers(predictions, "The predictions")
+    baseline = baseline_predictions
+    if baseline is not None:
+        baseline = _numbers(baseline, "The baseline predictions")
+    joined, counts = join_samples(predictions, truth, baseline, groups)
+    frame = joined[["actual", "predicted"]].astype(float)
+    frame["error"] = frame["predicted"] - frame["actual"]
+    frame[["lower", "upper"]] = _interval_columns(intervals, frame.index)
+    frame["baseline"] = joined["baseline"].astype(float)
+    values = frame[["actual", "predicted", "baseline"]].abs()
+    far = frame.index[values.max(axis=1) > LARGEST_NUMBER]
+    if len(far):  # no score could be computed
+        raise AAMError(
+            f"{counted(len(far), 'sample')} of {len(frame):,} have a value beyond "
+            f"{LARGEST_NUMBER:g}: {examples(far)}. Correct these values, or blank their cells."
+        )
+    frame["group"] = joined["group"]
+    if intervals is not None:
+        counts.append(count_without("a (finite) interval", frame["lower"]))
+    colors = None
+    if color_by is not None:
+        colors = ColorBy.of(color_by, frame.index)
+        counts.append(colors.count_blanks())
+        frame["color_by"] = colors.values.to_numpy()
+    group_name = None if groups is None else str(groups.name)
+    shares = read_shares(intervals, "The intervals", frame.index)
+    return PredictedNumbers(frame, str(truth.name), group_name, counts, shares, color_by=colors)
+
+
+def _numbers(values: pd.Series, name: str) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    wrong = values[~np.isfinite(numbers)]
+    if len(wrong):
+        raise AAMError(
+            f"{name} hold {counted(len(wrong), 'value')} that are no finite numbers, for the "
+            f"samples {examples(wrong.index)} (such as {examples(wrong.unique())}). "
+            "Give the predictions of a regressor."
+        )
+    return numbers
+
+
+def _interval_columns(intervals: pd.DataFrame | None, shown: pd.Index) -> np.ndarray:
+    if intervals is None:
+        return np.full((len(shown), 2), np.nan)
+    missing = {"lower", "upper"} - set(intervals.columns)
+    if missing:
+        raise AAMError(
+            f"The intervals lack the columns {examples(sorted(missing))}; they have "
+            f"{examples(intervals.columns)}. Give the intervals of predict-regression."
+        )
+    bounds = intervals[["lower", "upper"]].apply(pd.to_numeric, errors="coerce").astype(float)
+    # An unbounded interval cannot be drawn and says nothing: it counts as none.
+    bounds[~np.isfinite(bounds).all(axis=1)] = np.nan
+    reversed_ids = bounds.index[bounds["lower"] > bounds["upper"]]
+    if len(reversed_ids):
+        raise AAMError(
+            f"{counted(len(reversed_ids), 'interval')} have a lower end above the upper one, for "
+            f"the samples {examples(reversed_ids)}. Give the intervals of predict-regression."
+        )
+    require_shared(bounds.index, "the intervals", shown)
+    return bounds.reindex(shown).to_numpy()
+
+
+@dataclass(frozen=True)
+class RegressionScores(Scores):
+    """Scores with the share of truths inside their interval; None without intervals.
+
+    The differences are of the mean absolute error alone.
+    """
+
     coverage: Estimate | None
     n_intervals: int
     n_inside: int
+
+    def mae(self, predictor: str = MODEL) -> Estimate:
+        """Return a predictor's mean absolute error."""
+        return self.rows[predictor].estimates["mean_absolute_error"]
 
 
 def score_regression(
@@ -53,61 +146,48 @@ def score_regression(
 ) -> RegressionScores:
     """Score predictions, baseline and dummy with bootstrap intervals.
 
-    Parameters
-    ----------
-    names : dict of str to str
-        Of the model and the baseline.
-    training_mean : float, optional
-        Mean of the training samples, which the dummy predicts; else the mean of the truth.
+    The dummy predicts the mean of the training samples, where it is known, else of the truth.
     """
-    frame, groups = samples.frame, samples.group_codes
+    frame = samples.frame
     which = "samples shown here" if training_mean is None else "training samples"
     dummy = float(frame["actual"].mean() if training_mean is None else training_mean)
-    common, predicted = np.ones(len(frame), bool), {MODEL: frame["predicted"]}
-    if samples.has_baseline:
-        common, predicted[BASELINE] = frame["baseline"].notna().to_numpy(), frame["baseline"]
-    predicted[DUMMY] = pd.Series(dummy, index=frame.index)
-    labels = {**names, DUMMY: f"dummy (always {format_number(dummy)}, the mean of the {which})"}
-    rows, differences = _score_together(frame, predicted, labels, common, groups)
-    if not common.all():
-        alone, everyone = {ALL_SAMPLES: frame["predicted"]}, np.ones(len(frame), bool)
-        label = f"{names[MODEL]}, with the samples that {in_sentence(names[BASELINE])} lacks"
-        labels = {ALL_SAMPLES: label}
-        rows |= _score_together(frame, alone, labels, everyone, groups)[0]
-    inside, coverage = _inside(frame, groups)
-    numbers = dummy, f"the mean of the {which}", coverage, len(inside), int(inside.sum())
-    return RegressionScores(rows, differences, *numbers)
+    names = {**names, DUMMY: f"dummy (always {format_number(dummy)}, the mean of the {which})"}
+    predicted, score_together = predictions_of(samples, dummy), partial(_score_together, samples)
+    rows, differences = samples.score(names, predicted, score_together)
+    has = frame["lower"].notna().to_numpy()
+    known, groups = frame[has], samples.group_codes[has]
+    inside, coverage = known["actual"].between(known["lower"], known["upper"]).to_numpy(float), None
+    if len(inside):
+        (coverage,) = bootstrap(lambda rows: inside[rows].mean(keepdims=True), groups)
+    dummy_is, n_inside = f"the mean of the {which}", int(inside.sum())
+    return RegressionScores(rows, differences, dummy, dummy_is, coverage, len(inside), n_inside)
 
 
-def _score_together(frame, predicted: dict[str, pd.Series], labels: dict, chosen, groups):
+def predictions_of(samples: PredictedNumbers, dummy: float) -> dict[str, pd.Series]:
+    """Return what each predictor predicts."""
+    frame = samples.frame
+    baseline = {BASELINE: frame["baseline"]} if samples.has_baseline else {}
+    return {MODEL: frame["predicted"], **baseline, DUMMY: pd.Series(dummy, frame.index)}
+
+
+def _score_together(samples, predicted: dict[str, pd.Series], names: dict, chosen: np.ndarray):
     """Score predictors on the same samples and resamples; the first is compared with the rest."""
-    truth = frame["actual"].to_numpy(float)[chosen]
+    truth, groups = samples.frame["actual"].to_numpy(float)[chosen], samples.group_codes[chosen]
     columns = np.column_stack([values.to_numpy(float)[chosen] for values in predicted.values()])
 
     def statistics(rows):
         scores = score_numbers(truth[rows], columns[rows])
         return np.concatenate([scores.T.ravel(), scores[0, 1:] - scores[0, 0]])
 
-    found = iter(bootstrap(statistics, len(truth), None if groups is None else groups[chosen]))
+    found = iter(bootstrap(statistics, groups))
     rows = {}
     for place, name in enumerate(predicted):
         estimates = {metric.name: next(found) for metric in REGRESSION_METRICS}
         line = None if name == DUMMY else fit_line(truth, columns[:, place])
         values = line or [np.nan] * len(FIT_METRICS)
         estimates |= {m.name: Estimate(v) for m, v in zip(FIT_METRICS, values, strict=True)}
-        rows[name] = ScoreRow(name, labels[name], len(truth), estimates)
-    return rows, {name: next(found) for name in list(predicted)[1:]}
-
-
-def _inside(frame: pd.DataFrame, groups):
-    has = frame["lower"].notna().to_numpy()
-    known = frame[has]
-    inside = known["actual"].between(known["lower"], known["upper"]).to_numpy(float)
-    if not len(inside):
-        return inside, None
-    codes = None if groups is None else groups[has]
-    (coverage,) = bootstrap(lambda rows: inside[rows].mean(keepdims=True), len(inside), codes)
-    return inside, coverage
+        rows[name] = ScoreRow(name, names[name], len(truth), estimates)
+    return rows, {name: {"mean_absolute_error": next(found)} for name in list(predicted)[1:]}
 
 
 def errors_by_group(samples: PredictedNumbers) -> pd.DataFrame:
@@ -127,14 +207,11 @@ def share_within_error(samples: PredictedNumbers, dummy: float) -> pd.DataFrame:
 
     Quantiles here and not in the chart, which would need every error of every predictor.
     """
-    frame = samples.frame
-    if samples.has_baseline:
-        frame = frame[frame["baseline"].notna()]
-    predicted = {MODEL: frame["predicted"], BASELINE: frame["baseline"], DUMMY: dummy}
-    if not samples.has_baseline:
-        del predicted[BASELINE]
-    shares = np.linspace(0, 1, 101)
-    errors = {k: np.quantile((v - frame["actual"]).abs(), shares) for k, v in predicted.items()}
+    shares, actual = np.linspace(0, 1, 101), samples.frame["actual"]
+    errors = {
+        name: np.quantile((predicted - actual).abs()[samples.common], shares)
+        for name, predicted in predictions_of(samples, dummy).items()
+    }
     return pd.concat(
         pd.DataFrame({"predictor": name, "share": shares.round(2), "error": values})
         for name, values in errors.items()

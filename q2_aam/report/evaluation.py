@@ -1,0 +1,290 @@
+"""What both evaluations share: predictions joined with the truth, rivals, training log, page."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from ..errors import AAMError, counted, examples, no_shared_ids
+from ..storage.training_log import SAMPLES_USED_FOR_TRAINING, TrainingLog
+from .formatting import format_fraction, join_words, words
+from .importance import ImportantFeatures, section_of_importance
+from .metrics import Estimate, ScoreRow, count_resamples
+from .page import Card, Section, Text, write_page
+from .samples import (
+    FEW_SAMPLES,
+    SampleCount,
+    count_blocks,
+    count_ids,
+    table_of_counts,
+    training_counts,
+)
+
+MODEL, BASELINE, DUMMY = "model", "baseline", "dummy"
+ALL_SAMPLES = "model on all samples"
+NO_GROUP = "(no group)"
+FEWEST_GROUPS_TO_DRAW = 8  # resampling two or three groups gives absurdly narrow intervals
+
+
+@dataclass(frozen=True)
+class JoinedSamples:
+    """The samples that can be judged.
+
+    The frame, by sample id, has the columns actual, predicted, baseline (blank without) and group
+    (text, or None without groups).
+    """
+
+    frame: pd.DataFrame
+    target: str  # name of the metadata column
+    group_name: str | None
+    counts: list[SampleCount]
+    recognition: pd.DataFrame | None = None  # of the reads of each sample: `recognition.SHARES`
+    warnings: list[str] = field(default_factory=list)  # what a reader should know first
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups there are, not counting samples without one."""
+        names = self.frame["group"]
+        return int(names[names != NO_GROUP].nunique())
+
+    @property
+    def draws_groups(self) -> bool:
+        """Whether there are groups, and enough of them to be drawn in a bootstrap."""
+        return self.group_name is not None and self.n_groups >= FEWEST_GROUPS_TO_DRAW
+
+    @property
+    def group_codes(self) -> np.ndarray:
+        """What a bootstrap draws, as a number for each sample: its group, or the sample alone."""
+        names, alone = self.frame["group"].astype(str), np.arange(len(self.frame))
+        codes = len(alone) + pd.factorize(names)[0]
+        return np.where(names != NO_GROUP, codes, alone) if self.draws_groups else alone
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether any sample has a baseline prediction."""
+        return bool(self.frame["baseline"].notna().any())
+
+    @property
+    def common(self) -> np.ndarray:
+        """Which samples every predictor has predicted, as bools (samples,)."""
+        has = self.frame["baseline"].notna().to_numpy()
+        return has if has.any() else ~has
+
+    def with_recognition(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add to a table of samples how their reads were recognized, if that is known."""
+        return table if self.recognition is None else table.join(self.recognition)
+
+    def score(
+        self, names: dict[str, str], predicted: dict, score_together: Callable
+    ) -> tuple[dict, dict]:
+        """Return rows and differences of `Scores`.
+
+        ``predicted`` is by predictor, the model first and the dummy last. ``score_together`` takes
+        it, the predictors' names and which samples to score; it returns rows and differences.
+        """
+        rows, differences = score_together(predicted, names, self.common)
+        if not self.common.all():
+            alone = {ALL_SAMPLES: predicted[MODEL], DUMMY: predicted[DUMMY]}
+            label = f"{names[MODEL]}, with the samples that {in_sentence(names[BASELINE])} lacks"
+            everyone, labels = np.ones(len(self.frame), bool), {**names, ALL_SAMPLES: label}
+            rows[ALL_SAMPLES] = score_together(alone, labels, everyone)[0][ALL_SAMPLES]
+        return rows, differences
+
+    def describe_bootstrap(self, size: int = 1) -> str:
+        """Say what was drawn for the intervals of the scores, and when to distrust them."""
+        n_samples, n_groups, name = len(self.frame), self.n_groups, self.group_name
+        times, groups = count_resamples(n_samples * size), self.draws_groups
+        drawn = "whole groups" if groups else "samples"
+        out_of = f" out of {n_groups:,} groups ('{name}')" if groups else ""
+        parts = [words("notes", "bootstrap", drawn=drawn, times=times, groups=out_of)]
+        if name is None:
+            parts.append(words("notes", "alone"))
+        elif not groups:
+            parts.append(words("notes", "few_groups", groups=counted(n_groups, "group"), name=name))
+        if n_samples < FEW_SAMPLES and not groups:
+            parts.append(words("notes", "rough", samples=counted(n_samples, "sample")))
+        return " ".join(parts)
+
+
+def join_samples(
+    predictions: pd.Series,
+    truth: pd.Series,
+    baseline: pd.Series | None = None,
+    groups: pd.Series | None = None,
+) -> tuple[pd.DataFrame, list[SampleCount]]:
+    """Join by sample id, in the order of the predictions; see `JoinedSamples` for the columns.
+
+    Raises `AAMError` if no predicted sample has a true value, or none a baseline prediction.
+    """
+    if not predictions.index.intersection(truth.index).size:
+        raise no_shared_ids(
+            "the predictions", list(predictions.index), "the metadata", list(truth.index)
+        )
+    shown = predictions.index[predictions.index.isin(truth.dropna().index)]
+    if not len(shown):
+        raise AAMError(
+            f"None of the {counted(len(predictions), 'predicted sample')} has a value in the "
+            f"metadata column {truth.name!r}, such as {examples(predictions.index, 5)}. "
+            "Fill in the column, or name another one."
+        )
+    frame = pd.DataFrame({"actual": truth[shown], "predicted": predictions[shown]}, dtype=object)
+    frame.index.name = "id"
+    frame["baseline"] = frame["group"] = None
+    if baseline is not None:
+        require_shared(baseline.index, "the baseline predictions", shown)
+        values = baseline.reindex(shown).astype(object)
+        frame["baseline"] = values.where(values.notna(), None)
+    if groups is not None:
+        if pd.api.types.is_numeric_dtype(groups):  # 18, not 18.0
+            groups = groups.map(lambda value: f"{value:.15g}", na_action="ignore")
+        groups = groups.reindex(shown).astype(object)
+        frame["group"] = groups.where(groups.notna(), NO_GROUP)
+    counts = _count_evaluated(predictions, truth, frame, groups)
+    if baseline is not None:
+        counts.append(count_without("a baseline prediction", frame["baseline"]))
+    return frame, counts
+
+
+def require_shared(index: pd.Index, name: str, shown: pd.Index) -> None:
+    """Refuse what tells of none of the evaluated samples."""
+    if not index.intersection(shown).size:
+        raise no_shared_ids(name, list(index), "the evaluated samples", list(shown))
+
+
+def _count_evaluated(predictions: pd.Series, truth: pd.Series, frame: pd.DataFrame, groups):
+    """Count the samples evaluated, and those left out, by reason."""
+    name, shown = str(truth.name), frame.index
+    unknown = predictions.index[~predictions.index.isin(truth.index)]
+    blank = predictions.index[predictions.index.isin(truth.index[truth.isna()])]
+    elsewhere = truth.dropna().index.difference(predictions.index, sort=False)
+    counts = [
+        SampleCount("samples with a prediction", len(predictions)),
+        count_ids("samples evaluated here: predicted, and with a true value", shown),
+        count_ids("samples left out: predicted, but not in the metadata", unknown),
+        count_ids(f"samples left out: predicted, but blank in '{name}'", blank),
+    ]
+    if groups is not None:
+        ungrouped = elsewhere[elsewhere.isin(groups.index[groups.isna()])]
+        elsewhere = elsewhere.difference(ungrouped, sort=False)
+        what = f"samples left out: not predicted, and blank in '{groups.name}'"
+        counts.append(count_ids(what, ungrouped))
+    what = f"samples with a value in '{name}' that were not predicted (used for fitting, or not in "
+    counts.append(count_ids(f"{what}the table)", elsewhere))
+    if groups is not None:
+        without = shown[frame["group"] == NO_GROUP]
+        counts.append(count_ids(f"evaluated samples blank in '{groups.name}'", without))
+    return counts
+
+
+def count_without(what: str, column: pd.Series) -> SampleCount:
+    """Count the evaluated samples whose column is blank."""
+    return count_ids(f"evaluated samples without {what}", column.index[column.isna()])
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation measures.
+
+    Rows, by predictor, are on the same samples: those with a baseline prediction if there is one.
+    If that leaves samples out, the model on all of them comes last, as `ALL_SAMPLES`.
+    """
+
+    rows: dict[str, ScoreRow]
+    # to the baseline and the dummy, by metric, paired by sample; positive: the model is better
+    differences: dict[str, dict[str, Estimate]]
+    dummy: float | str  # what it always predicts
+    dummy_is: str  # where that comes from
+
+    def describe_difference(self, kind: str, other: str, metric: str, /, **values) -> str:
+        """Say who is better, the model or another predictor, in the words of a kind of page."""
+        difference = self.differences[other][metric]
+        equal = other == BASELINE and difference.value == 0
+        verdict = "equal" if equal else difference.verdict
+        return words(kind, f"{other} {verdict}", dummy_is=self.dummy_is, **values)
+
+
+class Evaluation:
+    """Joined samples, and what the training log says of the model that predicted them."""
+
+    def __init__(self, samples: JoinedSamples, training_log: TrainingLog | None = None):
+        self.samples = samples
+        # of a `TrainingLog`; a pipeline adds ``design``, a sentence
+        self.summary = {} if training_log is None else training_log.summary
+        target = self.summary.get("target") or {}
+        # the mean or the classes of another column would be no fair rival
+        self.target = target if target.get("name") == samples.target else {}
+        forest = "random forest"
+        baseline = forest if forest in self.summary.get("design", "") else "baseline"
+        self.names = {MODEL: "AAM" if self.summary else "this model", BASELINE: baseline}
+
+    def write(
+        self, output_dir: str | Path, kind: str, headline: str, sections: Sequence[Section],
+        cards: Sequence[Card], important: ImportantFeatures | None, warnings: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Write the page, with the sections that every evaluation has."""
+        samples = self.samples
+        features = section_of_importance(important, samples.frame["actual"], samples.target)
+        blocks = count_blocks(samples.counts, "counts-table", "samples")
+        trained = training_counts(self.summary.get("data"))
+        if trained:
+            title = Text("When the model was trained", tag="h3")
+            blocks += [title, table_of_counts(trained, "data-table")]
+        counts = Section("samples", "Samples", "Samples used and left out", blocks)
+        write_page(
+            output_dir,
+            f"Evaluation of a {kind}",
+            Markup("How well <em>{}</em> is predicted").format(samples.target),
+            headline,
+            [*sections, *features, counts],
+            cards,
+            [*samples.warnings, *self._note_training(), *warnings],
+            self._describe_design(),
+        )
+
+    def _describe_design(self) -> list[str]:
+        """Say how samples were divided and compared, and what predicts; empty if unknown."""
+        summary = self.summary
+        heads, design = describe_heads(summary), summary.get("design", "").rstrip(".")
+        parts = [f"Design: {design}."] if design else []
+        parts += [f"Predictions: {heads}."] if heads else []
+        if not parts:
+            return []
+        if summary.get("encoder"):
+            parts.append(f"Encoder: {summary['encoder'].strip().rstrip('.')}.")
+        version = (summary.get("environment") or {}).get("q2-aam")
+        return [" ".join([*parts, *([f"q2-aam {version}."] if version else [])])]
+
+    def _note_training(self) -> Iterable[str]:
+        """Warn of a log of another target, and of samples that the model was fitted on."""
+        trained_on = (self.summary.get("target") or {}).get("name")
+        if trained_on is not None and trained_on != self.samples.target:
+            yield words("notes", "trained_elsewhere", name=trained_on, target=self.samples.target)
+        if self.summary.get("design"):
+            return  # a pipeline predicted by models that never saw these samples
+        trained = set(map(str, self.summary.get("sample_ids") or []))
+        for entry in self.summary.get("data") or []:
+            if entry["what"] == SAMPLES_USED_FOR_TRAINING:
+                trained |= set(map(str, entry.get("examples") or []))
+        both = [sample for sample in self.samples.frame.index if sample in trained]
+        if both:
+            were = counted(len(both), "of these samples was", "of these samples were")
+            yield words("notes", "trained_on", samples=were, such=examples(both))
+
+
+def in_sentence(name: str) -> str:
+    """Write a predictor's name within a sentence."""
+    return f"the {name}" if name == "baseline" else name
+
+
+def describe_heads(summary: dict) -> str:
+    """Say what predictions come from: ``ridge 69 %, forest 31 %; attention head off``."""
+    heads = summary.get("heads") or []
+    used = [f"{head['name']} {format_fraction(head['weight'])}" for head in heads if head["weight"]]
+    unused = [head["name"] for head in heads if not head["weight"]]
+    text = ", ".join(used)
+    if unused:
+        text += f"; {join_words(unused)} {'head' if len(unused) == 1 else 'heads'} off"
+    return text

@@ -1,0 +1,342 @@
+"""The page of summarize-training: what was learned, the curves of the run, every setting."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from ..errors import counted
+from ..storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
+from . import style
+from .evaluation import describe_heads
+from .formatting import (
+    format_count,
+    format_duration,
+    format_fraction,
+    format_number,
+    format_setting,
+    join_words,
+    parts,
+    words,
+)
+from .metrics import OVERALL_METRICS, REGRESSION_METRICS
+from .page import DOWNLOADS, Card, Cell, Column, Download, Figure, Section, Table, Text, write_page
+from .samples import count_blocks, training_counts
+
+TENSORBOARD_ARCHIVE = "tensorboard.zip"
+DESCENT_HEAD = "attention"  # the head that is trained in epochs
+PARTS = {"train": "training samples", "validation": "validation samples"}
+CHOOSERS = {
+    "user": "you",
+    "encoder": "the encoder given",
+    "automatic": "q2-aam, for this data",
+    "default": "default",
+}
+_LOOKS = {"train": (style.BLACK, [1, 0]), "validation": (style.ORANGE, [7, 3])}
+_SINGLES = ("learning_rate", "gradient_norm", "samples_per_second", "skipped_steps")
+_MOST_DOTTED_EPOCHS = 60
+_LOGARITHMIC_FROM = 100  # largest over smallest value
+_MOST_CLASSES = 20  # named with their samples
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: str | Path) -> None:
+    """Write the summary of a training run as index.html with its downloads.
+
+    The TensorBoard events in the log's folder are one of them.
+    """
+    summary, history = log.summary, log.history
+    curves = [_curves_section(log)] if len(history) else []
+    counts_nothing = bool(summary.get("heads")) and not _descent_weight(summary)
+    data = count_blocks(training_counts(summary.get("data")), "data-table", "data")
+    rows = [(str(n), format_setting(v)) for n, v in (summary.get("environment") or {}).items()]
+    table = Table("environment-table", [Column("What"), Column("Value")], rows)
+    environment = [words("notes", "environment"), table]
+    link = Markup('{} <a href="./{}/{}" download>{}</a>, unpack it, and run:').format(
+        words("notes", "tensorboard"), DOWNLOADS, TENSORBOARD_ARCHIVE, TENSORBOARD_ARCHIVE
+    )
+    events = [link, Text("tensorboard --logdir tensorboard", tag="pre")]
+    sections = [
+        *_heads_section(summary),
+        *([] if counts_nothing else curves),
+        Section("model", "Model", "The model in words", _model_blocks(log)),
+        Section("data", "Data", "Data used and dropped", data),
+        section_of_settings(log.settings),
+        Section("environment", "Environment", "Environment", environment),
+        *(curves if counts_nothing else []),
+    ]
+    if len(history):
+        sections.append(Section("tensorboard", "TensorBoard", "TensorBoard", events))
+    action = summary.get("action")
+    write_page(
+        output_dir,
+        "Summary of a training run",
+        f"Training: {action}" if action else "Training",
+        write_headline(summary, history),
+        sections,
+        _cards(log, counts_nothing),
+        [] if counts_nothing or not len(history) else write_warnings(summary, history),
+        [f"Encoder: {summary['encoder']}"] if summary.get("encoder") else [],
+    )
+    if len(history):
+        archive = Path(output_dir) / DOWNLOADS / TENSORBOARD_ARCHIVE
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+            for name in TENSORBOARD_EVENTS.values():
+                # A fixed date: the same log gives the same page, byte for byte.
+                content = (Path(log_folder) / name).read_bytes()
+                target.writestr(zipfile.ZipInfo(name, _ZIP_DATE), content)
+
+
+def write_headline(summary: dict, history: pd.DataFrame) -> str:
+    """Say what predictions come from, how long the training ran and what was kept."""
+    heads = describe_heads(summary)
+    parts = [f"Predictions: {heads}."] if heads else []
+    if not len(history):
+        return " ".join([*parts, "Fitted without epochs of training."])
+    text = f"Training ran for {counted(summary.get('epochs_run') or len(history), 'epoch')}"
+    if summary.get("stop_reason"):
+        text += f" and stopped: {str(summary['stop_reason']).strip().rstrip('.')}"
+    kept = summary.get("kept_epoch")
+    if kept is not None:
+        at = history[history["epoch"] == kept].iloc[:1]
+        found = [
+            f"{label} loss {format_number(value)}"
+            for column, label in (("validation_loss", "validation"), ("train_loss", "training"))
+            for value in at.get(column, at["epoch"].iloc[:0]).dropna()
+        ]
+        losses = f" ({', '.join(found)})" if found else ""
+        separator = "; the" if heads else ". The"
+        text += f"{separator} weights of epoch {kept} were kept{losses}"
+    return " ".join([*parts, f"{text}."])
+
+
+def write_warnings(summary: dict, history: pd.DataFrame) -> list[str]:
+    """Point at what a run's history suggests to do differently."""
+    kept, warnings, last = summary.get("kept_epoch"), [], int(history["epoch"].max())
+    if kept is not None and kept == last and last > 1:
+        warnings.append(words("notes", "last_epoch"))
+    if kept is not None and kept <= 1 < last:
+        warnings.append(words("notes", "first_epoch"))
+    if "validation_loss" not in history or history["validation_loss"].isna().all():
+        warnings.append(words("notes", "no_validation"))
+    return warnings
+
+
+def _descent_weight(summary: dict) -> float:
+    weights = {head["name"]: head["weight"] for head in summary.get("heads") or []}
+    return weights.get(DESCENT_HEAD, 0.0)
+
+
+def _cards(log: TrainingLog, counts_nothing: bool) -> list[Card]:
+    summary, history = log.summary, log.history
+    cards = [
+        Card(f"{head['name']} head", format_fraction(head["weight"]) if head["weight"] else "off")
+        for head in summary.get("heads") or []
+    ]
+    if len(history):
+        cards.append(Card("epochs", format_count(summary.get("epochs_run") or len(history))))
+    if len(history) and not counts_nothing:
+        cards.append(Card("kept epoch", format_count(summary.get("kept_epoch"))))
+    parameters = (summary.get("model") or {}).get("parameters")
+    cards.append(Card("parameters", format_count(parameters)))
+    kept = history[history["epoch"] == summary.get("kept_epoch")]
+    for column, label in (
+        ("validation_unifrac_r", "UniFrac r, validation"),
+        ("validation_mean_absolute_error", "MAE, validation"),
+        ("validation_accuracy", "accuracy, validation"),
+        ("validation_balanced_accuracy", "balanced accuracy, validation"),
+    ):
+        if len(kept) and column in kept and not counts_nothing:
+            cards.append(Card(label, format_number(float(kept[column].iloc[0]))))
+    if "seconds" in history and len(history):
+        cards.append(Card("time", format_duration(float(history["seconds"].sum()))))
+    return cards
+
+
+def _heads_section(summary: dict) -> list[Section]:
+    heads = summary.get("heads") or []
+    if not heads:
+        return []
+    names = list(dict.fromkeys(name for head in heads for name in head.get("scores") or {}))
+    labels = {one.name: one.column.label for one in (*REGRESSION_METRICS, *OVERALL_METRICS)}
+    columns = [Column("Head"), Column("Weight", number=True)]
+    columns += [Column(labels.get(n, n.replace("_", " ")), number=True) for n in names]
+    rows, records = [], []
+    for head in heads:
+        scores = head.get("scores") or {}
+        weight = format_fraction(head["weight"]) if head["weight"] else "off"
+        rows.append([head["name"], weight, *(format_number(scores.get(n)) for n in names)])
+        records.append({"id": head["name"], "weight": head["weight"], **scores})
+    frame = pd.DataFrame.from_records(records, index="id")
+    blocks = [Table("heads-table", columns, rows), words("notes", "heads")]
+    blocks.append(Download("heads", "the heads and their scores", frame))
+    return [Section("heads", "Heads", "What predictions come from", blocks)]
+
+
+def _model_blocks(log: TrainingLog) -> list:
+    summary = log.summary
+    model, target = summary.get("model") or {}, summary.get("target") or {}
+    blocks = [str(sentence) for sentence in model.get("description") or []]
+    if model.get("parameters") is not None:
+        number = format_count(model["parameters"])
+        blocks.append(words("notes", "parameters", parameters=number))
+    values = {"target": target.get("name")}
+    if target.get("training_counts"):
+        counts = sorted(target["training_counts"].items(), key=lambda item: (-item[1], item[0]))
+        named = ", ".join(f"{name} ({count:,})" for name, count in counts[:_MOST_CLASSES])
+        rest = len(counts) - _MOST_CLASSES
+        values["classes"] = f"{named} and {rest:,} more" if rest > 0 else named
+        blocks.append(Text(words("notes", "classes_learned", **values), "classes"))
+    elif target:
+        names = {"low": "training_min", "high": "training_max", "mean": "training_mean"}
+        values |= {key: format_number(target.get(name)) for key, name in names.items()}
+        blocks.append(words("notes", "numbers_learned", **values))
+    return [*blocks, *describe_target_settings(log.settings)]
+
+
+def describe_target_settings(settings: Sequence[Setting]) -> list[str]:
+    """Say in sentences how the target was learned; other settings are passed over."""
+    value = {setting.name: setting.value for setting in settings}
+
+    def choice(name: str) -> str:
+        known = isinstance(value.get(name), (str, bool))  # a log may hold any JSON
+        return words("settings", f"{name} {value[name]}") if known else ""
+
+    names = ("target_loss", "target_scaling", "class_weights", "bound_predictions")
+    sentences = [choice(name) for name in names]
+    columns = value.get("covariate_columns")
+    if columns and isinstance(columns, (list, tuple)):
+        columns, effect = join_words(map(str, columns)), choice("covariate_fusion")
+        text = f"The columns {columns} are read beside the microbes"
+        sentences.append(f"{text}; {effect}" if effect else f"{text}.")
+    sentences.append(choice("freeze_encoder"))
+    return [sentence for sentence in sentences if sentence]
+
+
+def section_of_settings(settings: Sequence[Setting]) -> Section:
+    """Show what the user chose first and the defaults last."""
+    order = list(CHOOSERS)
+    by_chooser = sorted(settings, key=lambda setting: order.index(setting.chosen_by))
+    rows = [
+        (one.name, Cell(codes=[format_setting(one.value)]), CHOOSERS[one.chosen_by], one.why)
+        for one in by_chooser
+    ]
+    records = [(one.name, format_setting(one.value), one.chosen_by, one.why) for one in settings]
+    frame = pd.DataFrame(records, columns=["id", "value", "chosen_by", "why"]).set_index("id")
+    columns = [Column(name) for name in ("Setting", "Value", "Chosen by", "Why")]
+    table = Table("settings-table", columns, rows)
+    blocks = [words("notes", "settings"), table, Download("settings", "the settings", frame)]
+    return Section("settings", "Settings", "Every setting in force", blocks)
+
+
+def _curves_section(log: TrainingLog) -> Section:
+    """Show a figure of every curve."""
+    summary, history = log.summary, log.history
+    settings = {setting.name: setting.value for setting in log.settings}
+    not_kept = _epochs_not_kept(settings, len(history))
+    heads, weight = summary.get("heads"), _descent_weight(summary)
+    head = f"{DESCENT_HEAD.capitalize()} head: " if heads else ""
+    classes = bool((summary.get("target") or {}).get("training_counts"))
+    figures = []
+    singles = [name for name in _SINGLES if name in history and history[name].notna().any()]
+    for name in paired_names(history) + singles:
+        title, axis, caption = words_for(name, classes)
+        chart = chart_curve(history, name, axis, summary.get("kept_epoch"), not_kept)
+        # File names are ours: a column's own name may hold anything.
+        file = f"curve-{len(figures) + 1}"
+        figures.append(Figure(file, head + title, caption, chart, "history"))
+    blocks = [words("notes", "head_off")] if heads and not weight else []
+    blocks += [words("notes", "not_kept")] if not_kept > 1 else []
+    frame = history.rename_axis("id")
+    blocks += [figures, Download("history", "every number of every epoch", frame)]
+    title = f"Curves of the {DESCENT_HEAD} head" if heads else "Curves"
+    return Section("curves", "Curves", title, blocks)
+
+
+def _epochs_not_kept(settings: dict, epochs_run: int) -> float:
+    """Return the last epoch that may not be kept: a number, or a fraction of the epochs asked."""
+    limit, epochs = settings.get("min_epochs", settings.get("settling")), settings.get("epochs")
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+        return 0.0
+    if limit <= 1 and isinstance(epochs, int):
+        limit = limit * epochs
+    return float(min(limit, epochs_run))
+
+
+def words_for(name: str, classes: bool = False) -> list[str]:
+    """Return title, axis and reading of a curve; one that is unknown is called by its own name."""
+    found = parts("curves", "class_loss" if classes and name == "target_loss" else name)
+    if len(found) == 3:
+        return found
+    label = name.replace("_", " ")
+    label = label[:1].upper() + label[1:]
+    return [label, label, f"{label} over the epochs."]
+
+
+def paired_names(history: pd.DataFrame) -> list[str]:
+    """Name losses and metrics, from the ``train_`` and ``validation_`` columns.
+
+    A total that is nothing but the target's loss is left out.
+    """
+    names = dict.fromkeys(
+        column.removeprefix(f"{part}_")
+        for column in history.columns
+        for part in PARTS
+        if column.startswith(f"{part}_") and history[column].notna().any()
+    )
+    pairs = [(history.get(f"{p}_loss"), history.get(f"{p}_target_loss")) for p in PARTS]
+    known = [(total, target) for total, target in pairs if total is not None]
+    if known and all(b is not None and np.allclose(a, b, equal_nan=True) for a, b in known):
+        names.pop("loss", None)
+    return list(names)
+
+
+def chart_curve(
+    history: pd.DataFrame, name: str, label: str, kept: int | None = None, not_kept: float = 0
+) -> alt.LayerChart:
+    """Draw one column of the history, or one loss or metric of training and validation samples.
+
+    The epochs up to `not_kept` are shaded, and the one kept is marked.
+    """
+    paired = [part for part in PARTS if name not in history and f"{part}_{name}" in history]
+    columns = {f"{part}_{name}": PARTS[part] for part in paired} or {name: ""}
+    records = [
+        {"epoch": int(epoch), "value": style.short(value), "samples": samples}
+        for column, samples in columns.items()
+        for epoch, value in history.loc[np.isfinite(history[column]), ["epoch", column]].to_numpy()
+    ]
+    epochs, values = ({record[key] for record in records} for key in ("epoch", "value"))
+    spans = min(values) > 0 and max(values) / min(values) >= _LOGARITHMIC_FROM
+    scale = alt.Scale(type="log", nice=False) if spans else alt.Scale(zero=not paired)
+    point = {"size": 26, "filled": True} if len(epochs) <= _MOST_DOTTED_EPOCHS else False
+    axis = alt.Axis(tickMinStep=1, format="d")
+    x = alt.X("epoch:Q", title="Epoch", axis=axis, scale=alt.Scale(zero=False, nice=False))
+    line = style.chart_of(records).mark_line(strokeWidth=2.2, point=point, color=style.BLUE)
+    line = line.encode(
+        x, alt.Y("value:Q", title=label, scale=scale),
+        tooltip=style.tips(*(["samples"] if paired else []), epoch="d", value=".4~g"),
+    )  # fmt: skip
+    if paired:
+        colors, dashes = zip(*(_LOOKS[part] for part in paired), strict=True)
+        shown = list(columns.values())
+        line = line.encode(
+            style.by_name(alt.Color, "samples:N", shown, colors),
+            style.by_name(alt.StrokeDash, "samples:N", shown, dashes),
+        )
+    layers = [line]
+    if kept in epochs:
+        late, x = kept > (min(epochs) + max(epochs)) / 2, alt.X("epoch:Q", title="Epoch")
+        rule = {"color": style.GREY, "strokeWidth": 1.5, "strokeDash": [3, 3]}
+        text = {"dy": -8, "fontSize": 12, "color": "#444"}
+        layers = [*style.mark_at(kept, f"kept: epoch {kept}", x, late, rule, text), line]
+        if not_kept > min(epochs):
+            band = style.chart_of([{"from": min(epochs), "to": not_kept}])
+            band = band.mark_rect(color=style.GREY, opacity=0.12)
+            layers.insert(0, band.encode(alt.X("from:Q", title="Epoch"), alt.X2("to:Q")))
+    # Room above the plot for the words at the kept epoch; a legend makes that room itself.
+    padding = {"left": 6, "right": 6, "bottom": 6, "top": 6 if paired else 20}
+    return style.themed(*layers, height=280).properties(padding=padding)

@@ -1,0 +1,99 @@
+"""Pages of the smallest and of large inputs."""
+
+import re
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from page_reading import (
+    LARGEST_QZV,
+    drawn_marks,
+    make_classes,
+    make_distances,
+    make_study,
+    write_classes_page,
+    write_distances,
+    write_study_page,
+)
+
+from q2_aam.report.samples import MOST_POINTS
+
+WRITE = {"numbers": write_study_page, "classes": write_classes_page, "distances": write_distances}
+
+
+def one(study: dict, *names: str) -> dict:
+    return {name: study[name].iloc[:1] for name in names}
+
+
+def one_class() -> dict:
+    study = one(make_classes(5, ["a", "b"]), "predictions", "truth", "probabilities")
+    study["predictions"][:] = study["truth"]
+    return study
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "words"),
+    [
+        ("numbers", one(make_study(1), "predictions", "truth"), ["over 1 sample"]),
+        ("classes", one_class(), ["100 % of 1 sample;", "Every sample is predicted right."]),
+        ("distances", make_distances(3), ["over 3 pairs of 3 samples", "With only 3 samples"]),
+    ],
+)
+def test_the_smallest_input_makes_a_page(tmp_path, kind, given, words):
+    page = WRITE[kind](tmp_path / "page", given)
+    assert not [sentence for sentence in words if sentence not in page.text]
+    assert "baseline" not in page.source.split("<main")[1].split("</main>")[0].lower()
+    assert page.drawn_in_browser.count('data-drawn="yes"') == page.tags.count("figure")
+
+
+@pytest.fixture(scope="module")
+def large(folder):
+    """Write each large page once, and take the time."""
+    pages = {}
+
+    def write(kind: str):
+        if kind not in pages:
+            pair = make_distances(1200, noise=0.05)
+            numbers = pd.Series(np.linspace(4, 9, 1200), pair[1][0], name="ph")
+            given = {
+                "numbers": (make_study(8000),),
+                "classes": (make_classes(1500, [f"site {n}" for n in range(30)]),),
+                "distances": (pair, numbers),
+            }[kind]
+            started = time.monotonic()
+            pages[kind] = WRITE[kind](folder(kind), *given)
+            pages[kind].seconds = time.monotonic() - started
+        return pages[kind]
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("numbers", [f"Drawn are {MOST_POINTS:,} of the 8,000 samples"]),
+        ("classes", ["Drawn are the 8 of 30 classes"]),
+        ("distances", ["719,400 pairs of 1,200", "Both show the same 1,000 of 1,200 samples"]),
+    ],
+)
+def test_large_pages_stay_small_and_quick(large, kind, words):
+    page = large(kind)
+    assert page.archive_size() < LARGEST_QZV
+    assert page.seconds < 60
+    assert not [sentence for sentence in words if sentence not in page.text]
+    assert page.drawn_in_browser.count('data-drawn="yes"') == page.tags.count("figure")
+
+
+def test_every_pair_of_thirty_classes_is_a_cell(large):
+    assert drawn_marks(large("classes"), "confusion-matrix", "rect") == 900
+
+
+def test_the_worst_predicted_are_always_drawn_and_every_sample_is_counted(large):
+    page = large("numbers")
+    table = page.table("predictions")
+    assert len(table) == 8000
+    assert f'"sample":"{table["error"].abs().idxmax()}"' in page.source
+    svg = (page.folder / "downloads" / "error-distribution.svg").read_text()
+    counts = [int(n.replace(",", "")) for n in re.findall(r"Samples: ([0-9,]+)", svg)]
+    assert sum(counts) == 8000
