@@ -4,6 +4,7 @@
     python accuracy.py --further
     python accuracy.py sleep-age sleep-exposure --permute 20
     python accuracy.py sleep-age --labels 0.1 0.25 0.5
+    python accuracy.py ecam-month --features clades
 
 Folds and forest as in the studies' own README; ours goes through the actions, with defaults: the
 bundled encoder, frozen. With --pretrain it is pretrained on the training samples of the fold.
@@ -41,7 +42,7 @@ def run_task(problem: Problem, seed: int, share: float, options: argparse.Namesp
             training = share_of(problem, training, share, seed)
         found = classical_predictions(problem, problem.values, training, test, seed)
         found["aam"], detail = fitted_predictions(
-            problem, problem.values, training, test, encoder, seed
+            problem, problem.values, training, test, encoder, seed, features=options.features
         )
         if encoder is not None:
             detail |= unifrac_of_unseen(problem.study, problem.names(test), encoder)
@@ -120,6 +121,7 @@ def read_options() -> argparse.Namespace:
         action="store_true",
         help="pretrain an encoder on the training samples of each fold, not the bundled one",
     )
+    parser.add_argument("--features", choices=("auto", "asvs", "clades"), default="auto")
     parser.add_argument("--permute", type=int, help="leak check: with so many permuted targets")
     parser.add_argument("--labels", type=float, nargs="+", help="with these shares of the labels")
     options = parser.parse_args()
@@ -143,6 +145,7 @@ def main() -> None:
                 results[f"leak-{name}-{seed}"] = check_leaks(problem, seed, options.permute)
             for share in [] if options.permute else options.labels or [1]:
                 kind = f"labels-{share:g}" if options.labels else "accuracy"
+                kind += "" if options.features == "auto" else f"-{options.features}"
                 results[f"{kind}-{name}-{seed}"] = run_task(problem, seed, share, options)
             for where, result in results.items():
                 shown = {key: value for key, value in result.items() if key != "folds"}

@@ -175,21 +175,10 @@ def sample_states(
     embedded: Tensor | None = None,
     parts: Parts | None = None,
 ) -> Iterator[SampleState]:
-    """Yield states of up to `SAMPLES_AT_ONCE` samples, in order; each distinct ASV is read once.
+    """Yield states of some samples of a study, `SAMPLES_AT_ONCE` at a time, in order.
 
-    Parameters
-    ----------
-    network : Network
-        In evaluation mode.
-    studies : Studies
-    study : int
-        Which study.
-    samples : ndarray of int64
-        Positions in it.
-    embedded : Tensor, (asvs, D), optional
-        Embeddings of all ASVs, if they are known already.
-    parts : Parts, optional
-        What is needed of each sample; by default all that a head reads.
+    Each distinct ASV is read once, unless all are `embedded`, (asvs, D), already. By default the
+    states hold all that a head reads. The network must be in evaluation mode.
     """
     parts = parts or network.parts_for(True, network.config.target is not None)
     held = np.arange(len(studies.asvs))

@@ -25,46 +25,24 @@ from .transformer import TransformerBlock
 
 
 class SampleBatch(NamedTuple):
-    """Samples as indices into distinct ASVs.
+    """Samples as indices into distinct ASVs."""
 
-    Attributes
-    ----------
-    index : Tensor of int64, (B, S)
-        Row of each of a sample's ASVs among the U distinct ones; 0 in empty slots.
-    abundances : Tensor of float32, (B, S)
-        Relative abundances; 0 in empty slots.
-    known : Tensor of int64, (U,), optional
-        Row of each distinct ASV among the N that the target head knows, N for the others.
-    covariates : Tensor of float32, (B, P), optional
-    """
-
-    index: Tensor
-    abundances: Tensor
-    known: Tensor | None = None
-    covariates: Tensor | None = None
+    index: Tensor  # int64 (B, S): of each sample's ASVs among the U distinct; 0 in empty slots
+    abundances: Tensor  # (B, S), relative; 0 in empty slots
+    known: Tensor | None = None  # int64 (U,): row in the vocabulary, its size N for the others
+    covariates: Tensor | None = None  # (B, P)
 
 
 class SampleState(NamedTuple):
-    """What is known of samples, as far as it was asked for (see `Parts`).
+    """What is known of samples, as far as it was asked for (see `Parts`)."""
 
-    Attributes
-    ----------
-    pooled : Tensor, (B, D)
-    slots : Tensor, (B, S, D)
-    presence : Tensor, (B, K)
-        Probability that the sample holds each branch.
-    abundance, known, clades : Tensor, (B, K), (B, N) and (B, C)
-        Log abundances, in [0, 1], of branches, of known ASVs, and of clades of known ASVs.
-    covariates : Tensor, (B, P)
-    """
-
-    pooled: Tensor | None
-    slots: Tensor | None
-    presence: Tensor | None
-    abundance: Tensor | None
-    known: Tensor | None = None
-    clades: Tensor | None = None
-    covariates: Tensor | None = None
+    pooled: Tensor | None  # (B, D)
+    slots: Tensor | None  # (B, S, D): of each of their ASVs
+    presence: Tensor | None  # (B, K): probability that the sample holds each branch
+    abundance: Tensor | None  # (B, K): log abundance, in [0, 1], of each branch
+    known: Tensor | None = None  # (B, N): the same of ASVs of the vocabulary
+    clades: Tensor | None = None  # (B, C): the same of clades of the vocabulary
+    covariates: Tensor | None = None  # (B, P)
 
     @property
     def features(self) -> TargetFeatures:
@@ -123,14 +101,6 @@ class Network(nn.Module):
             quantify=target,
             join=target and self.target_head.clades is not None,
         )
-
-    def parts_to_learn(self, distances: bool, target: bool) -> Parts:
-        """Name the parts that losses are of: the attention head, which learns, has no clades."""
-        return self.parts_for(distances, target)._replace(join=False)
-
-    def parts_to_solve(self) -> Parts:
-        """Name the parts that heads are fitted to in closed form, and scaling too."""
-        return self.parts_for(False, True)._replace(attend=False)
 
     def parts_to_answer(self) -> Parts:
         """Name the parts that predictions are read from: the transformer's only where it counts."""

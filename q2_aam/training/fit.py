@@ -34,45 +34,22 @@ TUNED_ON = 1024  # samples that folds divide; more hardly change what is chosen 
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """What is known of a study's samples, by position.
+    """What is known of a study's samples, by position."""
 
-    Attributes
-    ----------
-    targets : ndarray, (samples,)
-        Scaled numbers (float64), or positions among the classes (int64).
-    groups : ndarray of int64, (samples,)
-        Samples of one group are never divided.
-    training, validation : ndarray of int64
-        Positions of the samples that train the weights and, where heads descend, of those that
-        choose the epoch.
-    """
-
-    targets: np.ndarray
-    groups: np.ndarray
-    training: np.ndarray
-    validation: np.ndarray
+    targets: np.ndarray  # (samples,) scaled numbers (float64), or positions among the classes
+    groups: np.ndarray  # int64 (samples,): samples of one group are never divided
+    training: np.ndarray  # positions of those that train the weights
+    validation: np.ndarray  # where heads descend, of those that choose the epoch
 
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """What a fit has to tell beside the network.
+    """What a fit has to tell beside the network."""
 
-    Attributes
-    ----------
-    progress : Progress
-        Without epochs where nothing descended.
-    shown : FinalPredictions
-        Of samples that were predicted without their group.
-    heads : list of dict
-        ``name``, ``weight`` and out-of-fold ``scores`` of each head, by weight.
-    scores : dict of str to float
-        Of the blend.
-    """
-
-    progress: Progress
-    shown: FinalPredictions
-    heads: list[dict]
-    scores: dict[str, float]
+    progress: Progress  # without epochs where nothing descended
+    shown: FinalPredictions  # of samples that were predicted without their group
+    heads: list[dict]  # ``name``, ``weight`` and out-of-fold ``scores`` of each head, by weight
+    scores: dict[str, float]  # of the blend
 
 
 def fit(

@@ -173,7 +173,8 @@ def embed_samples(
     """
     device = device_of(network)
     compared = "unifrac" in task.weights and batch.distances is not None
-    parts = network.parts_to_learn(compared, "target" in task.weights)
+    parts = network.parts_for(compared, "target" in task.weights)
+    parts = parts._replace(join=False)  # the attention head, which learns, reads no clades
     if hidden is not None:  # they are predicted from the transformer's output
         parts = parts._replace(attend=True)
 

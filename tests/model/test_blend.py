@@ -180,14 +180,6 @@ def test_a_gate_starts_open_and_then_scales_each_coordinate():
     assert torch.allclose(factor, fusion(2 * pooled, covariates) / (2 * pooled))
 
 
-def test_concatenation_keeps_the_pooled_embedding():
-    fusion, pooled, covariates = fusion_of("concatenate"), torch.randn(3, 4), torch.randn(3, 9)
-    joined = fusion(pooled, covariates)
-    assert joined.shape == (3, fusion.output_size) == (3, 8)
-    assert torch.equal(joined[:, :4], pooled)
-    assert torch.allclose(joined[:, 4:], covariates @ fusion.embedding.weight.T)
-
-
 # random features
 
 

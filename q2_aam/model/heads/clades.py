@@ -14,20 +14,9 @@ class Clades(nn.Module):
     the smallest one on that is at least as high as the two are apart.
 
     The N ASVs of the vocabulary and then the C clades are *nodes*. In `order` each clade stands
-    before what lies in it, so that a clade is a range of places.
-
-    Attributes
-    ----------
-    embedding : Tensor, (N, D)
-        Of each ASV of the vocabulary.
-    parent : Tensor of int32, (N + C,)
-        The smallest clade that each node lies in; C if in none.
-    height : Tensor, (C,)
-        Mean distance of the two parts that each clade joins.
-    order : Tensor of int32, (N + C,)
-        The node at each place.
-    start, end : Tensor of int32, (C,)
-        The places of each clade and of what lies in it.
+    before what lies in it, so that a clade is a range of places, from `start` to `end`. `parent` is
+    the smallest clade that a node lies in, C if in none; `height` is the mean distance of the two
+    parts that a clade joins.
     """
 
     def __init__(self, asvs: int, clades: int, size: int):

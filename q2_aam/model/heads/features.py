@@ -22,27 +22,13 @@ def sharper_log(logarithms: Tensor) -> Tensor:
 
 
 class TargetFeatures(NamedTuple):
-    """Blocks of features of B samples.
+    """Blocks of features of B samples."""
 
-    Attributes
-    ----------
-    vocabulary : Tensor, (B, N)
-        Log abundances of the ASVs of the model's vocabulary.
-    branches : Tensor, (B, K)
-        Log abundances of the learned branches.
-    clades : Tensor, (B, C), or None
-        Log abundances of clades of the vocabulary, of models of format version 1 only.
-    covariates : Tensor, (B, P), or None
-        Covariates, as `q2_aam.data.covariates` writes them.
-    branch_presence : Tensor, (B, K), or None
-        Probability that a sample holds each branch; of models that read clades only.
-    """
-
-    vocabulary: Tensor
-    branches: Tensor
-    clades: Tensor | None = None
-    covariates: Tensor | None = None
-    branch_presence: Tensor | None = None
+    vocabulary: Tensor  # (B, N): log abundances of the ASVs of the model's vocabulary
+    branches: Tensor  # (B, K): of the learned branches
+    clades: Tensor | None = None  # (B, C): of clades of the vocabulary; format version 1 only
+    covariates: Tensor | None = None  # (B, P): as `q2_aam.data.covariates` writes them
+    branch_presence: Tensor | None = None  # (B, K): probability that a sample holds each branch
 
     @property
     def presence(self) -> Tensor:

@@ -18,20 +18,11 @@ FEATURES_KEPT = 2048  # samples; of more, features are read again for each head
 
 
 class Known(NamedTuple):
-    """What is known of samples.
+    """What is known of samples."""
 
-    Attributes
-    ----------
-    values : ndarray of float64, (samples, R)
-        A scaled number, or 1 for the right class and 0 for the others.
-    classes : ndarray of int64, (samples,), or None
-    weights : ndarray of float64, (samples,)
-        How much each counts.
-    """
-
-    values: np.ndarray
-    classes: np.ndarray | None
-    weights: np.ndarray
+    values: np.ndarray  # (samples, R): a scaled number; or 1 for the right class, 0 for others
+    classes: np.ndarray | None  # int64 (samples,)
+    weights: np.ndarray  # (samples,): how much each counts
 
     def only(self, rows: np.ndarray) -> Known:
         """Return what is known of some of the samples."""
@@ -54,7 +45,7 @@ class SampleFeatures:
 
     def _read(self, samples: np.ndarray) -> Iterator[TargetFeatures]:
         network, studies = self._network, self._task.studies
-        parts = network.parts_to_solve()
+        parts = network.parts_for(False, True)._replace(attend=False)
         for state in sample_states(network, studies, 0, samples, self.embedded, parts):
             yield state.features
 
