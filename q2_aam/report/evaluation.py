@@ -138,10 +138,10 @@ def join_samples(
         values = baseline.reindex(shown).astype(object)
         frame["baseline"] = values.where(values.notna(), None)
     if groups is not None:
+        names = groups.reindex(shown)
         if pd.api.types.is_numeric_dtype(groups):  # 18, not 18.0
-            groups = groups.map(lambda value: f"{value:.15g}", na_action="ignore")
-        groups = groups.reindex(shown).astype(object)
-        frame["group"] = groups.where(groups.notna(), NO_GROUP)
+            names = names.map(lambda value: f"{value:.15g}", na_action="ignore")
+        frame["group"] = names.astype(object).where(names.notna(), NO_GROUP)
     counts = _count_evaluated(predictions, truth, frame, groups)
     if baseline is not None:
         counts.append(count_without("a baseline prediction", frame["baseline"]))
