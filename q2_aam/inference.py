@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse
 import torch
 from torch import Tensor
 
 from .config import ModelConfig
-from .data.batches import Batch, asv_tokens, build_batch
-from .data.study import Studies
+from .data.study import Batch, Studies, asv_tokens, build_batch
 from .data.tokens import Asvs
 from .model.branches import SharedAsvs
 from .model.network import Network, Parts, SampleBatch, SampleState
@@ -27,6 +27,7 @@ CACHE_BYTES = 2**26
 _OVERHEAD = 300  # bytes of an entry of a dict beside its content
 SAMPLES_AT_ONCE = 64
 _DISTANCE_ROWS_AT_ONCE = 256
+_ROWS_CENTERED_AT_ONCE = 4096
 
 
 def device_of(network: Network) -> torch.device:
@@ -260,3 +261,28 @@ def predict_distances(
         matrix[row + 1 :, row] = matrix[row, row + 1 :]
     np.fill_diagonal(matrix, 0)
     return matrix
+
+
+def principal_components(values: np.ndarray, number: int) -> np.ndarray:
+    """Describe samples (samples, columns) by their first components: float64 (samples, number).
+
+    Centered, in the units of `values`, the most variable first. The largest weight of a component
+    is positive, so that its sign is always the same. scikit-learn's PCA, which keeps several
+    copies of all values, needs many times the memory.
+    """
+    mean = values.mean(axis=0, dtype=np.float64)
+    parts = range(
+        0, len(values), _ROWS_CENTERED_AT_ONCE
+    )  # centered in parts, to hold the values once
+    products = np.zeros((len(mean), len(mean)))
+    for start in parts:
+        centered = values[start : start + _ROWS_CENTERED_AT_ONCE] - mean
+        products += centered.T @ centered
+    last = len(mean) - 1
+    _, weights = scipy.linalg.eigh(products, subset_by_index=(last - number + 1, last))
+    weights = weights[:, ::-1]
+    largest = np.abs(weights).argmax(axis=0)
+    weights = weights * np.sign(weights[largest, np.arange(number)])
+    return np.concatenate(
+        [(values[start : start + _ROWS_CENTERED_AT_ONCE] - mean) @ weights for start in parts]
+    )

@@ -27,8 +27,7 @@ from ..parameters import (
     PRETRAINING_DEFAULT,
     PRETRAINING_SETTINGS,
 )
-from ..storage.boxed import BUNDLED, read_boxed
-from ..storage.model import write_model
+from ..storage.model import BUNDLED, read_boxed, write_model
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from .inputs import merge_sequences
 from .training_run import (

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EXAMPLES, AAMError, counted, examples
-from .cache import runs_root
 
 TOLERANCE = 1e-5  # text files round; a larger difference is a real asymmetry
 LARGEST_UNCONVERTED = 2**20  # bytes of text, of about 350 samples
@@ -41,6 +40,15 @@ class Distances:
         """Return the distances among some samples, (len(samples), len(samples)), in their order."""
         rows = self.rows[samples]
         return self.matrix[np.ix_(rows, rows)]
+
+
+def runs_root() -> Path:
+    """Return the folder of all runs: ``$Q2_AAM_RUN_DIR``, else one in the user's cache."""
+    chosen = os.environ.get("Q2_AAM_RUN_DIR")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "q2-aam" / "runs"
 
 
 def read_distances(path: Path) -> tuple[list[str], np.ndarray]:

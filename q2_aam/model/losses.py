@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .encoders import scaled_log
 from .heads.attention import ordered_quantiles
-from .sample_encoder import scaled_log
 
 _FIRST, _LAST, _MASK = 1, 4, 6  # tokens A and T, and MASK
 HIDDEN_SHARE = 0.15

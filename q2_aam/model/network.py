@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ..config import VOCABULARY, ModelConfig
-from .asv_encoder import AsvEncoder, NucleotideHead
 from .branches import (
     BranchDistance,
     Branches,
@@ -18,10 +17,9 @@ from .branches import (
     presence,
     shared_asvs,
 )
+from .encoders import AbundanceHead, AsvEncoder, NucleotideHead, SampleEncoder, TransformerBlock
 from .heads.blend import TargetHead
 from .heads.features import TargetFeatures, log_abundance
-from .sample_encoder import AbundanceHead, SampleEncoder
-from .transformer import TransformerBlock
 
 
 class SampleBatch(NamedTuple):

@@ -1,10 +1,12 @@
-"""A model on disk: config.json, weights.safetensors and manifest.json."""
+"""A model on disk: config.json, weights.safetensors and manifest.json; the bundled encoder."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from ..config import ModelConfig, expected_tensors, largest_positions
 from ..errors import AAMError
@@ -21,6 +23,8 @@ from .weights import WEIGHTS, check_header, check_values, read_weights, write_we
 
 CONFIG = "config.json"
 FILES = (CONFIG, WEIGHTS)
+BUNDLED = "bundled encoder 1 (Greengenes 13_8)"  # its name in logs, and on pages
+BOX = Path(__file__).parents[1] / "encoders"
 
 
 def write_model(folder: str | Path, config: ModelConfig, arrays: dict[str, np.ndarray]) -> None:
@@ -81,3 +85,10 @@ def _check_files(folder: Path) -> None:
         missing.remove(path.name)
     if missing:
         raise damaged(min(missing), "is missing")
+
+
+def read_boxed(folder: Path = BOX) -> tuple[ModelConfig, dict[str, np.ndarray]]:
+    """Read the encoder that ships with q2-aam: stored in half precision, read in single."""
+    config = ModelConfig.from_json(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    half = load_file(str(folder / WEIGHTS))
+    return config, {name: array.astype(np.float32) for name, array in half.items()}

@@ -5,9 +5,8 @@ import scipy.sparse
 from simulated_study import simulate_study
 
 from q2_aam.config import KNOWN_ASVS
-from q2_aam.data.batches import build_batch, epoch_order
 from q2_aam.data.distances import Distances
-from q2_aam.data.study import Study, build_studies, keep_most_abundant
+from q2_aam.data.study import Study, build_batch, build_studies, epoch_order, keep_most_abundant
 from q2_aam.data.table import SampleTable, read_table
 from q2_aam.data.tokens import START, UNKNOWN, tokenize, tokenize_asvs
 from q2_aam.data.vocabulary import padded_tokens, prevalent_asvs, read_vocabulary
