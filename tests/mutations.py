@@ -51,7 +51,7 @@ MUTATIONS = [
     *_of(
         1, f"{_DAMAGE}::test_row_1_no_damage_changes_the_weights",
         (_MANIFEST, "if manifest[name] != _describe(folder / name):", "if False:"),
-        ("storage/model.py", "    check_sum(folder, WEIGHTS, manifest)\n", ""),
+        ("storage/model.py", "    manifest.check_sum(folder, WEIGHTS, sums)\n", ""),
     ),
     *_of(
         1, f"{_DAMAGE}::test_row_1_a_damaged_training_log_without_sums_is_refused_by_name_or_read",
