@@ -123,35 +123,22 @@ def _read_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> np.ndarray:
 
 
 def token_parts(
-    network: Network,
-    asvs: Asvs,
-    chosen: np.ndarray,
-    at_once: int | None = None,
-    least_alike: int | None = None,
+    network: Network, asvs: Asvs, chosen: np.ndarray, at_once: int = 2**63, least_alike: int = 0
 ) -> tuple[list[tuple[Tensor, bool]], Tensor]:
     """Divide ASVs into parts of one number of tokens, which need no mask, on the device.
 
     A mask keeps attention from its fastest kernel, and padding is computed in vain. Lengths of
     fewer ASVs than `least_alike` (else `LEAST_ALIKE`) share padded parts. A part has at most
-    `at_once` ASVs, and no more than suits the device.
-
-    Returns
-    -------
-    parts : list of (tokens, padded)
-        As `Network.embed_asvs` takes them.
-    back : Tensor of int64, (U,)
-        Where each of `chosen`, (U,), stands in the parts, put one after the other.
+    `at_once` ASVs, and no more than suits the device. Returns the parts, as `Network.embed_asvs`
+    takes them, and where each of `chosen`, (U,) int64, stands in them, one after the other.
     """
     device = device_of(network)
-    most = ASVS_AT_ONCE.get(device.type, 1024)
-    at_once = min(at_once or most, most)
+    at_once = min(at_once, ASVS_AT_ONCE.get(device.type, 1024))
     tokens = -(-asvs.lengths[chosen] // network.config.nucleotides_per_token)
     _, kind, number = np.unique(tokens, return_inverse=True, return_counts=True)
     alike = np.where(number[kind] < (least_alike or LEAST_ALIKE), -1, kind)
-    order = np.lexsort((tokens, alike))
-    groups = np.split(order, 1 + np.flatnonzero(np.diff(alike[order])))
-    parts = []
-    for group in groups:
+    order, parts = np.lexsort((tokens, alike)), []
+    for group in np.split(order, 1 + np.flatnonzero(np.diff(alike[order]))):
         for start in range(0, len(group), at_once):
             part = group[start : start + at_once]
             padded = bool(tokens[part].min() != tokens[part].max())

@@ -89,14 +89,12 @@ def build_studies(
     """
     dna = [sequences_of(table.feature_ids, sequences) for table in tables]
     reads = np.concatenate([np.asarray(table.counts.sum(axis=0)).ravel() for table in tables])
-    distinct, index = np.unique([one for study in dna for one in study], return_inverse=True)
-    distinct, index = distinct.tolist(), index.ravel()
+    distinct, index = _distinct([one for study in dna for one in study])
     known = turned = far = recognition = None
     merged = 0
     if not vocabulary:
-        distinct, turned, far = (np.asarray(one)[index] for one in orient(distinct))
-        distinct, index = np.unique(distinct, return_inverse=True)
-        distinct, index = distinct.tolist(), index.ravel()
+        oriented, turned, far = (np.asarray(one)[index] for one in orient(distinct))
+        distinct, index = _distinct(oriented)
     if vocabulary is None:
         shares = merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
         kept = np.flatnonzero(shares.diagonal())
@@ -121,7 +119,9 @@ def build_studies(
     studies, cut_samples, cut_share, first = [], 0, 0.0, 0
     for position, table in enumerate(tables):
         last = first + len(table.feature_ids)
-        abundances = relative((table.counts @ assignment[first:last]).tocsr())
+        abundances = (table.counts @ assignment[first:last]).tocsr()
+        totals = np.asarray(abundances.sum(axis=1)).ravel()
+        abundances.data /= np.repeat(totals, np.diff(abundances.indptr))
         first = last
         kept = keep_most_abundant(abundances, max_asvs)
         lost = 1 - np.asarray(kept.sum(axis=1)).ravel()
@@ -134,6 +134,11 @@ def build_studies(
         asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share,
         turned, far,
     )  # fmt: skip
+
+
+def _distinct(sequences) -> tuple[list[str], np.ndarray]:
+    distinct, index = np.unique(sequences, return_inverse=True)
+    return distinct.tolist(), index.ravel()
 
 
 def _look_up(distinct: list[str], match: Match, vocabulary: Vocabulary, used: np.ndarray):
@@ -158,15 +163,6 @@ def held_asvs(studies: Studies, *parts: Sequence[np.ndarray]) -> np.ndarray:
         for study, samples in zip(studies.studies, part, strict=True)
     ]
     return np.unique(np.concatenate(held)).astype(np.int64)
-
-
-def relative(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
-    """Divide each row by its sum."""
-    totals = np.asarray(counts.sum(axis=1)).ravel()
-    per_entry = np.repeat(totals, np.diff(counts.indptr))
-    return scipy.sparse.csr_matrix(
-        (counts.data / per_entry, counts.indices, counts.indptr), shape=counts.shape
-    )
 
 
 def keep_most_abundant(abundances: scipy.sparse.csr_matrix, limit: int) -> scipy.sparse.csr_matrix:
@@ -221,7 +217,7 @@ def epoch_order(
 
 def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool = True) -> Batch:
     """Collect what a batch holds of some samples, in their order; tokens only where needed."""
-    one: Study = studies.studies[study]
+    one = studies.studies[study]
     rows = one.abundances[samples]
     asvs, position = np.unique(rows.indices, return_inverse=True)
     sizes = np.diff(rows.indptr)

@@ -15,9 +15,7 @@ _CENTER, _SPREAD = -6.0, 3.0
 class TransformerBlock(nn.Module):
     """Pre-norm self-attention and feed-forward with residual connections.
 
-    References
-    ----------
-    Vaswani et al. 2017, "Attention is all you need"; Xiong et al. 2020 for the pre-norm order.
+    See Vaswani et al. 2017, "Attention is all you need"; Xiong et al. 2020 for the pre-norm order.
     """
 
     def __init__(self, size: int, heads: int):
@@ -53,10 +51,8 @@ def run_blocks(
 ) -> Tensor:
     """Pass (B, S, D) through blocks; `checkpointing` computes each again in the backward pass."""
     for block in blocks:
-        if checkpointing and block.training:
-            x = checkpoint(block, x, valid, use_reentrant=False)
-        else:
-            x = block(x, valid)
+        again = checkpointing and block.training
+        x = checkpoint(block, x, valid, use_reentrant=False) if again else block(x, valid)
     return x
 
 
@@ -171,13 +167,8 @@ class SampleEncoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return embeddings of samples (B, D), and of each of their ASVs (B, S, D).
 
-        Parameters
-        ----------
-        asvs : Tensor, (B, S, D)
-        abundances : Tensor, (B, S)
-            Relative, 0 in empty slots.
-        hidden : Tensor of bool, (B, S), optional
-            Abundances that must not be seen.
+        Of ASVs (B, S, D) and relative abundances (B, S), 0 in empty slots; `hidden` (B, S) bool
+        must not be seen.
         """
         valid = abundances > 0
         x = asvs + self.abundance(abundances, hidden)

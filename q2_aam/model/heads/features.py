@@ -95,13 +95,13 @@ class Clades(nn.Module):
 
     def __init__(self, asvs: int, clades: int, size: int):
         super().__init__()
-        nodes = asvs + clades
+        nodes, whole = asvs + clades, torch.int32
         self.register_buffer("embedding", torch.zeros(asvs, size))
-        self.register_buffer("parent", torch.full((nodes,), clades, dtype=torch.int32))
+        self.register_buffer("parent", torch.full((nodes,), clades, dtype=whole))
         self.register_buffer("height", torch.zeros(clades))
-        self.register_buffer("order", torch.arange(nodes, dtype=torch.int32))
-        self.register_buffer("start", torch.zeros(clades, dtype=torch.int32))
-        self.register_buffer("end", torch.zeros(clades, dtype=torch.int32))
+        self.register_buffer("order", torch.arange(nodes, dtype=whole))
+        for name in ("start", "end"):
+            self.register_buffer(name, torch.zeros(clades, dtype=whole))
 
     @torch.no_grad()
     def nodes_of(self, asvs: Tensor, known: Tensor) -> Tensor:
