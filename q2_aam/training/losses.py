@@ -20,8 +20,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ..config import TrainingConfig
-from ..data.batches import Batch, asv_tokens, build_batch
-from ..data.study import Studies
+from ..data.study import Batch, Studies, asv_tokens, build_batch
 from ..inference import device_of, join_states, to_device, to_tensors, token_parts
 from ..model import losses
 from ..model.network import Network, SampleState
