@@ -11,6 +11,7 @@ import qiime2
 import skbio
 
 SAMPLES, FEATURES = 24, 60
+_artifact = qiime2.Artifact.import_data
 
 # --- inputs: a part of the demo study, and what is made from it -----------------------------------
 
@@ -33,7 +34,7 @@ def _table() -> qiime2.Artifact:
     prevalence = counts.matrix_data.getnnz(axis=1)
     common = counts.ids(axis="observation")[prevalence.argsort()[-FEATURES:]]
     counts = counts.filter(set(common), axis="observation", inplace=False)
-    return qiime2.Artifact.import_data("FeatureTable[Frequency]", counts)
+    return _artifact("FeatureTable[Frequency]", counts)
 
 
 def _sequences() -> qiime2.Artifact:
@@ -43,7 +44,7 @@ def _sequences() -> qiime2.Artifact:
 def _common_sequences() -> qiime2.Artifact:
     """Keep the sequences of the ASVs of `_table`."""
     dna = _sequences().view(pd.Series)[list(_table().view(biom.Table).ids(axis="observation"))]
-    return qiime2.Artifact.import_data("FeatureData[Sequence]", dna)
+    return _artifact("FeatureData[Sequence]", dna)
 
 
 def _tree() -> qiime2.Artifact:
@@ -55,7 +56,7 @@ def _unifrac() -> qiime2.Artifact:
     counts = _table().view(biom.Table)
     present = counts.matrix_data.T.toarray() > 0
     matrix = skbio.diversity.beta_diversity("jaccard", present, counts.ids())
-    return qiime2.Artifact.import_data("DistanceMatrix", matrix)
+    return _artifact("DistanceMatrix", matrix)
 
 
 @lru_cache
@@ -67,18 +68,6 @@ def _fitted(target: str):
     return fit(table=_table(), sequences=_sequences(), metadata=_metadata().get_column(target))
 
 
-def _regressor() -> qiime2.Artifact:
-    return _fitted("month").regressor
-
-
-def _classifier() -> qiime2.Artifact:
-    return _fitted("delivery").classifier
-
-
-def _training_log() -> qiime2.Artifact:
-    return _fitted("month").training_log
-
-
 @lru_cache
 def _predicted():
     from qiime2.plugins import aam
@@ -86,13 +75,21 @@ def _predicted():
     return aam.actions.predict_regression(_table(), _regressor(), _sequences())
 
 
-def _predictions() -> qiime2.Artifact:
-    return _predicted().predictions
+def _one_of(results, name: str, *given):
+    """Make a factory of one output of an action, named as it is."""
+
+    def make() -> qiime2.Artifact:
+        return getattr(results(*given), name)
+
+    make.__name__ = f"_{name}"
+    return make
 
 
-def _intervals() -> qiime2.Artifact:
-    return _predicted().intervals
-
+_regressor = _one_of(_fitted, "regressor", "month")
+_classifier = _one_of(_fitted, "classifier", "delivery")
+_training_log = _one_of(_fitted, "training_log", "month")
+_predictions = _one_of(_predicted, "predictions")
+_intervals = _one_of(_predicted, "intervals")
 
 # --- inputs made here: body sites, predicted and true ---------------------------------------------
 
@@ -115,30 +112,31 @@ def _shares() -> pd.DataFrame:
 
 def _predicted_sites() -> qiime2.Artifact:
     predicted = _shares().idxmax(axis=1).rename("prediction")
-    return qiime2.Artifact.import_data("SampleData[ClassifierPredictions]", predicted)
+    return _artifact("SampleData[ClassifierPredictions]", predicted)
 
 
 def _probabilities() -> qiime2.Artifact:
-    return qiime2.Artifact.import_data("SampleData[Probabilities]", _shares())
+    return _artifact("SampleData[Probabilities]", _shares())
 
 
 def _constant() -> qiime2.Artifact:
     predicted = pd.Series("gut", IDS, name="prediction")
-    return qiime2.Artifact.import_data("SampleData[ClassifierPredictions]", predicted)
+    return _artifact("SampleData[ClassifierPredictions]", predicted)
 
 
 def _importance() -> qiime2.Artifact:
     columns = ["importance", *(f"{does} {one}" for one in SITES for does in ("raises", "lowers"))]
     values = [[0.3, 0.3, 0, 0, 0.2, 0, 0.1], [0.1, 0, 0.1, 0.1, 0, 0, 0]]
     features = pd.DataFrame(values, pd.Index(["asv-1", "asv-2"], name="id"), columns)
-    return qiime2.Artifact.import_data("FeatureData[Importance]", features)
+    return _artifact("FeatureData[Importance]", features)
 
 
 def _taxonomy() -> qiime2.Artifact:
     taxa = ["k__Bacteria; g__Bacteroides", "k__Bacteria; g__Rothia"]
     index = pd.Index(["asv-1", "asv-2"], name="Feature ID")
-    named = pd.DataFrame({"Taxon": taxa, "Confidence": ["1", "1"]}, index)
-    return qiime2.Artifact.import_data("FeatureData[Taxonomy]", named)
+    return _artifact(
+        "FeatureData[Taxonomy]", pd.DataFrame({"Taxon": taxa, "Confidence": ["1", "1"]}, index)
+    )
 
 
 def _distances(noise: float) -> qiime2.Artifact:
@@ -148,7 +146,7 @@ def _distances(noise: float) -> qiime2.Artifact:
     places = centers[_SITE] + random.normal(scale=0.05, size=(len(IDS), 2))
     places = places + random.normal(scale=noise, size=places.shape)
     apart = np.sqrt(((places[:, None] - places[None]) ** 2).sum(axis=2)).clip(0, 1)
-    return qiime2.Artifact.import_data("DistanceMatrix", skbio.DistanceMatrix(apart, IDS))
+    return _artifact("DistanceMatrix", skbio.DistanceMatrix(apart, IDS))
 
 
 def _actual_unifrac() -> qiime2.Artifact:
@@ -181,20 +179,17 @@ _PAGE = {"visualization": "Visualization"}
 _PREDICTIONS = [("predictions.tsv", "\tprediction$")]
 _INTERVALS = [("intervals.tsv", "^id\tlower\tupper\tsame")]
 _EPOCHS = [("history.tsv", "^epoch 2\t")]
-
-
-def _log_of(target: str) -> list[tuple[str, str]]:
-    return [("summary.json", f'"name": "{target}"')]
-
-
+_OF_MONTH, _OF_DELIVERY = (
+    [("summary.json", f'"name": "{target}"')] for target in ("month", "delivery")
+)
+_REPORT = {
+    "test_targets": "SampleData[TrueTargets]", "importance": "FeatureData[Importance]",
+    "evaluation": "Visualization",
+}  # fmt: skip
 _EXAMPLES = {
     "pretrain": Example(
-        {
-            "tables": [_table],
-            "distance_matrices": [_unifrac],
-            "sequences": [_sequences],
-            "epochs": 2,
-        },
+        {"tables": [_table], "distance_matrices": [_unifrac], "sequences": [_sequences],
+         "epochs": 2},
         {"encoder": "AAMEncoder", "training_log": _EPOCHS},
     ),
     "pretrain_from_phylogeny": Example(
@@ -204,108 +199,74 @@ _EXAMPLES = {
     "load_encoder": Example({"version": "1"}, {"encoder": "AAMEncoder"}),
     "split_samples": Example(
         {"table": _table, "test_size": 0.2},
-        {
-            "training_table": "FeatureTable[Frequency]",
-            "test_table": "FeatureTable[Frequency]",
-            "training_targets": [("true_targets.tsv", "^id\tmonth$")],
-            "test_targets": "SampleData[TrueTargets]",
-        },
+        {"training_table": "FeatureTable[Frequency]", "test_table": "FeatureTable[Frequency]",
+         "training_targets": [("true_targets.tsv", "^id\tmonth$")],
+         "test_targets": "SampleData[TrueTargets]"},
         _OF_CHILDREN,
     ),
     "fit_regressor": Example(
-        _STUDY, {"regressor": "AAMRegressor", "training_log": _log_of("month")}, _OF_CHILDREN
+        _STUDY, {"regressor": "AAMRegressor", "training_log": _OF_MONTH}, _OF_CHILDREN
     ),
     "fit_classifier": Example(
-        _STUDY,
-        {"classifier": "AAMClassifier", "training_log": _log_of("delivery")},
+        _STUDY, {"classifier": "AAMClassifier", "training_log": _OF_DELIVERY},
         {"metadata": "delivery", "groups": "studyid"},
     ),
     "find_learning_rate": Example(_STUDY | {"steps": 30}, _PAGE, {"metadata": "month"}),
     "predict_regression": Example(
-        _STUDY | {"regressor": _regressor},
-        {"predictions": _PREDICTIONS, "intervals": _INTERVALS},
+        _STUDY | {"regressor": _regressor}, {"predictions": _PREDICTIONS, "intervals": _INTERVALS}
     ),
     "predict_classification": Example(
         _STUDY | {"classifier": _classifier},
-        {
-            "predictions": _PREDICTIONS,
-            "probabilities": "SampleData[Probabilities]",
-            "recognition": "SampleData[AAMRecognition]",
-        },
+        {"predictions": _PREDICTIONS, "probabilities": "SampleData[Probabilities]",
+         "recognition": "SampleData[AAMRecognition]"},
     ),
     "predict_distances": Example(_STUDY, {"distance_matrix": "DistanceMatrix"}),
     "check_table": Example(_STUDY | {"model": _regressor}, _PAGE),
     "embed_samples": Example(
         _STUDY | {"model": _regressor, "dimensions": 2},
-        {
-            "embeddings": [("embeddings.tsv", "^id\tcomponent 1\tcomponent 2$")],
-            "ordination": [("ordination.txt", "^Proportion explained\t10$")],
-        },
+        {"embeddings": [("embeddings.tsv", "^id\tcomponent 1\tcomponent 2$")],
+         "ordination": [("ordination.txt", "^Proportion explained\t10$")]},
     ),
     "feature_importance": Example(
         _STUDY | {"model": _regressor, "samples_per_feature": 5},
         {"importance": [("importance.tsv", "^id\timportance\traises\tlowers$")]},
     ),
     "evaluate_regression": Example(
-        {"predictions": _predictions, "intervals": _intervals},
-        _PAGE,
+        {"predictions": _predictions, "intervals": _intervals}, _PAGE,
         {"truth": "month", "groups": "studyid"},
     ),
     "evaluate_classification": Example(
-        {
-            "predictions": _predicted_sites,
-            "probabilities": _probabilities,
-            "baseline_predictions": _constant,
-            "importance": _importance,
-            "taxonomy": _taxonomy,
-        },
-        {
-            "visualization": [
-                ("downloads/scores.tsv", "^model: accuracy\t"),
-                ("downloads/confusion.tsv", "^baseline: skin as gut\tbaseline\tskin\tgut\t12"),
-                ("downloads/importance.tsv", "^asv-1\t1\t0.3\t0.75\tgut\tk__Bacteria"),
-            ]
-        },
-        {"truth": "body_site", "groups": "subject"},
-        _body_sites,
+        {"predictions": _predicted_sites, "probabilities": _probabilities,
+         "baseline_predictions": _constant, "importance": _importance, "taxonomy": _taxonomy},
+        {"visualization": [
+            ("downloads/scores.tsv", "^model: accuracy\t"),
+            ("downloads/confusion.tsv", "^baseline: skin as gut\tbaseline\tskin\tgut\t12"),
+            ("downloads/importance.tsv", "^asv-1\t1\t0.3\t0.75\tgut\tk__Bacteria"),
+        ]},
+        {"truth": "body_site", "groups": "subject"}, _body_sites,
     ),
     "evaluate_distances": Example(
         {"predicted": _predicted_unifrac, "actual": _actual_unifrac},
         {"visualization": [("downloads/scores.tsv", "^correlation\t.*\t0.9")]},
-        {"color_by": "body_site"},
-        _body_sites,
+        {"color_by": "body_site"}, _body_sites,
     ),
     "summarize_training": Example({"training_log": _training_log}, _PAGE),
     "regress_samples": Example(
         _STUDY | {"test_size": 0.4},
-        {
-            "regressor": "AAMRegressor",
-            "training_log": _log_of("month"),
-            "predictions": _PREDICTIONS,
-            "intervals": _INTERVALS,
-            "baseline_predictions": "SampleData[RegressorPredictions]",
-            "test_targets": "SampleData[TrueTargets]",
-            "importance": "FeatureData[Importance]",
-            "evaluation": "Visualization",
-        },
+        {"regressor": "AAMRegressor", "training_log": _OF_MONTH, "predictions": _PREDICTIONS,
+         "intervals": _INTERVALS, "baseline_predictions": "SampleData[RegressorPredictions]",
+         **_REPORT},
         _OF_CHILDREN,
     ),
     "classify_samples": Example(
         _STUDY | {"test_size": 0.4},
-        {
-            "classifier": "AAMClassifier",
-            "training_log": _log_of("delivery"),
-            "predictions": _PREDICTIONS,
-            "probabilities": "SampleData[Probabilities]",
-            "baseline_predictions": "SampleData[ClassifierPredictions]",
-            "baseline_probabilities": "SampleData[Probabilities]",
-            "test_targets": "SampleData[TrueTargets]",
-            "importance": "FeatureData[Importance]",
-            "evaluation": "Visualization",
-        },
+        {"classifier": "AAMClassifier", "training_log": _OF_DELIVERY, "predictions": _PREDICTIONS,
+         "probabilities": "SampleData[Probabilities]",
+         "baseline_predictions": "SampleData[ClassifierPredictions]",
+         "baseline_probabilities": "SampleData[Probabilities]", **_REPORT},
         {"metadata": "delivery"},
     ),
-}
+}  # fmt: skip
 
 
 def examples_of(action: str) -> dict:

@@ -4,22 +4,8 @@ from typing import Any, NamedTuple
 
 from qiime2.plugin import Bool, Choices, Float, Int, List, Range, Str
 
-from .config import (
-    ATTENTIONS,
-    AUTO,
-    CLASS_WEIGHTS,
-    DISTANCE_FORMS,
-    FEATURES,
-    LIMITS,
-    MOST_TREES,
-    OPTIMIZERS,
-    SCALINGS,
-    SCHEDULES,
-    TARGET_LOSSES,
-    ModelConfig,
-    RegressionTarget,
-    TrainingConfig,
-)
+from . import config
+from .config import AUTO, LIMITS, ModelConfig, RegressionTarget, TrainingConfig
 
 try:  # the framework's own type of threads, where it has one
     from qiime2.plugin import Threads
@@ -56,9 +42,8 @@ def _size(name: str):
 # Of each parameter: its type, default and help. Sizes of the model are None for "as the encoder".
 _SAMPLES = {
     "folds": (_int(0, 100), 0,
-        "Parts of a cross-validation: each is predicted by a model fitted on the others, so "
-        "that every sample is predicted once. 5 suits small studies; 0 holds out one share "
-        "instead."),
+        "Parts of a cross-validation: each is predicted by a model fitted on the others, so that "
+        "every sample is predicted once. 5 suits small studies; 0 holds out one share instead."),
     "test_size": (_float(0.0, 0.9), 0.2, "Share of the samples that is held out and predicted."),
     "missing_samples": (_one_of("error", "ignore"), "error",
         "What to do with samples of the table that another input lacks: 'error' stops and names "
@@ -77,30 +62,29 @@ _FITTING = {
     "pretrained": (_one_of("bundled", "none"), "bundled",
         "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
         "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone."),
-    "features": (_one_of(*FEATURES), FEATURES[0],
+    "features": (_one_of(*config.FEATURES), config.FEATURES[0],
         "What is read of a sample: 'auto' is its ASVs and the clades of the encoder, best within "
         "one study; 'asvs' only its ASVs; 'clades' only the clades, for a model that travels to "
         "other studies and holds no DNA of this one."),
     "attention_head": (_one_of("auto", "on", "off"), "auto",
         "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes: "
-        "'on' does so, 'off' does not, 'auto' does where there are enough samples for it to "
-        "help."),
+        "'on' does so, 'off' does not, 'auto' does where there are enough samples for it to help."),
     "freeze_encoder": (Bool, True,
         "Keep what the encoder has learned of ASVs. Turning this off trains it further, which "
         "is slow."),
-    "n_estimators": (_int(0, MOST_TREES), 150,
+    "n_estimators": (_int(0, config.MOST_TREES), 150,
         "Trees of the forest head. More hardly predict better; 0 leaves the forest out."),
     "target_weight": (_float(0.001, 100.0), 1.0,
         "Weight of the loss on the target beside the other losses. Lower it to let the "
         "distances count more."),
 }  # fmt: skip
 _REGRESSION = {
-    "target_scaling": (_one_of(*SCALINGS), _TARGET.scaling,
+    "target_scaling": (_one_of(*config.SCALINGS), _TARGET.scaling,
         "How the target is scaled while it is learned: 'min-max' to 0 to 1, 'z-score' to mean 0 "
         "and deviation 1; 'log-min-max' and 'log-z-score' do so with log(1 + value), for values "
         "of 0 or more that span powers of ten; 'none' does not scale. Predictions are in the "
         "original units."),
-    "target_loss": (_one_of(*TARGET_LOSSES), _TARGET.loss,
+    "target_loss": (_one_of(*config.TARGET_LOSSES), _TARGET.loss,
         "What is made small: 'huber' and 'mae' are robust to outliers, 'mse' fits the mean, "
         "'quantile' fits a range too, which is wider for samples that are harder to predict."),
     "quantile_range": (_float(0.1, 0.99), _TARGET.quantile_range,
@@ -110,7 +94,7 @@ _REGRESSION = {
         "for values that cannot lie outside, such as an age or a share."),
 }  # fmt: skip
 _CLASSIFICATION = {
-    "class_weights": (_one_of(*CLASS_WEIGHTS), CLASS_WEIGHTS[0],
+    "class_weights": (_one_of(*config.CLASS_WEIGHTS), config.CLASS_WEIGHTS[0],
         "'balanced' lets every class count alike: rare classes are found more often, common "
         "ones missed more often. 'none' lets every sample count alike."),
 }  # fmt: skip
@@ -138,10 +122,10 @@ _OPTIMIZATION = {
         "steps on little memory."),
     "learning_rate": (_float(1e-6, 1.0), _TRAINING.learning_rate,
         "Size of a training step. Lower it if the losses jump."),
-    "optimizer": (_one_of(*OPTIMIZERS), _TRAINING.optimizer,
+    "optimizer": (_one_of(*config.OPTIMIZERS), _TRAINING.optimizer,
         "How weights follow gradients: 'adamw' suits transformers, 'adam' decays weights less "
         "evenly, 'sgd' needs a learning rate of about 0.1."),
-    "schedule": (_one_of(*SCHEDULES), _TRAINING.schedule,
+    "schedule": (_one_of(*config.SCHEDULES), _TRAINING.schedule,
         "The course of the learning rate: 'cosine' falls smoothly, 'cosine-restarts' falls and "
         "starts again, 'plateau' falls when validation stalls, 'one-cycle' rises and falls, "
         "'constant' stays."),
@@ -189,7 +173,7 @@ _MACHINE = {
         "Compile the encoder first: faster on GPUs for long runs, slower to start."),
     "gradient_checkpointing": (Bool, False,
         "Keep less in memory and compute it again: about a third slower."),
-    "attention": (_one_of(*ATTENTIONS), _TRAINING.attention,
+    "attention": (_one_of(*config.ATTENTIONS), _TRAINING.attention,
         "Kernel of the attention: 'sdpa' lets PyTorch choose; 'flash', 'mem_efficient' and "
         "'math' name one."),
     "random_seed": (_int(0, None), 0,
@@ -219,7 +203,7 @@ _ARCHITECTURE = {
     "max_sequence_length": (_size("max_sequence_length"), None,
         "Nucleotides that are read of an ASV; longer ones are cut at their end. Default: the "
         "longest sequence given, at most 512, or that of the encoder."),
-    "distance_form": (_one_of(*DISTANCE_FORMS), None,
+    "distance_form": (_one_of(*config.DISTANCE_FORMS), None,
         "How distances come from embeddings: 'branches' compares which branches two samples hold, "
         "as UniFrac does; 'euclidean' compares pooled embeddings. Default: "
         f"'{_MODEL.distance_form}', or that of the encoder."),

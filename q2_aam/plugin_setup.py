@@ -26,21 +26,12 @@ from qiime2.plugin import (
     Visualization,
 )
 
-from . import __version__, types
+from . import __version__, parameters, types
 from .actions import cross_validate, evaluate, explain, fit, predict, pretrain
 from .actions.find_learning_rate import find_learning_rate
 from .actions.split import split_samples
 from .examples import examples_of
-from .parameters import (
-    CLASSIFICATION_PIPELINE,
-    CLASSIFICATION_SETTINGS,
-    LEARNING_RATE_SETTINGS,
-    PHYLOGENY_SETTINGS,
-    PRETRAINING_SETTINGS,
-    REGRESSION_PIPELINE,
-    REGRESSION_SETTINGS,
-    described,
-)
+from .parameters import described
 
 citations = Citations.load("citations.bib", package="q2_aam")
 
@@ -55,70 +46,66 @@ plugin = Plugin(
         "bacterial tree, and predicts sample metadata: a number or a class of each sample. Tables "
         "of another read length are the same tables to it. It also predicts UniFrac without a tree."
     ),
-    citations=[citations["lozupone2005unifrac"], citations["vaswani2017attention"]],
+    citations=[
+        citations[name]
+        for name in ("q2aam", "cantrell_aam", "lozupone2005unifrac", "vaswani2017attention")
+    ],
 )
 
 # --- types of artifacts ---------------------------------------------------------------------------
 
-_MODELS = {
-    types.AAMEncoder: "A pretrained model: it embeds samples and predicts UniFrac.",
-    types.AAMRegressor: "A model that predicts a number of each sample.",
-    types.AAMClassifier: "A model that predicts a class of each sample.",
-}
+_EMBEDDINGS = types.AAMEmbeddingsDirectoryFormat
 plugin.register_semantic_types(
-    *_MODELS, types.AAMTrainingLog, types.PredictionIntervals, types.AAMEmbeddings,
-    types.AAMRecognition,
+    types.AAMEncoder, types.AAMRegressor, types.AAMClassifier, types.AAMTrainingLog,
+    types.PredictionIntervals, types.AAMEmbeddings, types.AAMRecognition,
 )  # fmt: skip
-_FORMATS = [
-    *((one, types.AAMModelDirectoryFormat, text) for one, text in _MODELS.items()),
+for kind, directory, text in (
+    (types.AAMEncoder, types.AAMModelDirectoryFormat,
+     "A pretrained model: it embeds samples and predicts UniFrac."),
+    (types.AAMRegressor, types.AAMModelDirectoryFormat,
+     "A model that predicts a number of each sample."),
+    (types.AAMClassifier, types.AAMModelDirectoryFormat,
+     "A model that predicts a class of each sample."),
     (types.AAMTrainingLog, types.AAMTrainingLogDirectoryFormat,
      "History and settings of a training run."),
     (SampleData[types.PredictionIntervals], types.PredictionIntervalsDirectoryFormat,
      "A lower and an upper bound for the predicted value of each sample."),
-    (SampleData[types.AAMEmbeddings], types.AAMEmbeddingsDirectoryFormat,
+    (SampleData[types.AAMEmbeddings], _EMBEDDINGS,
      "What a model has learned of each sample, as numbers."),
-    (SampleData[types.AAMRecognition], types.AAMEmbeddingsDirectoryFormat,
+    (SampleData[types.AAMRecognition], _EMBEDDINGS,
      "Shares of each sample's reads by how a model recognized them."),
-]  # fmt: skip
-for kind, directory, text in _FORMATS:
+):  # fmt: skip
     plugin.register_artifact_class(kind, directory, description=text)
 plugin.register_views(
-    types.AAMModelDirectoryFormat,
-    types.AAMTrainingLogDirectoryFormat,
-    types.PredictionIntervalsFormat,
-    types.PredictionIntervalsDirectoryFormat,
-    types.AAMEmbeddingsFormat,
-    types.AAMEmbeddingsDirectoryFormat,
-)
+    types.AAMModelDirectoryFormat, types.AAMTrainingLogDirectoryFormat,
+    types.PredictionIntervalsFormat, types.PredictionIntervalsDirectoryFormat,
+    types.AAMEmbeddingsFormat, _EMBEDDINGS,
+)  # fmt: skip
 for transformer in types.TRANSFORMERS:
     plugin.register_transformer(transformer)
 
 # --- what actions share ---------------------------------------------------------------------------
 
 
-def _register(group, function, name, description, inputs, parameters, outputs=None, cited=()):
+def _register(
+    group, function, name, description, inputs=None, parameters=None, outputs=None, cited=()
+):
     """Register an action; of each input, parameter and output: its type and its help."""
-    kinds, texts = (
-        [{name: pair[place] for name, pair in part.items()} for part in (inputs, parameters)]
-        for place in (0, 1)
-    )
+
+    def take(place: int, part: dict | None) -> dict:
+        return {name: pair[place] for name, pair in (part or {}).items()}
+
     given = {}
     if outputs is not None:  # a visualizer has its page alone
-        given["outputs"] = [(name, kind) for name, (kind, _) in outputs.items()]
-        given["output_descriptions"] = {name: text for name, (_, text) in outputs.items()}
+        given = {"outputs": [*take(0, outputs).items()], "output_descriptions": take(1, outputs)}
     if not function.__name__.startswith("_"):  # hidden from users
         given["examples"] = examples_of(function.__name__)
     group.register_function(
-        function=function,
-        name=name,
-        description=description,
-        inputs=kinds[0],
-        parameters=kinds[1],
-        input_descriptions=texts[0],
-        parameter_descriptions=texts[1],
-        citations=[citations[one] for one in cited],
-        **given,
-    )
+        function=function, name=name, description=description,
+        inputs=take(0, inputs), input_descriptions=take(1, inputs),
+        parameters=take(0, parameters), parameter_descriptions=take(1, parameters),
+        citations=[citations[one] for one in cited], **given,
+    )  # fmt: skip
 
 
 def _with(parameters: dict, **texts: str) -> dict:
@@ -126,18 +113,18 @@ def _with(parameters: dict, **texts: str) -> dict:
     return parameters | {name: (parameters[name][0], text) for name, text in texts.items()}
 
 
-_TABLE_TEXT = "Counts of ASVs in samples."
+def _counts(text: str) -> tuple:
+    """Describe a table of counts by more than what it always is."""
+    return (FeatureTable[Frequency], f"Counts of ASVs in samples. {text}".strip())
+
+
 _SEQUENCES_TEXT = "DNA of the features. Not needed if the feature ids of the table are the DNA."
-_TABLE = (FeatureTable[Frequency], _TABLE_TEXT)
+_TABLE = _counts("")
 _SEQUENCES = (FeatureData[Sequence], _SEQUENCES_TEXT)
 _COLUMN = MetadataColumn[Categorical | Numeric]
-_NUMBER = (
-    MetadataColumn[Numeric],
-    "The numeric column to predict. Samples with a blank cell are left out.",
-)
-_CLASS = (
-    MetadataColumn[Categorical],
-    "The categorical column to predict. Samples with a blank cell are left out.",
+_NUMBER, _CLASS = (
+    (MetadataColumn[kind], f"The {what} column to predict. Samples with a blank cell are left out.")
+    for kind, what in ((Numeric, "numeric"), (Categorical, "categorical"))
 )
 _GROUPS = (
     _COLUMN,
@@ -150,11 +137,9 @@ _COVARIATES_OF_MODEL = (
     "If the model was fitted with covariates: metadata with the same columns, and a row for each "
     "sample.",
 )
-_FITTED = (
-    types.AAMRegressor | types.AAMClassifier,
-    "A model from fit-regressor or fit-classifier.",
-)
-_ANY_MODEL = types.AAMEncoder | types.AAMRegressor | types.AAMClassifier
+_MODEL = types.AAMRegressor | types.AAMClassifier
+_FITTED = (_MODEL, "A model from fit-regressor or fit-classifier.")
+_ANY_MODEL = types.AAMEncoder | _MODEL
 _LOG = (
     types.AAMTrainingLog,
     "What the model consists of, all settings, and which samples were used and dropped.",
@@ -171,7 +156,7 @@ _register(
     "Learn to read ASVs and their phylogeny from their DNA and a UniFrac matrix. No metadata is "
     "needed: use all the samples there are.",
     inputs={
-        "tables": (List[FeatureTable[Frequency]], f"{_TABLE_TEXT} One table for each study."),
+        "tables": (List[_TABLE[0]], f"{_TABLE[1]} One table for each study."),
         "distance_matrices": (List[DistanceMatrix],
             "Unweighted UniFrac between the samples of each table, matched by their sample ids. "
             "Compute it on the table given here: rarefy first, then use the rarefied table for "
@@ -181,7 +166,7 @@ _register(
             "An encoder to start from; the architecture is then its own."),
     },
     parameters=_with(
-        described(*PRETRAINING_SETTINGS),
+        described(*parameters.PRETRAINING_SETTINGS),
         epochs="Most passes over the samples; training stops sooner when it stalls. Default: 3, as "
         "an encoder that knows a tree needs few; 40 for a new one.",
         learning_rate="Size of a training step. Lower it if the losses jump. Default: 0.0003, so "
@@ -208,7 +193,7 @@ _register(
             "one."),
     },
     parameters=_with(
-        described(*PHYLOGENY_SETTINGS),
+        described(*parameters.PHYLOGENY_SETTINGS),
         epochs="Passes over the ASVs. Default: as many as read a million ASVs, at least 5 and at "
         "most 60.",
         validation_size="Share of the ASVs that are not learned but scored after each epoch.",
@@ -221,7 +206,7 @@ _register(
     plugin.methods, pretrain.load_encoder, "Load the encoder that ships with q2-aam",
     "Write the bundled encoder as an artifact, to start from it or to share it. Actions use it "
     "anyway where no encoder is given.",
-    inputs={}, parameters=described("version"),
+    parameters=described("version"),
     outputs={"encoder": (types.AAMEncoder, "An encoder that knows the clades of Greengenes 13_8.")},
     cited=["mcdonald2012improved"],
 )  # fmt: skip
@@ -246,8 +231,7 @@ _register(
 )  # fmt: skip
 
 _FIT_INPUTS = {
-    "table": (FeatureTable[Frequency],
-        f"{_TABLE_TEXT} Hold out test samples before, with split-samples."),
+    "table": _counts("Hold out test samples before, with split-samples."),
     "sequences": _SEQUENCES,
     "encoder": (types.AAMEncoder,
         "An encoder from pretrain or pretrain-from-phylogeny, to use instead of the bundled one."),
@@ -256,9 +240,9 @@ _FIT_INPUTS = {
         "which takes minutes. This needs 'freeze_encoder' off."),
 }  # fmt: skip
 _FITS = [
-    (fit.fit_regressor, "number", _NUMBER, REGRESSION_SETTINGS, "regressor", types.AAMRegressor,
-     ["vovk2015cross", "pedregosa2011scikit"]),
-    (fit.fit_classifier, "class", _CLASS, CLASSIFICATION_SETTINGS, "classifier",
+    (fit.fit_regressor, "number", _NUMBER, parameters.REGRESSION_SETTINGS, "regressor",
+     types.AAMRegressor, ["vovk2015cross", "pedregosa2011scikit"]),
+    (fit.fit_classifier, "class", _CLASS, parameters.CLASSIFICATION_SETTINGS, "classifier",
      types.AAMClassifier, ["pedregosa2011scikit"]),
 ]  # fmt: skip
 for function, what, target, settings, model, kind, cited in _FITS:
@@ -290,54 +274,41 @@ _register(
         "metadata": (_COLUMN,
             "The column to predict: the learning rate is then for fit-regressor (a numeric column) "
             "or fit-classifier (a categorical one). Without it, it is for pretrain."),
-        **described(*LEARNING_RATE_SETTINGS),
+        **described(*parameters.LEARNING_RATE_SETTINGS),
     },
     cited=["smith2017cyclical"],
 )  # fmt: skip
 
 # --- predicting -----------------------------------------------------------------------------------
 
-_PREDICT_DESCRIPTION = (
-    "Predict samples that the model has never seen. ASVs are recognized by their DNA: reads of "
-    "another length, start or orientation are the same ASVs, and new ASVs are read by their "
-    "relatives."
-)
-_register(
-    plugin.methods, predict.predict_regression, "Predict a number of each sample",
-    _PREDICT_DESCRIPTION,
-    inputs={
-        "table": _TABLE,
-        "regressor": (types.AAMRegressor, "A model from fit-regressor."),
-        "sequences": _SEQUENCES,
-    },
-    parameters={
-        "covariates": _COVARIATES_OF_MODEL, **described("confidence_level", "min_recognized")
-    },
-    outputs={
+_PREDICTIONS = [
+    (predict.predict_regression, "number", "regressor", types.AAMRegressor,
+     ("confidence_level", "min_recognized"), ["vovk2015cross"], {
         "predictions": (_NUMBERS, "The predicted value of each sample, in the original units."),
         "intervals": (_INTERVALS,
             "Bounds between which the true value is expected, and the shares of each sample's "
             "reads by how the model recognized them."),
-    },
-    cited=["vovk2015cross"],
-)  # fmt: skip
-
-_register(
-    plugin.methods, predict.predict_classification, "Predict a class of each sample",
-    _PREDICT_DESCRIPTION,
-    inputs={
-        "table": _TABLE,
-        "classifier": (types.AAMClassifier, "A model from fit-classifier."),
-        "sequences": _SEQUENCES,
-    },
-    parameters={"covariates": _COVARIATES_OF_MODEL, **described("min_recognized")},
-    outputs={
+    }),
+    (predict.predict_classification, "class", "classifier", types.AAMClassifier,
+     ("min_recognized",), [], {
         "predictions": (_CLASSES, "The most probable class of each sample."),
         "probabilities": (_SHARES, "The probability of every class for each sample."),
         "recognition": (SampleData[types.AAMRecognition],
             "Shares of each sample's reads by how the model recognized them."),
-    },
-)  # fmt: skip
+    }),
+]  # fmt: skip
+for function, what, model, kind, settings, cited, outputs in _PREDICTIONS:
+    _register(
+        plugin.methods, function, f"Predict a {what} of each sample",
+        "Predict samples that the model has never seen. ASVs are recognized by their DNA: reads of "
+        "another length, start or orientation are the same ASVs, and new ASVs are read by their "
+        "relatives.",
+        inputs={
+            "table": _TABLE, model: (kind, f"A model from fit-{model}."), "sequences": _SEQUENCES,
+        },
+        parameters={"covariates": _COVARIATES_OF_MODEL, **described(*settings)},
+        outputs=outputs, cited=cited,
+    )  # fmt: skip
 
 _register(
     plugin.visualizers, predict.check_table, "See whether a model can read a table",
@@ -345,22 +316,17 @@ _register(
     "recognized and how, read lengths, orientation, and the most abundant sequences that the model "
     "does not know.",
     inputs={"table": _TABLE, "model": _FITTED, "sequences": _SEQUENCES},
-    parameters={},
 )  # fmt: skip
 
 _register(
     plugin.methods, predict.predict_distances, "Predict UniFrac between samples, without a tree",
     "Predict the distances between all samples of a table from the DNA of its ASVs.",
     inputs={
-        "table": (FeatureTable[Frequency],
-            f"{_TABLE_TEXT} Rarefy it first: UniFrac depends on the depth."),
+        "table": _counts("Rarefy it first: UniFrac depends on the depth."),
         "model": (_ANY_MODEL, "A model that learned distances. Default: the bundled encoder."),
         "sequences": _SEQUENCES,
     },
-    parameters={},
-    outputs={
-        "distance_matrix": (DistanceMatrix, "Predicted unweighted UniFrac, ready for PCoA.")
-    },
+    outputs={"distance_matrix": (DistanceMatrix, "Predicted unweighted UniFrac, ready for PCoA.")},
 )  # fmt: skip
 
 # --- explaining -----------------------------------------------------------------------------------
@@ -390,8 +356,7 @@ _register(
     "average by how much the prediction changes. What a model rests on need not be a cause: of "
     "features that always occur together, either may carry the effect.",
     inputs={
-        "table": (FeatureTable[Frequency],
-            f"{_TABLE_TEXT} The samples that the model was fitted on, or new ones."),
+        "table": _counts("The samples that the model was fitted on, or new ones."),
         "model": _FITTED,
         "sequences": _SEQUENCES,
     },
@@ -489,9 +454,8 @@ _register(
     "What the predictions come from, losses by epoch where there are any, every setting, and the "
     "samples used and dropped.",
     inputs={
-        "training_log": (types.AAMTrainingLog, "From pretrain, fit-regressor or fit-classifier."),
+        "training_log": (types.AAMTrainingLog, "From pretrain, fit-regressor or fit-classifier.")
     },
-    parameters={},
 )  # fmt: skip
 
 # --- the common case in one command ---------------------------------------------------------------
@@ -503,7 +467,6 @@ _register(
     plugin.methods, cross_validate._merge_predictions, "Join predictions of different samples",
     "Join the predictions of the parts of a cross-validation.",
     inputs={"predictions": (List[SampleData[_predicted]], "Predictions of different samples.")},
-    parameters={},
     outputs={"merged_predictions": (SampleData[_predicted], "The predictions of all samples.")},
 )  # fmt: skip
 _register(
@@ -514,20 +477,19 @@ _register(
         "tables": (List[SampleData[_numbers]],
             "Intervals, probabilities or shares, of different samples.")
     },
-    parameters={},
     outputs={"merged_table": (SampleData[_numbers], "Those of all samples.")},
 )  # fmt: skip
 
 _HELD_OUT = "of the samples held out"
 _PIPELINES = [
-    (cross_validate.regress_samples, "numeric", _NUMBER, REGRESSION_PIPELINE, {
+    (cross_validate.regress_samples, "numeric", _NUMBER, parameters.REGRESSION_PIPELINE, {
         "regressor": (types.AAMRegressor, "The model fitted on all labeled samples."),
         "training_log": _LOG,
         "predictions": (_NUMBERS, f"Predictions {_HELD_OUT}, in the original units."),
         "intervals": (_INTERVALS, f"Prediction intervals {_HELD_OUT}."),
         "baseline_predictions": (_NUMBERS, f"The random forest's predictions {_HELD_OUT}."),
     }),
-    (cross_validate.classify_samples, "categorical", _CLASS, CLASSIFICATION_PIPELINE, {
+    (cross_validate.classify_samples, "categorical", _CLASS, parameters.CLASSIFICATION_PIPELINE, {
         "classifier": (types.AAMClassifier, "The model fitted on all labeled samples."),
         "training_log": _LOG,
         "predictions": (_CLASSES, f"The most probable classes {_HELD_OUT}."),

@@ -1,7 +1,5 @@
 """regress-samples, classify-samples: predict held-out samples, compare with a forest, report."""
 
-from typing import NamedTuple
-
 import biom
 import pandas as pd
 import qiime2
@@ -23,62 +21,44 @@ _OPTIONAL = dict.fromkeys(
 )
 _TO_FIT = (
     "metadata", "sequences", "groups", "covariates", "covariate_columns", "missing_samples",
-    "pretrained", "features", "attention_head", "device", "random_seed",
+    "pretrained", "features", "attention_head", "device", "random_seed", "bound_predictions",
+    "class_weights",
 )  # fmt: skip
-
-
-class _Task(NamedTuple):
-    """The actions by which numbers or classes are learned, and what they take and give."""
-
-    fit: str
-    predict: str
-    evaluate: str
-    model: str
-    predicted: tuple[str, ...]  # outputs of predicting, and those of the forest
-    of_forest: tuple[str, ...]
-    to_fit: tuple[str, ...]
-    to_predict: tuple[str, ...]
-
-
-_REGRESSION = _Task(
-    "fit_regressor", "predict_regression", "evaluate_regression", "regressor",
-    ("predictions", "intervals"), ("baseline_predictions",),
-    (*_TO_FIT, "bound_predictions"), ("confidence_level",),
-)  # fmt: skip
-_CLASSIFICATION = _Task(
-    "fit_classifier", "predict_classification", "evaluate_classification", "classifier",
-    ("predictions", "probabilities", "recognition"),
-    ("baseline_predictions", "baseline_probabilities"),
-    (*_TO_FIT, "class_weights"), (),
-)  # fmt: skip
+_TO_PREDICT = ("sequences", "covariates", "confidence_level")
+_BASELINE = ("baseline_predictions", "baseline_probabilities")
+_PREDICTED = {  # by a model, and by the forest
+    "regression": ("predictions", "intervals", *_BASELINE[:1]),
+    "classification": ("predictions", "probabilities", "recognition", *_BASELINE),
+}
 
 
 @with_settings((*_OPTIONAL, *REGRESSION_PIPELINE), DEFAULT | _OPTIONAL)
 def regress_samples(ctx, table, metadata, **given):
     """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
-    return _cross_validate(ctx, _REGRESSION, {"table": table, "metadata": metadata, **given})
+    given |= {"table": table, "metadata": metadata}
+    return _cross_validate(ctx, "regression", "regressor", given)
 
 
 @with_settings((*_OPTIONAL, *CLASSIFICATION_PIPELINE), DEFAULT | _OPTIONAL)
 def classify_samples(ctx, table, metadata, **given):
     """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
-    return _cross_validate(ctx, _CLASSIFICATION, {"table": table, "metadata": metadata, **given})
+    given |= {"table": table, "metadata": metadata}
+    return _cross_validate(ctx, "classification", "classifier", given)
 
 
-def _cross_validate(ctx, task: _Task, given: dict) -> tuple:
+def _cross_validate(ctx, task: str, kind: str, given: dict) -> tuple:
     """Check everything, fit and predict each part, fit on everything, and report."""
     table = given["table"]
     training = _check(given)
     parts = make_folds(training, given["folds"], given["test_size"], given["random_seed"])
     for kept, held in parts:
         _refuse_unlearnable_part(training, kept, held)
-    to_fit = {name: given[name] for name in task.to_fit if given[name] is not None}
+    to_fit = {name: given[name] for name in _TO_FIT if given.get(name) is not None}
     encoder = _encoder(ctx, given)
     if encoder is not None:
         to_fit["encoder"] = encoder
-    to_read = {name: to_fit[name] for name in ("sequences", "covariates") if name in to_fit}
-    to_predict = to_read | {name: given[name] for name in task.to_predict}
-    fit, predict = ctx.get_action("aam", task.fit), ctx.get_action("aam", task.predict)
+    to_predict = {name: given[name] for name in _TO_PREDICT if given.get(name) is not None}
+    fit, predict = ctx.get_action("aam", f"fit_{kind}"), ctx.get_action("aam", f"predict_{task}")
     logs, results = [], []
     for number, (kept, held) in enumerate(parts, start=1):
         if len(parts) > 1:
@@ -86,26 +66,35 @@ def _cross_validate(ctx, task: _Task, given: dict) -> tuple:
         train, test = _select(ctx, table, kept), _select(ctx, table, held)
         model, log = fit(table=train, **to_fit)
         logs.append(log)
-        predicted = predict(table=test, **{task.model: model}, **to_predict)
-        results.append([*predicted, *_predict_by_forest(ctx, task, train, test, given)])
+        predicted = predict(table=test, **{kind: model}, **to_predict)
+        # q2-sample-classifier's random forest, as it comes
+        forest, _ = ctx.get_action("sample_classifier", f"fit_{kind}")(
+            table=train, metadata=given["metadata"], random_state=given["random_seed"],
+            missing_samples="ignore",
+        )  # fmt: skip
+        by_forest = ctx.get_action("sample_classifier", f"predict_{task}")(
+            table=test, sample_estimator=forest
+        )
+        results.append([*predicted, *by_forest])
     print("fitting on all samples", flush=True)
     model, log = fit(table=table, **to_fit)
-    (importance,) = ctx.get_action("aam", "feature_importance")(table=table, model=model, **to_read)
+    to_predict.pop("confidence_level", None)
+    (importance,) = ctx.get_action("aam", "feature_importance")(
+        table=table, model=model, **to_predict
+    )
     merged = {
         name: _merge(ctx, name, list(ones))
-        for name, *ones in zip((*task.predicted, *task.of_forest), *results, strict=True)
+        for name, *ones in zip(_PREDICTED[task], *results, strict=True)
     }
     held = sorted(name for _, held in parts for name in held)
     truth = ctx.make_artifact("SampleData[TrueTargets]", true_targets(training, held))
-    (evaluation,) = ctx.get_action("aam", task.evaluate)(
-        truth=given["metadata"],
-        table=table,
-        importance=importance,
+    (evaluation,) = ctx.get_action("aam", f"evaluate_{task}")(
+        truth=given["metadata"], table=table, importance=importance,
         training_log=logs[0] if len(logs) == 1 else log,
         design=describe_design(training, parts, given),
         **{name: given[name] for name in ("groups", "sequences", "taxonomy") if given[name]},
         **merged,
-    )
+    )  # fmt: skip
     merged.pop("recognition", None)
     return model, log, *merged.values(), truth, importance, evaluation
 
@@ -161,17 +150,6 @@ def _select(ctx, table, sample_ids: list[str]):
     ids = qiime2.Metadata(pd.DataFrame(index=pd.Index(sample_ids, name="id")))
     (kept,) = ctx.get_action("feature_table", "filter_samples")(table=table, metadata=ids)
     return kept
-
-
-def _predict_by_forest(ctx, task: _Task, train, test, given: dict):
-    """Predict by q2-sample-classifier's random forest, as it comes."""
-    estimator, _ = ctx.get_action("sample_classifier", task.fit)(
-        table=train,
-        metadata=given["metadata"],
-        random_state=given["random_seed"],
-        missing_samples="ignore",
-    )
-    return ctx.get_action("sample_classifier", task.predict)(table=test, sample_estimator=estimator)
 
 
 def _merge(ctx, name: str, parts: list):

@@ -57,23 +57,19 @@ def embed_samples(
     axes = max(1, min(ORDINATED, most))  # one sample still has an axis, to lie at its origin
     components = inference.principal_components(values, max(dimensions, axes))
     index = pd.Index(samples.sample_ids, name="id")
-    ordination = ordinate(components[:, :axes], float(values.var(axis=0).sum()), index)
+    of_axes = [f"PC{place}" for place in range(1, axes + 1)]
+    total = float(values.var(axis=0).sum())
+    variances = pd.Series(components[:, :axes].var(axis=0), of_axes)
+    ordination = skbio.OrdinationResults(
+        "PCA", "Principal components of embeddings", variances,
+        pd.DataFrame(components[:, :axes], index, of_axes),
+        proportion_explained=variances / total if total else variances,
+    )  # fmt: skip
     if dimensions:
         values, name = components[:, :dimensions], "component"
     names = [f"{name} {place}" for place in range(1, values.shape[1] + 1)]
     # float32 is written in few digits
     return pd.DataFrame(values.astype(np.float32), index, names), ordination
-
-
-def ordinate(components: np.ndarray, total: float, index: pd.Index) -> skbio.OrdinationResults:
-    """Put principal components (samples, axes) and their shares of the variance together."""
-    axes = [f"PC{place}" for place in range(1, components.shape[1] + 1)]
-    variances = pd.Series(components.var(axis=0), axes)
-    return skbio.OrdinationResults(
-        "PCA", "Principal components of embeddings", variances,
-        pd.DataFrame(components, index, axes),
-        proportion_explained=variances / total if total else variances,
-    )  # fmt: skip
 
 
 def refuse_untrained(config: ModelConfig, content: str) -> None:

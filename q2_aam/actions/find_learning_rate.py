@@ -15,7 +15,7 @@ from ..parameters import (
 from ..types import AAMModelDirectoryFormat
 from .fit import FitInputs, prepare_fit
 from .pretrain import prepare_pretraining
-from .training_run import with_settings
+from .training_run import log_settings, with_settings
 
 # nothing is kept, so that nothing need be validated, and only what learns by steps is built
 _ALL_SAMPLES = {"validation_size": 0.0, "n_estimators": 0}
@@ -59,9 +59,8 @@ def find_learning_rate(
         {"learning_rate": found.rates, "loss": found.losses, "smoothed_loss": found.smoothed},
         index=pd.Index([f"step {step + 1}" for step in range(len(found.rates))], name="id"),
     )
-    for name in ("lowest_rate", "highest_rate", "steps", "missing_samples"):
-        value = settings[name]
-        logger.log_param(name, value, "default" if value == FITTING_DEFAULT[name] else "user")
+    told = ("lowest_rate", "highest_rate", "steps", "missing_samples")
+    log_settings(logger, settings, FITTING_DEFAULT, told)
     write_learning_rate_page(
         output_dir,
         curve,

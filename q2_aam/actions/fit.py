@@ -1,7 +1,7 @@
 """fit-regressor and fit-classifier: learn to predict a number or a class of each sample."""
 
 import dataclasses
-from typing import NamedTuple
+from collections import namedtuple
 
 import biom
 import numpy as np
@@ -10,17 +10,11 @@ import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
 from ..config import ClassificationTarget
+from ..data import target_scaling
 from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
 from ..data.study import build_studies
-from ..data.target_scaling import (
-    clip_far_values,
-    describe_target,
-    refuse_far_values,
-    refuse_negative_logarithms,
-    to_scaled,
-)
 from ..data.vocabulary import know_prevalent_asvs
 from ..errors import AAMError, counted, examples, warn
 from ..parameters import (
@@ -31,34 +25,14 @@ from ..parameters import (
     REGRESSION_SETTINGS,
 )
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
-from .inputs import (
-    TrainingSamples,
-    merge_sequences,
-    read_training_samples,
-    refuse_other_genes,
-    split_training_samples,
-)
-from .training_run import (
-    choose_model,
-    is_new,
-    require_validation,
-    start_network,
-    start_run,
-    store_run,
-    with_settings,
-)
+from . import training_run
+from .inputs import TrainingSamples, merge_sequences, read_training_samples, refuse_other_genes
+from .training_run import with_settings
 
-
-class FitInputs(NamedTuple):
-    """The inputs of an action that fits."""
-
-    table: object
-    metadata: object
-    sequences: object = None
-    encoder: object = None
-    distance_matrix: object = None
-    groups: object = None
-    covariates: object = None
+FitInputs = namedtuple(  # of an action that fits
+    "FitInputs", "table metadata sequences encoder distance_matrix groups covariates",
+    defaults=[None] * 5,
+)  # fmt: skip
 
 
 def _fit_action(kind: str, column: type, names: tuple[str, ...]):
@@ -97,7 +71,7 @@ def fit_model(action: str, inputs: FitInputs, settings: dict):
     network, studies, *others = prepare_fit(logger, inputs, settings)
     fitted = fit(network, studies, *others, logger)
     log = logger.log_fit(network, studies.studies[0].sample_ids, fitted)
-    return store_run(network, log, fitted.shown, logger.info)
+    return training_run.store_run(network, log, fitted.shown, logger.info)
 
 
 def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = True) -> tuple:
@@ -108,7 +82,7 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     """
     from ..training.fit import Labels, remember_asvs, with_heads
 
-    frozen = settings["freeze_encoder"] and not is_new(inputs.encoder, settings)
+    frozen = settings["freeze_encoder"] and not training_run.is_new(inputs.encoder, settings)
     refuse_contradictions(settings, frozen, inputs.distance_matrix)
     labeled = read_training_samples(
         inputs.table, inputs.metadata, inputs.groups, inputs.covariates,
@@ -120,10 +94,10 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     attends = not frozen or settings["attention_head"] == "on"
     fraction = settings["validation_size"] if attends else 0.0
     if attends:
-        require_validation(len(labeled.values), fraction, optional=not validated)
+        training_run.require_validation(len(labeled.values), fraction, optional=not validated)
     else:
         refuse_what_has_no_effect(settings)
-    training, validation = split_training_samples(labeled, fraction, settings["random_seed"])
+    training, validation = labeled.split(fraction, settings["random_seed"])
     config, arrays, studies = read_study(labeled, inputs, settings, logger)
     of_clades = settings["features"] == "clades"
     if of_clades:
@@ -143,13 +117,17 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     target, targets = describe(labeled, training, len(tokens), covariates, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
-    trained_by, accelerator = start_run(logger, settings, FITTING_DEFAULT, freeze_encoder=frozen)
+    trained_by, accelerator = training_run.start_run(
+        logger, settings, FITTING_DEFAULT, freeze_encoder=frozen
+    )
     told = ["missing_samples", "features", "n_estimators", "attention_head"]
     told += ["covariate_columns"] if covariates else []
-    for name in [*told, *(OF_NUMBERS if numeric else ())]:
-        chosen_by = "default" if settings[name] == FITTING_DEFAULT[name] else "user"
-        logger.log_param(name, settings[name], chosen_by)
-    network = start_network(config, arrays, studies, settings["random_seed"], accelerator.device)
+    training_run.log_settings(
+        logger, settings, FITTING_DEFAULT, [*told, *(OF_NUMBERS if numeric else ())]
+    )
+    network = training_run.start_network(
+        config, arrays, studies, settings["random_seed"], accelerator.device
+    )
     remember_asvs(network, tokens)
     labels = Labels(targets, labeled.group_numbers(), training, validation)
     return network, studies, labels, trained_by, accelerator
@@ -227,7 +205,7 @@ def read_study(labeled: TrainingSamples, inputs: FitInputs, settings: dict, logg
     """Choose the model to start from, and read the labeled samples as it reads them."""
     known = merge_sequences(inputs.sequences)
     dna = sequences_of(labeled.samples.feature_ids, known)
-    config, arrays = choose_model(inputs.encoder, settings, max(map(len, dna)), logger)
+    config, arrays = training_run.choose_model(inputs.encoder, settings, max(map(len, dna)), logger)
     studies = build_studies(
         [labeled.samples], known, config.max_sequence_length, config.max_asvs, [labeled.distances]
     )
@@ -240,8 +218,10 @@ def read_study(labeled: TrainingSamples, inputs: FitInputs, settings: dict, logg
 def without_far_values(labeled: TrainingSamples, settings: dict, logger) -> TrainingSamples:
     """Say which values lie far from the others, and keep robust losses from following them."""
     values, name, scaling = labeled.values, labeled.values.name, settings["target_scaling"]
-    refuse_negative_logarithms(values, scaling, name)
-    learned, far, warning = clip_far_values(values, scaling, settings["target_loss"], name)
+    target_scaling.refuse_negative_logarithms(values, scaling, name)
+    learned, far, warning = target_scaling.clip_far_values(
+        values, scaling, settings["target_loss"], name
+    )
     if far:
         warn(warning)
         logger.log_count(f"samples with a '{name}' far from all others", len(far), far)
@@ -252,13 +232,13 @@ def describe_number(labeled: TrainingSamples, training, vocabulary_size, covaria
     """Describe a numeric metadata column as a target; return it with every sample's number."""
     name, values = labeled.values.name, labeled.values.to_numpy()
     require_variation(values[training], name, "training samples")
-    target = describe_target(
+    target = target_scaling.describe_target(
         name, values[training], settings["target_scaling"], vocabulary_size, covariates,
         features=settings["features"], bounded=settings["bound_predictions"],
         loss=settings["target_loss"], quantile_range=settings["quantile_range"],
     )  # fmt: skip
-    scaled = to_scaled(target, values)
-    refuse_far_values(labeled.values, scaled, name)
+    scaled = target_scaling.to_scaled(target, values)
+    target_scaling.refuse_far_values(labeled.values, scaled, name)
     return target, scaled
 
 

@@ -7,16 +7,7 @@ import pandas as pd
 import qiime2
 
 from ..config import Covariate
-from ..data.alignment import (
-    class_labels,
-    group_labels,
-    match_samples,
-    numeric_labels,
-    require_classes,
-    require_enough,
-    require_variation,
-    with_distances,
-)
+from ..data import alignment
 from ..data.distances import read_distances
 from ..data.splits import train_test_split
 from ..data.table import SampleTable, read_table
@@ -49,6 +40,18 @@ class TrainingSamples:
         of_samples = [self.groups[name] for name in ids] if self.groups else ids
         return np.unique(of_samples, return_inverse=True)[1].ravel()
 
+    def split(self, validation_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Divide samples into those that train the weights and those that validate, by position.
+
+        Classes are held out alike, and whole groups at a time. A size of 0 holds nothing out.
+        """
+        ids = list(self.samples.sample_ids)
+        parts = (ids, ())
+        if validation_size:
+            parts = train_test_split(ids, validation_size, seed, self.groups, self.classes)
+        place = pd.Series(np.arange(len(ids)), ids)
+        return tuple(place[list(part)].to_numpy() for part in parts)
+
 
 def read_training_samples(
     table,
@@ -63,15 +66,19 @@ def read_training_samples(
 
     Raises `AAMError` if ids do not match, or too little is left to learn from.
     """
-    refuse_target_as_covariate(metadata.name, covariate_columns)
+    if metadata.name in {name.strip() for name in covariate_columns or ()}:
+        raise AAMError(
+            f"'covariate_columns' names '{metadata.name}', which is the column to predict: a model "
+            "that reads it would learn nothing else. Take it out of 'covariate_columns'."
+        )
     samples = read_table(table)
     numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
-    read_labels = numeric_labels if numeric else class_labels
+    read_labels = alignment.numeric_labels if numeric else alignment.class_labels
     labels = read_labels(samples, metadata.to_series(), missing_samples)
     dropped = dict(labels.dropped)
     samples, of_groups, distances = samples.select(labels.values.index), None, None
     if groups is not None:
-        grouped = group_labels(samples, groups.to_series(), missing_samples)
+        grouped = alignment.group_labels(samples, groups.to_series(), missing_samples)
         dropped |= grouped.dropped
         samples, of_groups = samples.select(grouped.values.index), grouped.values.to_dict()
     columns, missing = read_covariates(samples, covariates, covariate_columns, missing_samples)
@@ -80,34 +87,19 @@ def read_training_samples(
         dropped |= {"not in the covariates": missing} if missing else {}
     if distance_matrix is not None:
         found = read_distances(distance_matrix.path / "distance-matrix.tsv")
-        samples, distances, missing = with_distances(
+        samples, distances, missing = alignment.with_distances(
             samples, *found, "the distance matrix", missing_samples
         )
         dropped |= {"not in the distance matrix": missing} if missing else {}
     ids = list(samples.sample_ids)
     values = labels.values[ids]
     if numeric:
-        require_enough(len(values), f"learning '{metadata.name}'")
-        require_variation(values.to_numpy(), metadata.name, "samples that can be used")
+        alignment.require_enough(len(values), f"learning '{metadata.name}'")
+        alignment.require_variation(values.to_numpy(), metadata.name, "samples that can be used")
     else:
-        require_classes(values, metadata.name)  # of the samples left
+        alignment.require_classes(values, metadata.name)  # of the samples left
     columns = None if columns is None else columns.loc[ids]
     return TrainingSamples(samples, values, of_groups, columns, distances, dropped)
-
-
-def split_training_samples(
-    training: TrainingSamples, validation_size: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Divide samples into those that train the weights and those that validate, by position.
-
-    Classes are held out alike, and whole groups at a time. A size of 0 holds nothing out.
-    """
-    ids = training.samples.sample_ids
-    position = {name: index for index, name in enumerate(ids)}
-    parts = (ids, ())
-    if validation_size:
-        parts = train_test_split(ids, validation_size, seed, training.groups, training.classes)
-    return tuple(np.array([position[name] for name in part], dtype=np.int64) for part in parts)
 
 
 def merge_sequences(sequences) -> dict[str, str] | None:
@@ -126,10 +118,9 @@ def merge_sequences(sequences) -> dict[str, str] | None:
     if differing:
         raise AAMError(
             f"{counted(len(differing), 'feature id')} {verb(len(differing), 'stand')} for "
-            "different sequences in the "
-            f"studies, such as {examples(sorted(differing))}.\nUse ids that are made from the "
-            "sequence (md5, as DADA2 and Deblur give), or pretrain on these studies one after "
-            "the other."
+            f"different sequences in the studies, such as {examples(sorted(differing))}.\nUse ids "
+            "that are made from the sequence (md5, as DADA2 and Deblur give), or pretrain on these "
+            "studies one after the other."
         )
     return merged
 
@@ -187,15 +178,6 @@ def read_covariates(
     return _select(covariates, wanted, samples, missing_samples)
 
 
-def refuse_target_as_covariate(target: str, columns) -> None:
-    """Refuse to predict a column from itself."""
-    if target in {name.strip() for name in columns or ()}:
-        raise AAMError(
-            f"'covariate_columns' names '{target}', which is the column to predict: a model that "
-            "reads it would learn nothing else. Take it out of 'covariate_columns'."
-        )
-
-
 def read_covariates_of(
     known: tuple[Covariate, ...], covariates, samples: SampleTable
 ) -> pd.DataFrame | None:
@@ -229,7 +211,7 @@ def _select(covariates: qiime2.Metadata, names, samples: SampleTable, missing_sa
     if absent:
         raise AAMError(f"The covariates have no column {examples(absent)}.{_there_are(covariates)}")
     frame = covariates.to_dataframe()
-    shared, missing = match_samples(
+    shared, missing = alignment.match_samples(
         samples.sample_ids, frame.index, "the covariates", missing_samples
     )
     return frame.loc[shared, names], missing

@@ -1,6 +1,7 @@
 """predict-regression, -classification, -distances, check-table: what a model reads in a table."""
 
 import dataclasses
+from collections import Counter
 
 import biom
 import numpy as np
@@ -48,10 +49,9 @@ def predict_regression(
 ) -> (pd.Series, pd.DataFrame):
     """Predict every sample of a table, in the target's units."""
     config, arrays = read_fitted(regressor, REGRESSION)
-    sample_ids, outputs, recognition = predict_table(
+    index, outputs, recognition = predict_table(
         table, sequences, config, arrays, covariates, min_recognized
     )
-    index = pd.Index(sample_ids, name="id")
     values = to_units(config.target, point_prediction(outputs))
     recognized = None if recognition is None else recognition.recognized
     lower, upper = prediction_intervals(config.target, outputs, confidence_level, recognized)
@@ -69,10 +69,9 @@ def predict_classification(
 ) -> (pd.Series, pd.DataFrame, pd.DataFrame):
     """Predict every sample of a table."""
     config, arrays = read_fitted(classifier, CLASSIFICATION)
-    sample_ids, outputs, recognition = predict_table(
+    index, outputs, recognition = predict_table(
         table, sequences, config, arrays, covariates, min_recognized
     )
-    index = pd.Index(sample_ids, name="id")
     shares = outputs.clip(0, 1)
     shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
     favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
@@ -132,9 +131,9 @@ def read_fitted(model, kind: str):
 
 
 def predict_table(table, sequences, config, arrays, covariates, min_recognized: float):
-    """Predict the target of a table: sample ids, outputs (samples, O), and the recognition.
+    """Predict the target of a table: sample ids, outputs (samples, O), and how it was recognized.
 
-    There is none of a model that reads clades only.
+    The last is None for a model that reads clades only.
     """
     from ..inference import load_network, predict_samples
 
@@ -146,7 +145,7 @@ def predict_table(table, sequences, config, arrays, covariates, min_recognized: 
         refuse_other_genes(samples, studies.far, only_warn=True)
     network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
     outputs = predict_samples(network, studies, 0, everything)
-    return samples.sample_ids, outputs, studies.recognition
+    return pd.Index(samples.sample_ids, name="id"), outputs, studies.recognition
 
 
 def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):
@@ -257,38 +256,30 @@ def check_table(
     samples = read_table(table)
     recognition = read_studies(samples, sequences, config, arrays, for_target=False).recognition
     dna = sequences_of(samples.feature_ids, merge_sequences(sequences))
+    read = {"this table": dna, "model": read_vocabulary(arrays).sequences}
     kind = "classifier" if config.target.kind == CLASSIFICATION else "regressor"
     verdict, recommendation = judge(recognition)
     turned = int(recognition.reversed.sum())
     strange, reads = _strangers(samples, recognition)
     strange = strange[:MOST_SHOWN]
     unrecognized = pd.DataFrame(
-        {
-            "reads": reads[strange],
-            "share": reads[strange] / reads.sum(),
-            "sequence": [dna[row] for row in strange],
-        },
-        index=pd.Index([samples.feature_ids[row] for row in strange], name="id"),
-    )
+        {"reads": reads[strange], "share": reads[strange] / reads.sum(),
+         "sequence": [dna[row] for row in strange]},
+        pd.Index([samples.feature_ids[row] for row in strange], name="id"),
+    )  # fmt: skip
     write_recognition_page(
-        output_dir,
-        model=f"{kind} of '{config.target.name}'",
-        verdict=verdict,
+        output_dir, model=f"{kind} of '{config.target.name}'", verdict=verdict,
         recommendation=recommendation,
         shares=recognition_columns(recognition, pd.Index(samples.sample_ids, name="id")),
         features_by_kind={
-            name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)
-        },
+            name: int((recognition.kind == place).sum()) for place, name in enumerate(KINDS)},
         lengths={
-            "this table": _lengths_of(dna),
-            "model": _lengths_of(read_vocabulary(arrays).sequences),
-        },
+            name: sorted(Counter(map(len, sequences)).items()) for name, sequences in read.items()},
         orientation=(
-            "mixed" if 0 < turned < len(dna) else "reverse complement" if turned else "forward"
-        ),
+            "mixed" if 0 < turned < len(dna) else "reverse complement" if turned else "forward"),
         orientation_counts={"forward": len(dna) - turned, "reverse complement": turned},
         unrecognized=unrecognized,
-    )
+    )  # fmt: skip
 
 
 def judge(recognition) -> tuple[str, str]:
@@ -314,9 +305,3 @@ def judge(recognition) -> tuple[str, str]:
         "average.",
         "Predict as you would samples of the study that it was fitted on.",
     )
-
-
-def _lengths_of(sequences: list[str]) -> list[tuple[int, int]]:
-    """Count sequences by their length in nucleotides."""
-    found = np.unique([len(one) for one in sequences], return_counts=True)
-    return list(zip(*(part.tolist() for part in found), strict=True))

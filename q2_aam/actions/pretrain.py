@@ -9,6 +9,7 @@ from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 from q2_types.tree import NewickFormat
 from scipy.optimize import linear_sum_assignment
 
+from .. import parameters
 from ..config import expected_tensors
 from ..data.alignment import require_enough, with_distances
 from ..data.distances import Distances, read_distances
@@ -18,27 +19,11 @@ from ..data.study import build_studies
 from ..data.table import SampleTable, read_table
 from ..data.tokens import tokenize_asvs
 from ..errors import AAMError, counted
-from ..parameters import (
-    DEFAULT,
-    OF_KNOWN_ENCODER,
-    OF_NEW_ENCODER,
-    PHYLOGENY_DEFAULT,
-    PHYLOGENY_SETTINGS,
-    PRETRAINING_DEFAULT,
-    PRETRAINING_SETTINGS,
-)
 from ..storage.model import BUNDLED, read_boxed, write_model
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
+from . import training_run
 from .inputs import merge_sequences
-from .training_run import (
-    choose_model,
-    is_new,
-    require_validation,
-    start_network,
-    start_run,
-    store_run,
-    with_settings,
-)
+from .training_run import with_settings
 
 READS, FEWEST_EPOCHS, MOST_EPOCHS = 1_000_000, 5, 60  # of learning a phylogeny
 SMALLEST_CLADE = 2  # tips
@@ -46,7 +31,7 @@ HIDDEN_SIZE = 512  # of the branches, where the encoder has no hidden layer
 MOST_SAMPLES = 500  # whose UniFrac is compared
 
 
-def load_encoder(version: str = DEFAULT["version"]) -> AAMModelDirectoryFormat:
+def load_encoder(version: str = parameters.DEFAULT["version"]) -> AAMModelDirectoryFormat:
     """Write the bundled encoder as a model; provenance then names its version."""
     del version  # there is one
     print(f"encoder: {BUNDLED}")
@@ -58,7 +43,7 @@ def load_encoder(version: str = DEFAULT["version"]) -> AAMModelDirectoryFormat:
 # --- from distances -------------------------------------------------------------------------------
 
 
-@with_settings(PRETRAINING_SETTINGS, PRETRAINING_DEFAULT)
+@with_settings(parameters.PRETRAINING_SETTINGS, parameters.PRETRAINING_DEFAULT)
 def pretrain(
     tables: biom.Table,
     distance_matrices: DistanceMatrixDirectoryFormat,
@@ -70,14 +55,18 @@ def pretrain(
     from ..training.logger import TrainingLogger
     from ..training.pretrain import pretrain as train
 
-    chosen = OF_NEW_ENCODER if is_new(initial_encoder, settings) else OF_KNOWN_ENCODER
+    chosen = (
+        parameters.OF_NEW_ENCODER
+        if training_run.is_new(initial_encoder, settings)
+        else parameters.OF_KNOWN_ENCODER
+    )
     settings |= {name: value for name, value in chosen.items() if settings[name] is None}
     logger = TrainingLogger("pretrain", settings["epochs"])
     network, *others = prepare_pretraining(
         logger, tables, distance_matrices, sequences, initial_encoder, settings
     )
     progress, shown = train(network, *others, logger)
-    return store_run(network, logger.log(network, progress), shown, logger.info)
+    return training_run.store_run(network, logger.log(network, progress), shown, logger.info)
 
 
 def prepare_pretraining(
@@ -86,18 +75,22 @@ def prepare_pretraining(
     """Check and read everything: the network to start from, studies, config and accelerator."""
     samples, distances = read_pairs(tables, distance_matrices, settings["missing_samples"], logger)
     fewest = min(len(table.sample_ids) for table in samples)
-    require_validation(fewest, settings["validation_size"], optional=True)
+    training_run.require_validation(fewest, settings["validation_size"], optional=True)
     known = merge_sequences(sequences)
     longest = max(len(dna) for table in samples for dna in sequences_of(table.feature_ids, known))
-    config, arrays = choose_model(encoder, settings, longest, logger)
+    config, arrays = training_run.choose_model(encoder, settings, longest, logger)
     unlearned = settings["unifrac_weight"] == 0 and config.distance_state == "trained"
     if arrays is not None and unlearned:
         config = dataclasses.replace(config, distance_state="stale")
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     logger.log_asvs(studies)
-    of_start = OF_NEW_ENCODER if arrays is None else OF_KNOWN_ENCODER
-    trained_by, accelerator = start_run(logger, settings, PRETRAINING_DEFAULT | of_start)
-    network = start_network(config, arrays, studies, settings["random_seed"], accelerator.device)
+    of_start = parameters.OF_NEW_ENCODER if arrays is None else parameters.OF_KNOWN_ENCODER
+    trained_by, accelerator = training_run.start_run(
+        logger, settings, parameters.PRETRAINING_DEFAULT | of_start
+    )
+    network = training_run.start_network(
+        config, arrays, studies, settings["random_seed"], accelerator.device
+    )
     return network, studies, trained_by, accelerator
 
 
@@ -141,7 +134,7 @@ def pair_by_ids(samples: list[SampleTable], matrices: list) -> list[int]:
 # --- from a phylogeny -----------------------------------------------------------------------------
 
 
-@with_settings(PHYLOGENY_SETTINGS, PHYLOGENY_DEFAULT)
+@with_settings(parameters.PHYLOGENY_SETTINGS, parameters.PHYLOGENY_DEFAULT)
 def pretrain_from_phylogeny(
     sequences: pd.Series,
     phylogeny: NewickFormat,
@@ -167,7 +160,7 @@ def pretrain_from_phylogeny(
     progress, final = teacher.pretrain_from_phylogeny(
         network, lesson, trained_by, accelerator, logger
     )
-    return store_run(network, logger.log(network, progress), final, logger.info)
+    return training_run.store_run(network, logger.log(network, progress), final, logger.info)
 
 
 def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings: dict) -> tuple:
@@ -177,7 +170,7 @@ def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings:
 
     dna, seed = sequences_of(known, known), settings["random_seed"]
     branches = settings.pop("branches")  # may differ from the encoder's
-    config, arrays = choose_model(encoder, settings, max(map(len, dna)), logger)
+    config, arrays = training_run.choose_model(encoder, settings, max(map(len, dna)), logger)
     asvs, place = tokenize_asvs(dna, config.max_sequence_length)
     _, first = np.unique(place, return_index=True)  # equal reads of several tips are one ASV
     clades = choose_clades(
@@ -205,8 +198,8 @@ def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings:
         read = read_table(table)
         samples = samples_of(read, known, tree, config, seed, logger)
         weights = weigh(read, dict(zip(names, place, strict=True)), len(asvs))
-    defaults = PHYLOGENY_DEFAULT | {"epochs": settings["epochs"]}
-    trained_by, accelerator = start_run(logger, settings, defaults)
+    defaults = parameters.PHYLOGENY_DEFAULT | {"epochs": settings["epochs"]}
+    trained_by, accelerator = training_run.start_run(logger, settings, defaults)
     shapes = expected_tensors(config)
     kept = {
         name: array

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -35,7 +36,9 @@ def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
         ]
         annotations = dict(function.__annotations__)
         if annotations:
-            annotations |= {name: _view_of(name) for name in names}
+            annotations |= {
+                name: _VIEWS[re.match(r"\w+", str(PARAMETERS[name].type)).group()] for name in names
+            }
         of_kept = [one.default for one in kept if one.default is not one.empty]
         shown = [one.name for one in kept] + list(names)
         action = FunctionMaker.create(
@@ -50,12 +53,6 @@ def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
         return action
 
     return decorate
-
-
-def _view_of(name: str) -> type:
-    """Return the Python type as which QIIME 2 hands a parameter over."""
-    kinds = str(PARAMETERS[name].type).split(" ")[0].split("[")[0]
-    return _VIEWS[kinds]
 
 
 # --- the model to start from ----------------------------------------------------------------------
@@ -122,6 +119,13 @@ def _new_config(given: dict, longest: int, logger) -> ModelConfig:
 # --- around the training --------------------------------------------------------------------------
 
 
+def log_settings(logger, settings: dict, defaults: dict, names) -> None:
+    """Tell the logger the values of some settings, and whether the user chose them."""
+    for name in names:
+        value = settings[name]
+        logger.log_param(name, value, "default" if value == defaults[name] else "user")
+
+
 def start_run(logger, settings: dict, defaults: dict, **changed):
     """Choose training parameters and hardware, and tell the logger.
 
@@ -133,9 +137,8 @@ def start_run(logger, settings: dict, defaults: dict, **changed):
     fields = {one.name for one in dataclasses.fields(TrainingConfig)} - {"device", "precision"}
     training = {name: value for name, value in settings.items() if name in fields} | changed
     refuse_without_effect(training, defaults)
-    for name, value in training.items():
-        if value != AUTO:  # else chosen, and told, when everything is known
-            logger.log_param(name, value, "default" if defaults[name] == value else "user")
+    told = [name for name, value in training.items() if value != AUTO]
+    log_settings(logger, training, defaults, told)  # others are told when everything is known
     chosen = {}
     chosen["device"], why_device = choose_device(settings["device"])
     chosen["precision"], why_precision = choose_precision(settings["precision"], chosen["device"])

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import qiime2
 import qiime2.sdk
+from click.testing import CliRunner
+from q2cli.__main__ import qiime as command_line
 from qiime2.core.type.util import is_metadata_type
 from simulated_study import simulate_study
 
@@ -19,7 +21,6 @@ QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.w
 REGISTERED = qiime2.sdk.PluginManager().plugins["aam"].actions
 ACTIONS = {name.replace("_", "-"): action for name, action in REGISTERED.items() if name[0] != "_"}
 FAST = ["--p-n-estimators", "6", "--p-threads", "1", "--p-device", "cpu"]
-TINY = ["--p-epochs", "2", "--p-pretrained", "none", "--p-threads", "1", "--p-device", "cpu"]
 
 
 def qiime(*arguments, folder=None) -> subprocess.CompletedProcess:
@@ -37,7 +38,6 @@ def inputs(tmp_path_factory):
     study = simulate_study(asvs=30, seed=13, sample_ids=ids)
     study.table.save(str(folder / "table.qza"))
     study.sequences.save(str(folder / "rep-seqs.qza"))
-    study.distances.save(str(folder / "unifrac.qza"))
     rows = pd.concat([study.ages, study.subjects], axis=1)
     qiime2.Metadata(rows).save(str(folder / "metadata.tsv"))
     qiime2.Metadata(rows.rename(index="x{}".format)).save(str(folder / "others.tsv"))
@@ -46,18 +46,18 @@ def inputs(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_help_tells_every_parameter_and_an_example(name):
-    found = qiime(name, "--help")
-    assert found.returncode == 0, found.stderr
+    found = CliRunner().invoke(command_line, ["aam", name, "--help"])
+    assert found.exit_code == 0, found.output
     signature = ACTIONS[name].signature
     for kind in ("inputs", "parameters", "outputs"):
         for one, spec in getattr(signature, kind).items():
             flag = "m" if is_metadata_type(spec.qiime_type) else kind[0]
-            assert f"--{flag}-{one.replace('_', '-')}" in found.stdout, one
-    words = set(re.findall(r"\w+", found.stdout))
+            assert f"--{flag}-{one.replace('_', '-')}" in found.output, one
+    words = set(re.findall(r"\w+", found.output))
     for one, spec in signature.parameters.items():
         if one in PARAMETERS:  # of others, names of parameters are written as options
             assert set(re.findall(r"\w+", spec.description)) <= words, one
-    assert f"qiime aam {name}" in found.stdout
+    assert f"qiime aam {name}" in found.output
 
 
 def test_a_study_goes_from_its_files_to_predictions(inputs, tmp_path):
@@ -85,26 +85,16 @@ def test_a_study_goes_from_its_files_to_predictions(inputs, tmp_path):
     assert all(re.fullmatch(r"00\d\d", name) for name in predictions.index)
 
 
-PRETRAIN = ["pretrain", "--i-distance-matrices", "unifrac.qza", *TINY]
-BAD = {
-    "30 feature ids of 30": [*PRETRAIN, "--i-tables", "table.qza"],
-    "2 tables but 1 distance matrix": [
-        *PRETRAIN, "--i-tables", "table.qza", "table.qza", "--i-sequences", "rep-seqs.qza",
-    ],
-    "no ids in common": [
+def test_bad_input_ends_with_a_message_and_no_files(inputs, tmp_path):
+    found = qiime(
         "fit-regressor", "--i-table", "table.qza", "--i-sequences", "rep-seqs.qza", *FAST,
         "--m-metadata-file", "others.tsv", "--m-metadata-column", "age",
-    ],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("part", BAD)
-def test_bad_input_ends_with_a_message_and_no_files(inputs, tmp_path, part):
-    found = qiime(*BAD[part], "--output-dir", tmp_path / "results", folder=inputs)
+        "--output-dir", tmp_path / "results", folder=inputs,
+    )  # fmt: skip
     assert found.returncode == 1
     message = re.sub(r"\s+", " ", found.stderr)
     assert "Plugin error from aam:" in message
-    assert part in message
+    assert "no ids in common" in message
     assert "Traceback" not in found.stderr
     assert len(found.stderr.strip().splitlines()) <= 14
     assert not list(tmp_path.rglob("*.qza"))
