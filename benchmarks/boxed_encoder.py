@@ -33,7 +33,7 @@ from reference import read_reference
 from q2_aam.data.tokens import tokenize_asvs
 from q2_aam.inference import embed_asvs, load_network
 from q2_aam.model.network import Network
-from q2_aam.storage.boxed import BOX, read_boxed
+from q2_aam.storage.model import BOX, read_boxed
 
 # what is cut off the start, and how long reads are then at most
 CUTS = {"whole": (0, 1000), "first 100": (0, 100), "20 off": (20, 1000), "50 off": (50, 1000)}

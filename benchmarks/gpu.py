@@ -25,7 +25,7 @@ from speed import Stopwatch, machine, measure, step_of
 from torch.profiler import ProfilerActivity, profile
 
 from q2_aam import inference
-from q2_aam.data.batches import epoch_order
+from q2_aam.data.study import epoch_order
 from q2_aam.inference import all_states, embed_asvs, predict_distances
 from q2_aam.training.device import build_accelerator
 

@@ -29,7 +29,7 @@ from q2_aam.model.heads.features import Scaling, TargetFeatures, log_abundance, 
 from q2_aam.model.heads.forest import ForestHead
 from q2_aam.model.heads.linear import LinearHead, class_fractions
 from q2_aam.model.network import Parts
-from q2_aam.storage.boxed import read_boxed
+from q2_aam.storage.model import read_boxed
 from q2_aam.training.heads import forest, logistic, ridge
 from q2_aam.training.heads.blend import blend_of_classes, blend_of_numbers, make_folds
 from q2_aam.training.heads.features import Known

@@ -29,7 +29,7 @@ from q2_aam.data.phylogeny import choose_clades, find_tips, parse_newick
 from q2_aam.data.study import Studies, Study
 from q2_aam.data.tokens import tokenize_asvs
 from q2_aam.inference import load_network
-from q2_aam.storage.boxed import read_boxed
+from q2_aam.storage.model import read_boxed
 from q2_aam.training import init, phylogeny, pretrain
 from q2_aam.training.device import build_accelerator
 from q2_aam.training.logger import TrainingLogger

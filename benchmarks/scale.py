@@ -23,8 +23,7 @@ from made_up import LENGTH, TREES, draw_table, fill_trees
 from measuring import markdown, memory, run_job, store
 
 from q2_aam.config import ModelConfig, TrainingConfig
-from q2_aam.data.batches import build_batch, epoch_order
-from q2_aam.data.study import Studies, build_studies
+from q2_aam.data.study import Studies, build_batch, build_studies, epoch_order
 from q2_aam.data.table import SampleTable, read_table
 from q2_aam.data.target_scaling import describe_target
 from q2_aam.data.vocabulary import know_prevalent_asvs

@@ -30,7 +30,7 @@ from measuring import markdown, run_job, store
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from q2_aam.config import TrainingConfig
-from q2_aam.data.batches import epoch_order
+from q2_aam.data.study import epoch_order
 from q2_aam.training.checkpoint import processor
 from q2_aam.training.device import build_accelerator
 from q2_aam.training.optim import build_optimizer

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse
 import torch
 from torch import Tensor
 
 from .config import ModelConfig
-from .data.batches import Batch, asv_tokens, build_batch
-from .data.study import Studies
+from .data.study import Batch, Studies, asv_tokens, build_batch
 from .data.tokens import Asvs
 from .model.branches import SharedAsvs
 from .model.network import Network, Parts, SampleBatch, SampleState
@@ -27,6 +27,7 @@ CACHE_BYTES = 2**26
 _OVERHEAD = 300  # bytes of an entry of a dict beside its content
 SAMPLES_AT_ONCE = 64
 _DISTANCE_ROWS_AT_ONCE = 256
+_ROWS_CENTERED_AT_ONCE = 4096
 
 
 def device_of(network: Network) -> torch.device:
@@ -122,35 +123,22 @@ def _read_asvs(network: Network, asvs: Asvs, chosen: np.ndarray) -> np.ndarray:
 
 
 def token_parts(
-    network: Network,
-    asvs: Asvs,
-    chosen: np.ndarray,
-    at_once: int | None = None,
-    least_alike: int | None = None,
+    network: Network, asvs: Asvs, chosen: np.ndarray, at_once: int = 2**63, least_alike: int = 0
 ) -> tuple[list[tuple[Tensor, bool]], Tensor]:
     """Divide ASVs into parts of one number of tokens, which need no mask, on the device.
 
     A mask keeps attention from its fastest kernel, and padding is computed in vain. Lengths of
     fewer ASVs than `least_alike` (else `LEAST_ALIKE`) share padded parts. A part has at most
-    `at_once` ASVs, and no more than suits the device.
-
-    Returns
-    -------
-    parts : list of (tokens, padded)
-        As `Network.embed_asvs` takes them.
-    back : Tensor of int64, (U,)
-        Where each of `chosen`, (U,), stands in the parts, put one after the other.
+    `at_once` ASVs, and no more than suits the device. Returns the parts, as `Network.embed_asvs`
+    takes them, and where each of `chosen`, (U,) int64, stands in them, one after the other.
     """
     device = device_of(network)
-    most = ASVS_AT_ONCE.get(device.type, 1024)
-    at_once = min(at_once or most, most)
+    at_once = min(at_once, ASVS_AT_ONCE.get(device.type, 1024))
     tokens = -(-asvs.lengths[chosen] // network.config.nucleotides_per_token)
     _, kind, number = np.unique(tokens, return_inverse=True, return_counts=True)
     alike = np.where(number[kind] < (least_alike or LEAST_ALIKE), -1, kind)
-    order = np.lexsort((tokens, alike))
-    groups = np.split(order, 1 + np.flatnonzero(np.diff(alike[order])))
-    parts = []
-    for group in groups:
+    order, parts = np.lexsort((tokens, alike)), []
+    for group in np.split(order, 1 + np.flatnonzero(np.diff(alike[order]))):
         for start in range(0, len(group), at_once):
             part = group[start : start + at_once]
             padded = bool(tokens[part].min() != tokens[part].max())
@@ -260,3 +248,28 @@ def predict_distances(
         matrix[row + 1 :, row] = matrix[row, row + 1 :]
     np.fill_diagonal(matrix, 0)
     return matrix
+
+
+def principal_components(values: np.ndarray, number: int) -> np.ndarray:
+    """Describe samples (samples, columns) by their first components: float64 (samples, number).
+
+    Centered, in the units of `values`, the most variable first. The largest weight of a component
+    is positive, so that its sign is always the same. scikit-learn's PCA, which keeps several
+    copies of all values, needs many times the memory.
+    """
+    mean = values.mean(axis=0, dtype=np.float64)
+    parts = range(
+        0, len(values), _ROWS_CENTERED_AT_ONCE
+    )  # centered in parts, to hold the values once
+    products = np.zeros((len(mean), len(mean)))
+    for start in parts:
+        centered = values[start : start + _ROWS_CENTERED_AT_ONCE] - mean
+        products += centered.T @ centered
+    last = len(mean) - 1
+    _, weights = scipy.linalg.eigh(products, subset_by_index=(last - number + 1, last))
+    weights = weights[:, ::-1]
+    largest = np.abs(weights).argmax(axis=0)
+    weights = weights * np.sign(weights[largest, np.arange(number)])
+    return np.concatenate(
+        [(values[start : start + _ROWS_CENTERED_AT_ONCE] - mean) @ weights for start in parts]
+    )

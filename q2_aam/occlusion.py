@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from .config import CLASSIFICATION
-from .data.batches import build_batch
-from .data.study import Studies
+from .data.study import Studies, build_batch
 from .inference import device_of, embed_asvs, predict_answers, to_tensors
 from .model.network import Network, SampleBatch
 

@@ -46,7 +46,10 @@ plugin = Plugin(
         "bacterial tree, and predicts sample metadata: a number or a class of each sample. Tables "
         "of another read length are the same tables to it. It also predicts UniFrac without a tree."
     ),
-    citations=[citations["lozupone2005unifrac"], citations["vaswani2017attention"]],
+    citations=[
+        citations[name]
+        for name in ("q2aam", "cantrell_aam", "lozupone2005unifrac", "vaswani2017attention")
+    ],
 )
 
 # --- types of artifacts ---------------------------------------------------------------------------

@@ -51,7 +51,7 @@ MUTATIONS = [
     *_of(
         1, f"{_DAMAGE}::test_row_1_no_damage_changes_the_weights",
         (_MANIFEST, "if manifest[name] != _describe(folder / name):", "if False:"),
-        ("storage/model.py", "    check_sum(folder, WEIGHTS, manifest)\n", ""),
+        ("storage/model.py", "    manifest.check_sum(folder, WEIGHTS, sums)\n", ""),
     ),
     *_of(
         1, f"{_DAMAGE}::test_row_1_a_damaged_training_log_without_sums_is_refused_by_name_or_read",
@@ -208,13 +208,13 @@ MUTATIONS = [
             "model/heads/linear.py", "_ROTATIONS, _SMALLEST = 3,",
             "_ROTATIONS, _SMALLEST = 2,",
         ),
-        ("model/heads/clades.py", "within.clamp(0, 1)", "within.clamp(0, 0.5)"),
-        ("config/versions.py", "FORMAT_VERSION = 2", "FORMAT_VERSION = 3"),
+        ("model/heads/features.py", "within.clamp(0, 1)", "within.clamp(0, 0.5)"),
+        ("config/model.py", "FORMAT_VERSION = 2", "FORMAT_VERSION = 3"),
     ),
     *_of(
         13, "tests/test_config.py",
-        ("config/versions.py", "if version > FORMAT_VERSION:", "if False:"),
-        ("config/versions.py", "TO_NEXT_VERSION[older](content)", "content"),
+        ("config/model.py", "if version > FORMAT_VERSION:", "if False:"),
+        ("config/model.py", "TO_NEXT_VERSION[older](content)", "content"),
     ),
     *_of(
         14, f"{_SHORT}::test_row_14_the_message_says_what_to_lower",

@@ -12,7 +12,7 @@ from q2_aam.config import (
     TrainingConfig,
     dtype_of,
     expected_tensors,
-    versions,
+    model,
 )
 from q2_aam.errors import AAMError
 
@@ -122,7 +122,7 @@ def test_an_older_format_is_brought_to_the_present_one(trees):
     target = ModelConfig.from_json(old).target
     assert target.heads == ("ridge", *(["forest"] if trees else []), "attention")
     assert (target.vocabulary_size, target.random_features) == (6, 2048)
-    assert sorted(versions.TO_NEXT_VERSION) == list(range(1, versions.FORMAT_VERSION))
+    assert sorted(model.TO_NEXT_VERSION) == list(range(1, model.FORMAT_VERSION))
 
 
 def test_every_name_is_needed(refused):

@@ -8,7 +8,6 @@ import scipy.sparse
 import skbio
 
 from ..config import CLASSIFICATION, ModelConfig, Target
-from ..data.principal_components import principal_components
 from ..data.table import read_table
 from ..data.target_scaling import point_prediction, to_units
 from ..errors import AAMError, counted
@@ -56,7 +55,7 @@ def embed_samples(
     network = inference.load_network(config, arrays)
     values = inference.embed_samples(network, studies, 0, np.arange(number), field)
     axes = max(1, min(ORDINATED, most))  # one sample still has an axis, to lie at its origin
-    components = principal_components(values, max(dimensions, axes))
+    components = inference.principal_components(values, max(dimensions, axes))
     index = pd.Index(samples.sample_ids, name="id")
     of_axes = [f"PC{place}" for place in range(1, axes + 1)]
     total = float(values.var(axis=0).sum())

@@ -20,8 +20,7 @@ from ..data.target_scaling import point_prediction, to_units
 from ..data.vocabulary import read_vocabulary
 from ..errors import AAMError, counted, examples, verb, warn
 from ..parameters import DEFAULT
-from ..storage.boxed import BUNDLED, read_boxed
-from ..storage.model import read_model
+from ..storage.model import BUNDLED, read_boxed, read_model
 from ..types import AAMModelDirectoryFormat
 from .inputs import merge_sequences, read_covariates_of, refuse_other_genes
 

@@ -19,8 +19,7 @@ from ..data.study import build_studies
 from ..data.table import SampleTable, read_table
 from ..data.tokens import tokenize_asvs
 from ..errors import AAMError, counted
-from ..storage.boxed import BUNDLED, read_boxed
-from ..storage.model import write_model
+from ..storage.model import BUNDLED, read_boxed, write_model
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from . import training_run
 from .inputs import merge_sequences

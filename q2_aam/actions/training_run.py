@@ -11,8 +11,7 @@ from decorator import FunctionMaker
 from ..config import AUTO, ModelConfig, TrainingConfig, refuse_without_effect
 from ..errors import AAMError
 from ..parameters import ARCHITECTURE, PARAMETERS
-from ..storage.boxed import BUNDLED, read_boxed
-from ..storage.model import read_model, write_model
+from ..storage.model import BUNDLED, read_boxed, read_model, write_model
 from ..storage.training_log import seal_training_log, write_training_log
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 

@@ -1,6 +1,13 @@
 """What a model is and how it was trained: frozen settings, strict in JSON both ways."""
 
-from .model import DISTANCE_FORMS, DISTANCE_STATES, LIMITS, ModelConfig
+from .model import (
+    DISTANCE_FORMS,
+    DISTANCE_STATES,
+    FORMAT_VERSION,
+    LIMITS,
+    ModelConfig,
+    present_tensor_name,
+)
 from .target import (
     CLASSIFICATION,
     FEATURES,
@@ -30,4 +37,3 @@ from .training import (
     TrainingConfig,
     refuse_without_effect,
 )
-from .versions import FORMAT_VERSION, present_tensor_name

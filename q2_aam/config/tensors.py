@@ -8,6 +8,7 @@ VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter
 KNOWN_ASVS = "target_head.vocabulary"
 _FOREST = "target_head.forest"
 _CLADES = "target_head.clades"
+_ATTENTION = "target_head.attention"
 _POSITIONS_IN_FOREST = (f"{_FOREST}.feature", f"{_FOREST}.child")
 _POSITIONS_IN_CLADES = tuple(f"{_CLADES}.{name}" for name in ("parent", "order", "start", "end"))
 
@@ -17,7 +18,8 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
     A test holds this to `q2_aam.model.network.Network`.
     """
-    size, per_token = config.hidden_size, config.nucleotides_per_token
+    size, hidden = config.hidden_size, config.branch_hidden_size
+    per_token = config.nucleotides_per_token
     tensors = {
         "asv_encoder.nucleotides.weight": (per_token * VOCABULARY, size),
         "asv_encoder.start": (size,),
@@ -28,29 +30,39 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         "sample_encoder.abundance.hidden": (size,),
         "sample_encoder.pooling.score.weight": (1, size),
     }
-    for index in range(config.asv_layers):
-        tensors |= _block(f"asv_encoder.blocks.{index}", size)
-    for index in range(config.sample_layers):
-        tensors |= _block(f"sample_encoder.blocks.{index}", size)
-    tensors |= _norm("asv_encoder.norm", size) | _norm("sample_encoder.norm", size)
-    tensors |= _linear("sample_encoder.abundance.widen", 1, size)
-    tensors |= _linear("sample_encoder.abundance.mix", size, size)
-    tensors |= _linear("nucleotide_head.output", size, 4 * per_token)
-    tensors |= _linear("abundance_head.output", size, 1)
-    if config.branch_hidden_size:
-        tensors |= _norm("branches.norm", size)
-        tensors |= _linear("branches.widen", size, config.branch_hidden_size)
-    tensors |= _linear("branches.membership", config.branch_hidden_size or size, config.branches)
+    layers = {  # those of linear layers (outputs, inputs) and norms, which have a bias as well
+        "asv_encoder.norm": (size,),
+        "sample_encoder.norm": (size,),
+        "sample_encoder.abundance.widen": (size, 1),
+        "sample_encoder.abundance.mix": (size, size),
+        "nucleotide_head.output": (4 * per_token, size),
+        "abundance_head.output": (1, size),
+        "branches.membership": (config.branches, hidden or size),
+    }
+    for encoder, number in (("asv", config.asv_layers), ("sample", config.sample_layers)):
+        for index in range(number):
+            block = f"{encoder}_encoder.blocks.{index}"
+            layers |= {f"{block}.attention_norm": (size,), f"{block}.feed_forward_norm": (size,)}
+            layers |= {f"{block}.query_key_value": (3 * size, size)}
+            layers |= {f"{block}.attention_output": (size, size)}
+            layers |= {f"{block}.widen": (4 * size, size), f"{block}.narrow": (size, 4 * size)}
+    if hidden:
+        layers |= {"branches.norm": (size,), "branches.widen": (hidden, size)}
     if config.distance_form == "branches":
         tensors["distance_head.log_length"] = (config.branches,)
         if config.asv_tips:
             tensors["distance_head.log_tip_length"] = (1,)
     else:
-        tensors |= {"distance_head.projection.weight": (size, size)}
-        tensors |= {"distance_head.log_scale": (1,)}
+        tensors |= {
+            "distance_head.projection.weight": (size, size),
+            "distance_head.log_scale": (1,),
+        }
     if config.target is not None:
         tensors |= _target_head(config)
-    return tensors
+        if "attention" in config.target.heads:
+            layers |= _attention_layers(config.target, size)
+    tensors |= {f"{name}.weight": shape for name, shape in layers.items()}
+    return tensors | {f"{name}.bias": shape[:1] for name, shape in layers.items()}
 
 
 def dtype_of(tensor: str) -> str:
@@ -92,7 +104,11 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         tensors |= {f"{_FOREST}.{name}": shape for name in ("feature", "threshold", "child")}
         tensors[f"{_FOREST}.value"] = (*shape, target.points)
     if "attention" in target.heads:
-        tensors |= _attention_head(target, config.hidden_size, sizes)
+        for name in target.blocks_of("attention"):
+            tensors[f"{_ATTENTION}.linear.{name}.weight"] = (target.outputs, sizes[name])
+        if target.covariates:
+            shape = (config.hidden_size, target.covariate_inputs)
+            tensors[f"{_ATTENTION}.fusion.embedding.weight"] = shape
     if target.clades:
         nodes = target.vocabulary_size + target.clades
         tensors[f"{_CLADES}.embedding"] = (target.vocabulary_size, config.hidden_size)
@@ -101,34 +117,10 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return tensors
 
 
-def _attention_head(target, size: int, sizes: dict[str, int]) -> dict[str, tuple[int, ...]]:
-    prefix, read = "target_head.attention", size
-    tensors = _norm(f"{prefix}.norm", size)
-    for name in target.blocks_of("attention"):
-        tensors[f"{prefix}.linear.{name}.weight"] = (target.outputs, sizes[name])
-    if target.covariates:
-        tensors[f"{prefix}.fusion.embedding.weight"] = (size, target.covariate_inputs)
-        if target.covariate_fusion == "gate":
-            tensors |= _linear(f"{prefix}.fusion.gate", size, size)
-        else:
-            read = 2 * size
-    return tensors | _linear(f"{prefix}.pooled", read, target.outputs)
-
-
-def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
-
-
-def _norm(name: str, size: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
-
-
-def _block(name: str, size: int) -> dict[str, tuple[int, ...]]:
-    return (
-        _norm(f"{name}.attention_norm", size)
-        | _linear(f"{name}.query_key_value", size, 3 * size)
-        | _linear(f"{name}.attention_output", size, size)
-        | _norm(f"{name}.feed_forward_norm", size)
-        | _linear(f"{name}.widen", size, 4 * size)
-        | _linear(f"{name}.narrow", 4 * size, size)
-    )
+def _attention_layers(target, size: int) -> dict[str, tuple[int, ...]]:
+    joined = 2 * size if target.covariates else size
+    layers = {f"{_ATTENTION}.norm": (size,)}
+    if target.covariates and target.covariate_fusion == "gate":
+        joined = size
+        layers[f"{_ATTENTION}.fusion.gate"] = (size, size)
+    return layers | {f"{_ATTENTION}.pooled": (target.outputs, joined)}

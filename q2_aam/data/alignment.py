@@ -97,11 +97,10 @@ def with_distances(
 def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
     """Find each sample's number in a metadata column, whose blanks are NaN.
 
-    Raises AAMError if a value is infinite or all but infinite, fewer than 10 are left, or all are
-    equal.
+    AAMError if a value is infinite or all but infinite, fewer than 10 are left, or all are equal.
     """
-    labels = _present(table, column, missing_samples)
-    values = labels.values.astype(np.float64)
+    labels = _present(table, column, missing_samples, np.float64)
+    values = labels.values
     infinite = values.index[np.abs(values) > LARGEST_NUMBER]
     if len(infinite):
         raise AAMError(
@@ -111,24 +110,21 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
         )
     require_enough(len(values), f"learning '{column.name}'")
     require_variation(values.to_numpy(), column.name)
-    return Labels(values, labels.dropped)
+    return labels
 
 
 def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
     """Find each sample's class in a metadata column of text; see `require_classes`."""
-    labels = _present(table, column, missing_samples)
-    values = labels.values.astype(str)
-    require_classes(values, column.name)
-    return Labels(values, labels.dropped)
+    labels = _present(table, column, missing_samples, str)
+    require_classes(labels.values, column.name)
+    return labels
 
 
 def require_classes(values: pd.Series, name: str) -> None:
-    """Refuse classes that cannot be learned, or cannot be written as QIIME 2 writes predictions.
+    """Refuse classes (of the usable samples) that cannot be learned, or written as QIIME 2 does.
 
-    `values` are the classes of the samples that can be used, `name` is the metadata column. Raises
-    AAMError if fewer than 10 samples are left, there are fewer than two classes or more than
-    1,024, a class has fewer than 3 samples, or a name that files or QIIME 2 read as something
-    else.
+    AAMError if fewer than 10 samples are left, there are fewer than two classes or more than 1,024,
+    or a class has fewer than 3 samples or a name that files or QIIME 2 read as something else.
     """
     require_enough(len(values), f"learning '{name}'")
     counts = values.value_counts()
@@ -155,12 +151,9 @@ def require_classes(values: pd.Series, name: str) -> None:
 
 
 def _refuse_names(classes: list[str], name: str) -> None:
-    def is_header(one: str) -> bool:
-        return one in _ID_HEADERS or one.lower() in _ID_HEADERS
-
     refused = {
         "are read back from files as missing values": _READ_AS_MISSING.__contains__,
-        "QIIME 2 keeps for the column of ids": is_header,
+        "QIIME 2 keeps for the column of ids": lambda one: {one, one.lower()} & _ID_HEADERS,
         "hold tabs, line ends or other control characters": _CONTROL.search,
     }
     for why, holds in refused.items():
@@ -186,20 +179,21 @@ def group_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
         number = isinstance(value, float)
         return np.format_float_positional(value, trim="-") if number else value
 
-    labels = _present(table, column, missing_samples)
-    values = labels.values.map(name_of)
-    if values.nunique() < 2:
+    labels = _present(table, column.map(name_of, na_action="ignore"), missing_samples, str)
+    names = labels.values.unique()
+    if len(names) < 2:
         raise AAMError(
-            f"The groups column '{column.name}' has one group only ({examples(values.unique())}), "
-            "so that none can be held out. Choose another column or leave 'groups' out."
+            f"The groups column '{column.name}' has one group only ({examples(names)}), so that "
+            "none can be held out. Choose another column or leave 'groups' out."
         )
-    return Labels(values.astype(str), labels.dropped)
+    return labels
 
 
-def _present(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
+def _present(table: SampleTable, column: pd.Series, missing_samples: str, kind: type) -> Labels:
     name = f"the metadata column '{column.name}'"
     shared, missing = match_samples(table.sample_ids, column.index, name, missing_samples)
     values = column.loc[shared]
     blank = sorted(values.index[values.isna()])
     dropped = {f"not in {name}": missing, f"blank in {name}": blank}
-    return Labels(values.dropna(), {reason: ids for reason, ids in dropped.items() if ids})
+    present = values.dropna().astype(kind)
+    return Labels(present, {reason: ids for reason, ids in dropped.items() if ids})

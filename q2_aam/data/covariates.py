@@ -70,12 +70,9 @@ def encode_covariates(covariates: Sequence[Covariate], columns: pd.DataFrame) ->
 
 def unknown_levels(covariates: Sequence[Covariate], columns: pd.DataFrame) -> dict[str, list[str]]:
     """Find the levels of each categorical column that the training samples did not have."""
-    found = {
-        one.name: sorted(set(columns[one.name].dropna()) - set(one.levels))
-        for one in covariates
-        if one.levels
-    }
-    return {name: levels for name, levels in found.items() if levels}
+    categorical = {one.name: set(one.levels) for one in covariates if one.levels}
+    found = {name: set(columns[name].dropna()) - categorical[name] for name in categorical}
+    return {name: sorted(levels) for name, levels in found.items() if levels}
 
 
 def _encode(covariate: Covariate, column: pd.Series) -> np.ndarray:
@@ -89,19 +86,18 @@ def _encode(covariate: Covariate, column: pd.Series) -> np.ndarray:
             "fitting; a '#q2:types' line in the metadata says how a column is to be read."
         )
     inputs = np.zeros((len(column), covariate.inputs))
-    if not covariate.levels:
-        values = np.nan_to_num(pd.to_numeric(column).to_numpy(dtype=np.float64))
-        inputs[:, 0] = np.where(blank, 0.0, (values - covariate.mean) / covariate.scale)
-        far = column.index[~(np.abs(inputs[:, 0]) <= FARTHEST)]
-        if len(far):
-            raise AAMError(
-                f"{counted(len(far), 'sample')} of {len(column):,} {verb(len(far), 'have')} a "
-                f"'{covariate.name}' that is more than {FARTHEST:,.0f} standard deviations from "
-                f"the mean of the training samples, {covariate.mean:g}: {examples(far)}. Correct "
-                "the metadata, or leave the cells blank."
-            )
-        inputs[:, -1] = blank
+    if covariate.levels:  # an unknown level, -1, is the last input
+        inputs[np.arange(len(column)), pd.Index(covariate.levels).get_indexer(column)] = 1
         return inputs
-    position = pd.Index(covariate.levels).get_indexer(column)
-    inputs[np.arange(len(column)), np.where(position < 0, len(covariate.levels), position)] = 1
+    values = np.nan_to_num(pd.to_numeric(column).to_numpy(dtype=np.float64))
+    inputs[:, 0] = np.where(blank, 0.0, (values - covariate.mean) / covariate.scale)
+    far = column.index[~(np.abs(inputs[:, 0]) <= FARTHEST)]
+    if len(far):
+        raise AAMError(
+            f"{counted(len(far), 'sample')} of {len(column):,} {verb(len(far), 'have')} a "
+            f"'{covariate.name}' that is more than {FARTHEST:,.0f} standard deviations from the "
+            f"mean of the training samples, {covariate.mean:g}: {examples(far)}. Correct the "
+            "metadata, or leave the cells blank."
+        )
+    inputs[:, -1] = blank
     return inputs

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EXAMPLES, AAMError, counted, examples
-from .cache import runs_root
 
 TOLERANCE = 1e-5  # text files round; a larger difference is a real asymmetry
 LARGEST_UNCONVERTED = 2**20  # bytes of text, of about 350 samples
@@ -43,6 +42,15 @@ class Distances:
         return self.matrix[np.ix_(rows, rows)]
 
 
+def runs_root() -> Path:
+    """Return the folder of all runs: ``$Q2_AAM_RUN_DIR``, else one in the user's cache."""
+    chosen = os.environ.get("Q2_AAM_RUN_DIR")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "q2-aam" / "runs"
+
+
 def read_distances(path: Path) -> tuple[list[str], np.ndarray]:
     """Read the matrix in a file (see `parse_distances`); a large one is converted once.
 
@@ -57,16 +65,21 @@ def read_distances(path: Path) -> tuple[list[str], np.ndarray]:
             with path.open("rb") as file:
                 while block := file.read(2**22):
                     digest.update(block)
-            digest = digest.hexdigest()
-            if not (kept / f"{digest}.f32").is_file():
-                _convert(path, kept, digest)
-            return _mapped(kept, digest)
+            values, names = (kept / f"{digest.hexdigest()}.{end}" for end in ("f32", "json"))
+            if not values.is_file():
+                _convert(path, values, names)
+            ids = json.loads(names.read_text(encoding="utf-8"))
+            if values.stat().st_size == 4 * len(ids) ** 2:
+                for one in (values, names):
+                    os.utime(one)
+                return ids, np.memmap(values, np.float32, "r", shape=(len(ids), len(ids)))
     with path.open(encoding="utf-8-sig") as lines:
         return parse_distances(lines)
 
 
-def _convert(path: Path, kept: Path, digest: str) -> None:
+def _convert(path: Path, to_values: Path, to_names: Path) -> None:
     """Write a matrix as float32 whole or not at all, and drop those not used for 30 days."""
+    kept = to_values.parent
     for old in kept.iterdir():
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > KEPT_DAYS * 24 * 3600:
@@ -81,18 +94,8 @@ def _convert(path: Path, kept: Path, digest: str) -> None:
             ids, matrix = parse_distances(lines, allocate)
         matrix.flush()
         names.write_text(json.dumps(ids), encoding="utf-8")
-        names.replace(kept / f"{digest}.json")
-        values.replace(kept / f"{digest}.f32")
-
-
-def _mapped(kept: Path, digest: str) -> tuple[list[str], np.ndarray]:
-    values = kept / f"{digest}.f32"
-    ids = json.loads((kept / f"{digest}.json").read_text(encoding="utf-8"))
-    if values.stat().st_size != 4 * len(ids) ** 2:
-        raise OSError("its size is wrong")
-    for one in (values, kept / f"{digest}.json"):
-        os.utime(one)
-    return ids, np.memmap(values, np.float32, "r", shape=(len(ids), len(ids)))
+        names.replace(to_names)
+        values.replace(to_values)
 
 
 def parse_distances(
@@ -105,7 +108,13 @@ def parse_distances(
     [0, 1], symmetric and without NaN.
     """
     lines = iter(lines)
-    ids = _header(lines)
+    ids = []
+    for line in lines:
+        if line.strip() and not line.startswith("#"):
+            ids = [name.strip() for name in line.rstrip("\r\n").split("\t")[1:]]
+            break
+    if not ids or len(set(ids)) != len(ids):
+        raise AAMError("The distance matrix has no header of distinct sample ids.")
     number, rows = len(ids), []
     matrix = allocate(number) if allocate else np.empty((number, number), dtype=np.float32)
     try:
@@ -176,13 +185,3 @@ def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:
                 "distances are symmetric numbers from 0 to 1. Compute the matrix again, for "
                 "example with 'qiime diversity-lib unweighted-unifrac'."
             )
-
-
-def _header(lines) -> list[str]:
-    for line in lines:
-        if line.strip() and not line.startswith("#"):
-            ids = [name.strip() for name in line.rstrip("\r\n").split("\t")[1:]]
-            if not ids or len(set(ids)) != len(ids):
-                break
-            return ids
-    raise AAMError("The distance matrix has no header of distinct sample ids.")

@@ -1,14 +1,16 @@
-"""Which ASVs of a vocabulary a sequence is: the same, overlapping, or none of them."""
+"""What sequences are: ASVs of a vocabulary, and like the reference of the bundled encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse
 
-from .tokens import tokenize
+from .tokens import ADENINE, THYMINE, tokenize
 
 # Kinds of recognition, in the order in which they are tried.
 KINDS = ("same", "overlapping", "embedding_only")
@@ -16,6 +18,10 @@ SAME, OVERLAPPING, EMBEDDING_ONLY = range(len(KINDS))
 CLADES_ONLY = "clades_only"  # what all reads are to a model without a vocabulary
 
 FEWEST_NUCLEOTIDES = 60  # of an overlap: shorter ones lie in conserved stretches that many share
+KMERS = Path(__file__).parents[1] / "encoders" / "kmers.npy"
+WORD = 12  # nucleotides: the reference holds a third of all words of this length
+RESEMBLES = 0.6  # of its words: left-out families have at least 0.65, random DNA at most 0.51
+_READS_AT_ONCE = 2048
 _ROWS_AT_ONCE = 1024
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial hash; odd, modulo 2^64
 _COMPLEMENT_OF_LETTER = str.maketrans("ACGTRYKMBVDH", "TGCAYRMKVBHD")
@@ -185,3 +191,56 @@ def _overlaps(texts: _Texts, others: _Texts) -> np.ndarray:
     found = [np.stack(pair, axis=1) for pair in _starts_within(texts, others)]
     found += [np.stack(pair[::-1], axis=1) for pair in _starts_within(others, texts)]
     return np.unique(np.concatenate([np.zeros((0, 2), dtype=np.int64), *found]), axis=0)
+
+
+@lru_cache(maxsize=1)
+def _reference_words() -> np.ndarray:
+    return np.load(KMERS)  # one bit a word
+
+
+def words_of(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number the words of reads, tokens without START (reads, longest), by their nucleotides.
+
+    Returns int64 (reads, longest - WORD + 1), and where a word is nothing but A, C, G and T.
+    """
+    places = letters.shape[1] - WORD + 1
+    words = np.zeros((len(letters), places), dtype=np.int64)
+    valid = np.ones((len(letters), places), dtype=bool)
+    known = (letters >= ADENINE) & (letters <= THYMINE)
+    for shift in range(WORD):
+        within = slice(shift, shift + places)
+        words = 4 * words + np.where(known[:, within], letters[:, within] - ADENINE, 0)
+        valid &= known[:, within]
+    return words, valid
+
+
+def resemblance(sequences: list[str]) -> np.ndarray:
+    """Return the share of each read's words that the reference holds; 0 of a read without words."""
+    found = np.zeros(len(sequences))
+    bits = _reference_words()
+    for start in range(0, len(sequences), _READS_AT_ONCE):
+        letters = tokenize(sequences[start : start + _READS_AT_ONCE])[0][:, 1:]
+        if letters.shape[1] >= WORD:
+            words, valid = words_of(letters)
+            held = valid & (bits[words >> 3] >> (7 - (words & 7)).astype(np.uint8))
+            number = np.maximum(valid.sum(axis=1), 1)
+            found[start : start + len(letters)] = held.sum(axis=1) / number
+    return found
+
+
+def orient(sequences: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Turn reads that resemble the reference only as their reverse complement.
+
+    Returns the reads, which of them were turned, and which resemble the reference on neither
+    strand: it says nothing of them.
+    """
+    far = resemblance(sequences) < RESEMBLES
+    rows = np.flatnonzero(far)
+    others = [reverse_complement(sequences[row]) for row in rows]
+    turned = np.zeros(len(sequences), dtype=bool)
+    if len(rows):
+        turned[rows] = resemblance(others) >= RESEMBLES
+    oriented = list(sequences)
+    for row, other in zip(rows, others, strict=True):
+        oriented[row] = other if turned[row] else sequences[row]
+    return oriented, turned, far & ~turned

@@ -41,16 +41,10 @@ def train_test_split(
     return sorted(set(sample_ids) - held_out), sorted(held_out)
 
 
-def _draw(
-    members: dict[str, list[str]],
-    share: float,
-    random: np.random.Generator,
-    kept: frozenset[str] = frozenset(),
-) -> list[str]:
+def _draw(members: dict[str, list[str]], share: float, random, kept=frozenset()) -> list[str]:
     """Draw groups until the share is reached, skipping those that are too large or must be kept."""
     names = sorted(members)
-    order = [names[position] for position in random.permutation(len(names))]
-    order = [name for name in order if name not in kept]
+    order = [names[at] for at in random.permutation(len(names)) if names[at] not in kept]
     if len(order) == len(names):
         order.pop()
     wanted = share * sum(map(len, members.values()))
@@ -66,10 +60,7 @@ def _draw(
 
 
 def _draw_by_class(
-    members: dict[str, list[str]],
-    share: float,
-    random: np.random.Generator,
-    classes: Mapping[str, str],
+    members: dict[str, list[str]], share: float, random, classes: Mapping[str, str]
 ) -> list[str]:
     """Draw from the groups of each class apart; among several draws take the most even one.
 
@@ -78,12 +69,10 @@ def _draw_by_class(
     """
     of_group = {group: Counter(map(classes.get, samples)) for group, samples in members.items()}
     total = sum(of_group.values(), Counter())
-    sole = frozenset(
-        group
-        for group, counts in of_group.items()
-        if any(number == total[name] for name, number in counts.items())
-    )
-    kept = sole if len(sole) < len(members) else frozenset()
+    sole = {
+        group for group, counts in of_group.items() if any(counts[n] == total[n] for n in counts)
+    }
+    kept = sole if len(sole) < len(members) else set()
     strata: dict[str, dict[str, list[str]]] = {}
     for group, samples in members.items():
         most = max(of_group[group], key=lambda one: (of_group[group][one], one))

@@ -16,9 +16,9 @@ from .matching import (
     Vocabulary,
     match_sequences,
     merge_overlapping,
+    orient,
     reverse_complement,
 )
-from .reference import orient
 from .sequences import sequences_of
 from .table import SampleTable
 from .tokens import Asvs, tokenize_asvs
@@ -66,7 +66,7 @@ class Studies:
     cut_samples: int = 0  # samples that had more than the allowed number of ASVs
     cut_share: float = 0.0  # largest share of one sample's reads that this lost
     # without a vocabulary, bool (features,): read as their reverse complement; of no kind that the
-    # reference holds (see `data.reference`)
+    # reference holds (see `orient`)
     turned: np.ndarray | None = None
     far: np.ndarray | None = None
 
@@ -89,14 +89,12 @@ def build_studies(
     """
     dna = [sequences_of(table.feature_ids, sequences) for table in tables]
     reads = np.concatenate([np.asarray(table.counts.sum(axis=0)).ravel() for table in tables])
-    distinct, index = np.unique([one for study in dna for one in study], return_inverse=True)
-    distinct, index = distinct.tolist(), index.ravel()
+    distinct, index = _distinct([one for study in dna for one in study])
     known = turned = far = recognition = None
     merged = 0
     if not vocabulary:
-        distinct, turned, far = (np.asarray(one)[index] for one in orient(distinct))
-        distinct, index = np.unique(distinct, return_inverse=True)
-        distinct, index = distinct.tolist(), index.ravel()
+        oriented, turned, far = (np.asarray(one)[index] for one in orient(distinct))
+        distinct, index = _distinct(oriented)
     if vocabulary is None:
         shares = merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
         kept = np.flatnonzero(shares.diagonal())
@@ -121,7 +119,9 @@ def build_studies(
     studies, cut_samples, cut_share, first = [], 0, 0.0, 0
     for position, table in enumerate(tables):
         last = first + len(table.feature_ids)
-        abundances = relative((table.counts @ assignment[first:last]).tocsr())
+        abundances = (table.counts @ assignment[first:last]).tocsr()
+        totals = np.asarray(abundances.sum(axis=1)).ravel()
+        abundances.data /= np.repeat(totals, np.diff(abundances.indptr))
         first = last
         kept = keep_most_abundant(abundances, max_asvs)
         lost = 1 - np.asarray(kept.sum(axis=1)).ravel()
@@ -134,6 +134,11 @@ def build_studies(
         asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share,
         turned, far,
     )  # fmt: skip
+
+
+def _distinct(sequences) -> tuple[list[str], np.ndarray]:
+    distinct, index = np.unique(sequences, return_inverse=True)
+    return distinct.tolist(), index.ravel()
 
 
 def _look_up(distinct: list[str], match: Match, vocabulary: Vocabulary, used: np.ndarray):
@@ -160,15 +165,6 @@ def held_asvs(studies: Studies, *parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.unique(np.concatenate(held)).astype(np.int64)
 
 
-def relative(counts: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
-    """Divide each row by its sum."""
-    totals = np.asarray(counts.sum(axis=1)).ravel()
-    per_entry = np.repeat(totals, np.diff(counts.indptr))
-    return scipy.sparse.csr_matrix(
-        (counts.data / per_entry, counts.indices, counts.indptr), shape=counts.shape
-    )
-
-
 def keep_most_abundant(abundances: scipy.sparse.csr_matrix, limit: int) -> scipy.sparse.csr_matrix:
     """Keep the `limit` largest entries of each row; ties go to the smaller column."""
     sizes = np.diff(abundances.indptr)
@@ -184,3 +180,64 @@ def keep_most_abundant(abundances: scipy.sparse.csr_matrix, limit: int) -> scipy
     return scipy.sparse.csr_matrix(
         (abundances.data[kept], abundances.indices[kept], offsets), shape=abundances.shape
     )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples of one study; each distinct ASV stands in it once."""
+
+    samples: np.ndarray  # int64 (batch,): positions in the study
+    tokens: np.ndarray | None  # uint8 (distinct, longest); None if embeddings come from elsewhere
+    asvs: np.ndarray  # int64 (distinct,): positions among all ASVs
+    index: np.ndarray  # int64 (batch, slots): positions in `asvs`, 0 in empty slots
+    abundances: np.ndarray  # float32 (batch, slots): relative, 0 in empty slots
+    distances: np.ndarray | None  # float32 (batch, batch)
+    known: np.ndarray | None  # int64 (distinct,): rows in the model's vocabulary
+    covariates: np.ndarray | None  # float32 (batch, inputs)
+
+
+def epoch_order(
+    samples_of_study: list[np.ndarray], batch_size: int, seed: int, epoch: int
+) -> list[tuple[int, np.ndarray]]:
+    """Shuffle the samples of every study into batches, and the batches among the studies.
+
+    Returns pairs of a study and positions of its samples: a pure function of seed and epoch. A
+    batch holds one study only, as distances are compared within a study; batches of a study differ
+    by at most one sample, so that none is a mere remainder.
+    """
+    random = np.random.default_rng([seed, epoch, 0x0DE5])
+    batches = []
+    for study, samples in enumerate(samples_of_study):
+        if len(samples):
+            number = -(-len(samples) // batch_size)
+            parts = np.array_split(random.permutation(samples), number)
+            batches.extend((study, part) for part in parts)
+    return [batches[position] for position in random.permutation(len(batches))]
+
+
+def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool = True) -> Batch:
+    """Collect what a batch holds of some samples, in their order; tokens only where needed."""
+    one = studies.studies[study]
+    rows = one.abundances[samples]
+    asvs, position = np.unique(rows.indices, return_inverse=True)
+    sizes = np.diff(rows.indptr)
+    filled = np.arange(sizes.max()) < sizes[:, None]
+    index = np.zeros(filled.shape, dtype=np.int64)
+    abundances = np.zeros(filled.shape, dtype=np.float32)
+    index[filled] = position
+    abundances[filled] = rows.data
+    return Batch(
+        samples=samples,
+        tokens=asv_tokens(studies.asvs, asvs) if tokens else None,
+        asvs=asvs.astype(np.int64),
+        index=index,
+        abundances=abundances,
+        distances=one.distances.block(samples) if one.distances is not None else None,
+        known=studies.known[asvs] if studies.known is not None else None,
+        covariates=one.covariates[samples] if one.covariates is not None else None,
+    )
+
+
+def asv_tokens(asvs: Asvs, chosen: np.ndarray) -> np.ndarray:
+    """Return the tokens of some ASVs, cut after the longest of them."""
+    return asvs.tokens[chosen, : 1 + asvs.lengths[chosen].max()]

@@ -14,13 +14,9 @@ _LARGEST_EXPONENT = 700.0  # e^700 is still a finite number
 
 
 def describe_target(
-    name: str,
-    values: np.ndarray,
-    scaling: str,
-    known_asvs: int,
-    covariates: tuple[Covariate, ...] = (),
-    **settings,
-) -> RegressionTarget:
+    name: str, values: np.ndarray, scaling: str, known_asvs: int,
+    covariates: tuple[Covariate, ...] = (), **settings,
+) -> RegressionTarget:  # fmt: skip
     """Describe a target by the training samples' values; further settings are fields of it."""
     transformed = np.log1p(values) if scaling.startswith("log-") else values
     location, scale = 0.0, 1.0
@@ -29,17 +25,10 @@ def describe_target(
     elif scaling.endswith("z-score"):
         location, scale = float(transformed.mean()), float(transformed.std())
     return RegressionTarget(
-        name,
-        known_asvs,
-        covariates,
-        scaling=scaling,
-        location=location,
-        scale=scale,
-        minimum=float(values.min()),
-        maximum=float(values.max()),
-        mean=float(values.mean()),
+        name, known_asvs, covariates, scaling=scaling, location=location, scale=scale,
+        minimum=float(values.min()), maximum=float(values.max()), mean=float(values.mean()),
         **settings,
-    )
+    )  # fmt: skip
 
 
 def refuse_negative_logarithms(values, scaling: str, name: str) -> None:
@@ -104,9 +93,9 @@ def far_off(values: np.ndarray) -> np.ndarray:
 def clip_far_values(values, scaling: str, loss: str, name: str):
     """Find values far from the others, and take what robust losses learn from into the range.
 
-    Returns the values to learn, by sample id (with the largest and smallest of the others in place
-    of far ones, if the loss is robust: heads in closed form would follow them); the ids of those
-    that are far; and a warning that says what becomes of them, empty if there are none.
+    Returns the values to learn, by sample id (far ones taken to the ends of the others' range if
+    the loss is robust: heads in closed form would follow them), the ids of those that are far, and
+    a warning that says what becomes of them.
     """
     is_far = far_off(np.log1p(values) if scaling.startswith("log-") else values)
     if not is_far.any():

@@ -10,7 +10,7 @@ from ..config import KNOWN_ASVS
 from ..errors import AAMError, counted
 from .matching import Vocabulary
 from .study import Studies, Study
-from .tokens import Asvs, detokenize
+from .tokens import detokenize
 
 PREVALENCE = 0.01
 MOST_KNOWN = 8192
@@ -28,7 +28,8 @@ def know_prevalent_asvs(
     prevalent = prevalent_asvs(studies.studies[0], samples)
     known = np.full(len(studies.asvs), len(prevalent), dtype=np.int64)
     known[prevalent] = np.arange(len(prevalent))
-    tokens = padded_tokens(studies.asvs, prevalent, 1 + max_sequence_length)
+    tokens = np.zeros((len(prevalent), 1 + max_sequence_length), dtype=np.uint8)
+    tokens[:, : studies.asvs.tokens.shape[1]] = studies.asvs.tokens[prevalent]
     return dataclasses.replace(studies, known=known), tokens
 
 
@@ -50,13 +51,6 @@ def recognized_of_others(study: Study, samples: np.ndarray, folds: list[np.ndarr
         known = prevalent_asvs(study, np.delete(samples, fold))
         shares.append(np.asarray(study.abundances[samples[fold]][:, known].sum(axis=1)).ravel())
     return float(np.mean(np.concatenate(shares)))
-
-
-def padded_tokens(asvs: Asvs, chosen: np.ndarray, width: int) -> np.ndarray:
-    """Return the tokens of some ASVs, (chosen, width)."""
-    tokens = np.zeros((len(chosen), width), dtype=np.uint8)
-    tokens[:, : asvs.tokens.shape[1]] = asvs.tokens[chosen]
-    return tokens
 
 
 def read_vocabulary(arrays: dict[str, np.ndarray]) -> Vocabulary:

@@ -37,21 +37,15 @@ class Branches(nn.Module):
             return self.membership(asvs)
 
 
-def presence(log_odds: Tensor, held: Tensor) -> Tensor:
+def presence(log_odds: Tensor, abundances: Tensor, depth: int | None = None) -> Tensor:
     """Return the probability that samples hold branches: that not all of their ASVs miss them.
 
-    Of log-odds (U, K), and `held` (B, U) of 0 and 1: ``1 - prod(1 - sigmoid(log_odds))`` over the
-    ASVs of each sample, (B, K).
+    Of log-odds (U, K) and relative abundances f (B, U): ``1 - prod(1 - sigmoid(log_odds))`` over
+    the ASVs of each sample, (B, K). If `depth` reads are drawn of each sample, an ASV is detected
+    with probability ``1 - (1 - f) ** depth``.
     """
-    return -torch.expm1(-(held @ functional.softplus(log_odds)))
-
-
-def detected_presence(log_odds: Tensor, abundances: Tensor, depth: int) -> Tensor:
-    """Return the probability that branches are seen when `depth` reads are drawn of each sample.
-
-    Of log-odds (U, K) and relative abundances f (B, U): an ASV is detected with probability
-    ``1 - (1 - f) ** depth``; (B, K).
-    """
+    if depth is None:
+        return -torch.expm1(-((abundances > 0).to(log_odds) @ functional.softplus(log_odds)))
     sample, asv = abundances.nonzero(as_tuple=True)
     fraction = abundances[sample, asv].clamp_max(1 - 1e-7)
     log_missed = (depth * torch.log1p(-fraction)).unsqueeze(1)  # (N, 1)
@@ -66,10 +60,7 @@ def detected_presence(log_odds: Tensor, abundances: Tensor, depth: int) -> Tenso
 
 
 class SharedAsvs(NamedTuple):
-    """How many ASVs samples (B,) and others (C,) hold, and share (B, C).
-
-    They are expected numbers if ASVs are seen by chance.
-    """
+    """How many ASVs samples (B,) and others (C,) hold, and share (B, C), or may be expected to."""
 
     shared: Tensor
     left: Tensor
@@ -88,12 +79,8 @@ class BranchDistance(nn.Module):
     For presences of 0 and 1 it is unweighted UniFrac exactly. For soft ones ``|a - b|`` and
     ``max(a, b)`` stand for unshared and total, so that equal samples are at distance 0. With
     `asv_tips` each ASV is one more branch, all of one length: clades alone cannot tell apart close
-    relatives.
-
-    References
-    ----------
-    Lozupone and Knight 2005, "UniFrac: a new phylogenetic method for comparing microbial
-    communities".
+    relatives. See Lozupone and Knight 2005, "UniFrac: a new phylogenetic method for comparing
+    microbial communities".
     """
 
     def __init__(self, number: int, asv_tips: bool = False):
@@ -131,7 +118,7 @@ class EuclideanDistance(nn.Module):
         self.projection = nn.Linear(size, size, bias=False)
         self.log_scale = nn.Parameter(torch.tensor([2.0 * size]).sqrt().log())
 
-    def forward(self, samples: Tensor, others: Tensor | None = None) -> Tensor:
+    def forward(self, samples: Tensor, others: Tensor | None = None, asvs=None) -> Tensor:
         """Compare samples with each other, or with others: (B, D), (C, D) → (B, C)."""
         left = self.projection(samples)
         right = left if others is None else self.projection(others)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .encoders import scaled_log
 from .heads.attention import ordered_quantiles
-from .sample_encoder import scaled_log
 
 _FIRST, _LAST, _MASK = 1, 4, 6  # tokens A and T, and MASK
 HIDDEN_SHARE = 0.15
@@ -53,12 +53,8 @@ def regression_loss(raw: Tensor, actual: Tensor, loss: str, quantile_range: floa
     """Mean loss of the outputs of the attention head, of scaled targets (B,).
 
     ``huber`` (quadratic up to half a unit), ``mae`` and ``mse`` of (B, 1); ``quantile`` of (B, 3),
-    whose outer two are to hold `quantile_range` of the true values.
-
-    References
-    ----------
-    Huber 1964, "Robust estimation of a location parameter"; Koenker and Bassett 1978, "Regression
-    quantiles".
+    whose outer two are to hold `quantile_range` of the true values. See Huber 1964, "Robust
+    estimation of a location parameter"; Koenker and Bassett 1978, "Regression quantiles".
     """
     if loss == "quantile":
         return pinball_loss(ordered_quantiles(raw), actual, quantile_range)

@@ -8,20 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ..config import VOCABULARY, ModelConfig
-from .asv_encoder import AsvEncoder, NucleotideHead
-from .branches import (
-    BranchDistance,
-    Branches,
-    EuclideanDistance,
-    SharedAsvs,
-    detected_presence,
-    presence,
-    shared_asvs,
-)
+from .branches import BranchDistance, Branches, EuclideanDistance, SharedAsvs, presence, shared_asvs
+from .encoders import AbundanceHead, AsvEncoder, NucleotideHead, SampleEncoder, TransformerBlock
 from .heads.blend import TargetHead
 from .heads.features import TargetFeatures, log_abundance
-from .sample_encoder import AbundanceHead, SampleEncoder
-from .transformer import TransformerBlock
 
 
 class SampleBatch(NamedTuple):
@@ -47,9 +37,8 @@ class SampleState(NamedTuple):
     @property
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
-        return TargetFeatures(
-            self.known, self.abundance, self.clades, self.covariates, self.presence
-        )
+        blocks = (self.known, self.abundance, self.clades, self.covariates, self.presence)
+        return TargetFeatures(*blocks)
 
 
 class Parts(NamedTuple):
@@ -138,15 +127,9 @@ class Network(nn.Module):
         return logits.flatten(1, 2)[:, : tokens.shape[1] - 1].float()
 
     def embed_samples(
-        self,
-        asvs: Tensor,
-        samples: SampleBatch,
-        hidden: Tensor | None = None,
-        attend: bool = True,
-        detect: bool = True,
-        quantify: bool = True,
-        join: bool = True,
-    ) -> SampleState:
+        self, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None = None,
+        attend: bool = True, detect: bool = True, quantify: bool = True, join: bool = True,
+    ) -> SampleState:  # fmt: skip
         """Embed samples from the embeddings (U, D) of distinct ASVs: what of them, say `Parts`.
 
         The transformer must not see the abundances `hidden`, (B, S) bool.
@@ -177,29 +160,20 @@ class Network(nn.Module):
         with torch.autocast(asvs.device.type, enabled=False):
             log_odds = self.branches(asvs)  # (U, K)
             dense = dense_abundances(samples, len(asvs))  # (B, U)
-            present = abundance = None
-            if detect and self.config.rarefaction_depth is None:
-                present = presence(log_odds, (dense > 0).float())
-            elif detect:
-                present = detected_presence(log_odds, dense, self.config.rarefaction_depth)
-            if quantify:  # by the share of reads under each branch, (B, K)
-                abundance = log_abundance(dense @ torch.sigmoid(log_odds))
-            return present, abundance
+            return (
+                presence(log_odds, dense, self.config.rarefaction_depth) if detect else None,
+                # by the share of reads under each branch, (B, K)
+                log_abundance(dense @ torch.sigmoid(log_odds)) if quantify else None,
+            )
 
     def distances(
-        self,
-        state: SampleState,
-        others: SampleState | None = None,
-        asvs: SharedAsvs | None = None,
+        self, state: SampleState, others: SampleState | None = None, asvs: SharedAsvs | None = None
     ) -> Tensor:
         """Predict UniFrac between samples: (B, C) in [0, 1]; `asvs` is read if ASVs are tips."""
-        branches = self.config.distance_form == "branches"
-        left, right = (
-            one and (one.presence if branches else one.pooled) for one in (state, others)
-        )
+        name = "presence" if self.config.distance_form == "branches" else "pooled"
+        left, right = (one and getattr(one, name) for one in (state, others))
         with torch.autocast(left.device.type, enabled=False):
-            found = self.distance_head(left, right, *([asvs] if branches else []))
-            return found.clamp(0, 1)
+            return self.distance_head(left, right, asvs).clamp(0, 1)
 
     def share_asvs(self, samples: SampleBatch, distinct: int) -> SharedAsvs | None:
         """Count the ASVs that the samples of a batch share, if ASVs are tips of the tree."""

@@ -20,8 +20,7 @@ FILES = (HISTORY, SETTINGS, SUMMARY, *TENSORBOARD_EVENTS.values())
 CHOSEN_BY = ("user", "default", "encoder", "automatic")
 SAMPLES_USED_FOR_TRAINING = "samples used for training"
 LARGEST_TEXT = 2**24  # bytes: the history of 50,000 epochs
-_NUMBER = (int, float)
-_ANY = ""  # any name of a table
+_NUMBER, _ANY = (int, float), ""  # any name of a table
 
 # What a summary may hold, all of it optional: types, tables by name, and lists of tables.
 _SUMMARY_KINDS = {
@@ -60,18 +59,12 @@ class Setting:
 class TrainingLog:
     """What happened in one training run.
 
-    Attributes
-    ----------
-    history : pd.DataFrame
-        One row per epoch (index ``epoch 1``, ``epoch 2``, …), none if nothing was trained in
-        epochs. Numeric columns: ``epoch`` and any of learning_rate, gradient_norm, seconds,
-        samples_per_second, and losses and metrics as pairs ``train_X`` and ``validation_X``.
-        Missing values are NaN.
-    settings : list of Setting
-    summary : dict
-        JSON types only; any may be missing: action, kept_epoch, epochs_run, stop_reason, model,
-        data, target, environment, encoder (a sentence), sample_ids (of the samples fitted on),
-        heads (name, weight in the blend, out-of-fold scores; by weight) and scores (of the blend).
+    ``history`` has one row per epoch (index ``epoch 1``, ``epoch 2``, …), none if nothing was
+    trained in epochs. Numeric columns: ``epoch`` and any of learning_rate, gradient_norm, seconds,
+    samples_per_second, and losses and metrics as pairs ``train_X`` and ``validation_X``; NaN where
+    missing. ``summary`` has JSON types only, any of `_SUMMARY_KINDS`: encoder is a sentence,
+    sample_ids are of the samples fitted on, heads stand by their weight in the blend, with
+    out-of-fold scores; scores are of the blend.
     """
 
     history: pd.DataFrame
@@ -140,13 +133,9 @@ def _read_history(path: Path) -> pd.DataFrame:
         raise _damaged(HISTORY, f"is larger than {LARGEST_TEXT:,} bytes")
     try:
         history = pd.read_csv(
-            path,
-            sep="\t",
-            dtype={"id": str},
-            keep_default_na=False,
-            na_values=[""],
+            path, sep="\t", dtype={"id": str}, keep_default_na=False, na_values=[""],
             float_precision="round_trip",
-        ).set_index("id")
+        ).set_index("id")  # fmt: skip
     except (ValueError, KeyError) as error:
         raise _damaged(HISTORY, "is not a table with a column 'id'") from error
     if "epoch" not in history:

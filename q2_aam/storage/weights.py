@@ -16,8 +16,8 @@ from .manifest import damaged, parse_json
 
 WEIGHTS = "weights.safetensors"
 _LARGEST_HEADER = 2**20
-_VALUES_AT_ONCE = 2**20
-_BYTES = {"F32": 4, "I32": 4, "U8": 1}
+_BYTES_AT_ONCE = 2**22
+_TYPES = {"F32": np.dtype("<f4"), "I32": np.dtype("<i4"), "U8": np.dtype("u1")}
 
 
 def write_weights(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -57,7 +57,7 @@ def check_header(
     spans = {name: _span(path, name, named[name], shape) for name, shape in expected.items()}
     position = 0
     for name, (begin, end) in sorted(spans.items(), key=lambda one: one[1]):
-        size = _BYTES[dtype_of(name)] * math.prod(expected[name])
+        size = _TYPES[dtype_of(name)].itemsize * math.prod(expected[name])
         if begin != position or end - begin != size:
             raise damaged(path.name, f"has an overlap or a hole at the tensor {name!r}")
         position = end
@@ -73,15 +73,11 @@ def check_values(path: Path, spans: dict[str, tuple[int, int]], largest: dict[st
     `q2_aam.config.largest_positions`.
     """
     for name, (begin, end) in spans.items():
-        kind = dtype_of(name)
-        if kind == "F32":
-            for part in _parts(path, begin, end, "<f4"):
-                if not np.isfinite(part).all():
-                    raise damaged(path.name, "holds values that are not finite")
-        elif kind == "I32":
-            for part in _parts(path, begin, end, "<i4"):
-                if part.min() < 0 or part.max() > largest[name]:
-                    raise damaged(path.name, f"has positions out of range in {name!r}")
+        for part in _parts(path, begin, end, dtype_of(name)):
+            if not np.isfinite(part).all():
+                raise damaged(path.name, "holds values that are not finite")
+            if name in largest and (part.min() < 0 or part.max() > largest[name]):
+                raise damaged(path.name, f"has positions out of range in {name!r}")
 
 
 def _read_header(path: Path) -> tuple[int, dict]:
@@ -121,8 +117,7 @@ def _are_whole(numbers) -> bool:
 
 
 def _parts(path: Path, begin: int, end: int, dtype: str) -> Iterator[np.ndarray]:
-    """Read values of 4 bytes, so many at a time."""
     with path.open("rb") as file:
         file.seek(begin)
-        for start in range(begin, end, 4 * _VALUES_AT_ONCE):
-            yield np.frombuffer(file.read(min(end - start, 4 * _VALUES_AT_ONCE)), dtype=dtype)
+        for start in range(begin, end, _BYTES_AT_ONCE):
+            yield np.frombuffer(file.read(min(end - start, _BYTES_AT_ONCE)), _TYPES[dtype])

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .. import __version__
-from ..data.cache import runs_root
+from ..data.distances import runs_root
 from . import distributed
 
 STATE, LOCK, FINISHED, EVENTS = "state.safetensors", "lock", "finished", "tensorboard"

@@ -1,7 +1,5 @@
 """Fitting a target: heads in closed form on a frozen encoder, and one by descent if asked for."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -20,6 +18,7 @@ from .evaluation import FinalPredictions, forward_samples, predict_final
 from .heads import forest, logistic, ridge
 from .heads.blend import make_folds, surely_positive
 from .heads.features import Known, SampleFeatures
+from .init import some
 from .losses import Task, weights_of
 from .objectives import objective_of
 from .sample_objective import SampleObjective
@@ -239,13 +238,6 @@ def alike(groups: np.ndarray) -> np.ndarray:
     """Return weights of samples, with mean 1, by which all groups count alike."""
     _, places, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     return len(groups) / (len(sizes) * sizes[places])
-
-
-def some(samples: np.ndarray, most: int, seed: list[int]) -> np.ndarray:
-    """Draw some samples, if there are more."""
-    if len(samples) <= most:
-        return samples
-    return np.sort(np.random.default_rng(seed).choice(samples, most, replace=False))
 
 
 def distance_state_after(config: ModelConfig, task: Task, frozen: bool) -> str:

@@ -4,8 +4,7 @@ import numpy as np
 import torch
 
 from ..config import ModelConfig
-from ..data.batches import build_batch
-from ..data.study import Studies
+from ..data.study import Studies, build_batch
 from ..inference import embed_asvs, to_tensors
 from ..model.network import Network
 

@@ -20,8 +20,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ..config import TrainingConfig
-from ..data.batches import Batch, asv_tokens, build_batch
-from ..data.study import Studies
+from ..data.study import Batch, Studies, asv_tokens, build_batch
 from ..inference import device_of, join_states, to_device, to_tensors, token_parts
 from ..model import losses
 from ..model.network import Network, SampleState
@@ -233,11 +232,12 @@ class EpochPredictions:
 
 
 def unifrac_scores(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
-    """Return R² and Pearson's r of distances, (pairs,), which is 0 where one does not vary."""
+    """Return R² and Pearson's r of distances, (pairs,), which are 0 where these do not vary."""
     if not len(actual):
         return {}
     actual = actual.astype(np.float64)
-    explained = 1 - np.square(predicted - actual).mean() / max(actual.var(), 1e-12)
+    variance, error = actual.var(), np.square(predicted - actual).mean()
+    explained = 1 - error / variance if variance else 0.0
     spread = predicted.std() * actual.std()
     together = np.mean((predicted - predicted.mean()) * (actual - actual.mean()))
     r = float(together / spread) if spread else 0.0

@@ -29,6 +29,7 @@ WHOLE_SHARE = 0.5  # of the steps
 SHORTEST_SHARE = 0.6  # of the shortest ASV of a step: how much is left of the others' reads
 ALIKE = 16  # steps that share their ASVs out by length, so that little is cut
 MOST_STANDARDISED = 2048
+READS_AT_ONCE = 64
 _ORDER = 0x7EEE
 
 
@@ -113,12 +114,13 @@ class PhylogenyObjective(Objective):
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Score the ASVs that were held out, read whole, and UniFrac of the samples."""
-        scores, lengths = {}, self.references.lengths
-        if len(self.held_out):
-            each = [
-                clade_losses(self.network, self.references, ReadStep(row, 0 * row, int(length)))
-                for row, length in zip(self.held_out[:, None], lengths[self.held_out], strict=True)
-            ]
+        scores, lengths, each = {}, self.references.lengths[self.held_out], []
+        for length in np.unique(lengths):
+            alike = self.held_out[lengths == length]
+            for rows in np.array_split(alike, -(-len(alike) // READS_AT_ONCE)):
+                step = ReadStep(rows, 0 * rows, int(length))
+                each.append(clade_losses(self.network, self.references, step))
+        if each:
             scores["loss"] = scores["clade_loss"] = float(torch.cat(each).mean())
         if self.task is not None:
             found = validate(self.network, self.task, self.config.random_seed)

@@ -8,8 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ..config import TrainingConfig
-from ..data.batches import Batch, epoch_order
-from ..data.study import Studies
+from ..data.study import Batch, Studies, epoch_order
 from ..errors import examples
 from ..model.network import Network
 from .evaluation import embed_divided, validate

@@ -29,7 +29,7 @@ from torch import nn
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
-from q2_aam.storage import boxed
+from q2_aam.storage.model import CONFIG, WEIGHTS
 from q2_aam.training.init import seed_step, seed_weights
 from q2_aam.training.optim import build_optimizer, learning_rate_at
 from q2_aam.training.references import References, clade_losses, start_from_tree
@@ -100,9 +100,9 @@ def write_boxed(folder: Path, network: Network) -> None:
     """Write an encoder; half precision costs a thousandth of each weight."""
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(network.config.to_json(), indent=1, sort_keys=True)
-    (folder / boxed.CONFIG).write_text(content + "\n", encoding="utf-8")
+    (folder / CONFIG).write_text(content + "\n", encoding="utf-8")
     half = {name: one.cpu().half().contiguous() for name, one in network.state_dict().items()}
-    save_file(half, str(folder / boxed.WEIGHTS))
+    save_file(half, str(folder / WEIGHTS))
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from reference import PRIMERS, Reference, leave_out, read_reference
 
-from q2_aam.data import reference as words
+from q2_aam.data import matching as words
 
 READ = 150
 _ORGANISMS_AT_ONCE = 2048
@@ -20,7 +20,7 @@ _ORGANISMS_AT_ONCE = 2048
 
 def collect(reference: Reference, organisms: np.ndarray) -> np.ndarray:
     """Mark the words of some organisms: (4 ** LENGTH / 8,) uint8."""
-    held = np.zeros(4**words.LENGTH, dtype=bool)
+    held = np.zeros(4**words.WORD, dtype=bool)
     for start in range(0, len(organisms), _ORGANISMS_AT_ONCE):
         found, valid = words.words_of(reference.tokens[organisms[start:][:_ORGANISMS_AT_ONCE]])
         held[found[valid]] = True

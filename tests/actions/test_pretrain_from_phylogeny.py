@@ -12,7 +12,7 @@ from simulated_study import history_of, log_of, model_of, sequences_artifact, si
 
 from q2_aam.data.phylogeny import parse_newick
 from q2_aam.errors import AAMError
-from q2_aam.storage.boxed import read_boxed
+from q2_aam.storage.model import read_boxed
 
 MACHINE = {"threads": 1, "device": "cpu"}
 SMALL = MACHINE | {

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from q2_aam.data import principal_components as module
-from q2_aam.data.principal_components import principal_components
+from q2_aam import inference
+from q2_aam.inference import principal_components
 
 
 @pytest.mark.parametrize("rows", [4096, 5])
 def test_components_are_those_of_the_singular_value_decomposition(monkeypatch, rows):
-    monkeypatch.setattr(module, "_ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(inference, "_ROWS_CENTERED_AT_ONCE", rows)
     random = np.random.default_rng(0)
     values = random.normal(size=(12, 7)) * np.arange(1, 8) + 100
     centered = values - values.mean(axis=0)

@@ -5,12 +5,11 @@ import scipy.sparse
 from simulated_study import simulate_study
 
 from q2_aam.config import KNOWN_ASVS
-from q2_aam.data.batches import build_batch, epoch_order
 from q2_aam.data.distances import Distances
-from q2_aam.data.study import Study, build_studies, keep_most_abundant
+from q2_aam.data.study import Study, build_batch, build_studies, epoch_order, keep_most_abundant
 from q2_aam.data.table import SampleTable, read_table
 from q2_aam.data.tokens import START, UNKNOWN, tokenize, tokenize_asvs
-from q2_aam.data.vocabulary import padded_tokens, prevalent_asvs, read_vocabulary
+from q2_aam.data.vocabulary import prevalent_asvs, read_vocabulary
 
 A, C, G, T = ("A" * 20, "C" * 20, "G" * 20, "T" * 20)
 
@@ -108,7 +107,7 @@ def test_the_vocabulary_of_a_model_is_what_was_stored_whatever_the_width(refused
 
     def read(rows, width):
         means = np.linspace(0.1, 0.5, len(rows), dtype=np.float32)
-        tokens = padded_tokens(asvs, np.array(rows), width)
+        tokens = np.pad(asvs.tokens[rows], ((0, 0), (0, width - asvs.tokens.shape[1])))
         model = {KNOWN_ASVS: tokens, "target_head.scaling.vocabulary.mean": means}
         return read_vocabulary(model)
 

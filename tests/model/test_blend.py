@@ -8,8 +8,7 @@ from simulated_study import describe_classes, describe_target
 from q2_aam.config import Covariate
 from q2_aam.model.heads.attention import CovariateFusion
 from q2_aam.model.heads.blend import TargetHead, forest_columns
-from q2_aam.model.heads.clades import Clades
-from q2_aam.model.heads.features import TargetFeatures
+from q2_aam.model.heads.features import Clades, TargetFeatures
 from q2_aam.model.heads.forest import ForestHead
 from q2_aam.model.heads.linear import RandomFeatures, random_signs
 

@@ -4,13 +4,7 @@ import torch
 from simulated_study import simulate_study
 
 from q2_aam.model import branches as module
-from q2_aam.model.branches import (
-    BranchDistance,
-    Branches,
-    detected_presence,
-    presence,
-    shared_asvs,
-)
+from q2_aam.model.branches import BranchDistance, Branches, presence, shared_asvs
 
 
 def brute_presence(log_odds, detection):
@@ -30,8 +24,8 @@ def drawn():
 
 
 def test_presence_is_the_chance_that_not_all_asvs_miss_the_branch(drawn):
-    log_odds, held, _ = drawn
-    found = presence(torch.tensor(log_odds), torch.tensor(held))
+    log_odds, held, fractions = drawn
+    found = presence(torch.tensor(log_odds), torch.tensor(fractions))
     assert np.allclose(found, brute_presence(log_odds, held), atol=1e-12)
 
 
@@ -42,9 +36,7 @@ def test_detected_presence_weighs_each_asv_by_its_chance_of_being_seen(
 ):
     monkeypatch.setattr(module, "_ELEMENTS_AT_ONCE", at_once)
     log_odds, _, fractions = drawn
-    found = detected_presence(
-        torch.tensor(log_odds).float(), torch.tensor(fractions).float(), depth
-    )
+    found = presence(torch.tensor(log_odds).float(), torch.tensor(fractions).float(), depth)
     wanted = brute_presence(log_odds, 1 - (1 - fractions) ** depth)
     assert found.shape == (5, 7)
     assert np.allclose(found, wanted, atol=2e-6)
@@ -52,10 +44,8 @@ def test_detected_presence_weighs_each_asv_by_its_chance_of_being_seen(
 
 def test_a_sample_of_one_asv_and_sure_memberships_stay_finite():
     log_odds = torch.tensor([[200.0, -200.0, 0.0]], requires_grad=True)
-    for found in (
-        presence(log_odds, torch.ones(1, 1)),
-        detected_presence(log_odds, torch.ones(1, 1), 5000),
-    ):
+    for depth in (None, 5000):
+        found = presence(log_odds, torch.ones(1, 1), depth)
         assert torch.allclose(found, torch.tensor([[1.0, 0.0, 0.5]]))
         (gradient,) = torch.autograd.grad(found.sum(), log_odds)
         assert gradient.isfinite().all()

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from q2_aam.data.tokens import MASK, START, UNKNOWN, tokenize
+from q2_aam.model.encoders import scaled_log
 from q2_aam.model.heads.attention import ordered_quantiles
 from q2_aam.model.losses import (
     abundance_loss,
@@ -16,7 +17,6 @@ from q2_aam.model.losses import (
     regression_loss,
     unifrac_loss,
 )
-from q2_aam.model.sample_encoder import scaled_log
 
 
 def test_the_unifrac_loss_is_over_pairs_and_ignores_diagonal_and_lower_half():

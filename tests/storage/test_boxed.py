@@ -8,7 +8,7 @@ import pytest
 from simulated_study import model_of
 
 from q2_aam.config import expected_tensors
-from q2_aam.storage.boxed import BOX, BUNDLED, read_boxed
+from q2_aam.storage.model import BOX, BUNDLED, read_boxed
 
 
 def test_the_box_holds_an_encoder_that_is_whole():

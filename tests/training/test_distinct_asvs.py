@@ -8,7 +8,7 @@ import torch
 from simulated_study import TINY_FIT, log_of, model_of, simulate_study
 from tasks import gradients_of, losses_of, make_network, make_task
 
-from q2_aam.data.batches import build_batch
+from q2_aam.data.study import build_batch
 from q2_aam.inference import embed_asvs
 from q2_aam.model import losses
 from q2_aam.model.network import SampleBatch

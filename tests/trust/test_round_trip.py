@@ -23,7 +23,7 @@ from q2_aam.config import (
     RegressionTarget,
     largest_positions,
 )
-from q2_aam.data.batches import Batch
+from q2_aam.data.study import Batch
 from q2_aam.inference import arrays_of, load_network, predict_distances, to_tensors
 from q2_aam.model.network import Network
 from q2_aam.storage.model import write_model

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from ...config import CLASSIFICATION, Target
 from .attention import AttentionHead
-from .clades import Clades
-from .features import Scaling, TargetFeatures, sharper_log
+from .features import Clades, Scaling, TargetFeatures, sharper_log
 from .forest import ForestHead
 from .linear import LinearHead, class_fractions
 

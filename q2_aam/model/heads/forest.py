@@ -20,13 +20,9 @@ class ForestHead(nn.Module):
     """
 
     def __init__(
-        self,
-        trees: int,
-        nodes: int,
-        outputs: int,
-        levels: tuple[float, ...],
+        self, trees: int, nodes: int, outputs: int, levels: tuple[float, ...],
         columns: tuple[list[int], ...],
-    ):
+    ):  # fmt: skip
         super().__init__()
         self.levels, self.columns = levels, columns
         leaf = torch.arange(nodes, dtype=torch.int32).expand(trees, nodes)

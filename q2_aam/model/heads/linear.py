@@ -71,9 +71,7 @@ class RandomFeatures(nn.Module):
     Walsh-Hadamard transforms, which takes P log P steps instead of F M, and a pure function of
     its shape, so that no model needs to store it.
 
-    References
-    ----------
-    Rahimi and Recht 2007, "Random features for large-scale kernel machines"; Cho and Saul 2009,
+    See Rahimi and Recht 2007, "Random features for large-scale kernel machines"; Cho and Saul 2009,
     "Kernel methods for deep learning"; Yu, Suresh, Choromanski, Holtmann-Rice and Kumar 2016,
     "Orthogonal random features".
     """

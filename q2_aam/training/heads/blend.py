@@ -1,7 +1,5 @@
 """Weights of heads in the blend, from what each predicts of samples that it did not learn from."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Growing the forest, and writing its trees as tables: children side by side, parents first."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Fitting logistic regression: the penalty is chosen by out-of-fold predictions."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 

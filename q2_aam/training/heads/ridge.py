@@ -1,7 +1,5 @@
 """Fitting ridge regression: the penalty is chosen by out-of-fold predictions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
