@@ -151,13 +151,17 @@ def start_run(logger, settings: dict, defaults: dict, unused=(), **changed):
     return dataclasses.replace(TrainingConfig(), **training, **chosen), accelerator
 
 
-def start_network(config: ModelConfig, arrays, studies, seed: int, device):
-    """Build the network to start from: of the encoder's weights, or new where there are none."""
+def start_network(logger, settings: dict, defaults: dict, config, arrays, studies, **changed):
+    """Start a run; build its network of the encoder's weights, or anew where there are none."""
     from ..training import init
 
+    trained_by, accelerator = start_run(logger, settings, defaults, **changed)
+    seed, device = settings["random_seed"], accelerator.device
     if arrays is None:
-        return init.new_network(config, studies, seed, device)
-    return init.continued_network(config, arrays, seed, device)
+        network = init.new_network(config, studies, seed, device)
+    else:
+        network = init.continued_network(config, arrays, seed, device)
+    return network, trained_by, accelerator
 
 
 def require_validation(samples: int, validation_size: float, optional: bool = False) -> None:
