@@ -53,7 +53,7 @@ def simulate_study(
         ends = random.integers(shortest, length, asvs, endpoint=True)
         dna = [one[:end] for one, end in zip(dna, ends, strict=True)]
     prevalence = PREVALENCE_SPREAD * random.standard_normal(asvs)
-    counts = _draw_counts(prevalence, samples, richness, random)
+    counts = draw_counts(prevalence, samples, richness, random)
     ids = tuple(f"sample{number:06d}" for number in range(samples))
     distances = Distances(jaccard_distances(counts), np.arange(samples))
     table = SampleTable(ids, tuple(dna), counts)
@@ -85,7 +85,7 @@ def _mutate(letters: np.ndarray, times: int, random: np.random.Generator) -> np.
     return changed
 
 
-def _draw_counts(prevalence: np.ndarray, samples: int, richness: tuple[int, int], random):
+def draw_counts(prevalence: np.ndarray, samples: int, richness: tuple[int, int], random):
     """Draw which ASVs each sample holds, and log-normal read counts: sparse (samples, ASVs)."""
     asvs = len(prevalence)
     clade = np.arange(asvs) * CLADES // asvs
@@ -119,7 +119,7 @@ def draw_table(samples: int) -> tuple[scipy.sparse.csr_matrix, list[str]]:
     number = round(ASVS_OF_1000 * (samples / 1000) ** GROWTH)
     dna = evolve_sequences(number, LENGTH, random)
     rarity = np.log(random.permutation(number) + COMMON)
-    return _draw_counts(-rarity, samples, RICHNESS, random), dna
+    return draw_counts(-rarity, samples, RICHNESS, random), dna
 
 
 def fill_trees(head: TargetHead) -> None:

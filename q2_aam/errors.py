@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 EXAMPLES = 5
+LONGEST, SHOWN = 64, 40  # letters of an example, and those of a longer one
 _SAME_STUDY = "Check that both come from the same study and processing run."
 _PREFIXES_TRIED = 100  # ids
 
@@ -18,9 +19,13 @@ class AAMError(ValueError):
 
 
 def examples(values: Iterable, limit: int = EXAMPLES) -> str:
-    """Write the first values of a collection as a quoted list: ``'a', 'b', 'c' and 17 more``."""
+    """Write the first values of a collection as a quoted list: ``'a', 'b', 'c' and 17 more``.
+
+    Of long ones, such as DNA, the beginning stands for the whole.
+    """
     values = list(values)
-    shown = ", ".join(repr(str(value)) for value in values[:limit])
+    texts = (str(value) for value in values[:limit])
+    shown = ", ".join(repr(one if len(one) <= LONGEST else f"{one[:SHOWN]}…") for one in texts)
     rest = len(values) - limit
     return f"{shown} and {rest:,} more" if rest > 0 else shown
 

@@ -80,12 +80,7 @@ def spread_removals(abundances: scipy.sparse.csr_matrix, most: int) -> scipy.spa
 
 
 def _predictions_without(
-    network: Network,
-    studies: Studies,
-    sample: int,
-    asvs: np.ndarray,
-    embedded: Tensor,
-    held: np.ndarray,
+    network: Network, studies: Studies, sample: int, asvs: np.ndarray, embedded: Tensor, held
 ) -> np.ndarray:
     """Answer for a sample as it is, and without each of some of its ASVs: (1 + R, O) float64."""
     device = device_of(network)
@@ -102,12 +97,9 @@ def _predictions_without(
             left = 1 - abundances[row, places]
             abundances[row, places] = 0
             abundances /= left[:, None]
-        changed = SampleBatch(
-            whole.index.expand(number, -1).contiguous(),
-            abundances,
-            whole.known,
-            None if whole.covariates is None else whole.covariates.expand(number, -1),
-        )
+        covariates = None if whole.covariates is None else whole.covariates.expand(number, -1)
+        index = whole.index.expand(number, -1).contiguous()
+        changed = SampleBatch(index, abundances, whole.known, covariates)
         with torch.no_grad():
             state = network.embed_samples(own, changed, None, *network.parts_to_answer())
         parts.append(predict_answers(network, state))

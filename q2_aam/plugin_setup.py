@@ -118,32 +118,27 @@ def _counts(text: str) -> tuple:
     return (FeatureTable[Frequency], f"Counts of ASVs in samples. {text}".strip())
 
 
-_SEQUENCES_TEXT = "DNA of the features. Not needed if the feature ids of the table are the DNA."
 _TABLE = _counts("")
-_SEQUENCES = (FeatureData[Sequence], _SEQUENCES_TEXT)
+_SEQUENCES = (FeatureData[Sequence],
+    "DNA of the features. Not needed if the feature ids of the table are the DNA.")  # fmt: skip
 _COLUMN = MetadataColumn[Categorical | Numeric]
 _NUMBER, _CLASS = (
     (MetadataColumn[kind], f"The {what} column to predict. Samples with a blank cell are left out.")
     for kind, what in ((Numeric, "numeric"), (Categorical, "categorical"))
 )
-_GROUPS = (
-    _COLUMN,
+_GROUPS = (_COLUMN,
     "Samples of one group (subject, site, cage) stay together, so that repeated measures of one "
-    "subject are never on both sides of a split.",
-)
+    "subject are never on both sides of a split.")  # fmt: skip
 _COVARIATES = (Metadata, "Metadata with the columns that 'covariate_columns' names.")
-_COVARIATES_OF_MODEL = (
-    Metadata,
+_COVARIATES_OF_MODEL = (Metadata,
     "If the model was fitted with covariates: metadata with the same columns, and a row for each "
-    "sample.",
-)
+    "sample.")  # fmt: skip
 _MODEL = types.AAMRegressor | types.AAMClassifier
 _FITTED = (_MODEL, "A model from fit-regressor or fit-classifier.")
 _ANY_MODEL = types.AAMEncoder | _MODEL
-_LOG = (
-    types.AAMTrainingLog,
+_LOG = (types.AAMTrainingLog,
     "What the model consists of, all settings, and which samples were used and dropped.",
-)
+)  # fmt: skip
 _PRETRAINED = {"encoder": (types.AAMEncoder, "The pretrained encoder."), "training_log": _LOG}
 _NUMBERS, _CLASSES = SampleData[RegressorPredictions], SampleData[ClassifierPredictions]
 _INTERVALS, _SHARES = SampleData[types.PredictionIntervals], SampleData[Probabilities]
@@ -161,7 +156,7 @@ _register(
             "Unweighted UniFrac between the samples of each table, matched by their sample ids. "
             "Compute it on the table given here: rarefy first, then use the rarefied table for "
             "both."),
-        "sequences": (List[FeatureData[Sequence]], _SEQUENCES_TEXT),
+        "sequences": (List[_SEQUENCES[0]], _SEQUENCES[1]),
         "initial_encoder": (types.AAMEncoder,
             "An encoder to start from; the architecture is then its own."),
     },

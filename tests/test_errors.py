@@ -4,6 +4,7 @@ from q2_aam.errors import AAMError, counted, examples, no_shared_ids
 def test_examples_show_five_and_count_the_rest():
     assert examples("abc") == "'a', 'b', 'c'"
     assert examples(range(5)) == "'0', '1', '2', '3', '4'"
+    assert examples(["A" * 64, "C" * 65]) == f"'{'A' * 64}', '{'C' * 40}…'"
     assert examples(range(1205)).endswith("'4' and 1,200 more")
 
 

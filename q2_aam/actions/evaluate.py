@@ -35,16 +35,11 @@ def evaluate_regression(
     from ..report.regression.scores import join_numbers
 
     samples = join_numbers(
-        predictions,
-        truth.to_series(),
-        intervals=intervals,
-        baseline_predictions=baseline_predictions,
-        groups=_series(groups),
-        color_by=_series(color_by),
-    )
-    log = _read_log(training_log, design)
+        predictions, truth.to_series(), intervals=intervals, groups=_series(groups),
+        baseline_predictions=baseline_predictions, color_by=_series(color_by),
+    )  # fmt: skip
     important = _join_importance(importance, sequences, taxonomy, table)
-    write_regression_page(output_dir, samples, log, important)
+    write_regression_page(output_dir, samples, _read_log(training_log, design), important)
 
 
 def evaluate_classification(
@@ -85,9 +80,8 @@ def evaluate_classification(
         _series(groups),
         recognition,
     )
-    log = _read_log(training_log, design)
     important = _join_importance(importance, sequences, taxonomy, table)
-    write_classification_page(output_dir, samples, log, important)
+    write_classification_page(output_dir, samples, _read_log(training_log, design), important)
 
 
 def evaluate_distances(

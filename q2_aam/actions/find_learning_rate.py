@@ -5,13 +5,9 @@ import pandas as pd
 import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
+from .. import parameters
 from ..errors import AAMError
-from ..parameters import (
-    FITTING_DEFAULT,
-    LEARNING_RATE_SETTINGS,
-    OF_NEW_ENCODER,
-    PRETRAINING_DEFAULT,
-)
+from ..parameters import FITTING_DEFAULT, LEARNING_RATE_SETTINGS
 from ..types import AAMModelDirectoryFormat
 from .fit import FitInputs, prepare_fit
 from .pretrain import prepare_pretraining
@@ -62,15 +58,10 @@ def find_learning_rate(
     told = ("lowest_rate", "highest_rate", "steps", "missing_samples")
     log_settings(logger, settings, FITTING_DEFAULT, told)
     write_learning_rate_page(
-        output_dir,
-        curve,
-        found.suggestion,
-        found.diverged,
-        action=action,
+        output_dir, curve, found.suggestion, found.diverged, action=action,
         target=None if metadata is None else metadata.name,
-        settings=[one for one in logger.settings if one.name in settings],
-        data=logger.data,
-    )
+        settings=[one for one in logger.settings if one.name in settings], data=logger.data,
+    )  # fmt: skip
 
 
 def _as_fit(logger, inputs: FitInputs, settings: dict):
@@ -87,9 +78,8 @@ def _as_fit(logger, inputs: FitInputs, settings: dict):
 def _as_pretrain(logger, inputs: FitInputs, settings: dict):
     from ..training.pretrain import pretraining_task
 
-    complete = (
-        PRETRAINING_DEFAULT | OF_NEW_ENCODER | settings | _ALL_SAMPLES | {"freeze_encoder": False}
-    )
+    complete = parameters.PRETRAINING_DEFAULT | parameters.OF_NEW_ENCODER | settings
+    complete |= _ALL_SAMPLES | {"freeze_encoder": False}
     network, studies, config, accelerator = prepare_pretraining(
         logger, [inputs.table], [inputs.distance_matrix], inputs.sequences, inputs.encoder, complete
     )

@@ -9,6 +9,7 @@ import pandas as pd
 import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
+from .. import parameters
 from ..config import ClassificationTarget
 from ..data import target_scaling
 from ..data.alignment import require_variation
@@ -17,13 +18,7 @@ from ..data.sequences import sequences_of
 from ..data.study import build_studies
 from ..data.vocabulary import know_prevalent_asvs
 from ..errors import AAMError, counted, examples, warn
-from ..parameters import (
-    CLASSIFICATION_SETTINGS,
-    FITTING,
-    FITTING_DEFAULT,
-    OF_NUMBERS,
-    REGRESSION_SETTINGS,
-)
+from ..parameters import FITTING_DEFAULT
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 from . import training_run
 from .inputs import TrainingSamples, merge_sequences, read_training_samples, refuse_other_genes
@@ -33,6 +28,9 @@ FitInputs = namedtuple(  # of an action that fits
     "FitInputs", "table metadata sequences encoder distance_matrix groups covariates",
     defaults=[None] * 5,
 )  # fmt: skip
+
+_ALWAYS = ("device", "precision", "threads", "random_seed")
+OF_DESCENT = (*(name for name in parameters.FITTING if name not in _ALWAYS), "target_weight")
 
 
 def _fit_action(kind: str, column: type, names: tuple[str, ...]):
@@ -48,30 +46,27 @@ def _fit_action(kind: str, column: type, names: tuple[str, ...]):
         covariates: qiime2.Metadata = None,
         **settings,
     ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+        from ..training.fit import fit as train
+        from ..training.logger import TrainingLogger
+
         inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
-        return fit_model(f"fit-{kind}", inputs, settings)
+        logger = TrainingLogger(f"fit-{kind}", settings["epochs"])
+        network, studies, *others = prepare_fit(logger, inputs, settings)
+        fitted = train(network, studies, *others, logger)
+        log = logger.log_fit(network, studies.studies[0].sample_ids, fitted)
+        return training_run.store_run(network, log, fitted.shown, logger.info)
 
     fit.__name__ = f"fit_{kind}"
     fit.__doc__ = f"Fit a {kind} on every labeled sample of a table."
     return with_settings(names, FITTING_DEFAULT)(fit)
 
 
-fit_regressor = _fit_action("regressor", qiime2.NumericMetadataColumn, REGRESSION_SETTINGS)
-fit_classifier = _fit_action(
-    "classifier", qiime2.CategoricalMetadataColumn, CLASSIFICATION_SETTINGS
+fit_regressor = _fit_action(
+    "regressor", qiime2.NumericMetadataColumn, parameters.REGRESSION_SETTINGS
 )
-
-
-def fit_model(action: str, inputs: FitInputs, settings: dict):
-    """Fit a model on every labeled sample of a table; return views of it and of its log."""
-    from ..training.fit import fit
-    from ..training.logger import TrainingLogger
-
-    logger = TrainingLogger(action, settings["epochs"])
-    network, studies, *others = prepare_fit(logger, inputs, settings)
-    fitted = fit(network, studies, *others, logger)
-    log = logger.log_fit(network, studies.studies[0].sample_ids, fitted)
-    return training_run.store_run(network, log, fitted.shown, logger.info)
+fit_classifier = _fit_action(
+    "classifier", qiime2.CategoricalMetadataColumn, parameters.CLASSIFICATION_SETTINGS
+)
 
 
 def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = True) -> tuple:
@@ -117,17 +112,21 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     target, targets = describe(labeled, training, len(tokens), covariates, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
-    trained_by, accelerator = training_run.start_run(
-        logger, settings, FITTING_DEFAULT, freeze_encoder=frozen
+    unused = () if attends else OF_DESCENT
+    network, trained_by, accelerator = training_run.start_network(
+        logger,
+        settings,
+        FITTING_DEFAULT,
+        config,
+        arrays,
+        studies,
+        unused=unused,
+        freeze_encoder=frozen,
     )
     told = ["missing_samples", "features", "n_estimators", "attention_head"]
     told += ["covariate_columns"] if covariates else []
-    training_run.log_settings(
-        logger, settings, FITTING_DEFAULT, [*told, *(OF_NUMBERS if numeric else ())]
-    )
-    network = training_run.start_network(
-        config, arrays, studies, settings["random_seed"], accelerator.device
-    )
+    told += parameters.OF_NUMBERS if numeric else ()
+    training_run.log_settings(logger, settings, FITTING_DEFAULT, told)
     remember_asvs(network, tokens)
     labels = Labels(targets, labeled.group_numbers(), training, validation)
     return network, studies, labels, trained_by, accelerator
@@ -182,9 +181,7 @@ def refuse_unlearned_clades(config, with_matrix: bool) -> None:
 
 def refuse_what_has_no_effect(settings: dict) -> None:
     """Refuse settings of what descends, where nothing does."""
-    always = ("device", "precision", "threads", "random_seed")
-    of_descent = [*(name for name in FITTING if name not in always), "target_weight"]
-    given = [name for name in of_descent if settings[name] != FITTING_DEFAULT[name]]
+    given = [name for name in OF_DESCENT if settings[name] != FITTING_DEFAULT[name]]
     if given:
         raise AAMError(
             f"{counted(len(given), 'setting')} would have no effect: {examples(given)}.\nHeads are "

@@ -55,11 +55,8 @@ def pretrain(
     from ..training.logger import TrainingLogger
     from ..training.pretrain import pretrain as train
 
-    chosen = (
-        parameters.OF_NEW_ENCODER
-        if training_run.is_new(initial_encoder, settings)
-        else parameters.OF_KNOWN_ENCODER
-    )
+    new = training_run.is_new(initial_encoder, settings)
+    chosen = parameters.OF_NEW_ENCODER if new else parameters.OF_KNOWN_ENCODER
     settings |= {name: value for name, value in chosen.items() if settings[name] is None}
     logger = TrainingLogger("pretrain", settings["epochs"])
     network, *others = prepare_pretraining(
@@ -85,13 +82,10 @@ def prepare_pretraining(
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     logger.log_asvs(studies)
     of_start = parameters.OF_NEW_ENCODER if arrays is None else parameters.OF_KNOWN_ENCODER
-    trained_by, accelerator = training_run.start_run(
-        logger, settings, parameters.PRETRAINING_DEFAULT | of_start
+    network, *run = training_run.start_network(
+        logger, settings, parameters.PRETRAINING_DEFAULT | of_start, config, arrays, studies
     )
-    network = training_run.start_network(
-        config, arrays, studies, settings["random_seed"], accelerator.device
-    )
-    return network, studies, trained_by, accelerator
+    return network, studies, *run
 
 
 def read_pairs(tables, matrices, missing_samples: str, logger):

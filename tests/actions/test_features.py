@@ -1,5 +1,6 @@
 """What is read of a sample: ASVs, clades, or both; a model of clades holds no DNA."""
 
+import dataclasses
 import zipfile
 
 import numpy as np
@@ -14,7 +15,6 @@ from simulated_study import (
     model_of,
     sequences_artifact,
     simulate_study,
-    table_artifact,
 )
 
 from q2_aam.data.matching import reverse_complement
@@ -44,22 +44,15 @@ def models(aam, long_study, runs_of_models_made_once):
 
 
 def strangers(long_study):
-    """Each feature's DNA replaced by some that no study has."""
-    names = list(long_study.counts)
-    return sequences_artifact(
-        pd.Series(["".join(RANDOM.choice(list("ACGT"), 150)) for _ in names], names)
-    )
+    """Number the features, and give them DNA that no study has."""
+    names = [f"f{place}" for place in range(len(long_study.dna))]
+    reads = pd.Series(["".join(RANDOM.choice(list("ACGT"), 150)) for _ in names], names)
+    table = table_of(long_study, long_study.counts.set_axis(names, axis=1))
+    return table, sequences_artifact(reads)
 
 
-def named(table):
-    """Name features by numbers, so that their DNA must be given beside."""
-    return table.set_axis([f"f{place}" for place in range(table.shape[1])], axis=1)
-
-
-def biom_of(counts):
-    import biom
-
-    return table_artifact(biom.Table(counts.to_numpy().T, list(counts), list(counts.index)))
+def table_of(study, counts):
+    return dataclasses.replace(study, counts=counts).table
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -113,10 +106,7 @@ def test_a_model_of_clades_predicts_what_it_learned(aam, models, long_study):
 
 def test_recognition_does_not_apply_to_a_model_of_clades(aam, models, long_study, capsys, refused):
     regressor, classifier = (one[0] for one in models["clades"])
-    table, strange = biom_of(named(long_study.counts)), strangers(long_study)
-    reads = strange.view(pd.Series)
-    reads.index = [f"f{place}" for place in range(len(reads))]
-    strange = sequences_artifact(reads.astype(str))
+    table, strange = strangers(long_study)
     capsys.readouterr()
     found = aam.predict_regression(table, regressor, sequences=strange, min_recognized=1.0)
     assert "reads the clades of its encoder" in capsys.readouterr().out
@@ -161,7 +151,7 @@ def test_reads_outside_the_vocabulary_are_nothing_to_a_model_of_asvs(aam, models
     counts["".join(RANDOM.choice(list("ACGT"), 150))] = counts.sum(axis=1)
     found = [
         aam.predict_regression(table, regressor).predictions.view(pd.Series)
-        for table in (long_study.table, biom_of(counts))
+        for table in (long_study.table, table_of(long_study, counts))
     ]
     np.testing.assert_allclose(*found, atol=1e-4)
 
@@ -174,7 +164,7 @@ def test_a_model_of_clades_predicts_a_sample_alike_in_any_company(aam, models, l
     both = pd.concat([alone, cut.iloc[3:]]).fillna(0.0)
     regressor = models["clades"][0].regressor
     found = [
-        aam.predict_regression(biom_of(one), regressor).predictions.view(pd.Series)
+        aam.predict_regression(table_of(long_study, one), regressor).predictions.view(pd.Series)
         for one in (alone, both)
     ]
     np.testing.assert_allclose(found[1][list(alone.index)], found[0], atol=1e-4)

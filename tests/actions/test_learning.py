@@ -1,6 +1,7 @@
 """Models learn, keep what they learned when stored, and carry it on."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,16 @@ import pytest
 import qiime2
 import quick_actions as quick
 from simulated_study import (
+    TINY,
     TINY_FIT,
     counts_of,
     history_of,
+    log_of,
     model_of,
+    same_weights,
     simulate_study,
 )
+from skbio.stats.ordination import pcoa
 
 AS_ENCODER = {"pretrained": "bundled"} | dict.fromkeys(("hidden_size", "heads", "branches"))
 
@@ -66,6 +71,7 @@ def test_a_model_saved_and_loaded_predicts_bit_identically(mixed_study, fitted, 
 
 
 def test_several_studies_are_pretrained_together(aam, study, pretrained):
+    """They name their samples alike: the order of the matrices counts."""
     other = simulate_study(12, 30, 21, (50, 55))
     found = aam.pretrain(
         [study.table, other.table], [study.distances, other.distances],
@@ -161,3 +167,60 @@ def test_sequences_that_differ_only_behind_what_is_read_are_said_to_be_one(
     capsys.readouterr()
     quick.distances(longer, pretrained.encoder)
     assert "1 became equal to others by this." in capsys.readouterr().err
+
+
+# pretraining
+
+
+def test_matrices_are_matched_by_sample_ids_in_any_order(aam, study):
+    other = simulate_study(12, 20, 4, sample_ids=[f"other-{number}" for number in range(12)])
+    matrices, sequences = [study.distances, other.distances], [study.sequences, other.sequences]
+    given = {"sequences": sequences} | TINY | {"epochs": 1}
+    found, swapped = (
+        aam.pretrain([study.table, other.table], order, **given).encoder
+        for order in (matrices, matrices[::-1])
+    )
+    assert same_weights(found, swapped)
+
+
+def test_it_is_said_how_far_embeddings_move_when_reads_are_cut(study, capfd):
+    found = quick.pretrain(study, epochs=1)
+    (moved,) = re.findall(
+        r"Reads cut to 67% of their length move embeddings by (\d+)%", capfd.readouterr().out
+    )
+    by_cuts = log_of(found).summary["moved_by_cuts"]
+    assert 0 < by_cuts < 10
+    assert f"{by_cuts:.0%}" == f"{moved}%"
+
+
+# what other tools make of predictions
+
+
+@pytest.fixture(scope="module")
+def predicted(mixed_study, fitted):
+    return quick.predict(mixed_study, fitted, confidence_level=0.5)
+
+
+def test_sample_classifier_draws_predictions(predicted, mixed_study):
+    from qiime2.plugins import sample_classifier
+
+    (page,) = sample_classifier.actions.scatterplot(
+        predicted.predictions, mixed_study.age_column, missing_samples="error"
+    )
+    assert str(page.type) == "Visualization"
+
+
+def test_predictions_and_intervals_are_metadata(predicted, mixed_study):
+    predictions, intervals = (one.view(qiime2.Metadata) for one in predicted)
+    merged = predictions.merge(intervals).merge(qiime2.Metadata(mixed_study.ages.to_frame()))
+    assert {"age", "lower", "prediction", "upper"} <= set(merged.columns)
+    frame = merged.to_dataframe()
+    assert len(frame) == len(mixed_study.counts)
+    assert frame["prediction"].between(frame["lower"], frame["upper"]).all()
+
+
+def test_predicted_distances_can_be_ordinated(mixed_study, fitted):
+    found = pcoa(quick.distances(mixed_study, fitted.regressor))
+    assert sorted(found.samples.index) == sorted(mixed_study.counts.index)
+    assert np.isfinite(found.samples.to_numpy()).all()
+    assert found.proportion_explained.iloc[0] > 0.1

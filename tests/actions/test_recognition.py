@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import quick_actions as quick
-from simulated_study import by_age, sequences_artifact, simulate_study
+from simulated_study import by_age, model_of, same_weights, sequences_artifact, simulate_study
 
 from q2_aam.data.matching import reverse_complement
 
@@ -156,3 +156,26 @@ def test_importance_and_embeddings_read_the_same_asvs(aam, long_study, regressor
             for one in reads
         ]
         np.testing.assert_allclose(*frames, atol=1e-5)
+
+
+def test_features_split_over_two_ids_of_one_sequence_change_nothing(mixed_study, fitted):
+    counts, dna = mixed_study.counts.copy(), mixed_study.dna.copy()
+    name = counts.columns[counts.sum().argmax()]
+    counts["copy"] = np.floor(counts[name] / 2)
+    counts[name] -= counts["copy"]
+    dna["copy"] = dna[name]
+    split = dataclasses.replace(mixed_study, counts=counts, dna=dna)
+    before, after = (quick.predictions(one, fitted) for one in (mixed_study, split))
+    assert before.std() > 0.5, "predictions must differ, else nothing is tested"
+    scale = model_of(fitted.regressor)[0].target.scale
+    assert (before - after[before.index]).abs().max() < 1e-5 * scale
+
+
+def test_ids_that_are_dna_give_the_same_model_and_predictions():
+    named = simulate_study(14, 25, 6)
+    spelled = dataclasses.replace(named, counts=named.counts.rename(columns=named.dna))
+    one, other = quick.fit(named), quick.fit(spelled, sequences=None)
+    assert model_of(one.regressor)[0] == model_of(other.regressor)[0]
+    assert same_weights(one.regressor, other.regressor)
+    left, right = quick.predictions(named, one), quick.predictions(spelled, other, sequences=None)
+    assert (left == right[left.index]).all()

@@ -1,0 +1,87 @@
+"""Where the attention head pays: error with and without it, by samples and by kind of target.
+
+    python attention.py --samples 200 1000
+
+Simulated tables: 300 ASVs, 40 to 120 in a sample. The target is a sum over groups of 5 related ASVs
+(additive), a sum of products of two of them (interactions), or half of each, with a fifth of its
+variance noise. Fits go through the action, with defaults; 1,000 further samples are predicted.
+"""
+
+import argparse
+import contextlib
+import io
+import time
+
+import biom
+import numpy as np
+import pandas as pd
+import qiime2
+from made_up import LENGTH, draw_counts, evolve_sequences
+from measuring import markdown, store
+from qiime2.plugins import aam
+from sklearn.metrics import r2_score
+
+ASVS, RICHNESS, RELATED, TERMS, NOISE, TESTED = 300, (40, 120), 5, 12, 0.2, 1000
+SPREAD = 1.5  # standard deviation of the ASVs' log preference
+
+
+def draw_targets(counts, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the number of each sample, by kind of target."""
+
+    def scaled(values: np.ndarray) -> np.ndarray:
+        return (values - values.mean(axis=0)) / values.std(axis=0)
+
+    shares = np.asarray(counts / counts.sum(axis=1, keepdims=True))
+    related = scaled(np.log(shares.reshape(len(shares), -1, RELATED).sum(axis=2) + 1e-3))
+    first, second = (related[:, random.permutation(related.shape[1])[:TERMS]] for _ in range(2))
+    weights = random.standard_normal(TERMS)
+    additive, products = scaled(first @ weights), scaled((first * second) @ weights)
+    noise = np.sqrt(NOISE / (1 - NOISE)) * random.standard_normal(len(shares))
+    found = {"additive": additive, "interactions": products, "both": scaled(additive + products)}
+    return {name: values + noise for name, values in found.items()}
+
+
+def run(table: qiime2.Artifact, values: pd.Series, head: str) -> dict:
+    """Fit on all but the last samples, predict these, and say what the fit took."""
+    column = qiime2.NumericMetadataColumn(values[:-TESTED])
+    said, started = io.StringIO(), time.process_time()
+    with contextlib.redirect_stdout(said):
+        model, _ = aam.actions.fit_regressor(
+            table, column, attention_head=head, missing_samples="ignore"
+        )
+        seconds = time.process_time() - started
+        found = aam.actions.predict_regression(table, model).predictions.view(pd.Series)
+    heads = next(one for one in said.getvalue().splitlines() if one.startswith("predictions:"))
+    score = r2_score(values[-TESTED:], found[values.index[-TESTED:]])
+    return {"r2": float(score), "seconds": seconds, "heads": heads.removeprefix("predictions: ")}
+
+
+def main() -> None:
+    """Fit every target at every size, print a table and store it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--samples", type=int, nargs="+", default=[200, 1000])
+    rows, result = [], {}
+    for samples in parser.parse_args().samples:
+        random = np.random.default_rng([0, samples])
+        dna = evolve_sequences(ASVS, LENGTH, random)
+        prevalence = SPREAD * random.standard_normal(ASVS)
+        counts = draw_counts(prevalence, samples + TESTED, RICHNESS, random)
+        ids = [f"sample{place:06d}" for place in range(samples + TESTED)]
+        table = biom.Table(counts.T, dna, ids)
+        table = qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
+        for name, numbers in draw_targets(counts.toarray(), random).items():
+            values = pd.Series(numbers, pd.Index(ids, name="id"), name="y")
+            off, on = (run(table, values, head) for head in ("off", "on"))
+            result[f"{samples} {name}"] = {"off": off, "on": on}
+            scores = [f"{one[what]:.3g}" for what in ("r2", "seconds") for one in (off, on)]
+            rows.append([f"{samples:,}", name, *scores, on["heads"]])
+            print(rows[-1], flush=True)
+    columns = ["samples", "target", "R² without", "with", "s without", "with", "heads"]
+    print(markdown(columns, rows))
+    store("attention", result)
+
+
+if __name__ == "__main__":
+    main()
