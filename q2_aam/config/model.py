@@ -17,16 +17,10 @@ DISTANCE_STATES = ("untrained", "trained", "stale")
 
 # Upper limits: a model file from a stranger must not be able to ask for all the memory there is.
 LIMITS = {
-    "hidden_size": (4, 4096),
-    "heads": (1, 64),
-    "asv_layers": (0, 48),
-    "sample_layers": (0, 48),
-    "nucleotides_per_token": (1, 16),
-    "max_sequence_length": (1, 4096),
-    "max_asvs": (1, 65536),
-    "branches": (1, 16384),
-    "branch_hidden_size": (0, 8192),
-}
+    "hidden_size": (4, 4096), "heads": (1, 64), "asv_layers": (0, 48), "sample_layers": (0, 48),
+    "nucleotides_per_token": (1, 16), "max_sequence_length": (1, 4096), "max_asvs": (1, 65536),
+    "branches": (1, 16384), "branch_hidden_size": (0, 8192),
+}  # fmt: skip
 
 
 def _to_version_2(content: dict) -> dict:
@@ -138,7 +132,7 @@ class ModelConfig:
     def from_json(cls, content: dict) -> ModelConfig:
         """Build a config from `to_json`'s dictionary, of this or an older version of the format.
 
-        Raises AAMError if a key is missing, unknown or of the wrong type, or a value out of range.
+        AAMError if a key is missing, unknown or of the wrong type, or a value out of range.
         """
         if isinstance(content, dict) and "format_version" in content:
             content = to_present_version(content)

@@ -121,22 +121,18 @@ class _Target:
         return {block: sizes[block] for block in self.blocks_of("forest")}
 
     def _sizes(self, branches: int) -> dict[str, int]:
+        asvs = self.vocabulary_size
         return {
-            "vocabulary": self.vocabulary_size,
-            "presence": self.vocabulary_size,
-            "branches": branches,
-            "branch_presence": branches,
-            "clades": self.clades,
-            "covariates": self.covariate_inputs,
-        }
+            "vocabulary": asvs, "presence": asvs, "branches": branches, "branch_presence": branches,
+            "clades": self.clades, "covariates": self.covariate_inputs,
+        }  # fmt: skip
 
     def blocks_of(self, head: str) -> tuple[str, ...]:
         """Name the blocks of features that a head reads."""
-        absent = {"clades"} if not self.clades else set()
-        absent |= {"covariates"} if not self.covariates else set()
-        absent |= {"branches"} if self.features == "asvs" else set()
+        there = {"clades": self.clades, "covariates": self.covariates}
+        there["branches"] = self.features != "asvs"
         blocks = _BLOCKS_OF_CLADES if self.features == "clades" else _BLOCKS
-        return tuple(block for block in blocks[head] if block not in absent)
+        return tuple(block for block in blocks[head] if there.get(block, True))
 
     @property
     def tree_nodes(self) -> int:
@@ -257,13 +253,9 @@ class ClassificationTarget(_Target):
 
 Target = RegressionTarget | ClassificationTarget
 _LISTS = {
-    "heads": len(HEADS),
-    "residuals": MOST_RESIDUALS,
-    "residual_weights": MOST_RESIDUALS,
-    "classes": MOST_CLASSES,
-    "counts": MOST_CLASSES,
-    "covariates": MOST_COVARIATES,
-}
+    "heads": len(HEADS), "residuals": MOST_RESIDUALS, "residual_weights": MOST_RESIDUALS,
+    "classes": MOST_CLASSES, "counts": MOST_CLASSES, "covariates": MOST_COVARIATES,
+}  # fmt: skip
 
 
 def target_from_json(content) -> Target:

@@ -81,11 +81,8 @@ _ONLY_UNDER = {  # settings of a schedule, and the schedules that read them
 def refuse_without_effect(settings: dict, defaults: dict) -> None:
     """Refuse, by name, settings that the user changed and that training would not read."""
     schedule = settings["schedule"]
-    given = [
-        name
-        for name, schedules in _ONLY_UNDER.items()
-        if name in settings and settings[name] != defaults[name] and schedule not in schedules
-    ]
+    unread = [name for name in _ONLY_UNDER if schedule not in _ONLY_UNDER[name]]
+    given = [one for one in unread if one in settings and settings[one] != defaults[one]]
     if given:
         schedules = dict.fromkeys(one for name in given for one in _ONLY_UNDER[name])
         raise AAMError(

@@ -90,9 +90,7 @@ def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
     search(np.arange(number), False)
     missing = np.flatnonzero(kind == EMBEDDING_ONLY)
     search(missing, True)
-    backwards = turned.sum() > number - len(missing)
-    missing = np.flatnonzero(kind == EMBEDDING_ONLY)
-    turned[missing] = backwards
+    turned[kind == EMBEDDING_ONLY] = turned.sum() > number - len(missing)
     assignment = _share(np.concatenate(pairs), vocabulary.abundance, number)
     return Match(assignment, kind, turned)
 
@@ -151,9 +149,7 @@ class _Texts:
         for place in range(1, tokens.shape[1]):
             self.prefix[:, place] = self.prefix[:, place - 1] * _BASE + tokens[:, place]
 
-    def hashes(
-        self, rows: np.ndarray, start: np.ndarray | int, size: np.ndarray | int
-    ) -> np.ndarray:
+    def hashes(self, rows: np.ndarray, start, size) -> np.ndarray:
         """Hash the stretch of each row that begins at `start` and has `size` letters."""
         return self.prefix[rows, start + size] - self.prefix[rows, start] * self._powers[size]
 

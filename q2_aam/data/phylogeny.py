@@ -38,12 +38,9 @@ class Clades:
     """The clades of a phylogeny that are learned."""
 
     nodes: np.ndarray  # int64 (clades,), in the order of the phylogeny
-    # float32 (clades,): branch above, with those of clades that hold almost the same tips
-    lengths: np.ndarray
-    # what is left of the tree's length, in equal parts for the tips that are learned from
-    tip_length: float
-    # int32 (tips, deepest): the clades of each tip, the smallest first, filled with `clades`
-    lineages: np.ndarray
+    lengths: np.ndarray  # float32 (clades,): with branches of clades of almost the same tips
+    tip_length: float  # the rest of the tree's length, in equal parts for the tips learned from
+    lineages: np.ndarray  # int32 (tips, deepest): clades, smallest first, filled with `clades`
 
 
 def parse_newick(text: str) -> Phylogeny:
@@ -174,8 +171,8 @@ def choose_clades(
 ) -> Clades:
     """Choose at most `number` clades, with the longest branches and the most tips.
 
-    `tips` are those that have a sequence; `known` (tips,) says which of them are learned from, of
-    which a clade has at least `smallest`; the others are judged only.
+    `tips` have a sequence; `known` (tips,) says which are learned from, of which a clade has at
+    least `smallest`; the others are judged only.
     """
     parent, length = phylogeny.parent, np.nan_to_num(phylogeny.length)
     below = np.zeros(len(parent), dtype=np.int64)

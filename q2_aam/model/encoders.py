@@ -85,8 +85,7 @@ class AsvEncoder(nn.Module):
     ):  # fmt: skip
         super().__init__()
         self.checkpointing = False
-        self.per_token = nucleotides_per_token
-        self.vocabulary = vocabulary
+        self.per_token, self.vocabulary = nucleotides_per_token, vocabulary
         self.nucleotides = nn.Embedding(nucleotides_per_token * vocabulary, size)
         self.start = nn.Parameter(torch.randn(size))
         self.positions = nn.Embedding(tokens, size)

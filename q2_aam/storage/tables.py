@@ -32,8 +32,7 @@ def write_intervals(file, intervals: pd.DataFrame) -> None:
 def read_embeddings(lines) -> pd.DataFrame:
     """Read embeddings from a file of text: float64, by sample id (text, so that ``0001`` stays).
 
-    Raises AAMError if there is no sample or no dimension, an id or a dimension repeats, or a value
-    is not a finite number.
+    AAMError if no sample or dimension is there, one repeats, or a value is not a finite number.
     """
     frame = _read("embeddings", lines)
     twice = frame.columns[frame.columns.duplicated()]
@@ -49,8 +48,8 @@ def read_embeddings(lines) -> pd.DataFrame:
 def read_intervals(lines) -> pd.DataFrame:
     """Read intervals from a file of text: by sample id, with the columns that were written.
 
-    Raises AAMError if the columns are others, an id repeats, a lower bound is above the upper, or
-    a share is none.
+    AAMError if columns are others, an id repeats, a lower bound is above the upper, or a share is
+    none.
     """
     frame = _read("intervals", lines)
     outside = ~frame[frame.columns[2:]].apply(lambda share: share.between(0, 1)).all(axis=1)

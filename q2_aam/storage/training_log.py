@@ -93,8 +93,7 @@ def seal_training_log(folder: str | Path) -> None:
 def read_training_log(folder: str | Path) -> TrainingLog:
     """Read a training log, refusing what `write_training_log` would not write.
 
-    Raises AAMError if a file is missing, is not in its format, holds a value of the wrong kind, or
-    differs from its sum.
+    AAMError if a file is missing, not in its format, holds a wrong value, or differs from its sum.
     """
     folder = Path(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
@@ -107,11 +106,8 @@ def read_training_log(folder: str | Path) -> TrainingLog:
         manifest = read_manifest(folder, FILES, _damaged)
         for name in FILES:
             check_sum(folder, name, manifest, _damaged)
-    return TrainingLog(
-        history=_read_history(folder / HISTORY),
-        settings=_read_settings(folder / SETTINGS),
-        summary=_read_summary(folder / SUMMARY),
-    )
+    history, settings = _read_history(folder / HISTORY), _read_settings(folder / SETTINGS)
+    return TrainingLog(history, settings, _read_summary(folder / SUMMARY))
 
 
 def heads_table(log: TrainingLog) -> pd.DataFrame:

@@ -46,15 +46,12 @@ class LinearHead(nn.Module):
         self.intercept.copy_(intercept)
 
     def _weights(self) -> list[Tensor]:
-        names = [*self.blocks, *(["random"] if self.random_features is not None else [])]
-        return [getattr(self, name) for name in names]
+        random = [] if self.random_features is None else [self.random]
+        return [*(getattr(self, name) for name in self.blocks), *random]
 
 
 def class_fractions(raw: Tensor) -> Tensor:
-    """Turn least-squares estimates of class probabilities (B, C), which sum to 1, into ones.
-
-    They may be below 0 or above 1.
-    """
+    """Turn (B, C), which sum to 1 but may be below 0 or above 1, into class probabilities."""
     positive = raw.clamp_min(0)
     return positive / positive.sum(dim=1, keepdim=True).clamp_min(1e-12)
 
