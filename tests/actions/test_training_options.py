@@ -207,5 +207,5 @@ def test_a_head_that_does_not_surely_help_is_left_out(study, monkeypatch, sure):
     if sure:
         assert 0 < weights["attention"] < 1
     else:
-        monkeypatch.delattr("q2_aam.model.sample_encoder.SampleEncoder.forward")
+        monkeypatch.delattr("q2_aam.model.encoders.SampleEncoder.forward")
         quick.predict(study, fitted)
