@@ -68,7 +68,8 @@ _FITTING = {
         "other studies and holds no DNA of this one."),
     "attention_head": (_one_of("auto", "on", "off"), "auto",
         "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes: "
-        "'on' does so, 'off' does not, 'auto' does where there are enough samples for it to help."),
+        "'on' does so, 'off' does not, 'auto' does only where the encoder is trained, too: beside "
+        "a frozen one it was left out of every real study so far, of 87 to 2,030 samples."),
     "freeze_encoder": (Bool, True,
         "Keep what the encoder has learned of ASVs. Turning this off trains it further, which "
         "is slow."),

@@ -29,6 +29,9 @@ FitInputs = namedtuple(  # of an action that fits
     defaults=[None] * 5,
 )  # fmt: skip
 
+_ALWAYS = ("device", "precision", "threads", "random_seed")
+OF_DESCENT = (*(name for name in parameters.FITTING if name not in _ALWAYS), "target_weight")
+
 
 def _fit_action(kind: str, column: type, names: tuple[str, ...]):
     """Make the action that fits a model of a kind to a column of metadata, with these settings."""
@@ -109,8 +112,16 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     target, targets = describe(labeled, training, len(tokens), covariates, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
+    unused = () if attends else OF_DESCENT
     network, trained_by, accelerator = training_run.start_network(
-        logger, settings, FITTING_DEFAULT, config, arrays, studies, freeze_encoder=frozen
+        logger,
+        settings,
+        FITTING_DEFAULT,
+        config,
+        arrays,
+        studies,
+        unused=unused,
+        freeze_encoder=frozen,
     )
     told = ["missing_samples", "features", "n_estimators", "attention_head"]
     told += ["covariate_columns"] if covariates else []
@@ -170,9 +181,7 @@ def refuse_unlearned_clades(config, with_matrix: bool) -> None:
 
 def refuse_what_has_no_effect(settings: dict) -> None:
     """Refuse settings of what descends, where nothing does."""
-    always = ("device", "precision", "threads", "random_seed")
-    of_descent = [*(name for name in parameters.FITTING if name not in always), "target_weight"]
-    given = [name for name in of_descent if settings[name] != FITTING_DEFAULT[name]]
+    given = [name for name in OF_DESCENT if settings[name] != FITTING_DEFAULT[name]]
     if given:
         raise AAMError(
             f"{counted(len(given), 'setting')} would have no effect: {examples(given)}.\nHeads are "

@@ -126,18 +126,19 @@ def log_settings(logger, settings: dict, defaults: dict, names) -> None:
         logger.log_param(name, value, "default" if value == defaults[name] else "user")
 
 
-def start_run(logger, settings: dict, defaults: dict, **changed):
+def start_run(logger, settings: dict, defaults: dict, unused=(), **changed):
     """Choose training parameters and hardware, and tell the logger.
 
-    `defaults` are the action's own, to tell what the user changed; `changed` are fields of the
-    `TrainingConfig` beside the settings. Returns it and an `accelerate.Accelerator`.
+    `defaults` are the action's own, to tell what the user changed; `unused` are settings that are
+    not told, as nothing reads them; `changed` are fields of the `TrainingConfig` beside the
+    settings. Returns it and an `accelerate.Accelerator`.
     """
     from ..training.device import build_accelerator, choose_device, choose_precision
 
     fields = {one.name for one in dataclasses.fields(TrainingConfig)} - {"device", "precision"}
     training = {name: value for name, value in settings.items() if name in fields} | changed
     refuse_without_effect(training, defaults)
-    told = [name for name, value in training.items() if value != AUTO]
+    told = [name for name, value in training.items() if value != AUTO and name not in unused]
     log_settings(logger, training, defaults, told)  # others are told when everything is known
     chosen = {}
     chosen["device"], why_device = choose_device(settings["device"])

@@ -215,13 +215,15 @@ _READ = {
 def describe_model(network: Network) -> dict:
     """Describe a model in sentences."""
     config, target = network.config, network.config.target
+    attended = f", read by {counted(config.sample_layers, 'transformer layer')}"
+    if target is not None and not network.target_head.attends:
+        attended = ""
     sentences = [
         f"Each ASV is read once, {counted(config.nucleotides_per_token, 'nucleotide')} at a time, "
         f"up to {config.max_sequence_length} nucleotides, by "
         f"{counted(config.asv_layers, 'transformer layer')} of width {config.hidden_size} with "
         f"{config.heads} heads.",
-        f"Each sample is read as a set of up to {config.max_asvs:,} ASVs with their abundances, by "
-        f"{counted(config.sample_layers, 'transformer layer')}.",
+        f"Each sample is a set of up to {config.max_asvs:,} ASVs with their abundances{attended}.",
         f"Distances between samples have the form '{config.distance_form}' and are "
         f"{config.distance_state}; there are {config.branches:,} learned branches.",
     ]
