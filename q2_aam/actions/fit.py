@@ -113,17 +113,10 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     target, targets = describe(labeled, training, len(tokens), covariates, settings)
     target = with_heads(target, settings["n_estimators"], len(targets), attends)
     config = dataclasses.replace(config, target=target)
-    unused = () if attends else OF_DESCENT
     network, trained_by, accelerator = training_run.start_network(
-        logger,
-        settings,
-        FITTING_DEFAULT,
-        config,
-        arrays,
-        studies,
-        unused=unused,
-        freeze_encoder=frozen,
-    )
+        logger, settings, FITTING_DEFAULT, config, arrays, studies, freeze_encoder=frozen,
+        unused=() if attends else OF_DESCENT,
+    )  # fmt: skip
     told = ["missing_samples", "features", "n_estimators", "attention_head"]
     told += ["covariate_columns"] if covariates else []
     told += parameters.OF_NUMBERS if numeric else ()
