@@ -38,16 +38,8 @@ def write_learning_rate_page(
 ) -> None:
     """Write the result of a learning-rate range test as index.html with its downloads.
 
-    Parameters
-    ----------
-    curve : pd.DataFrame
-        One row a step (index ``step 1``, …): learning_rate, loss and smoothed_loss.
-    suggestion : float or None
-        The rate of the steepest fall; None if the loss never clearly fell.
-    diverged : bool
-        Whether the loss exploded before the highest rate.
-    data : sequence of dict
-        What was read and dropped, as in a training log.
+    The curve has a row a step: learning_rate, loss, smoothed_loss. The suggestion is the rate of
+    the steepest fall, None if the loss never clearly fell; data are as in a training log.
     """
     suggestion = suggestion if has_clear_slope(curve) else None
     chart = chart_learning_rate(curve, suggestion)

@@ -130,19 +130,9 @@ def write_recognition_page(
 ) -> None:  # fmt: skip
     """Write what a model recognizes of a table as index.html with its downloads.
 
-    Parameters
-    ----------
-    model, verdict, recommendation : str
-        Such as ``regressor of 'age'``; a sentence each.
-    shares : pd.DataFrame
-        Index: sample id; columns: see `SHARES`, which also name the kinds of features.
-    lengths : dict of str to list of (int, int)
-        Of the table's reads and the model's: nucleotides, and how many have so many.
-    orientation : str
-        ``forward``, ``reverse complement`` or ``mixed``; counts are of features.
-    unrecognized : pd.DataFrame
-        The most abundant features not recognized. Index: feature id; columns: reads, share (of all
-        reads) and sequence (DNA).
+    Shares are by sample id, with the columns `SHARES`, which also name the kinds of features;
+    lengths are pairs of nucleotides and how many reads have so many; orientation counts are of
+    features. Unrecognized are the most abundant features, by id: reads, share (of all), sequence.
     """
     shares, columns = shares.rename_axis("id"), [Column("Features"), Column("Count", True)]
     known = recognized(shares)

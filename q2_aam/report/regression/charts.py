@@ -81,12 +81,7 @@ def chart_predicted_against_actual(
 ) -> alt.LayerChart:
     """Draw predictions over true values, with the 1:1 line, a fitted line and intervals.
 
-    Parameters
-    ----------
-    n_drawn : int
-        How many points the page's data set `POINTS` has.
-    column : {'predicted', 'baseline'}
-        Whose predictions.
+    The page's data set `POINTS` has ``n_drawn`` points; the column is predicted or baseline.
     """
     frame, title = samples.frame, f"Predicted {samples.target}"
     # Without the ends of intervals, which would squeeze the points into the middle.
