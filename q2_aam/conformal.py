@@ -1,7 +1,5 @@
 """Prediction intervals from the errors on samples that were predicted without their group."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

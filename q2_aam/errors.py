@@ -1,7 +1,5 @@
 """One error class for users, and the builders of its messages."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Sequence
 

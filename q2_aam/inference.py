@@ -1,7 +1,5 @@
 """From a model and samples to embeddings, predictions and distances; each ASV is read once."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator
 

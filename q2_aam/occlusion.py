@@ -1,7 +1,5 @@
 """What each ASV does to a model's predictions: how they change when the ASV is taken out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

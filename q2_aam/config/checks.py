@@ -1,7 +1,5 @@
 """Checks of single settings; each names the setting, what it is and what it must be."""
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 

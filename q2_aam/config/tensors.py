@@ -1,7 +1,5 @@
 """The tensors of a model, known without building it and without torch."""
 
-from __future__ import annotations
-
 from .model import ModelConfig
 
 VOCABULARY = 8  # padding, A, C, G, T, START, MASK, any other letter

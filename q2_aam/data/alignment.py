@@ -1,7 +1,5 @@
 """Tables, matrices and metadata brought together by sample id, whatever their order."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Covariates: metadata columns that a model reads beside the microbes, as numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A precomputed distance matrix, parsed and checked once, then mapped from disk."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """What sequences are: ASVs of a vocabulary, and like the reference of the bundled encoder."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """A phylogeny as arrays: which of its clades are learned, and which of these hold a tip."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The DNA sequence of every feature of a table."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """Samples to train on and samples to hold out: a pure function of ids, groups, classes and seed."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial

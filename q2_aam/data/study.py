@@ -1,7 +1,5 @@
 """One or several studies over one set of distinct ASVs: what training and prediction read."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Numbers to predict: from their units to the scale on which a model learns them, and back."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..config import Covariate, RegressionTarget

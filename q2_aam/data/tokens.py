@@ -1,7 +1,5 @@
 """DNA as small integers: one row of tokens for each distinct ASV."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The vocabulary of a model: the ASVs that it knows by identity, beside reading their DNA."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Soft branches: which ASVs lie under each of K learned branches, and distances of samples."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """The encoders: from DNA to one embedding of each ASV, and from these to one of each sample."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

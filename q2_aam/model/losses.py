@@ -1,7 +1,5 @@
 """The losses, each a mean over what it predicts, 0 where there is nothing to predict."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """The whole model: distinct ASVs → ASV embeddings → samples → heads."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

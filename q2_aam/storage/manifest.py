@@ -1,7 +1,5 @@
 """Strict JSON, and the list of an artifact's files with their sizes and sha256 sums."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A model on disk: config.json, weights.safetensors and manifest.json; the bundled encoder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -3,8 +3,6 @@
 Tab-separated text: id, then a column for each number.
 """
 
-from __future__ import annotations
-
 import csv
 
 import numpy as np

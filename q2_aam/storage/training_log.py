@@ -1,7 +1,5 @@
 """A training log on disk: history.tsv, settings.json, summary.json, events and their sums."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path

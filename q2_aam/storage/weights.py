@@ -1,7 +1,5 @@
 """Weights as safetensors, held to what the config says before anything is read into memory."""
 
-from __future__ import annotations
-
 import errno
 import math
 from collections.abc import Iterator

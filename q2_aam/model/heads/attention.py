@@ -1,7 +1,5 @@
 """The attention head: the one that learns by descent, together with the sample transformer."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """From what is known of a sample to its target: a weighted average of heads."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 

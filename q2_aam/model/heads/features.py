@@ -1,7 +1,5 @@
 """What heads see of samples: blocks of features, each scaled as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

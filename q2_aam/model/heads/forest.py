@@ -1,7 +1,5 @@
 """The forest: decision trees as tables that are quick to follow."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

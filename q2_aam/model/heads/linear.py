@@ -1,7 +1,5 @@
 """Linear heads, ridge and logistic regression, and the random features that they may read."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
