@@ -2,6 +2,7 @@
 
     python accuracy.py ecam-delivery soils-ph --seeds 0 1 2
     python accuracy.py --further
+    python accuracy.py --table [--further]
     python accuracy.py sleep-age sleep-exposure --permute 20
     python accuracy.py sleep-age --labels 0.1 0.25 0.5
     python accuracy.py ecam-month --features clades
@@ -103,6 +104,49 @@ def check_leaks(problem: Problem, seed: int, permutations: int) -> dict:
     return {"task": problem.name, "seed": seed, "center": center, "folds": found}
 
 
+MODELS, RIVALS = ("aam", "forest", "ridge", "constant"), ("forest", "ridge")
+COLUMNS = (
+    "task", "samples (groups)", "score", "ours", *MODELS[1:], "ours − forest (95 %)",
+    "ours − ridge (95 %)", "intervals hold",
+)  # fmt: skip
+
+
+def cell(results: list[dict], model: str, score: str) -> str:
+    """Write a model's score: mean over seeds ± spread over folds."""
+    overall = np.mean([one["scores"][model][score] for one in results])
+    digits = ".2f" if score in ("auc", "r2", "balanced_accuracy") else ".3g"
+    if model == "constant":
+        return f"{overall:{digits}}"
+    of_folds = [[fold[model][score] for fold in one["folds"]] for one in results]
+    return f"{overall:{digits}} ± {np.nanstd(of_folds, axis=1, ddof=1).mean():.2g}"
+
+
+def rows_of(task: str, results: list[dict]) -> list[list[str]]:
+    """Write a row for each of a task's scores; the first is the one that was compared."""
+    first, rows = results[0], []
+    of_folds = [fold.get("coverage", np.nan) for one in results for fold in one["folds"]]
+    last = [
+        "; ".join("{:+.2g} to {:+.2g}".format(*one["difference_95"][rival]) for one in results)
+        for rival in RIVALS
+    ]
+    last.append("" if np.isnan(of_folds).all() else f"{100 * np.mean(of_folds):.0f} %")
+    for score in first["scores"]["aam"]:
+        row = [task, f"{first['samples']} ({first['groups']})", score.replace("_", " ")]
+        row += [cell(results, model, score) for model in MODELS]
+        rows.append([*row, *(last if score == first["score_compared"] else [""] * len(last))])
+    return rows
+
+
+def print_table(tasks: list[str]) -> None:
+    """Print kept results: score over all folds ± deviation over folds, the mean of seeds."""
+    rows = []
+    for task in tasks:
+        kept = sorted(measuring.RESULTS.glob(f"accuracy-{task}-*.json"))
+        if kept:
+            rows += rows_of(task, [json.loads(path.read_text()) for path in kept])
+    print(measuring.markdown(COLUMNS, rows))
+
+
 def read_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -122,6 +166,7 @@ def read_options() -> argparse.Namespace:
         help="pretrain an encoder on the training samples of each fold, not the bundled one",
     )
     parser.add_argument("--features", choices=("auto", "asvs", "clades"), default="auto")
+    parser.add_argument("--table", action="store_true", help="only print what was kept")
     parser.add_argument("--permute", type=int, help="leak check: with so many permuted targets")
     parser.add_argument("--labels", type=float, nargs="+", help="with these shares of the labels")
     options = parser.parse_args()
@@ -137,6 +182,9 @@ def read_options() -> argparse.Namespace:
 def main() -> None:
     """Run what was asked for; print results, and keep those of all folds as JSON."""
     options = read_options()
+    if options.table:
+        print_table(options.tasks)
+        return
     for name in options.tasks:
         problem = load_problem(name)
         for seed in options.seeds:

@@ -7,8 +7,6 @@ read is cut. With --pretrain, UniFrac of unseen samples after some epochs on the
 With the reference, communities of left-out organisms read by V4 and by V3-V4.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """The two that the speed benchmark compares, behind one interface."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -5,8 +5,6 @@
 Without a GPU sizes are so small that the figures say nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json

@@ -5,8 +5,6 @@
 `gpu.sh` calls it after each part, so that nothing is lost if it is stopped.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -8,8 +8,6 @@ that memory should not grow with the shards, but for what tables and ASVs take. 
 a part is trained. Processor seconds are of one thread.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

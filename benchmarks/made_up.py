@@ -6,8 +6,6 @@ times, as in a real table with as many occurrences (others lay between 1.4 and 3
 most ASVs are rare, as in real tables: a larger study adds ASVs, but fewer than samples.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

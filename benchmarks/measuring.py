@@ -1,7 +1,5 @@
 """What all benchmarks do: run a part in a process of its own, read memory, write tables."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

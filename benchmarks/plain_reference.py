@@ -6,8 +6,6 @@ stack of layers checkpointed as a whole, up to 256 slots of all samples of a bat
 and losses are the simplest that need the same work.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -7,8 +7,6 @@ Needs the training core only, no QIIME 2. Every stage of every size runs in a pr
 the functions that the actions call and with default sizes. Processor seconds are of one thread.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import tempfile
@@ -40,7 +38,7 @@ COLUMNS = ("stage", "samples", "ASVs", "non-zeros", "s", "ms a sample", "GiB at 
 class Meter:
     """Measures the processor seconds of a stage, and memory in GiB at its start and its peak."""
 
-    def __enter__(self) -> Meter:
+    def __enter__(self):
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         self.start_gib, self._start = memory("VmRSS"), time.process_time()
         return self

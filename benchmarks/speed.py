@@ -10,8 +10,6 @@ fitting's hold what it does after each epoch but for validation. Each job warms 
 and counts floating-point operations in a last step, not timed.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import gc
