@@ -10,6 +10,8 @@ machine. Pipelines, of five folds and defaults, stand beside what their own fore
 step's time includes QIIME 2's own work for it.
 """
 
+import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -143,6 +145,18 @@ def time_pipelines() -> None:
 
 def main() -> None:
     """Take turns, print one table and store every figure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pipelines", action="store_true")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.job:
+        print("\n" + json.dumps(run_pipeline(json.loads(options.job)["task"])))
+        return
+    if options.pipelines:
+        time_pipelines()
+        return
     found: dict[tuple[str, str], list[float]] = {one: [] for one in COMMANDS}
     with tempfile.TemporaryDirectory() as folder:
         samples = write_infants(Path(folder))
