@@ -149,9 +149,7 @@ def print_table(tasks: list[str]) -> None:
 
 def read_options() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = measuring.parser_of(__doc__)
     parser.add_argument("tasks", nargs="*", default=list(TASKS), help=", ".join(ALL_TASKS))
     parser.add_argument(
         "--further",

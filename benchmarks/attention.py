@@ -7,7 +7,6 @@ Simulated tables: 300 ASVs, 40 to 120 in a sample. The target is a sum over grou
 variance noise. Fits go through the action, with defaults; 1,000 further samples are predicted.
 """
 
-import argparse
 import contextlib
 import io
 import time
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 import qiime2
 from made_up import LENGTH, draw_counts, evolve_sequences
-from measuring import markdown, store
+from measuring import markdown, parser_of, store
 from qiime2.plugins import aam
 from sklearn.metrics import r2_score
 
@@ -58,9 +57,7 @@ def run(table: qiime2.Artifact, values: pd.Series, head: str) -> dict:
 
 def main() -> None:
     """Fit every target at every size, print a table and store it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--samples", type=int, nargs="+", default=[200, 1000])
     rows, result = [], {}
     for samples in parser.parse_args().samples:

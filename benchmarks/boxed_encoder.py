@@ -7,7 +7,6 @@ read is cut. With --pretrain, UniFrac of unseen samples after some epochs on the
 With the reference, communities of left-out organisms read by V4 and by V3-V4.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -20,7 +19,7 @@ import pandas as pd
 import scipy.sparse
 import skbio
 import torch
-from measuring import store
+from measuring import parser_of, store
 from studies import DEPTHS, Study, load_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipe" / "encoder"))
@@ -141,9 +140,7 @@ def divide(study: Study, groups_column: str | None) -> tuple[list[str], list[str
 
 def main() -> None:
     """Judge an encoder; print a table and store it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--reference", type=Path, help="the folder gg_13_8_otus")
     parser.add_argument("--pretrain", action="store_true", help="also after a short pretraining")
     parser.add_argument("--encoder", type=Path, default=BOX)

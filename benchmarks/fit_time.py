@@ -3,11 +3,9 @@
     python fit_time.py
     python fit_time.py --pipelines
 
-Fits and predictions are whole commands on 560 infants' months; an import is what q2-aam adds to the
-start of a process that imports q2-sample-classifier. Needs QIIME 2 with the `qiime` command on
-PATH. They take turns, one thread each, and ratios are of processor seconds, as others may use the
-machine. Pipelines, of five folds and defaults, stand beside what their own forest steps take; a
-step's time includes QIIME 2's own work for it.
+Fits and predictions are whole commands on 560 infants' months; an import is what q2-aam adds to a
+process that imports q2-sample-classifier. They take turns, one thread each; ratios are of processor
+seconds. Pipelines, of five folds, stand beside what their own forest steps take.
 """
 
 import argparse
@@ -23,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 import qiime2
 from cross_validation import folds_of, load_problem
-from measuring import markdown, run_job, store
+from measuring import markdown, parser_of, run_job, store
 from qiime2.plugins import aam
 from qiime2.sdk import Context
 
@@ -145,9 +143,7 @@ def time_pipelines() -> None:
 
 def main() -> None:
     """Take turns, print one table and store every figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--pipelines", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -2,21 +2,21 @@
 
     python benchmarks/heads.py                     # all columns: tables of numbers and of classes
     python benchmarks/heads.py delivery month      # some
-    python benchmarks/heads.py --encoder new       # an encoder that has learned nothing
 
 The training samples of each of five folds are divided once more, 3 to 1 by group; test samples of
 the folds are not used. Each candidate is tuned and weighed by out-of-fold predictions, exactly as
 `fit-*` does it. A forest of scikit-learn, as q2-sample-classifier grows it, stands beside.
 """
 
-import argparse
 import time
 import warnings
 from typing import NamedTuple
 
+import biom
 import numpy as np
+import pandas as pd
 import torch
-from measuring import markdown, store
+from measuring import markdown, parser_of, store
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from studies import INFANTS, Task, labeled_samples, load_study
@@ -33,7 +33,6 @@ from q2_aam.storage.model import read_boxed
 from q2_aam.training.heads import forest, logistic, ridge
 from q2_aam.training.heads.blend import blend_of_classes, blend_of_numbers, make_folds
 from q2_aam.training.heads.features import Known
-from q2_aam.training.init import new_network
 
 INFANT, MOUSE, SOIL = ("host_subject_id", INFANTS), ("mouse_number", None), (None, None)
 CLASSES = {
@@ -82,7 +81,7 @@ class Problem(NamedTuple):
     classes: int
 
 
-def load_problem(name: str, encoder: str) -> Problem:
+def load_problem(name: str) -> Problem:
     """Read the samples that have a value, of classes that are large enough."""
     study_name, (groups_column, only) = (CLASSES | NUMBERS)[name]
     study = load_study(study_name)
@@ -99,25 +98,19 @@ def load_problem(name: str, encoder: str) -> Problem:
     ids = [one for one, keep in zip(ids, kept, strict=True) if keep]
     groups = np.arange(len(ids)) if groups is None else groups[kept]
     groups = np.unique(groups, return_inverse=True)[1]
-    fractions, branches = read_samples(study, ids, encoder)
+    fractions, branches = read_samples(study, ids)
     features = TargetFeatures(torch.from_numpy(fractions), branches)
     classes = int(values.max()) + 1 if name in CLASSES else 0
     return Problem(features, fractions, values, groups, classes)
 
 
-def read_samples(study, ids: list[str], encoder: str) -> tuple[np.ndarray, torch.Tensor]:
+def read_samples(study, ids: list[str]) -> tuple[np.ndarray, torch.Tensor]:
     """Return relative abundances of ASVs and log abundances of branches, in the order of ids."""
-    import biom
-    import pandas as pd
-
     samples = read_table(study.table_of(ids).view(biom.Table))
     dna = merge_sequences(study.sequences.view(pd.Series))
     config, arrays = read_boxed()
     studies = build_studies([samples], dna, config.max_sequence_length, 8192)
-    if encoder == "new":
-        network = new_network(config, studies, 0, torch.device("cpu"))
-    else:
-        network = load_network(config, arrays)
+    network = load_network(config, arrays)
     place = {name: row for row, name in enumerate(samples.sample_ids)}
     rows = np.array([place[name] for name in ids])
     parts = Parts(attend=False, detect=False, quantify=True, join=False)
@@ -197,9 +190,9 @@ def scores(said: np.ndarray, actual: np.ndarray, classes: int) -> dict[str, floa
     }
 
 
-def run(name: str, encoder: str, seed: int) -> dict[str, dict[str, float]]:
+def run(name: str, seed: int) -> dict[str, dict[str, float]]:
     """Average the scores of every head and blend over the inner folds of one column."""
-    problem, rows = load_problem(name, encoder), {}
+    problem, rows = load_problem(name), {}
     strata = problem.values if problem.classes else None
     for place, test in enumerate(make_folds(problem.groups, strata, 5, 100 + seed)):
         training = np.setdiff1d(np.arange(len(problem.groups)), test)
@@ -238,20 +231,17 @@ def table(found: dict[str, dict], score: str, relative: bool) -> str:
 
 def main() -> None:
     """Run what was asked for, print tables and store every figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("columns", nargs="*", default=[*CLASSES, *NUMBERS])
-    parser.add_argument("--encoder", choices=("bundled", "new"), default="bundled")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     found = {}
     for name in options.columns:
         started = time.time()
-        found[name] = run(name, options.encoder, options.seed)
+        found[name] = run(name, options.seed)
         print(name, f"{time.time() - started:.0f} s", flush=True)
-    store("heads", {"encoder": options.encoder, "seed": options.seed, "scores": found})
+    store("heads", {"seed": options.seed, "scores": found})
     for names, kinds in (
         (CLASSES, ("auc", "log_loss", "balanced_accuracy", "brier")),
         (NUMBERS, ("mae",)),

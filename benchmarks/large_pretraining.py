@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse
 import torch
 from made_up import evolve_sequences
-from measuring import markdown, memory, run_job, store
+from measuring import markdown, memory, parser_of, run_job, store
 
 from q2_aam.config import ModelConfig, TrainingConfig, expected_tensors
 from q2_aam.data.distances import Distances, read_distances
@@ -148,9 +148,7 @@ def train_tree(number: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print a table and store every figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--shards", nargs="*", type=int, default=[4, 64])
     parser.add_argument("--samples", type=int, default=1000, help="of a shard")
     parser.add_argument("--asvs", type=int, default=200_000, help="of the tree; 0: no tree")

@@ -1,5 +1,6 @@
 """What all benchmarks do: run a part in a process of its own, read memory, write tables."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -8,6 +9,12 @@ import time
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+
+
+def parser_of(doc: str) -> argparse.ArgumentParser:
+    """Read a command line whose help is a module's docstring as it stands."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=doc, formatter_class=formatter)
 
 
 def run_job(script: str, job: dict, **environment: str) -> dict:

@@ -9,7 +9,6 @@ half of the training groups, in one table; `dropped` takes a random 30 % of the 
 training table. The forest reads tables that were cut by hand to the common length.
 """
 
-import argparse
 import json
 import resource
 import time
@@ -22,6 +21,7 @@ import qiime2
 import skbio
 from accuracy_scores import scores
 from cross_validation import Problem, folds_of, load_problem
+from measuring import parser_of
 from qiime2.plugins import aam
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
@@ -204,9 +204,7 @@ def speed_of_matching() -> dict[str, float]:
 
 def main() -> None:
     """Run what was asked for, print one table a task and store every figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("tasks", nargs="*", default=list(TASKS))
     parser.add_argument("--folds", type=int, default=5, help="only the first folds")
     options = parser.parse_args()

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse
 import torch
 from made_up import LENGTH, TREES, draw_table, fill_trees
-from measuring import markdown, memory, run_job, store
+from measuring import markdown, memory, parser_of, run_job, store
 
 from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.study import Studies, build_batch, build_studies, epoch_order
@@ -126,9 +126,7 @@ STAGES = {"load": load, "batching": batching, "closed form": closed_form, "predi
 
 def main() -> None:
     """Run all sizes, print the table and store every figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     sizes = [1000, 4000, 16000, 64000]
     parser.add_argument("--sizes", nargs="+", type=int, default=sizes, help="samples")
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from contenders import DEFAULTS, FIT, FROZEN, OURS, PREDICT, REFERENCE, TASKS, Job, Ours, Reference
 from made_up import SimulatedStudy, simulate_study
-from measuring import markdown, run_job, store
+from measuring import markdown, parser_of, run_job, store
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from q2_aam.config import TrainingConfig
@@ -228,9 +228,7 @@ def machine() -> dict:
 
 def main() -> None:
     """Run all jobs, print the table and store every figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--device", default="cpu", choices=("cpu", "gpu"))
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
