@@ -2,9 +2,8 @@
 
     python attention.py --samples 200 1000
 
-Simulated tables: 300 ASVs, 40 to 120 in a sample. The target is a sum over groups of 5 related ASVs
-(additive), a sum of products of two of them (interactions), or half of each, with a fifth of its
-variance noise. Fits go through the action, with defaults; 1,000 further samples are predicted.
+Simulated tables. The target is a sum over groups of related ASVs (additive), a sum of products of two
+groups (interactions), or half of each; a fifth of its variance is noise. Fits are the action's.
 """
 
 import contextlib
@@ -15,13 +14,12 @@ import biom
 import numpy as np
 import pandas as pd
 import qiime2
-from made_up import LENGTH, draw_counts, evolve_sequences
+from made_up import LENGTH, PREVALENCE_SPREAD, draw_counts, evolve_sequences
 from measuring import markdown, parser_of, store
 from qiime2.plugins import aam
 from sklearn.metrics import r2_score
 
 ASVS, RICHNESS, RELATED, TERMS, NOISE, TESTED = 300, (40, 120), 5, 12, 0.2, 1000
-SPREAD = 1.5  # standard deviation of the ASVs' log preference
 
 
 def draw_targets(counts, random: np.random.Generator) -> dict[str, np.ndarray]:
@@ -63,7 +61,7 @@ def main() -> None:
     for samples in parser.parse_args().samples:
         random = np.random.default_rng([0, samples])
         dna = evolve_sequences(ASVS, LENGTH, random)
-        prevalence = SPREAD * random.standard_normal(ASVS)
+        prevalence = PREVALENCE_SPREAD * random.standard_normal(ASVS)
         counts = draw_counts(prevalence, samples + TESTED, RICHNESS, random)
         ids = [f"sample{place:06d}" for place in range(samples + TESTED)]
         table = biom.Table(counts.T, dna, ids)

@@ -230,7 +230,7 @@ def table(found: dict[str, dict], score: str, relative: bool) -> str:
 
 
 def main() -> None:
-    """Run what was asked for, print tables and store every figure."""
+    """Print tables and store every figure."""
     parser = parser_of(__doc__)
     parser.add_argument("columns", nargs="*", default=[*CLASSES, *NUMBERS])
     parser.add_argument("--seed", type=int, default=0)
