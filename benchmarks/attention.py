@@ -2,8 +2,8 @@
 
     python attention.py --samples 200 1000
 
-Simulated tables. The target is a sum over groups of related ASVs (additive), a sum of products of two
-groups (interactions), or half of each; a fifth of its variance is noise. Fits are the action's.
+Simulated tables. The target is a sum over groups of related ASVs (additive), a sum of products of
+two groups (interactions), or half of each; a fifth of its variance is noise.
 """
 
 import contextlib
