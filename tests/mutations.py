@@ -148,11 +148,14 @@ MUTATIONS = [
         ),
     ),
     *_of(
-        9, "tests/trust/test_any_company.py",
+        9, "tests/training/test_token_parts.py",
         (
             "inference.py", "padded = bool(tokens[part].min() != tokens[part].max())",
             "padded = False",
         ),
+    ),
+    *_of(
+        9, "tests/trust/test_any_company.py",
         ("inference.py", "torch.cat(found).index_select(0, back)", "torch.cat(found)"),
     ),
     *_of(

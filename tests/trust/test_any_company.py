@@ -66,6 +66,7 @@ def test_row_9_company_order_padding_and_batch_size_change_nothing(ask, company)
         ids.append("added")
     with (
         mock.patch.object(inference, "SAMPLES_AT_ONCE", samples_at_once),
+        mock.patch.object(inference, "embedding_cache", inference.EmbeddingCache()),
         mock.patch.dict(inference.ASVS_AT_ONCE, {"cpu": asvs_at_once}),
     ):
         found = run(biom.Table(counts, features + added, ids))
