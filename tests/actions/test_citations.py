@@ -1,0 +1,21 @@
+"""What results cite. QIIME 2 writes it in the locale's encoding: of ASCII alone, in any locale."""
+
+import pytest
+from qiime2.sdk import PluginManager
+
+PLUGIN = PluginManager().plugins["aam"]
+
+
+@pytest.mark.parametrize("work", ["The q2-aam developers", "Attention All Microbes (AAM)"])
+def test_results_cite_the_plugin_and_aam(aam, work):
+    encoder = aam.load_encoder().encoder
+    cited = (encoder._archiver.provenance_dir / "citations.bib").read_text("utf-8")
+    assert work in cited.replace("{", "").replace("}", "")
+
+
+@pytest.mark.parametrize("name", ["aam", *PLUGIN.actions])
+def test_citations_can_be_written_in_any_locale(name):
+    works = PLUGIN.citations if name == "aam" else PLUGIN.actions[name].citations
+    for work in works:
+        for field, text in work.fields.items():
+            assert text.isascii(), (work.type, field, text)
