@@ -41,14 +41,14 @@ def draw_targets(counts, random: np.random.Generator) -> dict[str, np.ndarray]:
 def run(table: qiime2.Artifact, values: pd.Series, head: str) -> dict:
     """Fit on all but the last samples, predict these, and say what the fit took."""
     column = qiime2.NumericMetadataColumn(values[:-TESTED])
-    said, started = io.StringIO(), time.process_time()
-    with contextlib.redirect_stdout(said):
+    printed, started = io.StringIO(), time.process_time()
+    with contextlib.redirect_stdout(printed):
         model, _ = aam.actions.fit_regressor(
             table, column, attention_head=head, missing_samples="ignore"
         )
         seconds = time.process_time() - started
         found = aam.actions.predict_regression(table, model).predictions.view(pd.Series)
-    heads = next(one for one in said.getvalue().splitlines() if one.startswith("predictions:"))
+    heads = next(one for one in printed.getvalue().splitlines() if one.startswith("predictions:"))
     score = r2_score(values[-TESTED:], found[values.index[-TESTED:]])
     return {"r2": float(score), "seconds": seconds, "heads": heads.removeprefix("predictions: ")}
 

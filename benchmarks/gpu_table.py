@@ -52,12 +52,12 @@ def how_parts_ended(content: dict) -> str:
     rows = []
     for name, part in content["parts"].items():
         status, lines = part["status"], [line for line in part["log"].splitlines() if line.strip()]
-        said = _short(lines[-1]) if lines else "nothing was said"
-        said = "finished" if not status else f"failed ({status}): {said}"
-        said = "stopped: its time was over" if status in TIMED_OUT else said
+        ending = _short(lines[-1]) if lines else "nothing was said"
+        ending = "finished" if not status else f"failed ({status}): {ending}"
+        ending = "stopped: its time was over" if status in TIMED_OUT else ending
         of_part = [one for one in content["results"] if one["part"] == name]
         failed = sum("error" in one for one in of_part)
-        rows.append([name, said, len(of_part) - failed, failed, part["seconds"]])
+        rows.append([name, ending, len(of_part) - failed, failed, part["seconds"]])
     return markdown(["part", "how it ended", "measured", "failed", "seconds"], rows)
 
 

@@ -148,10 +148,10 @@ def predict_inner(problem: Problem, kept: np.ndarray, held: np.ndarray, seed: in
         fitter = {"ridge": ridge, "logistic": logistic}[kind]
         penalty, left_out = fitter.out_of_fold(head, inputs[kept], known, folds, seed)
         fitter.fit(head, inputs[kept], known, penalty, seed)
-        said = head(scaling(features, blocks)[held])
+        outputs = head(scaling(features, blocks)[held])
         if number:
-            said = torch.softmax(said, dim=1) if kind == "logistic" else class_fractions(said)
-        found[name] = (left_out, said.double().numpy())
+            outputs = outputs.softmax(1) if kind == "logistic" else class_fractions(outputs)
+        found[name] = (left_out, outputs.double().numpy())
     inputs = torch.cat([sharper_log(features.vocabulary), features.branches], dim=1).numpy()
     asvs, every = list(range(sizes["vocabulary"])), list(range(inputs.shape[1]))
     levels = () if number else (0.5,)
@@ -169,24 +169,24 @@ def by_random_forest(problem: Problem, kept: np.ndarray, held: np.ndarray, seed:
     model = kind(TREES, random_state=seed).fit(problem.fractions[kept], problem.values[kept])
     if not problem.classes:
         return model.predict(problem.fractions[held])[:, None]
-    said = np.full((len(held), problem.classes), 1e-6)
-    said[:, model.classes_] = model.predict_proba(problem.fractions[held])
-    return said / said.sum(axis=1, keepdims=True)
+    outputs = np.full((len(held), problem.classes), 1e-6)
+    outputs[:, model.classes_] = model.predict_proba(problem.fractions[held])
+    return outputs / outputs.sum(axis=1, keepdims=True)
 
 
-def scores(said: np.ndarray, actual: np.ndarray, classes: int) -> dict[str, float]:
+def scores(outputs: np.ndarray, actual: np.ndarray, classes: int) -> dict[str, float]:
     """Score what was held: numbers by MAE, classes by AUC, log loss, balanced accuracy, Brier."""
     if not classes:
-        return {"mae": float(np.abs(said[:, 0] - actual).mean())}
+        return {"mae": float(np.abs(outputs[:, 0] - actual).mean())}
     ones = range(1, 2) if classes == 2 else range(classes)
-    aucs = [roc_auc_score(actual == one, said[:, one]) for one in ones if (actual == one).any()]
+    aucs = [roc_auc_score(actual == one, outputs[:, one]) for one in ones if (actual == one).any()]
     indicators = np.eye(classes)[actual]
-    right = said[np.arange(len(actual)), actual].clip(1e-6)
+    right = outputs[np.arange(len(actual)), actual].clip(1e-6)
     return {
         "auc": float(np.mean(aucs)) if len(set(actual)) > 1 else float("nan"),
         "log_loss": float(-np.log(right).mean()),
-        "balanced_accuracy": float(balanced_accuracy_score(actual, said.argmax(axis=1))),
-        "brier": float(np.square(said - indicators).sum(axis=1).mean()),
+        "balanced_accuracy": float(balanced_accuracy_score(actual, outputs.argmax(axis=1))),
+        "brier": float(np.square(outputs - indicators).sum(axis=1).mean()),
     }
 
 
@@ -201,17 +201,17 @@ def run(name: str, seed: int) -> dict[str, dict[str, float]]:
         rest = make_folds(groups, inner, 4, 200 + seed)[place % 4]
         kept, held = np.delete(training, rest), training[rest]
         found, actual = predict_inner(problem, kept, held, seed), problem.values[kept]
-        said = {FOREST: by_random_forest(problem, kept, held, seed)}
-        said |= {one: answers for one, (_, answers) in found.items()}
+        outputs = {FOREST: by_random_forest(problem, kept, held, seed)}
+        outputs |= {one: output for one, (_, output) in found.items()}
         for blend, names in BLENDS.items():
             if set(names) <= set(found):
                 left_out = np.stack([found[one][0] for one in names])
                 weigh = blend_of_classes if problem.classes else blend_of_numbers
                 left_out = left_out if problem.classes else left_out[..., 0]
                 weights = weigh(left_out, actual, np.ones(len(kept)))
-                said[blend] = sum(w * found[one][1] for w, one in zip(weights, names, strict=True))
-        for one, answers in said.items():
-            rows.setdefault(one, []).append(scores(answers, problem.values[held], problem.classes))
+                outputs[blend] = np.tensordot(weights, [found[one][1] for one in names], 1)
+        for one, output in outputs.items():
+            rows.setdefault(one, []).append(scores(output, problem.values[held], problem.classes))
     return {
         one: {score: float(np.nanmean([row[score] for row in folds])) for score in folds[0]}
         for one, folds in rows.items()

@@ -135,7 +135,7 @@ def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
     reads = np.asarray(samples.counts.sum(axis=0)).ravel()
     share = reads[far].sum() / reads.sum()
     most = np.flatnonzero(far)[np.argsort(-reads[far], kind="stable")]
-    said = (
+    message = (
         f"{counted(len(most), 'feature')} of {len(reads):,}, with {share:.1%} of the reads, "
         f"{verb(len(most), 'do')} not resemble bacterial or archaeal 16S, which is all that the "
         f"bundled encoder knows: {examples(samples.feature_ids[column] for column in most)}."
@@ -145,11 +145,11 @@ def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
         "pretrain-from-phylogeny', and give it as the encoder."
     )
     if share > 0.5 and not only_warn:
-        raise AAMError(f"{said}\nIts distances would mean nothing. {remedy}")
+        raise AAMError(f"{message}\nIts distances would mean nothing. {remedy}")
     if share > 0.05:
-        warn(f"{said} What it says of them means little. {remedy}")
+        warn(f"{message} What it says of them means little. {remedy}")
     else:
-        print(said)
+        print(message)
 
 
 # --- covariates -----------------------------------------------------------------------------------

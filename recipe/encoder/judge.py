@@ -54,8 +54,8 @@ def judge_clades(
 
 def clade_scores(odds: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
     """Score log-odds against the truth, both (B, K)."""
-    said = odds > 0
-    hits = float((said & truth).sum())
+    predicted = odds > 0
+    hits = float((predicted & truth).sum())
     probability = torch.sigmoid(odds)
     wrong = counted = 0.0
     for low in np.linspace(0, 0.9, 10):
@@ -65,7 +65,7 @@ def clade_scores(odds: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
             gap = probability[inside].mean() - truth[inside].float().mean()
             wrong, counted = wrong + number * abs(float(gap)), counted + number
     return {
-        "precision": hits / max(float(said.sum()), 1),
+        "precision": hits / max(float(predicted.sum()), 1),
         "recall": hits / float(truth.sum()),
         "calibration error": wrong / max(counted, 1),
     }
@@ -123,6 +123,6 @@ def predicted_distances(network: Network, sequences: list[str], held) -> np.ndar
 def agreement(distance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Score predicted distances over all pairs: Pearson's r and R²."""
     pairs = np.triu_indices(len(truth), 1)
-    said, true = distance[pairs].astype(float), truth[pairs].astype(float)
-    error = np.square(said - true).sum() / np.square(true - true.mean()).sum()
-    return {"r": float(np.corrcoef(said, true)[0, 1]), "R2": float(1 - error)}
+    predicted, true = distance[pairs].astype(float), truth[pairs].astype(float)
+    error = np.square(predicted - true).sum() / np.square(true - true.mean()).sum()
+    return {"r": float(np.corrcoef(predicted, true)[0, 1]), "R2": float(1 - error)}

@@ -38,6 +38,11 @@ def test_nothing_descends_and_what_predicts_is_said_first(large, capsys):
     assert not [name for name in arrays if "target_head.attention" in name]
     rows = found.training_log.view(qiime2.Metadata).to_dataframe()
     assert list(rows.index) == names
+    # what nothing reads is not told as being in force
+    told = {setting.name for setting in log.settings}
+    assert {"n_estimators", "features", "random_seed"} <= told
+    assert not told & {"epochs", "learning_rate", "dropout", "patience"}
+    assert "transformer layer" not in " ".join(log.summary["model"]["description"][1:])
     assert rows["weight"].tolist() == pytest.approx(weights)
     assert (rows["mean_absolute_error"] > 0).all()
     # no labeled sample is lost, and intervals come from all

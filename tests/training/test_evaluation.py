@@ -10,7 +10,7 @@ from q2_aam import inference
 from q2_aam.config import ModelConfig
 from q2_aam.training import evaluation
 from q2_aam.training.fit import distance_state_after
-from q2_aam.training.losses import EpochPredictions, Task
+from q2_aam.training.losses import EpochPredictions, Task, unifrac_scores
 from q2_aam.training.objectives import objective_of
 
 BATCHES = [np.array([4, 0, 3]), np.array([7, 1, 2, 6]), np.array([5])]
@@ -135,3 +135,8 @@ def test_nothing_seen_scores_nothing():
     assert seen.scores(None) == {}
     seen.add("unifrac", torch.zeros(0), np.zeros(0, dtype=np.float32))
     assert seen.scores(None) == {}
+
+
+def test_distances_that_do_not_vary_have_no_absurd_scores():
+    found = unifrac_scores(np.array([0.3]), np.array([0.6], dtype=np.float32))
+    assert found == {"unifrac_r": 0.0, "unifrac_r2": 0.0}

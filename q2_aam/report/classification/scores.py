@@ -93,13 +93,13 @@ def join_classes(
             "There are baseline probabilities but no baseline predictions. Give both, or neither."
         )
     frame, counts = join_samples(predictions, truth, baseline_predictions, groups)
-    true, said = sorted(truth.dropna().unique()), sorted(predictions.unique())
-    if not set(true) & set(said):
+    true, predicted = sorted(truth.dropna().unique()), sorted(predictions.unique())
+    if not set(true) & set(predicted):
         raise AAMError(
             f"No predicted class occurs in the metadata column {truth.name!r}.\n"
-            f"  predicted: {counted(len(said), 'class', 'classes')}, such as {examples(said)}\n"
-            f"  in the column: {counted(len(true), 'class', 'classes')}, such as "
-            f"{examples(true)}\n"
+            f"  predicted: {counted(len(predicted), 'class', 'classes')}, such as "
+            f"{examples(predicted)}\n"
+            f"  in the column: {counted(len(true), 'class', 'classes')}, such as {examples(true)}\n"
             "Name the column that the classifier was fitted on; the spelling must be the same."
         )
     found = set(frame["actual"]) | set(frame["predicted"]) | set(frame["baseline"].dropna())
