@@ -80,6 +80,13 @@ MUTATIONS = [
     *_of_headers("deep_nesting", ("except RecursionError", "except KeyError"), file=_MANIFEST),
     *_of_headers("values_that_are_not_finite", ("if not np.isfinite(part).all():", "if False:")),
     *_of(
+        2, f"{_FILES}::test_row_2_positions_out_of_range_are_refused_though_the_sums_fit",
+        ("storage/weights.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
+        ("storage/weights.py", "part.min() < 0 or part.max()", "part.max()"),
+        ("config/tensors.py", "(target.clades, nodes - 1,", "(2**31, nodes - 1,"),
+        ("config/tensors.py", "nodes - 1, nodes, nodes)", "nodes - 1, nodes, 2**31)"),
+    ),
+    *_of(
         3, f"{_CANARIES}::test_row_3_nothing_runs_and_nothing_appears",
         (
             _MANIFEST, "        return parse_json(path.read_bytes())\n",
@@ -164,7 +171,7 @@ MUTATIONS = [
         ("training/trainer.py", "if bool(sound) and bool(finite.all()):", "if bool(sound):"),
     ),
     *_of(
-        10, "tests/storage/test_model_files.py",
+        10, f"{_FILES}::test_row_10_a_model_that_is_not_finite_or_not_whole_is_never_written",
         (
             "storage/model.py", "        write_weights(folder / WEIGHTS, arrays)\n",
             "        write_weights(folder / WEIGHTS, "
@@ -179,13 +186,6 @@ MUTATIONS = [
     *_of(
         11, "tests/report/test_regression_page.py",
         ("report/regression/charts.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "10**9"),
-    ),
-    *_of(
-        2, "tests/storage/test_model_files.py",
-        ("storage/weights.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
-        ("storage/weights.py", "part.min() < 0 or part.max()", "part.max()"),
-        ("config/tensors.py", "(target.clades, nodes - 1,", "(2**31, nodes - 1,"),
-        ("config/tensors.py", "nodes - 1, nodes, nodes)", "nodes - 1, nodes, 2**31)"),
     ),
     *_of(
         12, "tests/test_config.py",
