@@ -127,9 +127,6 @@ MUTATIONS = [
         6, f"{_RUNS}::test_row_6_a_state_that_is_none_means_a_fresh_start",
         (_CHECKPOINT, "except (SafetensorError, KeyError,", "except (KeyError,"),
         (_CHECKPOINT, "except (SafetensorError, KeyError,", "except (SafetensorError,"),
-    ),
-    *_of(
-        6, f"{_RUNS}::test_row_6_a_state_of_another_network_means_a_fresh_start",
         (_CHECKPOINT, "if _shapes(tensors) != _shapes(network.state_dict()):", "if False:"),
     ),
     *_of(
@@ -239,10 +236,13 @@ MUTATIONS = [
         (_MEMORY, "gc.collect()", "pass"),
     ),
     *_of(
-        15, f"{_RUNS}::test_row_15_two_at_once_or_nowhere_to_write",
-        (_RUN_FOLDER, "            fcntl.flock(self._lock, fcntl.LOCK_EX)\n", ""),
+        6, f"{_RUNS}::test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state",
         (_RUN_FOLDER, "        except OSError as error:\n", "        except KeyError as error:\n"),
         (_RUN_FOLDER, "            self.usable = False\n", ""),
+    ),
+    *_of(
+        15, f"{_RUNS}::test_row_15_the_second_of_two_at_once_waits_and_trains_nothing",
+        (_RUN_FOLDER, "            fcntl.flock(self._lock, fcntl.LOCK_EX)\n", ""),
     ),
     *_of(
         15, f"{_RUNS}::test_row_15_a_folder_cleaned_up_while_waiting_is_made_anew",
