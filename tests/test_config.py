@@ -22,7 +22,6 @@ CLASSES = describe_classes(covariates=COVARIATES, covariate_fusion="gate")
 FULL = ModelConfig(hidden_size=24, heads=3, rarefaction_depth=900, target=TARGET)
 CLASSIFIER = dataclasses.replace(FULL, target=CLASSES)
 FOREST = {"heads": ("ridge", "forest"), "trees": 5, "leaves": 9}
-WITH_TREES = dataclasses.replace(FULL, target=dataclasses.replace(TARGET, **FOREST))
 LEVELS = [f"l{number}" for number in range(101)]
 
 
@@ -62,14 +61,6 @@ def test_expected_tensors_are_those_of_the_network():
         assert shapes == expected_tensors(config), config
         for name, tensor in built.items():
             assert str(tensor.dtype) == names[dtype_of(name)], name
-
-
-@pytest.mark.parametrize("config", [ModelConfig(), FULL, CLASSIFIER, WITH_TREES])
-def test_a_config_survives_json(config):
-    text = json.dumps(config.to_json(), allow_nan=False)
-    assert ModelConfig.from_json(json.loads(text)) == config
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        config.heads = 1
 
 
 @pytest.mark.parametrize("name", sorted(LIMITS))
