@@ -13,7 +13,7 @@ from qiime2.core.type.signature import ParameterSpec
 from qiime2.core.type.util import is_metadata_type, is_visualization_type
 from qiime2.plugin import Choices, Float, Range, Str, Visualization
 from qiime2.sdk import PluginManager
-from qiime2.sdk.usage import DiagnosticUsage, UsageVariable
+from qiime2.sdk.usage import DiagnosticUsage, ExecutionUsage, UsageVariable
 
 LONGEST_NAME, LONGEST_HELP, PIPELINE_PARAMETERS = 70, 600, 15
 ACTIONS = PluginManager().plugins["aam"].actions
@@ -169,3 +169,9 @@ def test_every_output_is_asserted_by_a_usage_example(name):
         example(use)
         asserted |= use.asserted
     assert asserted == set(ACTIONS[name].signature.outputs)
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIONS if name[0] != "_"])
+def test_example_runs(name):
+    for example in ACTIONS[name].examples.values():
+        example(ExecutionUsage())
