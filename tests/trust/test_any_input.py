@@ -117,6 +117,11 @@ DNA = [
 ]
 
 
+def as_metadata(values):
+    """Leave out what QIIME 2 itself refuses in metadata: blank words and infinities."""
+    return values.replace(r"^\s*$", np.nan, regex=True).replace([np.inf, -np.inf], np.nan)
+
+
 def spoil(faults, sound, random):
     """Change rows, and then something else."""
     return pick(random, faults)(pick(random, ROWS)(sound, random).copy().rename_axis("id"), random)
@@ -160,17 +165,18 @@ class Inputs:
         return sequences_artifact(dna)
 
     def number(self, name: str = "age") -> qiime2.NumericMetadataColumn:
-        values = self.drawn(self.rows[name], COLUMN).rename_axis("id")
-        return qiime2.NumericMetadataColumn(values.astype(float))
+        values = self.drawn(self.rows[name], COLUMN).rename_axis("id").astype(float)
+        return qiime2.NumericMetadataColumn(as_metadata(values))
 
     def words(self, name: str = "stage") -> qiime2.CategoricalMetadataColumn:
-        return qiime2.CategoricalMetadataColumn(self.drawn(self.rows[name], COLUMN).rename(name))
+        values = self.drawn(self.rows[name], COLUMN).rename_axis("id").rename(name)
+        return qiime2.CategoricalMetadataColumn(as_metadata(values))
 
     def column(self) -> qiime2.MetadataColumn:
         return pick(self.random, [self.number, self.words])()
 
     def metadata(self) -> qiime2.Metadata:
-        return qiime2.Metadata(self.drawn(self.rows, FRAME).rename_axis("id"))
+        return qiime2.Metadata(as_metadata(self.drawn(self.rows, FRAME).rename_axis("id")))
 
     def covariates(self) -> dict:
         """The covariates of a fit, if any, and which columns to take."""
