@@ -23,6 +23,7 @@ from .checkpoint import Progress
 # of each epoch, as training and validation scored them
 SHOWN = ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss")
 SHOWN += ("clade_loss", "unifrac_r", "unifrac_r2", "mean_absolute_error", "accuracy")
+_hinted: set[Path] = set()  # folders of runs that this process has pointed TensorBoard at
 
 
 class TrainingLogger:
@@ -109,8 +110,9 @@ class TrainingLogger:
         self.speak(*first)
         self.log_count(f"{objective.unit} used for training", sum(objective.sizes))
         self.log_count(f"{objective.unit} used for validation", objective.validated)
-        if folder is not None and not finished:
-            self.info(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
+        if folder is not None and not finished and folder.parent not in _hinted:
+            _hinted.add(folder.parent)  # once, though every fold of a pipeline has a run
+            self.info(f"To watch the losses: tensorboard --logdir {folder.parent}")
 
     def interrupted(self, epochs_done: int) -> None:
         """Say what an interrupted run leaves behind."""
