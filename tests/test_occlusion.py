@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from q2_aam.occlusion import spread_removals
+from q2_aam.inference import spread_removals
 
 
 @pytest.fixture

@@ -47,9 +47,6 @@ def fit(study):
     return run
 
 
-# ids
-
-
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
@@ -100,9 +97,6 @@ def test_numbers_of_tables_and_matrices_differ(refused, study, pretrain):
     refused(lambda: pretrain(tables, [study.distances]), "3 tables", "1 distance matrix")
 
 
-# sequences
-
-
 @pytest.mark.parametrize(
     ("known", "parts"),
     [
@@ -136,9 +130,6 @@ def test_one_id_for_two_sequences(refused, study, pretrain):
     )  # fmt: skip
 
 
-# tables
-
-
 def test_an_empty_table(refused, study, pretrain, aam, pretrained):
     empty = table_artifact(biom.Table(np.zeros((0, 0)), [], []))
     refused(lambda: pretrain([empty]), "the table is empty", "0 samples")
@@ -167,9 +158,6 @@ def test_fewer_than_ten_samples(refused, study, pretrain, fit, aam):
     refused(lambda: fit(values=study.ages.where(study.ages.index < "S009")), *parts, "'age'")
     few = quick.column_of(study.subjects.where(study.ages.index < "S009"))
     refused(lambda: fit(groups=few), *parts)
-
-
-# targets and groups
 
 
 def test_a_constant_target(refused, study, fit):
@@ -230,9 +218,6 @@ def test_nothing_to_validate_or_test_on(refused, study, fit, pretrain, aam):
     )  # fmt: skip
 
 
-# matrices
-
-
 @pytest.mark.parametrize(
     ("pair", "parts"),
     [
@@ -257,9 +242,6 @@ def test_a_matrix_of_percentages_shows_five_pairs(refused, study, pretrain):
     percent = distances_artifact(skbio.DistanceMatrix(study.unifrac.data * 100, study.ages.index))
     message = refused(lambda: pretrain(matrices=[percent]), "outside [0, 1]", "375 more")
     assert message.count("–") == 5
-
-
-# models and settings
 
 
 def test_parameters_that_contradict_the_encoder(refused, pretrain, pretrained):

@@ -9,7 +9,6 @@ from simulated_study import (
     DESCENT,
     by_age,
     categorical,
-    counts_of,
     history_of,
     log_of,
     model_of,
@@ -21,9 +20,6 @@ from simulated_study import (
 @pytest.fixture(scope="module")
 def predicted(halves, classified):
     return quick.predict(halves[1], classified)
-
-
-# learning
 
 
 def test_unseen_samples_are_classified_far_better_than_by_the_most_common_class(halves, predicted):
@@ -107,17 +103,6 @@ def test_distances_are_learned_beside_classes(study, pretrained):
     assert history["validation_accuracy"].between(0, 1).all()
 
 
-# classes
-
-
-def test_blank_cells_are_left_out_and_counted(study):
-    column = by_age(study)
-    column.iloc[[2, 5]] = None
-    found = quick.fit(study, column)
-    assert counts_of(found)["samples dropped: blank in the metadata column 'diet'"] == 2
-    assert len(log_of(found).summary["sample_ids"]) == 18
-
-
 def test_classes_that_look_like_numbers_stay_classes(study):
     from qiime2.plugins import sample_classifier
 
@@ -151,9 +136,6 @@ def test_a_class_of_one_group_trains(study):
     column.iloc[:4] = "rare"
     found = quick.fit(study, column, groups=categorical(study.subjects.mask(column == "rare", "1")))
     assert model_of(found.classifier)[0].target.counts[0] == 4
-
-
-# refusals
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,6 @@ def r_squared(found: pd.Series, truth: pd.Series) -> float:
     return 1 - ((found - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
 
 
-# learning
-
-
 @pytest.mark.parametrize("name", ["bmi", "site"])
 def test_what_depends_on_a_covariate_is_learned(fit, predict, columns, name):
     truth = columns[f"of {name}"]
@@ -101,9 +98,6 @@ def test_the_microbes_are_read_beside_covariates(parts):
     given = {"covariates": qiime2.Metadata(frame)}
     fitted = quick.fit(study, ages + 15 * treated, covariate_columns=["treated"], **given)
     assert r_squared(quick.predictions(unseen, fitted, **given), ages + 15 * treated) > 0.7
-
-
-# at prediction
 
 
 def test_order_of_rows_and_columns_does_not_matter(fit, predict, both, columns):
@@ -146,9 +140,6 @@ def test_distances_need_no_covariates(both, parts):
     assert quick.distances(parts[1], both.regressor)
 
 
-# 11.7: metadata as people write it
-
-
 def test_11_7_metadata_as_people_write_it(tmp_path):
     ids = [f"{number:04d}" for number in range(1, 15)]
     study = simulate_study(asvs=30, seed=12, sample_ids=ids)
@@ -174,9 +165,6 @@ def test_11_7_a_wrong_name_lists_the_columns(refused, fit, predict, both, column
         lambda: predict(both, columns[["bmi", "of bmi"]]),
         "no column 'site'", "The columns there are: 'bmi', 'of bmi'.",
     )  # fmt: skip
-
-
-# refusals
 
 
 def test_columns_that_cannot_be_covariates(refused, fit, columns):

@@ -43,13 +43,6 @@ def test_a_tiny_set_is_overfitted():
     assert losses.iloc[-1] < 0.2 * losses.iloc[0]
 
 
-def test_training_samples_are_predicted_far_better_than_by_their_mean(mixed_study, fitted):
-    predicted = quick.predictions(mixed_study, fitted)
-    ages = mixed_study.ages[predicted.index]
-    constant = (ages - ages.mean()).abs().mean()
-    assert (predicted - ages).abs().mean() < 0.4 * constant
-
-
 def test_pretrained_distances_resemble_unifrac(study):
     encoder = quick.pretrain(
         study, epochs=30, patience=30, learning_rate=0.01, branches=128
@@ -169,9 +162,6 @@ def test_sequences_that_differ_only_behind_what_is_read_are_said_to_be_one(
     assert "1 became equal to others by this." in capsys.readouterr().err
 
 
-# pretraining
-
-
 def test_matrices_are_matched_by_sample_ids_in_any_order(aam, study):
     other = simulate_study(12, 20, 4, sample_ids=[f"other-{number}" for number in range(12)])
     matrices, sequences = [study.distances, other.distances], [study.sequences, other.sequences]
@@ -191,9 +181,6 @@ def test_it_is_said_how_far_embeddings_move_when_reads_are_cut(study, capfd):
     by_cuts = log_of(found).summary["moved_by_cuts"]
     assert 0 < by_cuts < 10
     assert f"{by_cuts:.0%}" == f"{moved}%"
-
-
-# what other tools make of predictions
 
 
 @pytest.fixture(scope="module")

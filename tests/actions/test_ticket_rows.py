@@ -10,7 +10,6 @@ import pytest
 import qiime2.sdk
 import quick_actions as quick
 import skbio
-import torch
 from simulated_study import (
     TINY_FIT,
     distances_artifact,
@@ -21,9 +20,6 @@ from simulated_study import (
     same_weights,
     simulate_study,
 )
-
-from q2_aam.data.tokens import START, tokenize
-from q2_aam.model import losses
 
 
 def encoder_of(study, matrix=None, **options):
@@ -48,14 +44,6 @@ def test_8_6_any_batch_size_works_and_every_sample_is_scored(study, batch_size):
     assert sorted(quick.predictions(study, fitted).index) == sorted(study.counts.index)
 
 
-def test_8_8_each_asv_begins_with_start_which_is_never_masked():
-    tokens = torch.from_numpy(tokenize(["ACGT", "ACGTAC"])[0])
-    assert (tokens[:, 0] == START).all()
-    masked, hidden = losses.hide_nucleotides(tokens, torch.zeros(tokens.shape))
-    assert hidden[:, 1:5].all()
-    assert (masked[:, 0] == START).all()
-
-
 def test_8_9_nucleotides_of_any_mix_of_lengths_are_predicted(mixed_study):
     history = history_of(quick.pretrain(mixed_study, nucleotide_weight=1.0, abundance_weight=1.0))
     for part in ("train", "validation"):
@@ -68,11 +56,6 @@ def test_10_3_batches_are_the_same_for_any_number_of_workers(study):
     assert same_weights(
         encoder_of(study, workers=0, **options), encoder_of(study, workers=3, **options)
     )
-
-
-def test_11_4_samples_that_the_matrix_lacks_are_named(study, refused):
-    fewer = distances_artifact(study.unifrac.filter(list(study.counts.index[3:])))
-    refused(lambda: encoder_of(study, fewer), "3 samples of 20", "S000", "'missing_samples'")
 
 
 def test_11_4_nothing_of_unifrac_is_computed_in_pretraining():
@@ -89,15 +72,6 @@ def test_8_12_the_diagonal_changes_nothing(study, tmp_path):
     (tmp_path / "other").mkdir()
     changed = distances_text_artifact(matrix_text(ids, matrix), tmp_path / "other")
     assert same_weights(encoder_of(study, plain), encoder_of(study, changed))
-    assert float(losses.unifrac_loss(torch.ones(1, 1), torch.zeros(1, 1))) == 0
-
-
-def test_8_13_and_8_15_zero_distances_count_like_others():
-    predicted = torch.tensor([[0.0, 0.2, 0.4], [0.2, 0.0, 0.6], [0.4, 0.6, 0.0]])
-    actual = torch.tensor([[0.0, 0.0, 0.5], [0.0, 0.0, 0.5], [0.5, 0.5, 0.0]])
-    assert float(losses.unifrac_loss(predicted, actual)) == pytest.approx(
-        (0.2**2 + 0.1**2 + 0.1**2) / 3
-    )
 
 
 @pytest.mark.parametrize("form", ["branches", "euclidean"])

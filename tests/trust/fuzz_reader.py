@@ -21,8 +21,8 @@ sys.path.append(str(Path(__file__).parent))
 with atheris.instrument_imports(include=["q2_aam"], enable_loader_override=False):
     from q2_aam.errors import AAMError
     from q2_aam.storage.model import read_model
-    from q2_aam.storage.tables import read_intervals
     from q2_aam.storage.training_log import read_training_log
+    from q2_aam.types import PredictionIntervalsFormat
 
 import numpy as np
 from archives import fitting_manifest
@@ -61,7 +61,7 @@ def read(slot: str) -> None:
         assert not np.isinf(history.to_numpy()).any()
     else:
         with (SCRATCH / slot).open(encoding="utf-8") as lines:
-            assert read_intervals(lines).index.is_unique
+            assert PredictionIntervalsFormat.read(lines).index.is_unique
 
 
 def test_one_input(data: bytes) -> None:
