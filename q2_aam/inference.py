@@ -26,7 +26,8 @@ _OVERHEAD = 300  # bytes of an entry of a dict beside its content
 SAMPLES_AT_ONCE = 64
 _DISTANCE_ROWS_AT_ONCE = 256
 _ROWS_CENTERED_AT_ONCE = 4096
-_SLOTS_AT_ONCE = 32768  # of all removals together; bounds the memory
+# ASVs of all removals together, by whether the attention head reads them; bounds the memory
+_ASVS_REMOVED_AT_ONCE = {True: 2**15, False: 2**18}
 
 
 def device_of(network: Network) -> torch.device:
@@ -59,7 +60,7 @@ def to_device(array: np.ndarray | Tensor, device: torch.device) -> Tensor:
 
 def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
     """Send a batch's samples to a device."""
-    arrays = (batch.index, batch.abundances, batch.known, batch.covariates)
+    arrays = (batch.index, batch.abundances, batch.known, batch.covariates, batch.presence)
     return SampleBatch(*(None if one is None else to_device(one, device) for one in arrays))
 
 
@@ -328,8 +329,9 @@ def _predictions_without(
     whole = to_tensors(batch, device)
     own = embedded.index_select(0, torch.from_numpy(np.searchsorted(held, batch.asvs)).to(device))
     slots = torch.from_numpy(np.searchsorted(batch.asvs, asvs)).to(device)
-    parts = []
-    for places in (slots[:0], *slots.split(max(1, _SLOTS_AT_ONCE // len(batch.asvs)))):
+    needed, parts = network.parts_to_answer(), []
+    at_once = max(1, _ASVS_REMOVED_AT_ONCE[needed.attend] // len(batch.asvs))
+    for places in (slots[:0], *slots.split(at_once)):
         number = max(1, len(places))
         abundances = whole.abundances.repeat(number, 1)
         if len(places):
@@ -337,10 +339,11 @@ def _predictions_without(
             left = 1 - abundances[row, places]
             abundances[row, places] = 0
             abundances /= left[:, None]
-        covariates = None if whole.covariates is None else whole.covariates.expand(number, -1)
-        index = whole.index.expand(number, -1).contiguous()
-        changed = SampleBatch(index, abundances, whole.known, covariates)
+        index, _, _, *others = whole
+        others = [None if part is None else part.expand(number, -1) for part in others]
+        index = index.expand(number, -1).contiguous()
+        changed = SampleBatch(index, abundances, whole.known, *others)
         with torch.no_grad():
-            state = network.embed_samples(own, changed, None, *network.parts_to_answer())
+            state = network.embed_samples(own, changed, None, *needed)
         parts.append(predict_answers(network, state))
     return np.concatenate(parts)
