@@ -81,10 +81,10 @@ MUTATIONS = [
     *_of_headers("values_that_are_not_finite", ("if not np.isfinite(part).all():", "if False:")),
     *_of(
         2, f"{_FILES}::test_row_2_positions_out_of_range_are_refused_though_the_sums_fit",
-        ("storage/weights.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
-        ("storage/weights.py", "part.min() < 0 or part.max()", "part.max()"),
-        ("config/tensors.py", "(target.clades, nodes - 1,", "(2**31, nodes - 1,"),
-        ("config/tensors.py", "nodes - 1, nodes, nodes)", "nodes - 1, nodes, 2**31)"),
+        ("storage/model.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
+        ("storage/model.py", "part.min() < 0 or part.max()", "part.max()"),
+        ("config/model.py", "(target.clades, nodes - 1,", "(2**31, nodes - 1,"),
+        ("config/model.py", "nodes - 1, nodes, nodes)", "nodes - 1, nodes, 2**31)"),
     ),
     *_of(
         3, f"{_CANARIES}::test_row_3_nothing_runs_and_nothing_appears",
