@@ -28,8 +28,6 @@ from qiime2.plugin import (
 
 from . import __version__, parameters, types
 from .actions import cross_validate, evaluate, explain, fit, predict, pretrain
-from .actions.find_learning_rate import find_learning_rate
-from .actions.split import split_samples
 from .examples import examples_of
 from .parameters import described
 
@@ -207,7 +205,8 @@ _register(
 )  # fmt: skip
 
 _register(
-    plugin.methods, split_samples, "Hold out samples for testing, whole groups at a time",
+    plugin.methods, cross_validate.split_samples,
+    "Hold out samples for testing, whole groups at a time",
     "Divide the samples that have a value into a training and a test table. If the column is "
     "categorical, the share is held out of each class, as nearly as groups allow.",
     inputs={"table": _TABLE},
@@ -256,7 +255,7 @@ for function, what, target, settings, model, kind, cited in _FITS:
     )  # fmt: skip
 
 _register(
-    plugin.visualizers, find_learning_rate, "Find a learning rate before training",
+    plugin.visualizers, fit.find_learning_rate, "Find a learning rate before training",
     "Train a copy of the model for a few steps while the learning rate rises, and show what the "
     "loss does. The rate at which it falls most steeply is suggested. Nothing that was learned is "
     "kept.",

@@ -34,7 +34,7 @@ def _of(row: int, test: str, *changes: tuple[str, str, str]) -> list[Mutation]:
     return [Mutation(row, f"q2_aam/{file}", old, new, test) for file, old, new in changes]
 
 
-def _of_headers(kind: str, change: tuple[str, str], file: str = "storage/weights.py"):
+def _of_headers(kind: str, change: tuple[str, str], file: str = "storage/model.py"):
     return _of(2, f"{_FILES}::test_row_2_headers_made_by_hand[{kind}]", (file, *change))
 
 
@@ -44,7 +44,7 @@ _NOT_FINITE = "tests/trust/test_not_finite.py"
 _CONFIGS = f"{_FILES}::test_row_12_configs_that_ask_for_too_much"
 _MANIFEST, _RUN_FOLDER = "storage/manifest.py", "training/checkpoint.py"
 _SHORT = "tests/training/test_memory.py"
-_MEMORY = "training/memory.py"
+_MEMORY = "training/device.py"
 _CHECKPOINT, _LOG = "training/checkpoint.py", "storage/training_log.py"
 
 MUTATIONS = [
@@ -142,7 +142,7 @@ MUTATIONS = [
     *_of(
         8, "tests/trust/test_round_trip.py",
         (
-            "storage/weights.py", "save_file(arrays, str(path))",
+            "storage/model.py", "save_file(arrays, str(path))",
             "save_file({n: a if a.dtype == 'u1' else a.round(6) for n, a in arrays.items()}, "
             "str(path))",
         ),
@@ -160,7 +160,7 @@ MUTATIONS = [
     ),
     *_of(
         9, "tests/trust/test_any_company.py",
-        ("inference.py", "torch.cat(found).index_select(0, back)", "torch.cat(found)"),
+        ("inference.py", "torch.cat(read).index_select(0, back)", "torch.cat(read)"),
     ),
     *_of(
         10, f"{_NOT_FINITE}::test_row_10_not_finite_weights_and_losses_stop_training",

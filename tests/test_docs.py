@@ -81,6 +81,8 @@ def faults(call: list[str]) -> list[str]:
         else:
             last.append(word)
     found = [f"{name}: no option {one}" for one in set(given) - set(options) - COMMON]
+    if "--m-groups-file" in options and "--help" not in given:  # "wherever samples share one"
+        needed = needed | {"--m-groups-file"}
     found += [f"{name}: {one} is missing" for one in needed - set(given)]
     outputs = {one for one in options if one.startswith("--o-")}
     if not given.keys() & {"--output-dir", "--citations"} and not outputs <= set(given):

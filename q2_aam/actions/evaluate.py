@@ -58,17 +58,14 @@ def evaluate_classification(
     recognition: pd.DataFrame = None,
     design: str = "",
 ) -> None:
-    """Write the evaluation of a classifier's predictions as a page.
-
-    Classes and probabilities are read from their files: see `join_classes`.
-    """
+    """Write the evaluation of a classifier's predictions as a page."""
     from ..report.classification.page import write_classification_page
     from ..report.classification.scores import join_classes, read_classes, read_probabilities
 
     def read(reader, given, file: str, name: str):
         return None if given is None else reader(given.path / file, name)
 
-    # files as q2-sample-classifier names them
+    # read from files, as q2-sample-classifier names them: see `join_classes`
     of_classes, of_shares = "predictions.tsv", "class_probabilities.tsv"
     baseline, shares = "The baseline predictions", "The baseline probabilities"
     samples = join_classes(

@@ -1,5 +1,7 @@
 """The whole model: distinct ASVs → ASV embeddings → samples → heads."""
 
+import math
+from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 
 from ..config import VOCABULARY, ModelConfig
 from .branches import BranchDistance, Branches, EuclideanDistance, SharedAsvs, presence, shared_asvs
-from .encoders import AbundanceHead, AsvEncoder, NucleotideHead, SampleEncoder, TransformerBlock
+from .encoders import AsvEncoder, SampleEncoder, TransformerBlock
 from .heads.blend import TargetHead
 from .heads.features import TargetFeatures, log_abundance
 
@@ -19,6 +21,7 @@ class SampleBatch(NamedTuple):
     abundances: Tensor  # (B, S), relative; 0 in empty slots
     known: Tensor | None = None  # int64 (U,): row in the vocabulary, its size N for the others
     covariates: Tensor | None = None  # (B, P)
+    presence: Tensor | None = None  # (B, S): probability of each ASV; None if all are sure
 
 
 class SampleState(NamedTuple):
@@ -31,12 +34,13 @@ class SampleState(NamedTuple):
     known: Tensor | None = None  # (B, N): the same of ASVs of the vocabulary
     clades: Tensor | None = None  # (B, C): the same of clades of the vocabulary
     covariates: Tensor | None = None  # (B, P)
+    known_presence: Tensor | None = None  # (B, N): see `TargetFeatures.asv_presence`
 
     @property
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
         blocks = (self.known, self.abundance, self.clades, self.covariates, self.presence)
-        return TargetFeatures(*blocks)
+        return TargetFeatures(*blocks, self.known_presence)
 
 
 class Parts(NamedTuple):
@@ -65,8 +69,11 @@ class Network(nn.Module):
         )  # fmt: skip
         self.sample_encoder = SampleEncoder(size, config.heads, config.sample_layers)
         self.branches = Branches(size, config.branches, config.branch_hidden_size)
-        self.nucleotide_head = NucleotideHead(size, config.nucleotides_per_token)
-        self.abundance_head = AbundanceHead(size)
+        # logits of A, C, G and T of every nucleotide: (U, T, D) → (U, T, k, 4)
+        letters = (config.nucleotides_per_token, 4)
+        self.nucleotide_head = _linear(size, math.prod(letters), nn.Unflatten(-1, letters))
+        # the scaled log abundance of each of a sample's ASVs: (B, S, D) → (B, S)
+        self.abundance_head = _linear(size, 1, nn.Flatten(1))
         self.distance_head = (
             BranchDistance(config.branches, config.asv_tips)
             if config.distance_form == "branches"
@@ -132,7 +139,7 @@ class Network(nn.Module):
 
         The transformer must not see the abundances `hidden`, (B, S) bool.
         """
-        pooled = slots = present = abundance = known = clades = None
+        pooled = slots = present = abundance = known = known_presence = clades = None
         if attend:
             # embedding, not asvs[index]: the latter's gradient is not deterministic on threads
             of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
@@ -145,11 +152,15 @@ class Network(nn.Module):
             found = _sums(samples, len(asvs), samples.known, number + 1)[:, :number]
             # of the reads in the vocabulary, so that a read that fits nothing changes nothing here
             known = log_abundance(found / found.sum(dim=1, keepdim=True).clamp_min(1e-12))
+            if samples.presence is not None:
+                sure = samples._replace(abundances=samples.presence * (samples.abundances > 0))
+                known_presence = _sums(sure, len(asvs), samples.known, number + 1)[:, :number]
         if join and samples.known is not None and self.target_head.clades is not None:
             read = self.target_head.clades
             nodes, number = read.nodes_of(asvs, samples.known), len(read.order)
             clades = log_abundance(read(_sums(samples, len(asvs), nodes, number + 1)[:, :number]))
-        return SampleState(pooled, slots, present, abundance, known, clades, samples.covariates)
+        blocks = (abundance, known, clades, samples.covariates, known_presence)
+        return SampleState(pooled, slots, present, *blocks)
 
     def read_branches(
         self, asvs: Tensor, samples: SampleBatch, detect: bool = True, quantify: bool = True
@@ -196,6 +207,10 @@ class Network(nn.Module):
         head = self.target_head
         with torch.autocast(state.pooled.device.type, enabled=False):
             return head.attention(state.pooled, state.features, head.scaling)
+
+
+def _linear(size: int, outputs: int, shape: nn.Module) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(output=nn.Linear(size, outputs), shape=shape))
 
 
 def dense_abundances(samples: SampleBatch, distinct: int) -> Tensor:

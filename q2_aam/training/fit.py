@@ -14,14 +14,13 @@ from ..inference import embed_held
 from ..model.heads.blend import blended
 from ..model.network import Network
 from .checkpoint import Progress
-from .evaluation import FinalPredictions, forward_samples, predict_final
+from .evaluation import FinalPredictions, SampleObjective, forward_samples, predict_final
 from .heads import forest, logistic, ridge
 from .heads.blend import make_folds, surely_positive
 from .heads.features import Known, SampleFeatures
 from .init import some
 from .losses import Task, weights_of
 from .objectives import objective_of
-from .sample_objective import SampleObjective
 from .trainer import Trainer
 
 FITTERS = {"ridge": ridge, "logistic": logistic, "forest": forest}
@@ -59,15 +58,13 @@ def fit(
     accelerator: Accelerator,
     logger,
 ) -> Fitted:
-    """Fit the heads that the network's target names, on one study of labeled samples.
-
-    Its ASVs have been looked up in the vocabulary.
-    """
+    """Fit the heads of the network's target, on a study whose ASVs know their vocabulary rows."""
     (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
     progress = Progress(stop_reason="nothing descended: heads were fitted in closed form")
     labeled = np.sort(np.concatenate([labels.training, labels.validation]))
     if "attention" in network.config.target.heads:
         objective = SampleObjective(network, task, config)
+        logger.info("The attention head is trained; what predictions come from is said at the end.")
         progress = Trainer(objective, config, accelerator, logger).run()
         features = SampleFeatures(network, task, labeled)
     samples, predictions, settings = predict_out_of_fold(network, task, features, labeled, seed)

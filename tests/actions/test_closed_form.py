@@ -6,7 +6,7 @@ import pytest
 import qiime2
 import quick_actions as quick
 import torch
-from simulated_study import by_age, log_of, model_of, simulate_study
+from simulated_study import by_age, counts_of, log_of, model_of, simulate_study
 
 from q2_aam.model.heads.forest import ForestHead
 
@@ -45,6 +45,7 @@ def test_nothing_descends_and_what_predicts_is_said_first(large, capsys):
     assert "transformer layer" not in " ".join(log.summary["model"]["description"][1:])
     assert rows["weight"].tolist() == pytest.approx(weights)
     assert (rows["mean_absolute_error"] > 0).all()
+    assert counts_of(found)["samples used for training"] == len(large.ages)
     # no labeled sample is lost, and intervals come from all
     assert log.summary["sample_ids"] == sorted(large.counts.index)
     assert len(config.target.residuals) == len(large.ages)
@@ -106,10 +107,3 @@ def test_outliers_move_the_forest_only_where_the_loss_follows_them(large, monkey
     quick.predict(large, found)
     usual = np.arange(120) % 15 != 0
     assert (torch.cat(said).numpy()[usual, 0].max() < 2) == (loss != "mse")
-
-
-def test_the_seed_decides_folds_and_trees(study):
-    one, same, other = (model_of(quick.fit(study, random_seed=n)[0])[1] for n in (1, 1, 2))
-    assert all(np.array_equal(one[name], same[name]) for name in one)
-    name = "target_head.forest.threshold"
-    assert not np.array_equal(one[name], other[name])

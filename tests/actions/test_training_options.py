@@ -1,5 +1,7 @@
 """Options of training through the actions, named by the behavior that they must show."""
 
+import re
+
 import numpy as np
 import pytest
 import quick_actions as quick
@@ -9,7 +11,7 @@ from simulated_study import TINY_FIT, history_of, log_of, model_of, simulate_stu
 from q2_aam.config import ATTENTIONS, OPTIMIZERS, SCHEDULES, ModelConfig
 from q2_aam.errors import AAMError
 from q2_aam.model.network import Network
-from q2_aam.training import device, trainer
+from q2_aam.training import device
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +122,7 @@ def test_10_4_gradient_checkpointing_keeps_fewer_values_per_block():
 def test_10_5_each_attention_reaches_training_and_gives_equal_results(pretrain, monkeypatch):
     before, _, _ = pretrain(learning_rate=1e-4)
     asked, kernel = [], device.attention_kernel
-    monkeypatch.setattr(
-        trainer, "attention_kernel", lambda name: asked.append(name) or kernel(name)
-    )
+    monkeypatch.setattr(device, "attention_kernel", lambda name: asked.append(name) or kernel(name))
     for attention in ATTENTIONS:
         other, _, _ = pretrain(learning_rate=1e-4, attention=attention)
         assert largest_difference(before, other) < 1e-4
@@ -164,7 +164,12 @@ def test_8_2_the_best_epoch_is_kept(pretrain, options, judged, first):
     weights, history, printed = pretrain(**options)
     losses = history[f"{judged}_unifrac_loss"]
     assert first == 0 or losses.argmin() + 1 <= first  # else the rule would have nothing to do here
-    assert f"kept epoch {losses.iloc[first:].argmin() + first + 1}:" in printed
+    kept = losses.iloc[first:].argmin() + first + 1
+    assert f"kept epoch {kept}:" in printed
+    # an epoch that may not be kept is never marked, though it be the best
+    marked = [int(number) for number in re.findall(r"epoch (\d+)/.*\(kept so far\)", printed)]
+    assert marked[-1] == kept
+    assert min(marked) > first
     assert any(name.startswith("validation_") for name in history) == (judged == "validation")
     assert all(np.isfinite(values).all() for values in weights.values())
 
