@@ -178,7 +178,7 @@ MUTATIONS = [
     ),
     *_of(
         11, "tests/report/test_regression_page.py",
-        ("report/regression/charts.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "10**9"),
+        ("report/regression.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "10**9"),
     ),
     *_of(
         2, "tests/storage/test_model_files.py",

@@ -59,11 +59,6 @@ def number_axis(*values) -> alt.Axis:
     return alt.Axis() if plain else alt.Axis(format="~g")
 
 
-def percent_axis() -> alt.Axis:
-    """Write ticks as percent."""
-    return alt.Axis(format="%")
-
-
 def count_samples() -> alt.Y:
     """Count samples upwards."""
     return alt.Y("count()", title="Samples", axis=alt.Axis(tickMinStep=1))
@@ -102,6 +97,15 @@ def by_name(channel, field: str, names: list[str], look: list, **options):
     """Give each name its color, shape or dash, in a legend without a title unless one is given."""
     scale = alt.Scale(domain=names, range=[look[place % len(look)] for place in range(len(names))])
     return channel(field, scale=scale, **{"title": None, **options})
+
+
+def lines_by_name(field: str, looks: dict[str, tuple], legend=alt.Undefined) -> list:
+    """Give each name its color and dash."""
+    colors, dashes = zip(*looks.values(), strict=True)
+    return [
+        by_name(alt.Color, field, list(looks), colors, legend=legend),
+        by_name(alt.StrokeDash, field, list(looks), dashes, legend=legend),
+    ]
 
 
 def themed(*layers: alt.Chart, height: int = 340) -> alt.Chart:

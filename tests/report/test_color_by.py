@@ -3,16 +3,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from page_reading import (
-    HOSTILE,
-    assert_only_our_scripts,
-    drawn_marks,
-    make_study,
-    write_study_page,
-)
+from page_reading import HOSTILE, make_study, write_study_page
 
-from q2_aam.errors import AAMError
-from q2_aam.report.regression.scores import join_numbers
 from q2_aam.report.samples import MOST_CATEGORIES, OTHER, ColorBy, describe_colors
 
 IDS = pd.Index([f"sample {place}" for place in range(60)])
@@ -28,10 +20,6 @@ def numbers(n_blank: int) -> pd.Series:
     return values
 
 
-def colored_study(color_by: pd.Series):
-    return join_numbers(**make_study(len(IDS)), color_by=color_by)
-
-
 def test_many_categories_become_the_most_frequent_ones_and_others():
     values = column([f"site {n}" for n in range(12)])
     values.iloc[:20] = "site 11"
@@ -44,26 +32,19 @@ def test_many_categories_become_the_most_frequent_ones_and_others():
     assert "7 most frequent of the 12 values" in describe_colors(colors)
 
 
-def test_a_column_without_a_value_for_the_samples_is_refused():
-    with pytest.raises(AAMError, match=r"None of the 60 samples shown.*'diet'.*leave it out"):
-        colored_study(column([None]))
-
-
 @pytest.mark.parametrize("kind", ["categories", "numbers"])
 def test_the_browser_draws_colored_points(tmp_path, kind):
     values = column([*HOSTILE[:5], None]) if kind == "categories" else numbers(10)
     values.name = HOSTILE[1]
     page = write_study_page(tmp_path / "page", make_study(len(IDS)) | {"color_by": values})
-    assert drawn_marks(page, "predicted-against-actual", "symbol") == len(IDS)
-    chart = page.drawn_in_browser.split('id="predicted-against-actual"')[1].split("</svg>")[0]
+    assert page.marks("predicted-against-actual", "symbol") == len(IDS)
+    chart = page.chart("predicted-against-actual")
     points = re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', chart, re.S)
     colors = set(re.findall(r'(?:fill|stroke)="((?:#|rgb)[^"]+)"', "".join(points)))
     assert len(colors) >= (6 if kind == "categories" else 20)
-    assert "samples shown in grey: no value in" in page.text
-    assert "Grey circles have no value" in page.text
+    page.assert_says("samples shown in grey: no value in", "Grey circles have no value")
     assert page.table("predictions")["color_by"].isna().sum() == 10
-    assert_only_our_scripts(page)
+    page.assert_only_our_scripts()
     if kind == "categories":
-        shown = page.drawn_in_browser
-        assert "&lt;script&gt;document.title" in shown
+        assert "&lt;script&gt;document.title" in page.drawn_in_browser
         assert "{{7*7}}" in chart

@@ -9,9 +9,8 @@ from skbio.stats.ordination import pcoa
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from q2_aam.errors import AAMError
-from q2_aam.report.distances import scores as scores_module
-from q2_aam.report.distances.page import write_headline, write_warnings
-from q2_aam.report.distances.scores import (
+from q2_aam.report import distance_scores
+from q2_aam.report.distance_scores import (
     MOST_ORDINATED,
     RESAMPLES,
     compare_distances,
@@ -20,9 +19,9 @@ from q2_aam.report.distances.scores import (
     errors_by_sample,
     ordinate,
     pairs_of,
-    read_distances,
     score_distances,
 )
+from q2_aam.report.distances import write_headline, write_warnings
 
 
 def shared_pairs(predicted, actual):
@@ -35,7 +34,7 @@ def shared_pairs(predicted, actual):
 
 @pytest.fixture(params=[1, 40, 10**6], ids="rows at once {}".format)
 def in_blocks(request, monkeypatch):
-    monkeypatch.setattr(scores_module, "_PAIRS_AT_ONCE", request.param * 60)
+    monkeypatch.setattr(distance_scores, "_PAIRS_AT_ONCE", request.param * 60)
 
 
 def test_scores_equal_those_of_scipy_and_scikit_learn(in_blocks):
@@ -146,9 +145,7 @@ def test_the_same_seed_gives_the_same_page_numbers():
 
 
 def test_many_samples_are_ordinated_in_part(monkeypatch):
-    from q2_aam.report.distances import scores as ordinations
-
-    monkeypatch.setattr(ordinations, "MOST_ORDINATED", 25)
+    monkeypatch.setattr(distance_scores, "MOST_ORDINATED", 25)
     compared = compare_distances(*make_distances(60))
     found = ordinate(compared, 1)
     assert (len(found.coordinates), found.n_samples) == (25, 60)
@@ -172,8 +169,6 @@ def test_samples_in_one_place_have_scores_but_no_ordination():
 
 def test_too_few_shared_samples_are_refused():
     predicted, actual = make_distances(10)
-    with pytest.raises(AAMError, match="no ids in common"):
-        compare_distances(([f"x{name}y" for name in predicted[0]], predicted[1]), actual)
     renamed = [name if name in ("sample 1", "sample 2") else f"x{name}y" for name in predicted[0]]
     with pytest.raises(AAMError, match="share only 2 samples: 'sample [12]', 'sample [12]'"):
         compare_distances((renamed, predicted[1]), actual)
@@ -182,12 +177,5 @@ def test_too_few_shared_samples_are_refused():
 def test_samples_of_one_matrix_are_counted():
     predicted, actual = make_distances(10)
     fewer = (actual[0][:-3] + ["other"], actual[1][:-2, :-2])
-    counts = {entry.what: entry.count for entry in compare_distances(predicted, fewer).counts}
+    counts = {entry["what"]: entry["count"] for entry in compare_distances(predicted, fewer).counts}
     assert list(counts.values()) == [7, 4, 1]
-
-
-def test_a_bad_matrix_is_named(tmp_path):
-    path = tmp_path / "distance-matrix.tsv"
-    path.write_text("\ta\tb\na\t0\t7\nb\t7\t0\n")
-    with pytest.raises(AAMError, match=r"Reading the actual distances: .*outside \[0, 1\]"):
-        read_distances(path, "the actual distances")

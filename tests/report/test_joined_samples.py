@@ -8,16 +8,15 @@ import pytest
 from page_reading import make_classes, make_study
 
 from q2_aam.errors import AAMError
-from q2_aam.report.classification import page as classes_page
-from q2_aam.report.classification.scores import (
+from q2_aam.report import classification, regression
+from q2_aam.report.classification_scores import (
     join_classes,
     read_classes,
     read_probabilities,
     score_classification,
 )
 from q2_aam.report.evaluation import BASELINE, MODEL, NO_GROUP
-from q2_aam.report.regression import page as numbers_page
-from q2_aam.report.regression.scores import join_numbers, score_regression
+from q2_aam.report.regression_scores import join_numbers, score_regression
 
 NAMES = {MODEL: "this model", BASELINE: "baseline"}
 MONTHS = pd.Series({"a": 1.0, "b": 2.0, "c": 3.0, "d": np.nan, "fitted": 9.0}, name="month")
@@ -42,11 +41,11 @@ def test_samples_are_joined_by_id_and_the_rest_is_counted(join, predictions, tru
     assert shown == ["c", "a", "b"]
     assert samples.frame["actual"].tolist() == truth[shown].tolist()
     assert samples.frame["predicted"].tolist() == predictions[shown].tolist()
-    counts = {entry.what: (entry.count, entry.examples) for entry in samples.counts}
-    assert counts["samples left out: predicted, but not in the metadata"] == (1, ("stranger",))
-    assert counts[f"samples left out: predicted, but blank in '{truth.name}'"] == (1, ("d",))
+    counts = {entry["what"]: (entry["count"], entry["examples"]) for entry in samples.counts}
+    assert counts["samples left out: predicted, but not in the metadata"] == (1, ["stranger"])
+    assert counts[f"samples left out: predicted, but blank in '{truth.name}'"] == (1, ["d"])
     not_predicted = next(value for name, value in counts.items() if "not predicted" in name)
-    assert not_predicted == (1, ("fitted",))
+    assert not_predicted == (1, ["fitted"])
     assert samples.warnings == []
 
 
@@ -181,7 +180,7 @@ def test_the_headline_is_honest_about_the_winner_of_numbers():
 
     def headline(predictions, baseline=None):
         samples = join_numbers(predictions, truth, baseline_predictions=baseline)
-        return numbers_page.write_headline(samples, score_regression(samples, NAMES), NAMES)
+        return regression.write_headline(samples, score_regression(samples, NAMES), NAMES)
 
     assert "the model's error is smaller by" in headline(good, bad)
     assert "the baseline is better" in headline(bad, good)
@@ -197,7 +196,7 @@ def test_the_headline_is_honest_about_the_winner_of_classes():
 
     def headline(predictions, baseline=None):
         samples = join_classes(predictions, study["truth"], baseline_predictions=baseline)
-        return classes_page.write_headline(samples, score_classification(samples, NAMES), NAMES)
+        return classification.write_headline(samples, score_classification(samples, NAMES), NAMES)
 
     good, bad = study["predictions"], study["baseline_predictions"]
     frequent = study["truth"].value_counts().index[0]

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from page_reading import (
     LARGEST_QZV,
-    drawn_marks,
     make_classes,
     make_distances,
     make_study,
@@ -42,9 +41,9 @@ def one_class() -> dict:
 )
 def test_the_smallest_input_makes_a_page(tmp_path, kind, given, words):
     page = WRITE[kind](tmp_path / "page", given)
-    assert not [sentence for sentence in words if sentence not in page.text]
+    page.assert_says(*words)
     assert "baseline" not in page.source.split("<main")[1].split("</main>")[0].lower()
-    assert page.drawn_in_browser.count('data-drawn="yes"') == page.tags.count("figure")
+    assert page.drawn_in_browser
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +80,12 @@ def test_large_pages_stay_small_and_quick(large, kind, words):
     page = large(kind)
     assert page.archive_size() < LARGEST_QZV
     assert page.seconds < 60
-    assert not [sentence for sentence in words if sentence not in page.text]
-    assert page.drawn_in_browser.count('data-drawn="yes"') == page.tags.count("figure")
+    page.assert_says(*words)
+    assert page.drawn_in_browser
 
 
 def test_every_pair_of_thirty_classes_is_a_cell(large):
-    assert drawn_marks(large("classes"), "confusion-matrix", "rect") == 900
+    assert large("classes").marks("confusion-matrix", "rect") == 900
 
 
 def test_the_worst_predicted_are_always_drawn_and_every_sample_is_counted(large):

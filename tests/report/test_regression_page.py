@@ -6,7 +6,6 @@ import pytest
 import qiime2
 from page_reading import (
     Page,
-    drawn_marks,
     layers_of,
     make_history,
     make_log_folder,
@@ -14,11 +13,8 @@ from page_reading import (
     write_study_page,
 )
 
-from q2_aam.report.regression.charts import (
-    chart_error_distribution,
-    chart_predicted_against_actual,
-)
-from q2_aam.report.regression.scores import join_numbers
+from q2_aam.report.regression import chart_error_distribution, chart_predicted_against_actual
+from q2_aam.report.regression_scores import join_numbers
 from q2_aam.storage.training_log import TrainingLog, write_training_log
 
 
@@ -48,19 +44,19 @@ def test_scores_parse_back_and_agree_with_the_predictions(regression_page):
 def test_counts_of_samples_are_on_the_page_and_in_the_download(regression_page):
     counts = regression_page.table("samples")["count"]
     assert counts["samples evaluated here: predicted, and with a true value"] == 60
-    assert "samples evaluated here" in regression_page.text
-    assert "When the model was trained" in regression_page.text
-    assert "were used to fit the model" in regression_page.text
+    regression_page.assert_says(
+        "samples evaluated here", "When the model was trained", "were used to fit the model"
+    )
 
 
 def test_the_browser_draws_a_point_and_an_interval_for_every_sample(regression_page):
-    assert drawn_marks(regression_page, "predicted-against-actual", "symbol") == 60
-    assert drawn_marks(regression_page, "predicted-against-actual", "rule", "line") == 60
+    assert regression_page.marks("predicted-against-actual", "symbol") == 60
+    assert regression_page.marks("predicted-against-actual", "rule", "line") == 60
 
 
 def test_every_sample_is_a_point_and_both_axes_are_the_same():
     samples = join_numbers(**make_study(30))
-    layers = layers_of(chart_predicted_against_actual(samples, 30))
+    layers = layers_of(chart_predicted_against_actual(samples))
     assert [layer["mark"]["type"] for layer in layers] == ["rule", "point", "line", "line"]
     scales = [layers[1]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
     assert scales[0] == scales[1]
@@ -132,18 +128,17 @@ def test_the_design_is_said_in_one_line_and_predictors_by_their_names(tmp_path):
         environment={"q2-aam": "0.2.0"}, sample_ids=["sample 3"],
     )  # fmt: skip
     page = evaluate(tmp_path, make_study(20), log)
-    for words in (
+    page.assert_says(
         f"Design: {DESIGN} Predictions: ridge 100 %. Encoder: It was pretrained on 90 samples.",
         "q2-aam 0.2.0.",
         "AAM: predicted against actual",
         "random forest misses by",
-    ):
-        assert words in page.text, words
+        # one dummy everywhere: the mean of the training samples, from the log
+        "Always predicting 9.50, the mean of the training samples",
+    )
     # a pipeline predicted samples by models that never saw them
     for words in ("this model", "the baseline", "used to fit the model"):
         assert words not in page.text, words
-    # one dummy everywhere: the mean of the training samples, from the log
-    assert "Always predicting 9.50, the mean of the training samples" in page.text
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(1e-9, "e-09"), (1e9, "e+09"), (1e9, "e+12")])

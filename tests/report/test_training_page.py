@@ -2,14 +2,7 @@ import re
 import zipfile
 
 import pytest
-from page_reading import (
-    HOSTILE,
-    Page,
-    assert_only_our_scripts,
-    drawn_marks,
-    make_history,
-    make_log_folder,
-)
+from page_reading import HOSTILE, Page, make_history, make_log_folder
 
 from q2_aam.actions.evaluate import summarize_training
 from q2_aam.config import CLASS_WEIGHTS, FUSIONS, SCALINGS, TARGET_LOSSES
@@ -26,7 +19,7 @@ from q2_aam.storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
 
 
 def test_curves_settings_data_and_model_are_shown(training_page):
-    for words in (
+    training_page.assert_says(
         "Training: fit_regressor",
         "Training ran for 22 epochs and stopped: the validation loss did not improve",
         "The weights of epoch 12 were kept (validation loss 0.191, training loss 0.0907)",
@@ -34,15 +27,14 @@ def test_curves_settings_data_and_model_are_shown(training_page):
         "with a mean of 9.5",
         "q2-aam, for this data",
         "samples used for training 600",
-    ):
-        assert words in training_page.text, words
+    )
 
 
 def test_the_browser_draws_both_parts_and_marks_the_kept_epoch(training_page):
-    shown = training_page.drawn_in_browser.split('id="curve-1"')[1].split("</svg>")[0]
+    shown = training_page.chart("curve-1")
     assert "kept: epoch 12" in shown
     assert shown.count('aria-roledescription="line mark"') == 2
-    assert drawn_marks(training_page, "curve-1", "symbol") == 44
+    assert training_page.marks("curve-1", "symbol") == 44
 
 
 def test_what_the_user_chose_comes_first(training_page):
@@ -121,7 +113,7 @@ def test_a_classifiers_log_is_told_in_words(tmp_path, classifier_log):
         assert words in page.text or words in page.source, words
     assert "with a mean of" not in page.text
     assert "<script>document.title" not in page.source
-    assert_only_our_scripts(page)
+    page.assert_only_our_scripts()
 
 
 @pytest.mark.parametrize(
