@@ -58,7 +58,7 @@ def to_device(array: np.ndarray | Tensor, device: torch.device) -> Tensor:
 
 def to_tensors(batch: Batch, device: torch.device) -> SampleBatch:
     """Send a batch's samples to a device."""
-    arrays = (batch.index, batch.abundances, batch.known, batch.covariates)
+    arrays = (batch.index, batch.abundances, batch.known, batch.covariates, batch.presence)
     return SampleBatch(*(None if one is None else to_device(one, device) for one in arrays))
 
 

@@ -12,7 +12,8 @@ from .data.study import Studies, build_batch
 from .inference import device_of, embed_asvs, predict_answers, to_tensors
 from .model.network import Network, SampleBatch
 
-_SLOTS_AT_ONCE = 32768  # of all removals together; bounds the memory
+# ASVs of all removals together, by whether the attention head reads them; bounds the memory
+_ASVS_AT_ONCE = {True: 2**15, False: 2**18}
 
 
 def effects_of_asvs(
@@ -86,8 +87,9 @@ def _predictions_without(
     whole = to_tensors(batch, device)
     own = embedded.index_select(0, torch.from_numpy(np.searchsorted(held, batch.asvs)).to(device))
     slots = torch.from_numpy(np.searchsorted(batch.asvs, asvs)).to(device)
-    parts = []
-    for places in (slots[:0], *slots.split(max(1, _SLOTS_AT_ONCE // len(batch.asvs)))):
+    needed, parts = network.parts_to_answer(), []
+    at_once = max(1, _ASVS_AT_ONCE[needed.attend] // len(batch.asvs))
+    for places in (slots[:0], *slots.split(at_once)):
         number = max(1, len(places))
         abundances = whole.abundances.repeat(number, 1)
         if len(places):
@@ -95,10 +97,11 @@ def _predictions_without(
             left = 1 - abundances[row, places]
             abundances[row, places] = 0
             abundances /= left[:, None]
-        covariates = None if whole.covariates is None else whole.covariates.expand(number, -1)
-        index = whole.index.expand(number, -1).contiguous()
-        changed = SampleBatch(index, abundances, whole.known, covariates)
+        index, _, _, *others = whole
+        others = [None if part is None else part.expand(number, -1) for part in others]
+        index = index.expand(number, -1).contiguous()
+        changed = SampleBatch(index, abundances, whole.known, *others)
         with torch.no_grad():
-            state = network.embed_samples(own, changed, None, *network.parts_to_answer())
+            state = network.embed_samples(own, changed, None, *needed)
         parts.append(predict_answers(network, state))
     return np.concatenate(parts)

@@ -31,6 +31,8 @@ class Study:
     abundances: scipy.sparse.csr_matrix
     distances: Distances | None = None  # of exactly these samples
     covariates: np.ndarray | None = None  # float32 (samples, inputs): see `data.covariates`
+    # probability that a sample holds an ASV, of the entries of `abundances`; None if all are sure
+    presence: scipy.sparse.csr_matrix | None = None
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -120,18 +122,36 @@ def build_studies(
         abundances = (table.counts @ assignment[first:last]).tocsr()
         totals = np.asarray(abundances.sum(axis=1)).ravel()
         abundances.data /= np.repeat(totals, np.diff(abundances.indptr))
-        first = last
         kept = keep_most_abundant(abundances, max_asvs)
+        presence = _presence(table.counts, assignment[first:last], kept)
+        first = last
         lost = 1 - np.asarray(kept.sum(axis=1)).ravel()
         cut = np.diff(kept.indptr) < np.diff(abundances.indptr)
         cut_samples += int(cut.sum())
         cut_share = max(cut_share, float(lost[cut].max(initial=0)))
         of_study = distances[position] if distances else None
-        studies.append(Study(table.sample_ids, kept.astype(np.float32), of_study))
+        kept = kept.astype(np.float32)
+        kept.sort_indices()  # as those of `presence`
+        studies.append(Study(table.sample_ids, kept, of_study, presence=presence))
     return Studies(
         asvs, tuple(studies), known, recognition, assignment, merged, cut_samples, cut_share,
         turned, far,
     )  # fmt: skip
+
+
+def _presence(counts, assignment, kept) -> scipy.sparse.csr_matrix | None:
+    """Return how sure a sample is to hold each of its kept ASVs; None if all are sure.
+
+    A feature of which an ASV has a share is this ASV with that probability.
+    """
+    if assignment.data.min() > 1 - 1e-9:
+        return None
+    is_other = assignment.copy()
+    is_other.data = np.log1p(-np.minimum(assignment.data, 1 - 1e-12))
+    found = ((counts > 0) @ is_other).multiply(kept != 0).tocsr()
+    found.data = -np.expm1(found.data).astype(np.float32)
+    found.sort_indices()
+    return found
 
 
 def _distinct(sequences) -> tuple[list[str], np.ndarray]:
@@ -192,6 +212,7 @@ class Batch:
     distances: np.ndarray | None  # float32 (batch, batch)
     known: np.ndarray | None  # int64 (distinct,): rows in the model's vocabulary
     covariates: np.ndarray | None  # float32 (batch, inputs)
+    presence: np.ndarray | None = None  # float32 (batch, slots): see `Study`
 
 
 def epoch_order(
@@ -224,6 +245,10 @@ def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool 
     abundances = np.zeros(filled.shape, dtype=np.float32)
     index[filled] = position
     abundances[filled] = rows.data
+    presence = None
+    if one.presence is not None:
+        presence = np.zeros(filled.shape, dtype=np.float32)
+        presence[filled] = one.presence[samples].data
     return Batch(
         samples=samples,
         tokens=asv_tokens(studies.asvs, asvs) if tokens else None,
@@ -233,6 +258,7 @@ def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool 
         distances=one.distances.block(samples) if one.distances is not None else None,
         known=studies.known[asvs] if studies.known is not None else None,
         covariates=one.covariates[samples] if one.covariates is not None else None,
+        presence=presence,
     )
 
 

@@ -19,6 +19,7 @@ class SampleBatch(NamedTuple):
     abundances: Tensor  # (B, S), relative; 0 in empty slots
     known: Tensor | None = None  # int64 (U,): row in the vocabulary, its size N for the others
     covariates: Tensor | None = None  # (B, P)
+    presence: Tensor | None = None  # (B, S): probability of each ASV; None if all are sure
 
 
 class SampleState(NamedTuple):
@@ -31,12 +32,13 @@ class SampleState(NamedTuple):
     known: Tensor | None = None  # (B, N): the same of ASVs of the vocabulary
     clades: Tensor | None = None  # (B, C): the same of clades of the vocabulary
     covariates: Tensor | None = None  # (B, P)
+    known_presence: Tensor | None = None  # (B, N): see `TargetFeatures.asv_presence`
 
     @property
     def features(self) -> TargetFeatures:
         """What the target head reads beside the pooled embedding."""
         blocks = (self.known, self.abundance, self.clades, self.covariates, self.presence)
-        return TargetFeatures(*blocks)
+        return TargetFeatures(*blocks, self.known_presence)
 
 
 class Parts(NamedTuple):
@@ -132,7 +134,7 @@ class Network(nn.Module):
 
         The transformer must not see the abundances `hidden`, (B, S) bool.
         """
-        pooled = slots = present = abundance = known = clades = None
+        pooled = slots = present = abundance = known = known_presence = clades = None
         if attend:
             # embedding, not asvs[index]: the latter's gradient is not deterministic on threads
             of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
@@ -145,11 +147,15 @@ class Network(nn.Module):
             found = _sums(samples, len(asvs), samples.known, number + 1)[:, :number]
             # of the reads in the vocabulary, so that a read that fits nothing changes nothing here
             known = log_abundance(found / found.sum(dim=1, keepdim=True).clamp_min(1e-12))
+            if samples.presence is not None:
+                sure = samples._replace(abundances=samples.presence * (samples.abundances > 0))
+                known_presence = _sums(sure, len(asvs), samples.known, number + 1)[:, :number]
         if join and samples.known is not None and self.target_head.clades is not None:
             read = self.target_head.clades
             nodes, number = read.nodes_of(asvs, samples.known), len(read.order)
             clades = log_abundance(read(_sums(samples, len(asvs), nodes, number + 1)[:, :number]))
-        return SampleState(pooled, slots, present, abundance, known, clades, samples.covariates)
+        blocks = (abundance, known, clades, samples.covariates, known_presence)
+        return SampleState(pooled, slots, present, *blocks)
 
     def read_branches(
         self, asvs: Tensor, samples: SampleBatch, detect: bool = True, quantify: bool = True

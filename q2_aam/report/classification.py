@@ -374,12 +374,12 @@ def _curve_points(name: str, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
 def _lines(points: pd.DataFrame, looks: dict, titles: tuple, interpolate: str) -> alt.Chart:
     records = points.assign(order=np.arange(len(points))).to_dict("records")
     # Long names of classes: two columns are what a phone has room for.
-    legend = alt.Legend(columns=2 if max(map(len, looks)) > 12 else 4, **style.LINES)
+    columns = 2 if max(map(len, looks)) > 12 else 4
     lines = style.chart_of(records).mark_line(strokeWidth=2.2, interpolate=interpolate)
     return lines.encode(
         alt.X("x:Q", title=titles[0], scale=alt.Scale(domain=[0, 1])),
         alt.Y("y:Q", title=titles[1], scale=alt.Scale(domain=[0, 1])),
-        *style.lines_by_name("curve:N", looks, legend),
+        *style.lines_by_name("curve:N", looks, columns=columns),
         alt.Order("order:Q"),
         tooltip=tips("curve", x=(titles[0], ".2f"), y=(titles[1], ".2f")),
     )
@@ -392,7 +392,7 @@ def _calibration_figure(samples: PredictedClasses, table: pd.DataFrame, names: d
     if positive is not None:
         whose, was, share = f"'{positive}'", "true", f"Share that is '{positive}'"
     looks = dict(zip(table["predictor"].unique(), LOOKS.values(), strict=False))
-    color, dash = style.lines_by_name("predictor:N", looks, alt.Legend(**style.LINES))
+    color, dash = style.lines_by_name("predictor:N", looks)
     x = alt.X("probability:Q", title=f"Probability of {whose}", scale=exact([0, 1]))
     y = alt.Y("share:Q", title=share, scale=exact([0, 1]))
     base = style.chart_of(table.round(4).to_dict("records")).encode(x, color)

@@ -276,7 +276,7 @@ def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: di
     chart = style.chart_of(records).mark_line(strokeWidth=2.5).encode(
         alt.X("error:Q", title=title, axis=axis),
         alt.Y("share:Q", title="Share of samples", axis=alt.Axis(format="%")),
-        *style.lines_by_name("predictor:N", looks, alt.Legend(**style.LINES)),
+        *style.lines_by_name("predictor:N", looks),
         tooltip=tips("predictor", error=".4~g", share=".0%"),
     )  # fmt: skip
     dummy = {"dummy": format_number(scores.dummy), "dummy_is": scores.dummy_is}

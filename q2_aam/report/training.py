@@ -95,10 +95,13 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
 def write_headline(summary: dict, history: pd.DataFrame) -> str:
     """Say what predictions come from, how long the training ran and what was kept."""
     heads = describe_heads(summary)
+    if heads and len(history) and all(one["name"] != DESCENT_HEAD for one in summary["heads"]):
+        heads += f"; {DESCENT_HEAD} head off"  # it was trained, and did not help
     parts = [f"Predictions: {heads}."] if heads else []
     if not len(history):
         return " ".join([*parts, "Fitted without epochs of training."])
-    text = f"Training ran for {counted(summary.get('epochs_run') or len(history), 'epoch')}"
+    what = f"Training of the {DESCENT_HEAD} head" if heads else "Training"
+    text = f"{what} ran for {counted(summary.get('epochs_run') or len(history), 'epoch')}"
     if summary.get("stop_reason"):
         text += f" and stopped: {str(summary['stop_reason']).strip().rstrip('.')}"
     kept = summary.get("kept_epoch")
@@ -164,7 +167,8 @@ def _heads_section(heads: list[dict]) -> list[page.Section]:
     frame = pd.DataFrame.from_records(records, index="id")
     columns = [("Head", frame.index), ("Weight", frame["weight"].map(_write_weight), True)]
     for name, scores in frame.drop(columns="weight").items():
-        columns.append((labels.get(name, name.replace("_", " ")), scores.map(format_number), True))
+        label = labels.get(name, name.replace("_", " ").capitalize())
+        columns.append((label, scores.map(format_number), True))
     blocks = [page.table_of("heads-table", columns), words("notes", "heads")]
     blocks.append(page.Download("heads", "the heads and their scores", frame))
     return [page.Section("heads", "Heads", "What predictions come from", blocks)]
@@ -223,7 +227,7 @@ def section_of_settings(settings: Sequence[Setting]) -> page.Section:
 
 
 def _curves_section(log: TrainingLog) -> page.Section:
-    """Show a page.figure of every curve."""
+    """Show a figure of every curve."""
     summary, history = log.summary, log.history
     not_kept = _epochs_not_kept(log)
     heads, kept = summary.get("heads"), summary.get("kept_epoch")
@@ -244,14 +248,17 @@ def _curves_section(log: TrainingLog) -> page.Section:
 
 
 def _epochs_not_kept(log: TrainingLog) -> float:
-    """Return the last epoch that may not be kept: a number, or a fraction of the epochs asked."""
-    settings = {setting.name: setting.value for setting in log.settings}
-    limit, epochs = settings.get("min_epochs", settings.get("settling")), settings.get("epochs")
+    """Return the last epoch that may not be kept: half of those asked for, unless it was chosen."""
+    settings, epochs_run = {one.name: one.value for one in log.settings}, len(log.history)
+    epochs = settings.get("epochs") if isinstance(settings.get("epochs"), int) else epochs_run
+    limit = settings.get("settling", settings.get("min_epochs"))
+    if limit is None and "min_epochs" in settings:
+        limit = epochs // 2
     if isinstance(limit, bool) or not isinstance(limit, (int, float)):
         return 0.0
-    if limit <= 1 and isinstance(epochs, int):
-        limit = limit * epochs
-    return float(min(limit, len(log.history)))
+    if "settling" in settings:  # of older versions: a fraction
+        limit *= epochs
+    return float(min(limit, epochs_run))
 
 
 def words_for(name: str, classes: bool = False) -> list[str]:
@@ -267,7 +274,7 @@ def words_for(name: str, classes: bool = False) -> list[str]:
 def paired_names(history: pd.DataFrame) -> list[str]:
     """Name losses and metrics, from the ``train_`` and ``validation_`` columns.
 
-    A total that is nothing but the target's loss is left out.
+    A total that is nothing but one loss is left out.
     """
     names = dict.fromkeys(
         column.removeprefix(f"{part}_")
@@ -275,10 +282,11 @@ def paired_names(history: pd.DataFrame) -> list[str]:
         for part in PARTS
         if column.startswith(f"{part}_") and history[column].notna().any()
     )
-    pairs = [(history.get(f"{p}_loss"), history.get(f"{p}_target_loss")) for p in PARTS]
-    known = [(total, target) for total, target in pairs if total is not None]
-    if known and all(b is not None and np.allclose(a, b, equal_nan=True) for a, b in known):
-        names.pop("loss", None)
+    totals = [part for part in PARTS if f"{part}_loss" in history]
+    for one in [name for name in names if name.endswith("_loss")]:
+        pairs = [(history[f"{part}_loss"], history.get(f"{part}_{one}")) for part in totals]
+        if all(loss is not None and np.allclose(a, loss, equal_nan=True) for a, loss in pairs):
+            names.pop("loss", None)
     return list(names)
 
 

@@ -68,14 +68,16 @@ def _other_columns(what: str, names: list[str]) -> AAMError:
 
 
 def _read(what: str, lines) -> pd.DataFrame:
-    names = next(csv.reader([lines.readline()], delimiter="\t"), [])
-    known = what == "embeddings" or names[1:] in _COLUMNS_OF_INTERVALS
-    if names[:1] != ["id"] or len(names) < 2 or not known:
-        raise _other_columns(what, names)
-    types = {0: str} | dict.fromkeys(range(1, len(names)), np.float64)
     try:
+        names = next(csv.reader([lines.readline()], delimiter="\t"), [])
+        known = what == "embeddings" or names[1:] in _COLUMNS_OF_INTERVALS
+        if names[:1] != ["id"] or len(names) < 2 or not known:
+            raise _other_columns(what, names)
+        types = {0: str} | dict.fromkeys(range(1, len(names)), np.float64)
         frame = pd.read_csv(lines, sep="\t", header=None, dtype=types, keep_default_na=False)
-    except (ValueError, pd.errors.ParserError) as error:
+    except AAMError:
+        raise
+    except (ValueError, csv.Error) as error:  # letters that are not UTF-8, too
         raise AAMError(f"The {what} are not a table of numbers: {str(error).strip()}") from error
     if frame.shape[1] != len(names):
         raise AAMError(

@@ -11,7 +11,7 @@ from ..errors import AAMError, counted
 from . import distributed
 
 LEAST, MOST, STEPS = 8, 256, 10
-_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+_WORDS = ("not enough memory", "out of memory")
 # of oneDNN, and of Python where a thread's stack does not fit; longer messages mean something else
 _WHOLE_MESSAGES = ("could not create a primitive", "can't start new thread")
 

@@ -148,6 +148,24 @@ def test_classes_too(long_study, strange, refused):
     refused(lambda: quick.predict(strange, model), "predictions would mean nothing")
 
 
+def test_a_short_read_of_a_common_asv_is_not_taken_for_a_rare_one_too(long_study):
+    """The old hold a little of ASVs that begin as common ones do."""
+    counts, reads = long_study.counts.copy(), long_study.dna.copy()
+    classes = by_age(long_study, bounds=(12,), names=("young", "old"))
+    old = classes == "old"
+    for name in counts.columns[counts.sum().argsort()[-8:]]:
+        reads[f"{name}-like"] = reads[name][:100] + dna(50)
+        counts[f"{name}-like"] = np.where(old & (counts[name] > 0), 5.0, 0.0)
+    study = dataclasses.replace(long_study, counts=counts, dna=reads)
+    model = quick.fit(study, classes)
+    cut = dataclasses.replace(study, dna=reads.str[:100])
+    whole, found = (
+        quick.predict(one, model).probabilities.view(pd.DataFrame)["old"] for one in (study, cut)
+    )
+    assert found[old].mean() > 0.5 > whole[~old].max()
+    assert (found[~old] < 0.3).all()
+
+
 def test_importance_and_embeddings_read_the_same_asvs(aam, long_study, regressor):
     reads = (long_study.sequences, sequences_artifact(long_study.dna.str[:90]))
     for action in (aam.feature_importance, aam.embed_samples):

@@ -27,10 +27,13 @@ class TargetFeatures(NamedTuple):
     clades: Tensor | None = None  # (B, C): of clades of the vocabulary; format version 1 only
     covariates: Tensor | None = None  # (B, P): as `q2_aam.data.covariates` writes them
     branch_presence: Tensor | None = None  # (B, K): probability that a sample holds each branch
+    asv_presence: Tensor | None = None  # (B, N): the same of ASVs; None if all are sure
 
     @property
     def presence(self) -> Tensor:
-        """Which ASVs of the vocabulary a sample holds: (B, N) of 0 and 1."""
+        """How sure a sample is to hold each ASV of the vocabulary: (B, N) in [0, 1]."""
+        if self.asv_presence is not None:
+            return self.asv_presence
         return (self.vocabulary > 0).to(self.vocabulary.dtype)
 
 

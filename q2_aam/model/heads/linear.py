@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import scipy.linalg
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -88,13 +89,18 @@ class RandomFeatures(nn.Module):
 
 
 def walsh_hadamard(values: Tensor) -> Tensor:
-    """Multiply (..., P), P a power of 2, by the Hadamard matrix of +1 and -1."""
-    shape, half = values.shape, 1
-    while half < shape[-1]:
-        left, right = values.view(*shape[:-1], -1, 2, half).unbind(dim=-2)
-        values = torch.stack([left + right, left - right], dim=-2).view(shape)
-        half *= 2
-    return values
+    """Multiply (..., P), P a power of 2, by the Hadamard matrix of +1 and -1.
+
+    It is the Kronecker product of two small ones, so that P is a matrix of rows and columns.
+    """
+    rows = 1 << (values.shape[-1].bit_length() - 1) // 2
+    of_rows, of_columns = _hadamard(rows, values), _hadamard(values.shape[-1] // rows, values)
+    matrix = values.reshape(*values.shape[:-1], rows, -1)
+    return (of_rows @ (matrix @ of_columns)).view(values.shape)
+
+
+def _hadamard(size: int, like: Tensor) -> Tensor:
+    return torch.from_numpy(scipy.linalg.hadamard(size, np.float32)).to(like)
 
 
 def random_signs(rows: int, columns: int) -> Tensor:
