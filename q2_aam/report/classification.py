@@ -16,7 +16,6 @@ from .classification_scores import (
     MOST_DETAILED,
     PredictedClasses,
     calibration_error,
-    numbers_per_sample,
     score_classification,
     tabulate_calibration,
     tabulate_confusion,
@@ -139,7 +138,7 @@ def _scores_section(samples, scores: Scores, names: dict, by_class: list[Figure]
         label = f"difference: {names[MODEL]} minus {names.get(other, other)}"
         found.append(ScoreRow(f"{MODEL} minus {other}", label, n_samples, differences))
     found += [] if on_all is None else [on_all]
-    notes = [samples.describe_bootstrap(numbers_per_sample(samples))]
+    notes = [samples.describe_bootstrap(samples.n_numbers)]
     if BASELINE in scores.differences:
         cell = _BALANCED.cell(scores.differences[BASELINE][_BALANCED.name])
         values = {"model": names[MODEL], "baseline": in_sentence(names[BASELINE])}

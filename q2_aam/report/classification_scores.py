@@ -15,16 +15,8 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from ..errors import AAMError, counted, examples
+from . import metrics
 from .evaluation import DUMMY, JoinedSamples, Scores, join_samples, require_shared
-from .metrics import (
-    CLASS_METRICS,
-    OVERALL_METRICS,
-    Estimate,
-    ScoreRow,
-    area_under_roc,
-    bootstrap,
-    score_classes,
-)
 from .recognition import read_shares
 
 MOST_DETAILED = 50  # classes; of more there is no confusion matrix and no interval by class
@@ -51,6 +43,12 @@ class PredictedClasses(JoinedSamples):
     def given_to(self, column: str, predictor: str = "predicted") -> np.ndarray:
         """Return the probability that a predictor gave to the class in a column."""
         return _take(self.probabilities_of(predictor), np.maximum(self.codes(column), 0))
+
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers a resample looks at for each sample."""
+        has = self.probabilities is not None and len(self.classes) <= MOST_DETAILED
+        return len(self.classes) if has else 1
 
     @property
     def positive_class(self) -> str | None:
@@ -214,18 +212,12 @@ def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
 
 
 @dataclass(frozen=True)
-class ClassifierScores(ScoreRow):
+class ClassifierScores(metrics.ScoreRow):
     """The scores of one predictor, and for each class those of `CLASS_METRICS`."""
 
-    by_class: list[dict[str, Estimate]]
+    by_class: list[dict[str, metrics.Estimate]]
     n_actual: np.ndarray  # (classes,)
     n_predicted: np.ndarray  # (classes,)
-
-
-def numbers_per_sample(samples: PredictedClasses) -> int:
-    """Return how many numbers a resample looks at for each sample."""
-    has = samples.probabilities is not None and len(samples.classes) <= MOST_DETAILED
-    return len(samples.classes) if has else 1
 
 
 def score_classification(
@@ -271,25 +263,25 @@ def _score_together(samples: PredictedClasses, predicted: dict, names: dict, cho
         parts = [overall, overall[0] - overall[1:], *([by_class] if detailed else [])]
         return np.concatenate([part.ravel() for part in parts])
 
-    scores = iter(bootstrap(statistics, groups, numbers_per_sample(samples)))
-    overall = [_named(scores, OVERALL_METRICS) for _ in predicted]
-    differences = [_named(scores, OVERALL_METRICS) for _ in of_each[1:]]
+    scores = iter(metrics.bootstrap(statistics, groups, samples.n_numbers))
+    overall = [_named(scores, metrics.OVERALL_METRICS) for _ in predicted]
+    differences = [_named(scores, metrics.OVERALL_METRICS) for _ in of_each[1:]]
     if not detailed:  # no intervals by class, and none of areas
         known, by_class = _all_scores(actual, of_each, n_classes, True)
         for row, values in zip(overall, known, strict=True):
-            plain = _named(map(Estimate, values.tolist()), OVERALL_METRICS)
-            row |= {metric.name: plain[metric.name] for metric in OVERALL_METRICS if metric.is_area}
-        scores = map(Estimate, by_class.ravel().tolist())
+            for metric, value in zip(metrics.OVERALL_METRICS, values.tolist(), strict=True):
+                row[metric.name] = metrics.Estimate(value) if metric.is_area else row[metric.name]
+        scores = map(metrics.Estimate, by_class.ravel().tolist())
     rows = {}
     for key, estimates, (classes, _) in zip(predicted, overall, of_each, strict=True):
-        by_class = [_named(scores, CLASS_METRICS) for _ in range(n_classes)]
+        by_class = [_named(scores, metrics.CLASS_METRICS) for _ in range(n_classes)]
         counts = (np.bincount(codes, minlength=n_classes) for codes in (actual, classes))
         rows[key] = ClassifierScores(key, names[key], len(actual), estimates, by_class, *counts)
     return rows, dict(zip(list(predicted)[1:], differences, strict=True))
 
 
-def _named(scores: Iterator[Estimate], metrics) -> dict[str, Estimate]:
-    return {metric.name: next(scores) for metric in metrics}
+def _named(scores: Iterator[metrics.Estimate], wanted) -> dict[str, metrics.Estimate]:
+    return {metric.name: next(scores) for metric in wanted}
 
 
 def _all_scores(actual: np.ndarray, of_each: list, n_classes: int, with_areas: bool):
@@ -303,9 +295,9 @@ def _all_scores(actual: np.ndarray, of_each: list, n_classes: int, with_areas: b
     for (predicted, probabilities), accuracy in zip(of_each, right, strict=True):
         areas, micro = np.full(n_classes, np.nan), np.nan
         if probabilities is not None and with_areas:
-            areas = area_under_roc(is_class, probabilities)
-            micro = area_under_roc(is_class.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
-        of_classes = np.vstack([score_classes(actual, predicted, n_classes), areas])
+            areas = metrics.area_under_roc(is_class, probabilities)
+            micro = metrics.area_under_roc(is_class.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
+        of_classes = np.vstack([metrics.score_classes(actual, predicted, n_classes), areas])
         by_class.append(of_classes.T)
         # averages over the classes where a score is defined
         known = [values[np.isfinite(values)] for values in of_classes[1:]]

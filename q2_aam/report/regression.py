@@ -15,13 +15,7 @@ from .importance import ImportantFeatures
 from .metrics import FIT_METRICS, MAE, REGRESSION_METRICS, fit_line, in_percent, score_blocks
 from .page import Card, Download, Figure, Section, Text, figure, table_of
 from .recognition import recognition_blocks
-from .regression_scores import (
-    PredictedNumbers,
-    RegressionScores,
-    errors_by_group,
-    predictions_of,
-    score_regression,
-)
+from .regression_scores import PredictedNumbers, RegressionScores, predictions_of, score_regression
 from .samples import POINTS, color_layers, describe_colors, describe_drawn
 from .style import by_name, exact, number_axis, themed, tips
 
@@ -122,7 +116,11 @@ def _errors_section(samples: PredictedNumbers, scores: RegressionScores, names: 
     ]
     blocks = [figures]
     if samples.group_name is not None:
-        groups = errors_by_group(samples)
+        errors, group = samples.frame["error"], samples.frame["group"]
+        groups = pd.DataFrame({"samples": errors.groupby(group).size()})
+        groups["mean_absolute_error"] = errors.abs().groupby(group).mean()
+        groups["median_error"] = errors.groupby(group).median()
+        groups = groups.sort_values("mean_absolute_error", ascending=False, kind="stable")
         figures.append(_group_figure(samples, groups))
         blocks.append(Download("groups", "the errors of every group", groups))
     return Section("errors", "Errors", "Errors", blocks)

@@ -7,18 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AAMError, counted, examples
+from . import metrics
 from .evaluation import DUMMY, JoinedSamples, Scores, count_without, join_samples, require_shared
 from .formatting import format_number
-from .metrics import (
-    FIT_METRICS,
-    NO_LINE,
-    REGRESSION_METRICS,
-    Estimate,
-    ScoreRow,
-    bootstrap,
-    fit_line,
-    score_numbers,
-)
 from .recognition import read_shares
 from .samples import POINTS, ColorBy, as_records, choose_drawn
 
@@ -71,7 +62,7 @@ def join_numbers(
     joined = join_samples(predictions, truth, baseline, groups)
     frame = joined.frame[["actual", "predicted"]].astype(float)
     frame["error"] = frame["predicted"] - frame["actual"]
-    frame[["lower", "upper"]] = np.nan
+    frame["lower"] = frame["upper"] = np.nan
     if intervals is not None:
         frame[["lower", "upper"]] = _bounds(intervals, frame.index)
     frame["baseline"] = joined.frame["baseline"].astype(float)
@@ -131,7 +122,7 @@ def _bounds(intervals: pd.DataFrame, shown: pd.Index) -> np.ndarray:
 class RegressionScores(Scores):
     """Scores, whose differences are of the mean absolute error, and the coverage of intervals."""
 
-    coverage: Estimate | None
+    coverage: metrics.Estimate | None
     n_intervals: int
     n_inside: int
 
@@ -150,7 +141,7 @@ def score_regression(
     known, groups = frame[has], samples.group_codes[has]
     inside, coverage = known["actual"].between(known["lower"], known["upper"]).to_numpy(float), None
     if len(inside):
-        (coverage,) = bootstrap(lambda rows: inside[rows].mean(keepdims=True), groups)
+        (coverage,) = metrics.bootstrap(lambda rows: inside[rows].mean(keepdims=True), groups)
     dummy_is, n_inside = f"the mean of the {which}", int(inside.sum())
     return RegressionScores(rows, differences, dummy, dummy_is, coverage, len(inside), n_inside)
 
@@ -167,23 +158,15 @@ def _score_together(samples, predicted: dict[str, pd.Series], names: dict, chose
     columns = np.column_stack([values.to_numpy(float)[chosen] for values in predicted.values()])
 
     def statistics(rows):
-        scores = score_numbers(truth[rows], columns[rows])
+        scores = metrics.score_numbers(truth[rows], columns[rows])
         return np.concatenate([scores.T.ravel(), scores[0, 1:] - scores[0, 0]])
 
-    found = iter(bootstrap(statistics, groups))
+    found = iter(metrics.bootstrap(statistics, groups))
     rows = {}
     for place, name in enumerate(predicted):
-        estimates = {metric.name: next(found) for metric in REGRESSION_METRICS}
-        values = NO_LINE if name == DUMMY else fit_line(truth, columns[:, place])
-        estimates |= {m.name: Estimate(v) for m, v in zip(FIT_METRICS, values, strict=True)}
-        rows[name] = ScoreRow(name, names[name], len(truth), estimates)
+        estimates = {metric.name: next(found) for metric in metrics.REGRESSION_METRICS}
+        values = metrics.NO_LINE if name == DUMMY else metrics.fit_line(truth, columns[:, place])
+        for metric, value in zip(metrics.FIT_METRICS, values, strict=True):
+            estimates[metric.name] = metrics.Estimate(value)
+        rows[name] = metrics.ScoreRow(name, names[name], len(truth), estimates)
     return rows, {name: {"mean_absolute_error": next(found)} for name in list(predicted)[1:]}
-
-
-def errors_by_group(samples: PredictedNumbers) -> pd.DataFrame:
-    """Return samples, mean_absolute_error and median_error of each group, the worst first."""
-    errors, group = samples.frame["error"], samples.frame["group"]
-    table = pd.DataFrame({"samples": errors.groupby(group).size()})
-    table["mean_absolute_error"] = errors.abs().groupby(group).mean()
-    table["median_error"] = errors.groupby(group).median()
-    return table.sort_values("mean_absolute_error", ascending=False, kind="stable")

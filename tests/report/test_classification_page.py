@@ -89,9 +89,12 @@ def test_two_classes_say_which_one_is_looked_for(tmp_path):
     assert page.marks("calibration-curve", "symbol") > 4
 
 
-def test_the_action_keeps_classes_that_look_like_blanks_or_numbers(tmp_path, aam):
-    study = make_classes(60, ["NA", "nan", "01", "1"])
+def test_the_action_keeps_ids_and_classes_that_look_like_blanks_or_numbers(tmp_path, aam):
+    names = ["NA", "nan", "01", "1.0", "True", "null", 'quo"ted', "=cmd()", "-"]
+    study = make_classes(90, names)
     del study["baseline_predictions"], study["baseline_probabilities"]
+    for values in study.values():
+        values.index = pd.Index([f"{n:04d}" for n in range(90)], name="id")
     artifacts = {
         "predictions": ("SampleData[ClassifierPredictions]", study["predictions"]),
         "probabilities": ("SampleData[Probabilities]", study["probabilities"]),

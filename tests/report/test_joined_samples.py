@@ -116,20 +116,6 @@ def test_too_few_groups_are_not_drawn_whole_and_the_page_says_so():
     assert "too few to draw" in few.describe_bootstrap()
 
 
-def test_classes_are_text_whatever_they_look_like(tmp_path):
-    names = ["NA", "nan", "01", "1.0", "True", "null", 'quo"ted', "=cmd()", "-"]
-    given = pd.Series(names, index=[f"{n:04d}" for n in range(len(names))], name="prediction")
-    given.to_csv(tmp_path / "predictions.tsv", sep="\t", index_label="id")
-    found = read_classes(tmp_path / "predictions.tsv")
-    assert found.tolist() == names
-    assert found.index.tolist() == given.index.tolist()
-    shares = pd.DataFrame(np.eye(len(names)), index=given.index, columns=names)
-    shares.to_csv(tmp_path / "probabilities.tsv", sep="\t", index_label="id")
-    found = read_probabilities(tmp_path / "probabilities.tsv")
-    assert found.columns.tolist() == names
-    np.testing.assert_array_equal(found, np.eye(len(names)))
-
-
 @pytest.mark.parametrize(
     ("read", "text", "message"),
     [
