@@ -9,7 +9,7 @@ from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
-from ..errors import AAMError, counted
+from ..errors import AAMError, counted, no_shared_ids
 from ..parameters import CLASSIFICATION_PIPELINE, DEFAULT, REGRESSION_PIPELINE
 from .inputs import TrainingSamples, merge_sequences, read_training_samples
 from .split import make_folds, true_targets
@@ -115,6 +115,10 @@ def _check(given: dict) -> TrainingSamples:
     )  # fmt: skip
     dna = merge_sequences(sequences and sequences.view(pd.Series))
     sequences_of(training.samples.feature_ids, dna)
+    if given["taxonomy"] is not None:  # the last step names features by it
+        taxa, features = given["taxonomy"].view(pd.DataFrame).index, training.samples.feature_ids
+        if not set(taxa) & set(features):
+            raise no_shared_ids("the table", list(features), "the taxonomy", list(taxa))
     return training
 
 
