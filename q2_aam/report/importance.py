@@ -13,7 +13,7 @@ from pandas.api.types import is_numeric_dtype
 from ..data.sequences import is_dna
 from ..errors import AAMError, counted, examples, no_shared_ids
 from . import style
-from .formatting import format_fraction, format_like, format_number, words
+from .formatting import format_fraction, format_like, format_number, natural_order, words
 from .page import Cell, Column, Download, Fasta, Figure, Section, Table, Text, figure, table_of
 from .style import short, tips
 
@@ -107,7 +107,8 @@ def _name_effects(importance: pd.DataFrame) -> tuple[list, list[str], bool]:
         for effect in (RAISES, LOWERS)
     )
     # of two classes what one gains the other loses: naming what is gained is enough
-    return [classes[place] for place in (raised - lowered).argmax(axis=1)], classes, True
+    effects = [classes[place] for place in (raised - lowered).argmax(axis=1)]
+    return effects, sorted(classes, key=natural_order), True  # as the page's other charts have them
 
 
 def section_of_importance(

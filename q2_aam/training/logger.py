@@ -14,7 +14,7 @@ from tqdm import tqdm
 from .. import __version__
 from ..config import ClassificationTarget, Target
 from ..data.study import Studies
-from ..errors import counted, examples
+from ..errors import counted, examples, percent
 from ..model.network import Network
 from ..storage.training_log import SAMPLES_USED_FOR_TRAINING, Setting, TrainingLog
 from . import distributed
@@ -77,7 +77,10 @@ class TrainingLogger:
 
     def log_asvs(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
-        asvs, share = studies.asvs, f"at most {studies.cut_share:.2%} of a sample's reads lost"
+        asvs, share = (
+            studies.asvs,
+            f"at most {100 * studies.cut_share:.2g} % of a sample's reads lost",
+        )
         self.log_count("distinct ASVs", len(asvs))
         for what, count in (
             ("sequences that overlap with others, read as one", studies.merged),
@@ -93,8 +96,8 @@ class TrainingLogger:
         """Record how far embeddings move when reads are cut."""
         self.moved_by_cuts = moved
         self.info(
-            f"Reads cut to {kept:.0%} of their length move embeddings by {moved:.0%} of the mean "
-            "distance between ASVs."
+            f"Reads cut to {percent(kept)} of their length move embeddings by {percent(moved)} of "
+            "the mean distance between ASVs."
         )
 
     def begin(self, objective, folder: Path | None, progress: Progress) -> None:
@@ -192,9 +195,9 @@ class TrainingLogger:
 
 def describe_heads(heads: list[dict]) -> str:
     """Say what predictions come from, by weight."""
-    shares = [f"{one['name']} {one['weight']:.0%}" for one in heads if one["weight"]]
+    shares = [f"{one['name']} {percent(one['weight'])}" for one in heads if one["weight"]]
     off = "" if any(one["name"] == "attention" for one in heads) else "; attention head off"
-    return f"predictions: {', '.join(shares)}{off}".replace("%", " %")
+    return f"predictions: {', '.join(shares)}{off}"
 
 
 def describe_target(target: Target) -> dict:

@@ -4,7 +4,6 @@ q2-sample-classifier's own reader takes a class called NA or nan for a missing v
 the classes 01 and 1.0 into the number 1. Here a class is text, whatever it looks like.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from scipy.stats import binomtest
 
 from ...errors import AAMError, counted, examples
 from ..evaluation import BASELINE, DUMMY, MODEL, JoinedSamples, Scores, join_samples, require_shared
+from ..formatting import natural_order
 from ..metrics import (
     CLASS_METRICS,
     OVERALL_METRICS,
@@ -103,7 +103,7 @@ def join_classes(
             "Name the column that the classifier was fitted on; the spelling must be the same."
         )
     found = set(frame["actual"]) | set(frame["predicted"]) | set(frame["baseline"].dropna())
-    classes = sorted(found, key=_natural_order)
+    classes = sorted(found, key=natural_order)
     warnings: list[str] = []
     own = _align(probabilities, frame["predicted"], classes, "the model", warnings)
     other = _align(baseline_probabilities, frame["baseline"], classes, "the baseline", warnings)
@@ -113,12 +113,6 @@ def join_classes(
     shares = read_shares(recognition, "The recognition", frame.index)
     names = str(truth.name), group_name
     return PredictedClasses(frame, *names, counts, shares, warnings, tuple(classes), own, other)
-
-
-def _natural_order(name: str) -> tuple:
-    """Sort as people do: week 2 before week 10."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def _align(probabilities, predicted: pd.Series, classes: list[str], whose: str, warnings: list):

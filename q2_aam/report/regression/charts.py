@@ -6,7 +6,7 @@ import pandas as pd
 
 from .. import style
 from ..evaluation import BASELINE, DUMMY, MODEL, in_sentence
-from ..formatting import format_number, words
+from ..formatting import format_fraction, format_number, words
 from ..metrics import fit_line
 from ..page import Figure, figure
 from ..samples import (
@@ -176,7 +176,7 @@ def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: di
     colors, dashes = zip(*(looks.get(key, (style.GREY, [2, 3])) for key in keys), strict=True)
     shown, legend = [names[key] for key in keys], alt.Legend(**style.LINES)
     table = table.assign(predictor=table["predictor"].map(names))
-    table.index = [f"{r.predictor}: {r.share:.0%}" for r in table.itertuples()]
+    table.index = [f"{r.predictor}: {format_fraction(r.share)}" for r in table.itertuples()]
     axis, title = number_axis(table["error"]), f"Absolute error of {samples.target}, at most"
     records = [r | {"error": style.short(r["error"])} for r in table.to_dict("records")]
     chart = style.chart_of(records).mark_line(strokeWidth=2.5).encode(
