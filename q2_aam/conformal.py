@@ -13,11 +13,7 @@ def nonconformity(predictions: np.ndarray, actual: np.ndarray) -> np.ndarray:
     """Say by how much true values (samples,) lie outside of what was predicted, negative if inside.
 
     Predictions are scaled: a number, or lower bound, median and upper bound, (samples, 1 or 3).
-
-    References
-    ----------
-    Romano, Patterson and Candès 2019, "Conformalized quantile regression"; with one number it is
-    the absolute error.
+    See Romano, Patterson and Candès 2019, "Conformalized quantile regression".
     """
     return np.maximum(predictions[:, 0] - actual, actual - predictions[:, -1])
 
@@ -41,9 +37,7 @@ def conformal_margin(target: RegressionTarget, level: float) -> float:
     Below 0 if quantiles were wider than needed. If samples are too few for the level, the largest
     score, with a warning.
 
-    References
-    ----------
-    Vovk 2015, "Cross-conformal predictors"; Barber, Candès, Ramdas and Tibshirani 2021,
+    See Vovk 2015, "Cross-conformal predictors"; Barber, Candès, Ramdas and Tibshirani 2021,
     "Predictive inference with the jackknife+", for scores of cross-validation; Dunn, Wasserman
     and Ramdas 2022, "Distribution-free prediction sets for two-layer hierarchical models", for
     groups that count alike.

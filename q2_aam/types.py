@@ -1,13 +1,16 @@
 """Semantic types, formats and transformers; predictions use q2-sample-classifier's types."""
 
+import csv
+
+import numpy as np
 import pandas as pd
 import qiime2
 from q2_types.sample_data import SampleData
 from qiime2.plugin import SemanticType, ValidationError, model
 
-from .errors import AAMError
+from .data.matching import CLADES_ONLY, KINDS
+from .errors import AAMError, counted, examples
 from .storage.model import check_model
-from .storage.tables import read_embeddings, read_intervals, write_intervals, write_table
 from .storage.training_log import heads_table, read_training_log
 
 AAMEncoder = SemanticType("AAMEncoder")
@@ -17,6 +20,8 @@ AAMTrainingLog = SemanticType("AAMTrainingLog")
 PredictionIntervals = SemanticType("PredictionIntervals", variant_of=SampleData.field["type"])
 AAMEmbeddings = SemanticType("AAMEmbeddings", variant_of=SampleData.field["type"])
 AAMRecognition = SemanticType("AAMRecognition", variant_of=SampleData.field["type"])
+BOUNDS, SHARES = ["lower", "upper"], list(KINDS)  # intervals of older versions have no shares
+_COLUMNS_OF_INTERVALS = (BOUNDS, BOUNDS + SHARES, [*BOUNDS, CLADES_ONLY])
 
 
 def _as_valid(read, source):
@@ -69,8 +74,50 @@ class AAMTrainingLogDirectoryFormat(model.DirectoryFormat):
 
 
 class _TableFormat(model.TextFileFormat):
+    """Tab-separated text: ids of samples, which stay text (``0001``), then columns of numbers."""
+
+    @classmethod
+    def write(cls, file, frame: pd.DataFrame) -> None:
+        """Write numbers indexed by sample id."""
+        if not cls._fit(list(frame)):
+            raise cls._other_columns(list(frame))
+        frame.to_csv(file, sep="\t", index_label="id")
+
+    @classmethod
+    def read(cls, lines) -> pd.DataFrame:
+        """Read float64 columns indexed by sample id; AAMError if a name repeats or a value errs."""
+        try:
+            names = next(csv.reader([lines.readline()], delimiter="\t"), [])
+            if names[:1] != ["id"] or not cls._fit(names[1:]):
+                raise cls._other_columns(names)
+            types = {0: str} | dict.fromkeys(range(1, len(names)), np.float64)
+            frame = pd.read_csv(lines, sep="\t", header=None, dtype=types, keep_default_na=False)
+        except AAMError:
+            raise
+        except (ValueError, csv.Error) as error:  # letters that are not UTF-8, too
+            why = str(error).strip()
+            raise AAMError(f"The {cls.what} are not a table of numbers: {why}") from error
+        if frame.shape[1] != len(names):
+            raise AAMError(
+                f"The {cls.what} have {counted(len(names) - 1, 'number')} in their first line, but "
+                f"{frame.shape[1] - 1:,} in the others."
+            )
+        frame = frame.set_index(0).set_axis(names[1:], axis=1).rename_axis("id")
+        for why, rows in ({"appear twice": frame.index.duplicated()} | cls._wrong(frame)).items():
+            found = frame.index[rows]
+            if len(found):
+                raise AAMError(
+                    f"{counted(len(found), 'id')} {why} in the {cls.what}: {examples(found)}."
+                )
+        return frame
+
+    @classmethod
+    def _other_columns(cls, names: list[str]) -> AAMError:
+        found = f"the columns {examples(names)}" if names else "no columns"
+        return AAMError(f"The {cls.what} have {found}, not {cls.wanted}.")
+
     def to_frame(self) -> pd.DataFrame:
-        """Read float columns, indexed by sample id."""
+        """Read the file."""
         with self.open() as lines:
             return self.read(lines)
 
@@ -79,15 +126,35 @@ class _TableFormat(model.TextFileFormat):
 
 
 class PredictionIntervalsFormat(_TableFormat):
-    """Tab-separated: id, lower, upper."""
+    """Bounds, and perhaps the shares of each sample's reads by how they were recognized."""
 
-    read, write = staticmethod(read_intervals), staticmethod(write_intervals)
+    what, wanted = "intervals", f"id, lower, upper and perhaps {', '.join(SHARES)}"
+    _fit = _COLUMNS_OF_INTERVALS.__contains__
+
+    @staticmethod
+    def _wrong(frame: pd.DataFrame) -> dict[str, pd.Series]:
+        shares = frame[frame.columns[2:]].apply(lambda share: share.between(0, 1))
+        return {
+            "have no lower ≤ upper": ~(frame["lower"] <= frame["upper"]),
+            "have shares of reads outside 0 to 1": ~shares.all(axis=1),
+        }
 
 
 class AAMEmbeddingsFormat(_TableFormat):
-    """Tab-separated: id, then a column for each dimension."""
+    """A column for each dimension."""
 
-    read, write = staticmethod(read_embeddings), staticmethod(write_table)
+    what, wanted = "embeddings", "'id' and at least one dimension"
+    _fit = bool
+
+    @staticmethod
+    def _wrong(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise AAMError(
+                f"{counted(len(twice), 'dimension')} of the embeddings appear twice: "
+                f"{examples(twice)}."
+            )
+        return {"have values that are not finite": ~np.isfinite(frame.to_numpy()).all(axis=1)}
 
 
 PredictionIntervalsDirectoryFormat = model.SingleFileDirectoryFormat(

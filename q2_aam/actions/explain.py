@@ -7,7 +7,7 @@ import qiime2
 import scipy.sparse
 import skbio
 
-from ..config import CLASSIFICATION, ModelConfig, Target
+from ..config import CLASSIFICATION, ModelConfig
 from ..data.table import read_table
 from ..data.target_scaling import point_prediction, to_units
 from ..errors import AAMError, counted
@@ -99,8 +99,7 @@ def feature_importance(
     samples_per_feature: int = DEFAULT["samples_per_feature"],
 ) -> pd.DataFrame:
     """Take each feature out of samples that hold it, and see how predictions change."""
-    from ..inference import load_network
-    from ..occlusion import effects_of_asvs
+    from ..inference import effects_of_asvs, load_network
 
     config, arrays = read_model(str(model))
     target = config.target
@@ -125,17 +124,8 @@ def feature_importance(
     total = np.asarray(shares.sum(axis=0)).ravel()
     shares = shares @ scipy.sparse.diags(1 / np.maximum(total, 1e-300))
     raises, lowers = (shares @ part for part in effects)
-    return importance_table(samples.feature_ids, raises, lowers, target)
-
-
-def importance_table(
-    feature_ids: tuple[str, ...], raises: np.ndarray, lowers: np.ndarray, target: Target
-) -> pd.DataFrame:
-    """Put effects (features, outputs) into columns, the most important feature first.
-
-    No column is below 0, as q2-sample-classifier's heatmap ranks features by the sum of a row.
-    """
     moved = (raises + lowers).sum(axis=1)
+    # no column is below 0, as q2-sample-classifier's heatmap ranks features by the sum of a row
     if target.kind == CLASSIFICATION:
         columns = {"importance": moved / 2}  # what one class gains the others lose
         for place, name in enumerate(target.classes):
@@ -143,5 +133,5 @@ def importance_table(
             columns[f"lowers {name}"] = lowers[:, place]
     else:
         columns = {"importance": moved, "raises": raises[:, 0], "lowers": lowers[:, 0]}
-    table = pd.DataFrame(columns, pd.Index(feature_ids, name="id")).sort_index()
+    table = pd.DataFrame(columns, pd.Index(samples.feature_ids, name="id")).sort_index()
     return table.sort_values("importance", ascending=False, kind="stable")

@@ -41,16 +41,12 @@ class TrainingSamples:
         return np.unique(of_samples, return_inverse=True)[1].ravel()
 
     def split(self, validation_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Divide samples into those that train the weights and those that validate, by position.
-
-        Classes are held out alike, and whole groups at a time. A size of 0 holds nothing out.
-        """
+        """Divide samples, whole groups and all classes, to train and to validate: positions."""
         ids = list(self.samples.sample_ids)
         parts = (ids, ())
         if validation_size:
             parts = train_test_split(ids, validation_size, seed, self.groups, self.classes)
-        place = pd.Series(np.arange(len(ids)), ids)
-        return tuple(place[list(part)].to_numpy() for part in parts)
+        return tuple(pd.Index(ids).get_indexer(part) for part in parts)
 
 
 def read_training_samples(
@@ -62,10 +58,7 @@ def read_training_samples(
     distance_matrix=None,
     missing_samples: str = "error",
 ) -> TrainingSamples:
-    """Keep the samples of a table that can be learned from, and say why the others cannot.
-
-    Raises `AAMError` if ids do not match, or too little is left to learn from.
-    """
+    """Keep the samples of a table that can be learned from, and say why the others cannot."""
     if metadata.name in {name.strip() for name in covariate_columns or ()}:
         raise AAMError(
             f"'covariate_columns' names '{metadata.name}', which is the column to predict: a model "
@@ -103,10 +96,7 @@ def read_training_samples(
 
 
 def merge_sequences(sequences) -> dict[str, str] | None:
-    """Merge the sequences of one or several studies: DNA by feature id, or None if there are none.
-
-    Raises `AAMError` if one id stands for different sequences.
-    """
+    """Merge the sequences of studies: DNA by feature id, or None if there are none."""
     if sequences is None or len(sequences) == 0:
         return None
     merged: dict[str, str] = {}
@@ -150,9 +140,6 @@ def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
         warn(f"{message} What it says of them means little. {remedy}")
     else:
         print(message)
-
-
-# --- covariates -----------------------------------------------------------------------------------
 
 
 def read_covariates(

@@ -48,13 +48,12 @@ def predict_regression(
     min_recognized: float = DEFAULT["min_recognized"],
 ) -> (pd.Series, pd.DataFrame):
     """Predict every sample of a table, in the target's units."""
-    config, arrays = read_fitted(regressor, REGRESSION)
-    index, outputs, recognition = predict_table(
-        table, sequences, config, arrays, covariates, min_recognized
+    target, index, outputs, recognition = predict_table(
+        table, sequences, regressor, REGRESSION, covariates, min_recognized
     )
-    values = to_units(config.target, point_prediction(outputs))
+    values = to_units(target, point_prediction(outputs))
     recognized = None if recognition is None else recognition.recognized
-    lower, upper = prediction_intervals(config.target, outputs, confidence_level, recognized)
+    lower, upper = prediction_intervals(target, outputs, confidence_level, recognized)
     intervals = pd.DataFrame({"lower": lower, "upper": upper}, index)
     intervals = intervals.join(recognition_columns(recognition, index))
     return pd.Series(values, index, name="prediction"), intervals
@@ -68,16 +67,15 @@ def predict_classification(
     min_recognized: float = DEFAULT["min_recognized"],
 ) -> (pd.Series, pd.DataFrame, pd.DataFrame):
     """Predict every sample of a table."""
-    config, arrays = read_fitted(classifier, CLASSIFICATION)
-    index, outputs, recognition = predict_table(
-        table, sequences, config, arrays, covariates, min_recognized
+    target, index, outputs, recognition = predict_table(
+        table, sequences, classifier, CLASSIFICATION, covariates, min_recognized
     )
     shares = outputs.clip(0, 1)
     shares /= shares.sum(axis=1, keepdims=True)  # to the last digit: the network rounds to float32
-    favoured = np.array(config.target.classes, dtype=object)[shares.argmax(axis=1)]
+    favoured = np.array(target.classes, dtype=object)[shares.argmax(axis=1)]
     return (
         pd.Series(favoured, index, name="prediction"),
-        pd.DataFrame(shares, index, config.target.classes),
+        pd.DataFrame(shares, index, target.classes),
         recognition_columns(recognition, index),
     )
 
@@ -102,9 +100,6 @@ def predict_distances(
     return skbio.DistanceMatrix(matrix.astype(float), samples.sample_ids)
 
 
-# --- models ---------------------------------------------------------------------------------------
-
-
 def read_any_model(model):
     """Read a model; without one, the encoder that ships with q2-aam."""
     if model is not None:
@@ -113,8 +108,17 @@ def read_any_model(model):
     return read_boxed()
 
 
-def read_fitted(model, kind: str):
-    """Read the config and weights of a model of this kind of target; refuse others."""
+# --- tables as a model reads them -----------------------------------------------------------------
+
+
+def predict_table(table, sequences, model, kind: str, covariates, min_recognized: float):
+    """Predict a table by a model of a kind of target, and refuse other models.
+
+    Returns the target, sample ids, outputs (samples, O), and how the table was recognized: None by
+    a model that reads clades only.
+    """
+    from ..inference import load_network, predict_samples
+
     config, arrays = read_model(str(model))
     needed = "classifier" if kind == CLASSIFICATION else "regressor"
     if config.target is None:
@@ -124,19 +128,6 @@ def read_fitted(model, kind: str):
             f"The model predicts '{config.target.name}' by {config.target.kind}: it is no "
             f"{needed}. Use predict-{config.target.kind}."
         )
-    return config, arrays
-
-
-# --- tables as a model reads them -----------------------------------------------------------------
-
-
-def predict_table(table, sequences, config, arrays, covariates, min_recognized: float):
-    """Predict the target of a table: sample ids, outputs (samples, O), and how it was recognized.
-
-    The last is None for a model that reads clades only.
-    """
-    from ..inference import load_network, predict_samples
-
     samples = read_table(table)
     studies = read_studies(samples, sequences, config, arrays, covariates)
     refuse_unrecognized(samples, studies.recognition, min_recognized)
@@ -145,7 +136,8 @@ def predict_table(table, sequences, config, arrays, covariates, min_recognized: 
         refuse_other_genes(samples, studies.far, only_warn=True)
     network, everything = load_network(config, arrays), np.arange(len(samples.sample_ids))
     outputs = predict_samples(network, studies, 0, everything)
-    return pd.Index(samples.sample_ids, name="id"), outputs, studies.recognition
+    index = pd.Index(samples.sample_ids, name="id")
+    return config.target, index, outputs, studies.recognition
 
 
 def read_studies(samples, sequences, config, arrays, covariates=None, for_target: bool = True):

@@ -40,9 +40,6 @@ def load_encoder(version: str = parameters.DEFAULT["version"]) -> AAMModelDirect
     return model
 
 
-# --- from distances -------------------------------------------------------------------------------
-
-
 @with_settings(parameters.PRETRAINING_SETTINGS, parameters.PRETRAINING_DEFAULT)
 def pretrain(
     tables: biom.Table,
@@ -123,9 +120,6 @@ def pair_by_ids(samples: list[SampleTable], matrices: list) -> list[int]:
     )
     np.fill_diagonal(shared, shared.diagonal() + 1e-9)
     return linear_sum_assignment(shared, maximize=True)[1].tolist()
-
-
-# --- from a phylogeny -----------------------------------------------------------------------------
 
 
 @with_settings(parameters.PHYLOGENY_SETTINGS, parameters.PHYLOGENY_DEFAULT)

@@ -11,8 +11,9 @@ from decorator import FunctionMaker
 from ..config import AUTO, ModelConfig, TrainingConfig, refuse_without_effect
 from ..errors import AAMError
 from ..parameters import ARCHITECTURE, PARAMETERS
+from ..storage import training_log
+from ..storage.manifest import write_manifest
 from ..storage.model import BUNDLED, read_boxed, read_model, write_model
-from ..storage.training_log import seal_training_log, write_training_log
 from ..types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat
 
 LONGEST_BY_DEFAULT = 512
@@ -53,9 +54,6 @@ def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
         return action
 
     return decorate
-
-
-# --- the model to start from ----------------------------------------------------------------------
 
 
 def choose_model(encoder, settings: dict, longest: int, logger):
@@ -116,9 +114,6 @@ def _new_config(given: dict, longest: int, logger) -> ModelConfig:
     return config
 
 
-# --- around the training --------------------------------------------------------------------------
-
-
 def log_settings(logger, settings: dict, defaults: dict, names) -> None:
     """Tell the logger the values of some settings, and whether the user chose them."""
     for name in names:
@@ -133,6 +128,8 @@ def start_run(logger, settings: dict, defaults: dict, unused=(), **changed):
     not told, as nothing reads them; `changed` are fields of the `TrainingConfig` beside the
     settings. Returns it and an `accelerate.Accelerator`.
     """
+    import torch
+
     from ..training.device import build_accelerator, choose_device, choose_precision
 
     fields = {one.name for one in dataclasses.fields(TrainingConfig)} - {"device", "precision"}
@@ -147,7 +144,8 @@ def start_run(logger, settings: dict, defaults: dict, unused=(), **changed):
     for name, why in (("device", why_device), ("precision", why_precision)):
         chosen_by = "automatic" if settings[name] == AUTO else "user"
         logger.log_param(name, chosen[name], chosen_by, why)
-    logger.log_threads(settings["threads"])
+    by_threads = ("user", "") if settings["threads"] else ("automatic", "PyTorch's choice")
+    logger.log_param("threads", torch.get_num_threads(), *by_threads)
     return dataclasses.replace(TrainingConfig(), **training, **chosen), accelerator
 
 
@@ -184,13 +182,13 @@ def store_run(
     distributed.leave()  # of several processes, one stores
     model = AAMModelDirectoryFormat()
     write_model(str(model), network.config, arrays_of(network))
-    training_log = AAMTrainingLogDirectoryFormat()
-    write_training_log(str(training_log), log)
+    of_log = AAMTrainingLogDirectoryFormat()
+    training_log.write_training_log(of_log.path, log)
     history = log.history
     if not len(history):  # no epochs: one point of the out-of-fold scores
         scores = {f"validation_{name}": [one] for name, one in log.summary["scores"].items()}
         history = pd.DataFrame({"epoch": [0], "seconds": [0.0], **scores})
     figures = draw_predictions(final, info)
-    write_events(str(training_log), history, figures, final.part, log.summary["kept_epoch"])
-    seal_training_log(str(training_log))
-    return model, training_log
+    write_events(of_log.path, history, figures, final.part, log.summary["kept_epoch"])
+    write_manifest(of_log.path, training_log.FILES)  # when all of them are there
+    return model, of_log

@@ -4,8 +4,13 @@ from .model import (
     DISTANCE_FORMS,
     DISTANCE_STATES,
     FORMAT_VERSION,
+    KNOWN_ASVS,
     LIMITS,
+    VOCABULARY,
     ModelConfig,
+    dtype_of,
+    expected_tensors,
+    largest_positions,
     present_tensor_name,
 )
 from .target import (
@@ -27,7 +32,6 @@ from .target import (
     RegressionTarget,
     Target,
 )
-from .tensors import KNOWN_ASVS, VOCABULARY, dtype_of, expected_tensors, largest_positions
 from .training import (
     ATTENTIONS,
     AUTO,

@@ -1,6 +1,5 @@
 """How a model is trained."""
 
-import dataclasses
 from dataclasses import dataclass
 
 from ..errors import AAMError, counted, examples
@@ -60,10 +59,6 @@ class TrainingConfig:
         checks.choice("class_weights", self.class_weights, CLASS_WEIGHTS)
         for name in ("learning_rate", "gradient_clipping"):
             checks.positive(name, getattr(self, name))
-
-    def to_json(self) -> dict:
-        """Return the settings as JSON types only."""
-        return dataclasses.asdict(self)
 
 
 _ONLY_UNDER = {  # settings of a schedule, and the schedules that read them

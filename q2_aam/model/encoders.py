@@ -113,18 +113,6 @@ class AsvEncoder(nn.Module):
         return self.norm(run_blocks(self.blocks, x, valid, self.checkpointing)), valid
 
 
-class NucleotideHead(nn.Module):
-    """Predict the nucleotides of every token."""
-
-    def __init__(self, size: int, nucleotides_per_token: int):
-        super().__init__()
-        self.output = nn.Linear(size, 4 * nucleotides_per_token)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return logits of A, C, G and T: (U, T, D) → (U, T, k, 4)."""
-        return self.output(hidden).unflatten(-1, (-1, 4))
-
-
 def scaled_log(abundances: Tensor) -> Tensor:
     """Scale log relative abundances to about unit spread; empty slots (0) become 0."""
     scaled = (torch.log(abundances.clamp_min(1e-12)) - _CENTER) / _SPREAD
@@ -171,15 +159,3 @@ class SampleEncoder(nn.Module):
         x = asvs + self.abundance(abundances, hidden)
         x = self.norm(run_blocks(self.blocks, x, valid, self.checkpointing))
         return self.pooling(x, valid), x
-
-
-class AbundanceHead(nn.Module):
-    """Predict the scaled log abundance of every ASV of a sample."""
-
-    def __init__(self, size: int):
-        super().__init__()
-        self.output = nn.Linear(size, 1)
-
-    def forward(self, slots: Tensor) -> Tensor:
-        """Predict from what the sample encoder made of each ASV: (B, S, D) → (B, S)."""
-        return self.output(slots).squeeze(-1)

@@ -1,5 +1,7 @@
 """The whole model: distinct ASVs → ASV embeddings → samples → heads."""
 
+import math
+from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 
 from ..config import VOCABULARY, ModelConfig
 from .branches import BranchDistance, Branches, EuclideanDistance, SharedAsvs, presence, shared_asvs
-from .encoders import AbundanceHead, AsvEncoder, NucleotideHead, SampleEncoder, TransformerBlock
+from .encoders import AsvEncoder, SampleEncoder, TransformerBlock
 from .heads.blend import TargetHead
 from .heads.features import TargetFeatures, log_abundance
 
@@ -67,8 +69,11 @@ class Network(nn.Module):
         )  # fmt: skip
         self.sample_encoder = SampleEncoder(size, config.heads, config.sample_layers)
         self.branches = Branches(size, config.branches, config.branch_hidden_size)
-        self.nucleotide_head = NucleotideHead(size, config.nucleotides_per_token)
-        self.abundance_head = AbundanceHead(size)
+        # logits of A, C, G and T of every nucleotide: (U, T, D) → (U, T, k, 4)
+        letters = (config.nucleotides_per_token, 4)
+        self.nucleotide_head = _linear(size, math.prod(letters), nn.Unflatten(-1, letters))
+        # the scaled log abundance of each of a sample's ASVs: (B, S, D) → (B, S)
+        self.abundance_head = _linear(size, 1, nn.Flatten(1))
         self.distance_head = (
             BranchDistance(config.branches, config.asv_tips)
             if config.distance_form == "branches"
@@ -202,6 +207,10 @@ class Network(nn.Module):
         head = self.target_head
         with torch.autocast(state.pooled.device.type, enabled=False):
             return head.attention(state.pooled, state.features, head.scaling)
+
+
+def _linear(size: int, outputs: int, shape: nn.Module) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(output=nn.Linear(size, outputs), shape=shape))
 
 
 def dense_abundances(samples: SampleBatch, distinct: int) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AAMError, examples
-from .manifest import MANIFEST, check_sum, read_json, read_manifest, shortened, write_manifest
+from .manifest import MANIFEST, check_sum, read_json, read_manifest, shortened
 
 HISTORY, SETTINGS, SUMMARY = "history.tsv", "settings.json", "summary.json"
 TENSORBOARD_EVENTS = {
@@ -81,11 +81,6 @@ def write_training_log(folder: str | Path, log: TrainingLog) -> None:
     for name, content in ((SETTINGS, settings), (SUMMARY, log.summary)):
         text = json.dumps(content, indent=2, allow_nan=False, default=np.generic.item)
         Path(folder, name).write_text(text + "\n", encoding="utf-8")
-
-
-def seal_training_log(folder: str | Path) -> None:
-    """Write the sums of a training log's files, when all of them are there."""
-    write_manifest(Path(folder), FILES)
 
 
 def read_training_log(folder: str | Path) -> TrainingLog:

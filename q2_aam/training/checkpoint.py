@@ -1,6 +1,7 @@
 """The state of a run: its name, its folder, and one safetensors file that a killed run resumes."""
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import hashlib
@@ -44,19 +45,13 @@ class UnreadableStateError(Exception):
     """A state file is damaged, or of another model."""
 
 
-# --- the name of a run ----------------------------------------------------------------------------
-
-
 def digest_inputs(objective, config) -> str:
     """Digest what is learned from, and how: the same on every machine."""
-    return _digest([config.to_json() | {"device": ""}, *objective.inputs()])
+    return _digest([dataclasses.asdict(config) | {"device": ""}, *objective.inputs()])
 
 
 def fingerprint(inputs: str, network: nn.Module) -> str:
-    """Name a run: equal only for runs that would give equal weights.
-
-    It depends on the digest of the inputs, the weights to start from and the machine.
-    """
+    """Name a run by its inputs, the weights it starts from and the machine, which all decide it."""
     tensors = network.state_dict()
     device = str(next(iter(tensors.values())).device)
     threads, processes = torch.get_num_threads(), distributed.size()
@@ -86,14 +81,8 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-# --- the state ------------------------------------------------------------------------------------
-
-
 def save_checkpoint(path: Path, network: nn.Module, optimizer, scaler, progress: Progress) -> None:
-    """Write everything that the next epoch depends on; of a finished run, only what it gives.
-
-    Raises OSError if there is no space, for example.
-    """
+    """Write what the next epoch depends on, of a finished run what it gives; may raise OSError."""
     parts = {"best": progress.best}
     if not progress.stop_reason:
         state = optimizer.state_dict()["state"]
@@ -118,10 +107,7 @@ def save_checkpoint(path: Path, network: nn.Module, optimizer, scaler, progress:
 
 
 def load_checkpoint(path: Path, network: nn.Module, optimizer, scaler) -> Progress | None:
-    """Restore a run, if there is a state of it.
-
-    Raises UnreadableStateError if there is one that cannot be read; nothing is restored then.
-    """
+    """Restore a run if it has a state, all of it or, by UnreadableStateError, nothing."""
     if not path.is_file():
         return None
     parts: dict[str, dict[str, Tensor]] = {"best": {}, "network": {}, "optimizer": {}}
@@ -153,9 +139,6 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer, scaler) -> Progre
 
 def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in tensors.items()}
-
-
-# --- its folder -----------------------------------------------------------------------------------
 
 
 class RunFolder:

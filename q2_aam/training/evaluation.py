@@ -1,24 +1,89 @@
-"""What a network predicts of samples that do not train it: forward passes, scores, what is kept."""
+"""Learning from samples, as the training loop asks for it, and scores of those held out."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import Target
-from ..data.study import held_asvs
+from ..config import Target, TrainingConfig
+from ..data.study import Batch, Studies, epoch_order, held_asvs
 from ..data.tokens import Asvs
+from ..errors import examples
 from ..inference import SAMPLES_AT_ONCE, embed_asvs, join_states, predict_distances, sample_states
 from ..model.network import Network, SampleState
-from . import distributed
-from .init import seed_validation, some
-from .losses import Step, Task, batch_losses, prepare_step, unifrac_scores
+from .distributed import gather_rows, own_part
+from .init import VALIDATION, seed_torch, some
+from .losses import EpochPredictions, Step, Task, batch_losses, prepare_step, unifrac_scores
 from .objectives import objective_of
+from .trainer import Objective
 
 MASKED = ("nucleotide", "abundance")  # losses that predict what was hidden
 MOST_COMPARED = 1000  # samples of a study whose distances are shown
+
+
+class SampleObjective(Objective):
+    """Learn from samples: UniFrac, a target, and parts of samples and ASVs that are hidden."""
+
+    def __init__(self, network: Network, task: Task, config: TrainingConfig):
+        self.network, self.task, self.config = network, task, config
+        self.monitored = task.monitored
+        self.sizes = [len(samples) for samples in task.training]
+        self.validated = sum(len(samples) for samples in task.validation)
+
+    def batches(self, epoch: int, size: int) -> list[Step]:
+        """Shuffle the samples into steps, each of one study, and begin to collect predictions."""
+        self.seen = EpochPredictions()  # also where an epoch begins again, as memory ran out
+        order = epoch_order(self.task.training, size, self.config.random_seed, epoch)
+        return [Step(*one) for one in order]
+
+    def describe(self, step: Step) -> str:
+        """Name some samples of a step."""
+        ids = self.task.studies.studies[step.study].sample_ids
+        return f"the samples {examples([ids[position] for position in step.samples])}"
+
+    def prepare(self, step: Step) -> tuple[Batch, Batch]:
+        """Build the batch, a pure function."""
+        return prepare_step(self.task.studies, step)
+
+    def losses(self, step: Step, prepared: tuple[Batch, Batch], chunks: int) -> dict[str, Tensor]:
+        """Return the losses of the whole step by name, and ``loss``, their weighted sum."""
+        return batch_losses(self.network, self.task, step, prepared, chunks, self.seen)
+
+    def epoch_scores(self) -> dict[str, float]:
+        """Score what the network predicted for the batches of the epoch."""
+        target = self.network.config.target
+        return self.seen.scores(target and objective_of(target))
+
+    def validate(self) -> dict[str, float]:
+        """Score the validation samples, where there are any."""
+        if not self.validated:
+            return {}
+        return validate(self.network, self.task, self.config.random_seed)
+
+    def inputs(self) -> Iterator[Any]:
+        """Yield all that is learned from."""
+        task = self.task
+        yield [self.network.config.to_json(), sorted(task.weights.items()), task.monitored]
+        yield from inputs_of(task.studies)
+        yield from (*task.training, *task.validation)
+        yield from (task.targets, task.groups, task.sample_weights)
+
+
+def inputs_of(studies: Studies) -> Iterator[Any]:
+    """Yield what is learned from of studies (see `Objective.inputs`)."""
+    yield studies.asvs.tokens
+    for study in studies.studies:
+        yield study.sample_ids
+        yield from (study.abundances.data, study.abundances.indices, study.abundances.indptr)
+        if study.distances is not None:
+            # that of a matrix on disk, which need not be read for this
+            yield study.distances.digest or study.distances.matrix
+            yield study.distances.rows
+        yield study.covariates
 
 
 @torch.no_grad()
@@ -53,8 +118,8 @@ def validate(network: Network, task: Task, seed: int) -> dict[str, float]:
 @torch.no_grad()
 def embed_divided(network: Network, asvs: Asvs, held: np.ndarray) -> Tensor:
     """Embed the ASVs at some positions, each process its share: (asvs, D), zeros for the others."""
-    embedded = embed_asvs(network, asvs, distributed.own_part(held))
-    found = distributed.gather_rows(embedded, len(held))
+    embedded = embed_asvs(network, asvs, own_part(held))
+    found = gather_rows(embedded, len(held))
     rows = torch.from_numpy(held).to(found.device)
     return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
 
@@ -69,7 +134,7 @@ def _masked_losses(network: Network, task: Task, seed: int) -> dict[str, float]:
     for study, samples in enumerate(task.validation):
         for start in range(0, len(samples), SAMPLES_AT_ONCE):
             step = Step(study, samples[start : start + SAMPLES_AT_ONCE])
-            seed_validation(seed, number)
+            seed_torch(seed, VALIDATION, step=number)  # the same masks in every epoch
             found = batch_losses(network, only, step, prepare_step(task.studies, step))
             for name in sums:
                 sums[name] += float(found[name]) * len(step.samples)
@@ -94,7 +159,7 @@ def forward_samples(network: Network, task: Task, of_studies: list[np.ndarray]) 
     for study, samples in enumerate(of_studies):
         if not len(samples):
             continue
-        own, state = distributed.own_part(samples), None
+        own, state = own_part(samples), None
         kept, predicted = [], []
         for one in sample_states(network, task.studies, study, own, task.embedded, needed):
             pooled = one.pooled if compared.attend else None
@@ -103,15 +168,11 @@ def forward_samples(network: Network, task: Task, of_studies: list[np.ndarray]) 
                 raw = network.attention_outputs(one)
                 predicted.append(network.target_head.attention.predictions(raw))
         if distances:
-            parts = (x if x is None else _gather(x, samples) for x in join_states(kept))
+            parts = (x if x is None else gather_rows(x, len(samples)) for x in join_states(kept))
             state = SampleState(*parts)
-        predictions = _gather(torch.cat(predicted), samples) if target else None
+        predictions = gather_rows(torch.cat(predicted), len(samples)) if target else None
         outputs.append((study, samples, state, predictions))
     return outputs
-
-
-def _gather(own: Tensor, samples: np.ndarray) -> Tensor:
-    return distributed.gather_rows(own, len(samples))
 
 
 def unifrac_pairs(network: Network, task: Task, outputs: list[tuple]) -> tuple | None:
@@ -142,10 +203,7 @@ class FinalPredictions:
 
 @torch.no_grad()
 def predict_final(network: Network, task: Task) -> FinalPredictions:
-    """Predict distances among samples that did not train the weights, else those that did.
-
-    The network has the weights that are kept, and is in evaluation mode.
-    """
+    """Predict distances among samples that did not train the kept weights, else those that did."""
     validated = any(len(samples) for samples in task.validation)
     of_studies = task.validation if validated else task.training
     part, number = "validation" if validated else "train", sum(map(len, of_studies))

@@ -52,10 +52,7 @@ def write_events(
 
 
 def draw_predictions(final, info: Callable[[str], None]) -> dict:
-    """Draw what there is to see of final predictions: matplotlib figures by name.
-
-    Training can do without matplotlib; `info` then prints a line.
-    """
+    """Draw final predictions: figures by name; without matplotlib `info` prints a line instead."""
     predicts, compares = final.predictions is not None, final.distances is not None
     try:
         import PIL.Image  # noqa: F401 - TensorBoard stores figures with it

@@ -14,14 +14,13 @@ from ..inference import embed_held
 from ..model.heads.blend import blended
 from ..model.network import Network
 from .checkpoint import Progress
-from .evaluation import FinalPredictions, forward_samples, predict_final
+from .evaluation import FinalPredictions, SampleObjective, forward_samples, predict_final
 from .heads import forest, logistic, ridge
 from .heads.blend import make_folds, surely_positive
 from .heads.features import Known, SampleFeatures
 from .init import some
 from .losses import Task, weights_of
 from .objectives import objective_of
-from .sample_objective import SampleObjective
 from .trainer import Trainer
 
 FITTERS = {"ridge": ridge, "logistic": logistic, "forest": forest}
@@ -59,10 +58,7 @@ def fit(
     accelerator: Accelerator,
     logger,
 ) -> Fitted:
-    """Fit the heads that the network's target names, on one study of labeled samples.
-
-    Its ASVs have been looked up in the vocabulary.
-    """
+    """Fit the heads of the network's target, on a study whose ASVs know their vocabulary rows."""
     (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
     progress = Progress(stop_reason="nothing descended: heads were fitted in closed form")
     labeled = np.sort(np.concatenate([labels.training, labels.validation]))
@@ -179,6 +175,8 @@ def predict_out_of_fold(
             getattr(head, name), features.inputs_of(name, chosen), known, folds, seed
         )
         predictions[name] = found[rows]
+    if "ridge" in settings and head.ridge.random_features is None:
+        head.target = dataclasses.replace(head.target, random_features=0)
     return chosen[rows], predictions, settings
 
 

@@ -12,12 +12,12 @@ STANDARDISED_ASVS = 8192  # more change the statistics of the start by less than
 CENTRED_SAMPLES = 128
 PRESENCE_AT_START = 0.15
 _LOWEST_BIAS, _HALVINGS = -40.0, 24
-_TRAINING, _VALIDATION, _WEIGHTS = range(3)  # what a seed is for
+TRAINING, VALIDATION, WEIGHTS = range(3)  # what a seed is for
 
 
 def new_network(config: ModelConfig, studies: Studies, seed: int, device) -> Network:
     """Draw weights; spread the ASV embeddings and center the branches on the studies' samples."""
-    seed_weights(seed)
+    seed_torch(seed, WEIGHTS)
     network = Network(config).to(device).eval()
     random = np.random.default_rng([seed, 0xA5])
     chosen = some(np.arange(len(studies.asvs)), STANDARDISED_ASVS, random)
@@ -30,7 +30,7 @@ def continued_network(
     config: ModelConfig, arrays: dict[str, np.ndarray], seed: int, device
 ) -> Network:
     """Build a network whose encoder comes from stored weights; other heads are drawn anew."""
-    seed_weights(seed)
+    seed_torch(seed, WEIGHTS)
     network = Network(config)
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     network.load_state_dict(network.state_dict() | tensors)
@@ -67,24 +67,7 @@ def some(values: np.ndarray, most: int, seed) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(values, most, replace=False))
 
 
-# Everything random is a function of (seed, epoch, step), so that nothing need be stored.
-
-
-def seed_weights(seed: int) -> None:
-    """Seed the initialisation of weights."""
-    _seed(seed, _WEIGHTS, 0, 0)
-
-
-def seed_step(seed: int, epoch: int, step: int) -> None:
-    """Seed the masks and the dropout of one training step."""
-    _seed(seed, _TRAINING, epoch, step)
-
-
-def seed_validation(seed: int, step: int) -> None:
-    """Seed the masks of one validation batch; they are the same in every epoch."""
-    _seed(seed, _VALIDATION, 0, step)
-
-
-def _seed(seed: int, purpose: int, epoch: int, step: int) -> None:
+def seed_torch(seed: int, purpose: int, epoch: int = 0, step: int = 0) -> None:
+    """Seed what is drawn next: a function of these, so that nothing random need be stored."""
     state = np.random.SeedSequence([seed, purpose, epoch, step]).generate_state(2, np.uint32)
     torch.manual_seed(int(state[0]) << 31 ^ int(state[1]))

@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from .. import __version__
-from ..config import ClassificationTarget, Target
+from ..config import ClassificationTarget
 from ..data.study import Studies
 from ..errors import counted, examples, percent
 from ..model.network import Network
@@ -59,11 +59,6 @@ class TrainingLogger:
         if chosen_by == "automatic":
             self.info(f"{name}: {value} ({why})")
 
-    def log_threads(self, threads: int) -> None:
-        """Record the CPU threads in force."""
-        chosen_by, why = ("user", "") if threads else ("automatic", "PyTorch's choice")
-        self.log_param("threads", torch.get_num_threads(), chosen_by, why)
-
     def log_count(self, what: str, count: int, ids=()) -> None:
         """Record and print how many of something there are, with up to five ids."""
         shown = [str(value) for value in list(ids)[:5]]
@@ -92,19 +87,8 @@ class TrainingLogger:
             if count:
                 self.log_count(what, count)
 
-    def log_moved(self, kept: float, moved: float) -> None:
-        """Record how far embeddings move when reads are cut."""
-        self.moved_by_cuts = moved
-        self.info(
-            f"Reads cut to {percent(kept)} of their length move embeddings by {percent(moved)} of "
-            "the mean distance between ASVs."
-        )
-
     def begin(self, objective, folder: Path | None, progress: Progress) -> None:
-        """Print what has been collected; a resumed run says so in its first line.
-
-        The folder of the run is None where its state cannot be saved.
-        """
+        """Print what was collected, first if a run is resumed; a run that saves has a folder."""
         done, finished, first = len(progress.history), bool(progress.stop_reason), []
         if finished:
             first = ["This command had finished its training before: its result is used again."]
@@ -159,7 +143,6 @@ class TrainingLogger:
             self.info(f"kept epoch {progress.best_epoch}: {progress.stop_reason}")
             history = pd.DataFrame(progress.history)
         history.index = [f"epoch {epoch}" for epoch in history["epoch"]]
-        target = network.config.target
         summary = {
             "action": self.action,
             "kept_epoch": progress.best_epoch,
@@ -167,18 +150,32 @@ class TrainingLogger:
             "stop_reason": progress.stop_reason,
             "model": describe_model(network),
             "data": self.data,
-            "target": target and describe_target(target),
-            "environment": describe_environment(),
+            "target": None,
+            "environment": {  # what a result depends on; no host names, no paths
+                "q2-aam": __version__,
+                "torch": torch.__version__,
+                "accelerate": version("accelerate"),
+                "python": platform.python_version(),
+                "threads": torch.get_num_threads(),
+                "cpu_cores": os.cpu_count(),
+                "machine": platform.machine(),
+                "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+            },
         }
+        target = network.config.target
+        if isinstance(target, ClassificationTarget):
+            counts = dict(zip(target.classes, target.counts, strict=True))
+            summary["target"] = {"name": target.name, "training_counts": counts}
+        elif target is not None:
+            names = {"training_mean": "mean", "training_min": "minimum", "training_max": "maximum"}
+            spread = {name: getattr(target, field) for name, field in names.items()}
+            summary["target"] = {"name": target.name} | spread
         if self.moved_by_cuts is not None:
             summary["moved_by_cuts"] = self.moved_by_cuts
         return TrainingLog(history, self.settings, summary)
 
     def log_fit(self, network: Network, sample_ids: tuple[str, ...], fitted) -> TrainingLog:
-        """Build the training log of a fit, and say first what predictions come from.
-
-        See `q2_aam.training.fit.Fitted`; the ids are those of the samples fitted on.
-        """
+        """Say what predictions of a `Fitted` come from; build its log, with the ids fitted on."""
         self.speak(describe_heads(fitted.heads))
         if not fitted.progress.history:
             self.log_count(SAMPLES_USED_FOR_TRAINING, len(sample_ids))
@@ -198,19 +195,6 @@ def describe_heads(heads: list[dict]) -> str:
     shares = [f"{one['name']} {percent(one['weight'])}" for one in heads if one["weight"]]
     off = "" if any(one["name"] == "attention" for one in heads) else "; attention head off"
     return f"predictions: {', '.join(shares)}{off}"
-
-
-def describe_target(target: Target) -> dict:
-    """Say what is predicted, and how it was spread among the training samples."""
-    if isinstance(target, ClassificationTarget):
-        counts = dict(zip(target.classes, target.counts, strict=True))
-        return {"name": target.name, "training_counts": counts}
-    return {
-        "name": target.name,
-        "training_mean": target.mean,
-        "training_min": target.minimum,
-        "training_max": target.maximum,
-    }
 
 
 _READ = {
@@ -245,17 +229,3 @@ def describe_model(network: Network) -> dict:
         sentences += [_READ[target.features]] if target.features in _READ else []
     parameters = sum(weight.numel() for weight in network.parameters())
     return {"parameters": parameters, "description": sentences}
-
-
-def describe_environment() -> dict:
-    """Name the versions and threads that a result depends on; no host names, no paths."""
-    return {
-        "q2-aam": __version__,
-        "torch": torch.__version__,
-        "accelerate": version("accelerate"),
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "cpu_cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
-    }

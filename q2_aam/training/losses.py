@@ -2,11 +2,8 @@
 
 All samples of a batch are compared with each other, so a large batch cannot be cut into smaller
 ones that are learned one after the other. Its embeddings, which are small, can be computed chunk
-by chunk: each chunk is computed again when its gradient is wanted.
-
-References
-----------
-Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup".
+by chunk: each chunk is computed again when its gradient is wanted. See Gao et al. 2021, "Scaling
+deep contrastive learning batch size under memory limited setup".
 """
 
 import sys
@@ -21,14 +18,16 @@ from torch.utils.checkpoint import checkpoint
 
 from ..config import TrainingConfig
 from ..data.study import Batch, Studies, asv_tokens, build_batch
+from ..data.tokens import ADENINE, MASK, THYMINE
 from ..inference import device_of, join_states, to_device, to_tensors, token_parts
-from ..model import losses
+from ..model.encoders import scaled_log
 from ..model.network import Network, SampleState
 from . import distributed
 from .objectives import objective_of
 
 MASKED_ASVS = 64  # ASVs drawn in each step to predict their masked nucleotides
 KEPT_ON_CPU = 5 * 2**28  # bytes of activations that are not computed again
+HIDDEN_SHARE = 0.15
 _PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
 
 
@@ -94,13 +93,13 @@ def batch_losses(
     hidden = own_hidden = None
     if "abundance" in task.weights:
         abundances = to_device(batch.abundances, device)
-        hidden = losses.hide_abundances(abundances, to_device(torch.rand(abundances.shape), device))
+        hidden = hide_abundances(abundances, to_device(torch.rand(abundances.shape), device))
         rows = distributed.own_part(np.arange(number))
         own_hidden = hidden[rows[0] : rows[-1] + 1, : own.index.shape[1]]
     state, predicted = embed_samples(network, task, step.study, own, asvs, own_hidden, chunks)
     if "unifrac" in task.weights and batch.distances is not None:
         distances = _distances(network, batch, state)
-        found["unifrac"] = losses.unifrac_loss(distances, to_device(batch.distances, device))
+        found["unifrac"] = unifrac_loss(distances, to_device(batch.distances, device))
         row, column = torch.triu_indices(number, number, 1, device=device)
         seen.add("unifrac", distances[row, column], batch.distances[np.triu_indices(number, 1)])
     if "nucleotide" in task.weights:  # of few ASVs: every process predicts them all
@@ -108,7 +107,7 @@ def batch_losses(
     if hidden is not None:
         wide = functional.pad(predicted, (0, hidden.shape[1] - predicted.shape[1]))
         gathered = distributed.gather_rows(wide, number)
-        found["abundance"] = losses.abundance_loss(gathered, abundances, hidden)
+        found["abundance"] = abundance_loss(gathered, abundances, hidden)
     if "target" in task.weights:
         outputs = distributed.gather_rows(network.attention_outputs(state), number)
         actual, counts = task.targets[step.samples], task.sample_weights[step.samples]
@@ -134,11 +133,50 @@ def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> 
     chosen = batch.asvs[torch.randperm(len(batch.asvs))[:number].numpy()]
     lengths = studies.asvs.lengths[chosen]
     tokens = torch.from_numpy(asv_tokens(studies.asvs, chosen))
-    masked, hidden = losses.hide_nucleotides(tokens, torch.rand(tokens.shape))
+    masked, hidden = hide_nucleotides(tokens, torch.rand(tokens.shape))
     device = device_of(network)
     padded = bool(lengths.min() != lengths.max())
     masked, tokens, hidden = (to_device(part, device) for part in (masked, tokens, hidden))
-    return losses.nucleotide_loss(network.predict_nucleotides(masked, padded), tokens, hidden)
+    return nucleotide_loss(network.predict_nucleotides(masked, padded), tokens, hidden)
+
+
+# --- losses: each a mean over what it predicts, 0 where there is nothing to predict ---------------
+
+
+def unifrac_loss(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Mean squared error over pairs i < j of (B, B) matrices; one sample alone gives 0."""
+    row, column = torch.triu_indices(len(actual), len(actual), 1, device=actual.device)
+    if not len(row):
+        return predicted.sum() * 0
+    return functional.mse_loss(predicted[row, column], actual[row, column])
+
+
+def hide_nucleotides(tokens: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
+    """Mask nucleotides where `draw` (M, 1 + L), uniform in [0, 1), is below the share.
+
+    Return the masked tokens and which are, (M, 1 + L) each: never START, padding or unknown ones.
+    """
+    hidden = (tokens >= ADENINE) & (tokens <= THYMINE) & (draw < HIDDEN_SHARE)
+    return tokens.masked_fill(hidden, MASK), hidden
+
+
+def nucleotide_loss(logits: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
+    """Cross-entropy of the hidden nucleotides: (M, L, 4) logits, (M, 1 + L) tokens."""
+    wanted = hidden[:, 1:]
+    truth = (tokens[:, 1:].long() - ADENINE) * wanted
+    each = functional.cross_entropy(logits.transpose(1, 2), truth, reduction="none")
+    return (each * wanted).sum() / wanted.sum().clamp_min(1)
+
+
+def hide_abundances(abundances: Tensor, draw: Tensor) -> Tensor:
+    """Choose which of the abundances (B, S) the model must predict without seeing them."""
+    return (abundances > 0) & (draw < HIDDEN_SHARE)
+
+
+def abundance_loss(predicted: Tensor, abundances: Tensor, hidden: Tensor) -> Tensor:
+    """Mean squared error of hidden scaled log abundances, all (B, S)."""
+    error = (predicted - scaled_log(abundances)).square() * hidden
+    return error.sum() / hidden.sum().clamp_min(1)
 
 
 # --- embedding in chunks --------------------------------------------------------------------------

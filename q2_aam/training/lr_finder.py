@@ -1,8 +1,6 @@
 """The learning-rate range test: the rate rises from step to step, and the loss says which suit.
 
-References
-----------
-Smith 2017, "Cyclical learning rates for training neural networks".
+See Smith 2017, "Cyclical learning rates for training neural networks".
 """
 
 import copy
@@ -18,9 +16,9 @@ from ..config import TrainingConfig
 from ..errors import AAMError
 from ..model.network import Network
 from .device import attention_kernel
-from .init import seed_step
+from .evaluation import SampleObjective
+from .init import TRAINING, seed_torch
 from .losses import Task
-from .sample_objective import SampleObjective
 from .trainer import Trainer
 
 MEMORY = 0.05  # share of the steps that the smoothed loss looks back on
@@ -66,11 +64,10 @@ def find_rate(
     def losses() -> Iterator[float]:
         steps = itertools.chain.from_iterable(batches)
         for number, (rate, step) in enumerate(zip(rates, steps, strict=False)):
-            seed_step(config.random_seed, 0, number)
+            seed_torch(config.random_seed, TRAINING, step=number)
             yield float(trainer.train_step(step, objective.prepare(step), rate)["loss"])
 
     with attention_kernel(config.attention):
-        objective.start()
         objective.network.train()
         return sweep(losses(), rates)
 

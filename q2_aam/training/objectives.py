@@ -8,10 +8,11 @@ import dataclasses
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..config import ClassificationTarget, RegressionTarget, Target
 from ..data.target_scaling import point_prediction, to_units
-from ..model import losses
+from ..model.heads.attention import ordered_quantiles
 from .heads.blend import blend_of_classes, blend_of_numbers
 
 _LEAST_PROBABILITY = 1e-6
@@ -27,8 +28,24 @@ class RegressionObjective:
         self.target = target
 
     def loss(self, raw: Tensor, actual: Tensor, weights: Tensor) -> Tensor:
-        """Mean loss of the outputs of the attention head, (B, O); every number counts alike."""
-        return losses.regression_loss(raw, actual, self.target.loss, self.target.quantile_range)
+        """Mean loss of the outputs of the attention head, (B, O); every number counts alike.
+
+        ``huber`` is quadratic up to half a unit. See Huber 1964, "Robust estimation of a location
+        parameter"; Koenker and Bassett 1978, "Regression quantiles".
+        """
+        if self.target.is_quantile:
+            return self._pinball(ordered_quantiles(raw), actual)
+        if self.target.loss == "huber":
+            return functional.huber_loss(raw[:, 0], actual, delta=0.5)
+        kind = functional.l1_loss if self.target.loss == "mae" else functional.mse_loss
+        return kind(raw[:, 0], actual)
+
+    def _pinball(self, quantiles: Tensor, actual: Tensor) -> Tensor:
+        """Mean pinball loss of a lower bound, the median and an upper bound, (B, 3)."""
+        low = (1 - self.target.quantile_range) / 2
+        levels = quantiles.new_tensor([low, 0.5, 1 - low])
+        error = actual[:, None] - quantiles
+        return torch.maximum(levels * error, (levels - 1) * error).mean()
 
     def indicators(self, targets) -> np.ndarray:
         """Return what the ridge head and the forest are fitted to: (samples, 1) float64."""
@@ -59,8 +76,7 @@ class RegressionObjective:
         predicted = torch.from_numpy(predictions)
         actual = torch.from_numpy(targets.astype(np.float64))
         if self.target.is_quantile:  # a head may predict the median alone
-            predicted = predicted.expand(-1, 3)
-            return float(losses.pinball_loss(predicted, actual, self.target.quantile_range))
+            return float(self._pinball(predicted.expand(-1, 3), actual))
         return float(self.loss(predicted, actual, torch.from_numpy(weights)))
 
     def errors(self, predictions, targets) -> np.ndarray:
@@ -83,7 +99,8 @@ class ClassificationObjective:
 
     def loss(self, raw: Tensor, actual: Tensor, weights: Tensor) -> Tensor:
         """Mean cross-entropy of logits, (B, C), with the samples' weights, (B,)."""
-        return losses.classification_loss(raw, actual, weights)
+        each = functional.cross_entropy(raw, actual, reduction="none")
+        return (weights * each).sum() / weights.sum()
 
     def indicators(self, targets) -> np.ndarray:
         """Return 1 for the right class and 0 for the others: (samples, C) float64."""

@@ -16,10 +16,7 @@ LONGEST_WARMUP = 0.1  # of the run
 def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
     """Build AdamW, Adam or SGD with momentum; weight decay acts on matrices only.
 
-    Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning.
-
-    References
-    ----------
+    Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning. See
     Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
     """
     embeddings = {
@@ -44,12 +41,8 @@ def learning_rate_at(
     """Return the learning rate of a step, which counts from 0 over the whole run.
 
     A pure function: each schedule begins with a linear warm-up, and ``plateau`` reads the
-    monitored loss of each epoch so far.
-
-    References
-    ----------
-    Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts";
-    Smith and Topin 2019, "Super-convergence" (one cycle).
+    monitored loss of each epoch so far. See Loshchilov and Hutter 2017, "SGDR: stochastic gradient
+    descent with warm restarts"; Smith and Topin 2019, "Super-convergence" (one cycle).
     """
     schedule, steps = config.schedule, config.epochs * steps_per_epoch
     one_cycle = schedule == "one-cycle"

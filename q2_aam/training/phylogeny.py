@@ -19,10 +19,9 @@ from ..inference import device_of
 from ..model.network import Network
 from . import distributed
 from .checkpoint import Progress
-from .evaluation import FinalPredictions, predict_final, validate
+from .evaluation import FinalPredictions, inputs_of, predict_final, validate
 from .losses import Task
 from .references import ReadStep, References, clade_losses, start_from_tree
-from .sample_objective import inputs_of
 from .trainer import Objective, Trainer
 
 WHOLE_SHARE = 0.5  # of the steps

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import torch
 from accelerate import Accelerator
 
@@ -10,16 +11,14 @@ from ..config import TrainingConfig
 from ..data.splits import train_test_split
 from ..data.study import Studies
 from ..data.tokens import PADDING
-from ..errors import AAMError
+from ..errors import AAMError, percent
 from ..inference import device_of, embed_asvs, sample_states, to_device
 from ..model.branches import shared_asvs
-from ..model.losses import unifrac_loss
 from ..model.network import Network, Parts
 from .checkpoint import Progress
-from .evaluation import FinalPredictions, predict_final
+from .evaluation import FinalPredictions, SampleObjective, predict_final
 from .init import some
-from .losses import Task, weights_of
-from .sample_objective import SampleObjective
+from .losses import Task, unifrac_loss, weights_of
 from .trainer import Trainer
 
 CUT_TO = 2 / 3  # of a read, to see how far embeddings move
@@ -45,23 +44,23 @@ def pretrain(
     progress = Trainer(objective, config, accelerator, logger).run()
     if "unifrac" in task.weights:
         network.config = dataclasses.replace(network.config, distance_state="trained")
-    logger.log_moved(CUT_TO, moved_by_cuts(network, studies, config.random_seed))
+    logger.moved_by_cuts = moved_by_cuts(network, studies, config.random_seed)
+    logger.info(
+        f"Reads cut to {percent(CUT_TO)} of their length move embeddings by "
+        f"{percent(logger.moved_by_cuts)} of the mean distance between ASVs."
+    )
     return progress, predict_final(network, task)
 
 
 def pretraining_task(studies: Studies, config: TrainingConfig) -> Task:
-    """Say what is learned, and hold a share of each study's samples out.
-
-    Raises AAMError if every loss has the weight 0.
-    """
+    """Say what is learned, and hold a share of each study's samples out."""
     training, validation = [], []
     for study in studies.studies:
-        position = {name: index for index, name in enumerate(study.sample_ids)}
-        kept, held = list(study.sample_ids), []
+        ids, kept, held = pd.Index(study.sample_ids), study.sample_ids, []
         if config.validation_size:
             kept, held = train_test_split(kept, config.validation_size, config.random_seed)
-        training.append(np.array([position[name] for name in kept], dtype=np.int64))
-        validation.append(np.array([position[name] for name in held], dtype=np.int64))
+        training.append(ids.get_indexer(kept))
+        validation.append(ids.get_indexer(held))
     weights = weights_of(config, distances=True, target=False)
     if not weights:
         raise AAMError(
@@ -122,13 +121,9 @@ def _known(network: Network, studies: Studies, number: int, samples: np.ndarray)
 
 @torch.no_grad()
 def moved_by_cuts(network: Network, studies: Studies, seed: int) -> float:
-    """Measure how far the embeddings of ASVs move when their reads lose their end.
-
-    Relative to the mean distance between ASVs.
-    """
-    asvs, chosen = studies.asvs, np.arange(len(studies.asvs))
-    if len(chosen) > _MOST_COMPARED:
-        chosen = np.random.default_rng(seed).choice(chosen, _MOST_COMPARED, replace=False)
+    """Measure how far ASVs' embeddings move when reads lose their end, by the mean distance."""
+    asvs = studies.asvs
+    chosen = some(np.arange(len(asvs)), _MOST_COMPARED, seed)
     lengths = (CUT_TO * asvs.lengths[chosen]).astype(np.int64).clip(1)
     places = np.arange(asvs.tokens.shape[1])
     tokens = np.where(places <= lengths[:, None], asvs.tokens[chosen], PADDING)

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 
 from ..config import AUTO, TrainingConfig
 from ..errors import AAMError
-from . import distributed, memory
+from . import device, distributed
 from .checkpoint import Progress, RunFolder, digest_inputs, fingerprint, save_checkpoint
-from .device import attention_kernel, compile_encoder
 from .figures import write_events
-from .init import seed_step
+from .init import TRAINING, seed_torch
 from .optim import build_optimizer, learning_rate_at
 
 CHECK_EVERY = 10  # steps between looks at losses, each of which waits for the device
@@ -34,9 +33,6 @@ class Objective:
     sizes: list[int]  # samples of each study that trains
     validated: int  # samples that do not train but are scored
     unit = "samples"  # what samples are called
-
-    def start(self) -> None:
-        """Do what is done once, after the state of a killed run was loaded."""
 
     def batches(self, epoch: int, size: int) -> Sequence[Any]:
         """Return the steps of an epoch, of up to `size` samples: a function of seed and epoch."""
@@ -74,11 +70,11 @@ class Trainer:
         self.objective, self.network = objective, objective.network
         self.accelerator, self.logger = accelerator, logger
         self.automatic = config.batch_size == AUTO
-        self.config = memory.find_batch_size(objective.sizes, config, logger)
+        self.config = device.find_batch_size(objective.sizes, config, logger)
         self.network.set_dropout(config.dropout)
         self.network.set_checkpointing(config.gradient_checkpointing)
         if config.compile:
-            compile_encoder(self.network, logger.info)
+            device.compile_encoder(self.network, logger.info)
         self.optimizer = accelerator.prepare(build_optimizer(self.network, config))
         self.weights = [w for group in self.optimizer.param_groups for w in group["params"]]
         self.parts = (self.network, self.optimizer, accelerator.scaler)
@@ -89,7 +85,7 @@ class Trainer:
         The same run in a new process goes on from there and ends with the same weights. Raises
         AAMError if a loss, gradient or weight is not finite.
         """
-        with attention_kernel(self.config.attention):
+        with device.attention_kernel(self.config.attention):
             folder, progress = self._resume()
             try:
                 while not progress.stop_reason:
@@ -115,8 +111,6 @@ class Trainer:
         folder = RunFolder(fingerprint(digest, self.network), self.logger.info)
         progress = folder.load(*self.parts) or Progress()
         self.logger.begin(self.objective, folder.path if folder.usable else None, progress)
-        if not progress.stop_reason:
-            self.objective.start()
         return folder, progress
 
     def _run_epoch(self, progress: Progress) -> dict[str, float]:
@@ -127,9 +121,9 @@ class Trainer:
             try:
                 return self._try_epoch(progress)
             except Exception as error:
-                if not memory.is_out_of_memory(error):
+                if not device.is_out_of_memory(error):
                     raise
-            self.config = memory.halve(self.config, self.automatic, self.logger.info)
+            self.config = device.halve(self.config, self.automatic, self.logger.info)
             for part, state in zip(parts, start, strict=True):
                 part.load_state_dict(copy.deepcopy(state))
             self.optimizer.zero_grad()
@@ -155,7 +149,7 @@ class Trainer:
         trained = skipped = number = 0
         batches = prepared_ahead(self.objective.prepare, steps, self.config.workers)
         for position, (step, prepared) in enumerate(zip(steps, batches, strict=True)):
-            seed_step(self.config.random_seed, epoch, position)
+            seed_torch(self.config.random_seed, TRAINING, epoch, position)
             at = epoch * len(steps) + position
             rate = learning_rate_at(at, len(steps), self.config, scores)
             found, samples = self.train_step(step, prepared, rate), self.objective.count(step)
@@ -243,10 +237,7 @@ class Trainer:
 def prepared_ahead(
     prepare: Callable[[Any], Any], steps: Sequence[Any], workers: int
 ) -> Iterator[Any]:
-    """Yield the batches of steps, in order, built by threads while the model computes.
-
-    With no workers each batch is built when it is asked for.
-    """
+    """Yield the batches of steps in order, built ahead by threads or, without, when asked for."""
     if not workers:
         yield from map(prepare, steps)
         return

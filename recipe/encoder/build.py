@@ -30,7 +30,7 @@ from q2_aam.config import ModelConfig, TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
 from q2_aam.storage.model import CONFIG, WEIGHTS
-from q2_aam.training.init import seed_step, seed_weights
+from q2_aam.training import init
 from q2_aam.training.optim import build_optimizer, learning_rate_at
 from q2_aam.training.references import References, clade_losses, start_from_tree
 
@@ -83,7 +83,7 @@ def train_epoch(
         rate = learning_rate_at(epoch * len(batches) + step, len(batches), config)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        seed_step(seed, epoch, step)
+        init.seed_torch(seed, init.TRAINING, epoch, step)
         reads = draw_reads(references.lengths, starts, batch, longest, seed, epoch, step)
         with autocast():
             loss = clade_losses(network, references, reads).mean()
@@ -139,7 +139,7 @@ def main() -> None:
         f"left-out families, {tips.sum():,} others left out; {time.perf_counter() - started:.0f} s",
         flush=True,
     )
-    seed_weights(training.random_seed)
+    init.seed_torch(training.random_seed, init.WEIGHTS)
     network = Network(config).to(device)
     network.set_dropout(training.dropout)
     first = draw_reads(references.lengths, starts, rows[:2048], USUAL, 0, 0, 0)

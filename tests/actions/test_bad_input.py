@@ -7,17 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import quick_actions as quick
+import simulated_study as sim
 import skbio
-from simulated_study import (
-    TINY,
-    TINY_FIT,
-    ages_of,
-    distances_artifact,
-    distances_text_artifact,
-    matrix_text,
-    sequences_artifact,
-    table_artifact,
-)
 
 
 def renamed(study, change):
@@ -33,7 +24,7 @@ def pretrain(aam, study):
     def run(tables=None, matrices=None, sequences=True, **settings):
         aam.pretrain(
             tables or [study.table], matrices or [study.distances],
-            sequences=[study.sequences] if sequences is True else sequences, **TINY | settings,
+            sequences=[study.sequences] if sequences is True else sequences, **sim.TINY | settings,
         )  # fmt: skip
 
     return run
@@ -45,9 +36,6 @@ def fit(study):
         quick.fit(other, values, **{"sequences": study.sequences} | settings)
 
     return run
-
-
-# ids
 
 
 @pytest.mark.parametrize(
@@ -100,9 +88,6 @@ def test_numbers_of_tables_and_matrices_differ(refused, study, pretrain):
     refused(lambda: pretrain(tables, [study.distances]), "3 tables", "1 distance matrix")
 
 
-# sequences
-
-
 @pytest.mark.parametrize(
     ("known", "parts"),
     [
@@ -113,7 +98,7 @@ def test_numbers_of_tables_and_matrices_differ(refused, study, pretrain):
 def test_ids_that_are_not_dna_or_have_no_sequence(
     refused, study, pretrain, fit, aam, pretrained, known, parts
 ):
-    some = sequences_artifact(study.dna.iloc[8:]) if known else None
+    some = sim.sequences_artifact(study.dna.iloc[8:]) if known else None
     refused(lambda: pretrain(sequences=some and [some]), *parts)
     refused(lambda: fit(sequences=some), *parts)
     refused(lambda: aam.predict_distances(study.table, pretrained.encoder, some), *parts)
@@ -131,16 +116,13 @@ def test_one_id_for_two_sequences(refused, study, pretrain):
     dna = study.dna.copy()
     dna.iloc[:6] = dna.iloc[:6].str[::-1]
     refused(
-        lambda: pretrain(sequences=[study.sequences, sequences_artifact(dna)]),
+        lambda: pretrain(sequences=[study.sequences, sim.sequences_artifact(dna)]),
         "6 feature ids", "different sequences", "and 1 more",
     )  # fmt: skip
 
 
-# tables
-
-
 def test_an_empty_table(refused, study, pretrain, aam, pretrained):
-    empty = table_artifact(biom.Table(np.zeros((0, 0)), [], []))
+    empty = sim.table_artifact(biom.Table(np.zeros((0, 0)), [], []))
     refused(lambda: pretrain([empty]), "the table is empty", "0 samples")
     refused(lambda: aam.fit_regressor(empty, study.age_column), "the table is empty", "filtering")
     refused(lambda: aam.predict_distances(empty, pretrained.encoder), "the table is empty")
@@ -167,9 +149,6 @@ def test_fewer_than_ten_samples(refused, study, pretrain, fit, aam):
     refused(lambda: fit(values=study.ages.where(study.ages.index < "S009")), *parts, "'age'")
     few = quick.column_of(study.subjects.where(study.ages.index < "S009"))
     refused(lambda: fit(groups=few), *parts)
-
-
-# targets and groups
 
 
 def test_a_constant_target(refused, study, fit):
@@ -206,7 +185,7 @@ def test_infinite_targets(refused, study):
     column = study.ages.copy()
     column.iloc[:7] = np.inf
     with pytest.raises(ValueError, match="infinity"):
-        ages_of(study, lambda ages: ages.update(column))
+        sim.ages_of(study, lambda ages: ages.update(column))
     refused(
         lambda: numeric_labels(read_table(study.biom), column, "error"),
         "7 samples", "infinite 'age'", "'S004' and 2 more",
@@ -230,9 +209,6 @@ def test_nothing_to_validate_or_test_on(refused, study, fit, pretrain, aam):
     )  # fmt: skip
 
 
-# matrices
-
-
 @pytest.mark.parametrize(
     ("pair", "parts"),
     [
@@ -248,18 +224,17 @@ def test_nothing_to_validate_or_test_on(refused, study, fit, pretrain, aam):
 def test_matrices_that_are_not_unifrac(refused, study, pretrain, fit, tmp_path, pair, parts):
     values = study.unifrac.data.astype(object)
     values[0, 3], values[3, 0] = pair
-    matrix = distances_text_artifact(matrix_text(study.unifrac.ids, values), tmp_path)
+    matrix = sim.distances_text_artifact(sim.matrix_text(study.unifrac.ids, values), tmp_path)
     refused(lambda: pretrain(matrices=[matrix]), *parts)
     refused(lambda: fit(distance_matrix=matrix, freeze_encoder=False), *parts)
 
 
 def test_a_matrix_of_percentages_shows_five_pairs(refused, study, pretrain):
-    percent = distances_artifact(skbio.DistanceMatrix(study.unifrac.data * 100, study.ages.index))
+    percent = sim.distances_artifact(
+        skbio.DistanceMatrix(study.unifrac.data * 100, study.ages.index)
+    )
     message = refused(lambda: pretrain(matrices=[percent]), "outside [0, 1]", "375 more")
     assert message.count("–") == 5
-
-
-# models and settings
 
 
 def test_parameters_that_contradict_the_encoder(refused, pretrain, pretrained):
@@ -305,7 +280,7 @@ def test_distances_that_were_never_trained_or_went_stale(refused, study, pretrai
         ({}, ["never learned distances", "pretrain"]),
         (encoder, ["after its distances were learned", "freeze_encoder"]),
     ):
-        fitted = quick.fit(study, **TINY_FIT | given).regressor
+        fitted = quick.fit(study, **sim.TINY_FIT | given).regressor
         refused(lambda fitted=fitted: quick.distances(study, fitted), *parts)
     assert quick.distances(study, descended.regressor)
 

@@ -5,17 +5,7 @@ import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
-from simulated_study import (
-    DESCENT,
-    by_age,
-    categorical,
-    counts_of,
-    history_of,
-    log_of,
-    model_of,
-    same_weights,
-    simulate_study,
-)
+import simulated_study as sim
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +13,8 @@ def predicted(halves, classified):
     return quick.predict(halves[1], classified)
 
 
-# learning
-
-
 def test_unseen_samples_are_classified_far_better_than_by_the_most_common_class(halves, predicted):
-    found, truth = predicted.predictions.view(pd.Series), by_age(halves[1])
+    found, truth = predicted.predictions.view(pd.Series), sim.by_age(halves[1])
     assert sorted(found.index) == sorted(truth.index)
     accuracy = (found == truth[found.index]).mean()
     assert accuracy > truth.value_counts(normalize=True).max() + 0.25
@@ -43,7 +30,7 @@ def test_probabilities_are_probabilities_and_favour_the_prediction(halves, predi
     assert favoured.equals(predicted.predictions.view(pd.Series)[shares.index])
     assert shares["milk"].std() > 0.1
     # the truth has more probability than chance would give it, also where it is not the favourite
-    truth = by_age(halves[1])
+    truth = sim.by_age(halves[1])
     wrong = shares.index[favoured != truth[shares.index]]
     given = [shares.at[name, truth[name]] for name in wrong]
     rest = [(1 - shares.loc[name].max()) / 2 for name in wrong]
@@ -56,7 +43,9 @@ def test_other_plugins_read_predictions(predicted, halves):
     assert str(predicted.predictions.type) == "SampleData[ClassifierPredictions]"
     assert str(predicted.probabilities.type) == "SampleData[Probabilities]"
     (page,) = sample_classifier.actions.confusion_matrix(
-        predicted.predictions, categorical(by_age(halves[1])), probabilities=predicted.probabilities
+        predicted.predictions,
+        sim.categorical(sim.by_age(halves[1])),
+        probabilities=predicted.probabilities,
     )
     assert str(page.type) == "Visualization"
     frame = predicted.predictions.view(qiime2.Metadata).merge(
@@ -66,8 +55,8 @@ def test_other_plugins_read_predictions(predicted, halves):
 
 
 def test_the_log_and_the_model_say_what_was_learned(classified, halves):
-    target, log = model_of(classified.classifier)[0].target, log_of(classified)
-    counts = by_age(halves[0]).value_counts()
+    target, log = sim.model_of(classified.classifier)[0].target, sim.log_of(classified)
+    counts = sim.by_age(halves[0]).value_counts()
     assert target.counts == tuple(counts[list(target.classes)])
     assert log.summary["sample_ids"] == sorted(halves[0].counts.index)
     assert 0.5 < log.summary["scores"]["balanced_accuracy"] <= 1
@@ -88,44 +77,33 @@ def test_rare_classes_are_found_more_often_if_classes_are_balanced(halves):
     for how in ("none", "balanced"):
         fits[how] = fitted = quick.fit(study, column, class_weights=how)
         found[how] = quick.predict(unseen, fitted).probabilities.view(pd.DataFrame)["rare"]
-        chosen = {setting.name: setting for setting in log_of(fitted).settings}["class_weights"]
+        chosen = {setting.name: setting for setting in sim.log_of(fitted).settings}["class_weights"]
         assert (chosen.value, chosen.chosen_by) == (how, "user" if how == "balanced" else "default")
     rare = truth.index[truth == "rare"]
     assert found["balanced"][rare].mean() > found["none"][rare].mean() + 0.1
-    assert not same_weights(*(one.classifier for one in fits.values()))
+    assert not sim.same_weights(*(one.classifier for one in fits.values()))
 
 
 def test_distances_are_learned_beside_classes(study, pretrained):
     """The encoder of a classifier is trained as that of a regressor."""
     found = quick.fit(
-        study, by_age(study), distance_matrix=study.distances, encoder=pretrained.encoder,
-        freeze_encoder=False, **DESCENT,
+        study, sim.by_age(study), distance_matrix=study.distances, encoder=pretrained.encoder,
+        freeze_encoder=False, **sim.DESCENT,
     )  # fmt: skip
-    assert model_of(found.classifier)[0].distance_state == "trained"
-    history = history_of(found)
+    assert sim.model_of(found.classifier)[0].distance_state == "trained"
+    history = sim.history_of(found)
     assert (history[["validation_unifrac_loss", "validation_target_loss"]] > 0).all(axis=None)
     assert history["validation_accuracy"].between(0, 1).all()
-
-
-# classes
-
-
-def test_blank_cells_are_left_out_and_counted(study):
-    column = by_age(study)
-    column.iloc[[2, 5]] = None
-    found = quick.fit(study, column)
-    assert counts_of(found)["samples dropped: blank in the metadata column 'diet'"] == 2
-    assert len(log_of(found).summary["sample_ids"]) == 18
 
 
 def test_classes_that_look_like_numbers_stay_classes(study):
     from qiime2.plugins import sample_classifier
 
-    column = by_age(study, (12,), ("1", "2"))
+    column = sim.by_age(study, (12,), ("1", "2"))
     found = quick.predict(study, quick.fit(study, column))
     assert list(found.probabilities.view(pd.DataFrame)) == ["1", "2"]
     assert set(found.predictions.view(pd.Series).astype(str)) <= {"1", "2"}
-    (page,) = sample_classifier.actions.confusion_matrix(found.predictions, categorical(column))
+    (page,) = sample_classifier.actions.confusion_matrix(found.predictions, sim.categorical(column))
     assert page is not None
 
 
@@ -133,8 +111,8 @@ HOSTILE = ("a,b", '"quoted"', "<script>alert(1)</script>", "#comment", "=1+1", "
 
 
 def test_any_name_of_a_class_is_read_back():
-    study = simulate_study(40, 30, 7, (40, 40))
-    column = by_age(study, np.quantile(study.ages, np.arange(1, 8) / 8), HOSTILE)
+    study = sim.simulate_study(40, 30, 7, (40, 40))
+    column = sim.by_age(study, np.quantile(study.ages, np.arange(1, 8) / 8), HOSTILE)
     found = quick.predict(study, quick.fit(study, column))
     assert sorted(HOSTILE) == list(found.probabilities.view(pd.DataFrame))
     read = found.predictions.view(pd.Series)
@@ -149,11 +127,10 @@ def test_a_class_of_one_group_trains(study):
     """Its samples cannot be on both sides of a fold; the others judge the heads."""
     column = pd.Series("usual", study.counts.index, name="state")
     column.iloc[:4] = "rare"
-    found = quick.fit(study, column, groups=categorical(study.subjects.mask(column == "rare", "1")))
-    assert model_of(found.classifier)[0].target.counts[0] == 4
-
-
-# refusals
+    found = quick.fit(
+        study, column, groups=sim.categorical(study.subjects.mask(column == "rare", "1"))
+    )
+    assert sim.model_of(found.classifier)[0].target.counts[0] == 4
 
 
 @pytest.mark.parametrize(
@@ -174,15 +151,15 @@ def test_a_class_of_one_group_trains(study):
     ],
 )
 def test_classes_that_cannot_be_learned(refused, study, change, parts):
-    column = by_age(study)
+    column = sim.by_age(study)
     for place, name in change.items():
         column.iloc[{"all": slice(None), "most": slice(9, None)}.get(place, place)] = name
-    refused(lambda: quick.fit(study, categorical(column)), *parts)
+    refused(lambda: quick.fit(study, sim.categorical(column)), *parts)
 
 
 def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, study):
-    column = by_age(study, (np.quantile(study.ages, 0.7),), ("young", "old"))
-    groups = categorical(study.subjects.mask(column == "old"))
+    column = sim.by_age(study, (np.quantile(study.ages, 0.7),), ("young", "old"))
+    groups = sim.categorical(study.subjects.mask(column == "old"))
     refused(
         lambda: quick.fit(study, column, groups=groups),
         "same 'diet' ('young')", "that can be used",
@@ -197,8 +174,8 @@ def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, study)
 
 
 def test_a_class_whose_samples_all_validate(refused, study):
-    column = by_age(study, (12,), ("young", "old"))
-    groups = categorical(column.rename("site"))
+    column = sim.by_age(study, (12,), ("young", "old"))
+    groups = sim.categorical(column.rename("site"))
     refused(
         lambda: quick.fit(study, column, groups=groups, attention_head="on"),
         "'diet' has 1 class without a training sample", "groups that validate", "'groups'",

@@ -107,10 +107,3 @@ def test_outliers_move_the_forest_only_where_the_loss_follows_them(large, monkey
     quick.predict(large, found)
     usual = np.arange(120) % 15 != 0
     assert (torch.cat(said).numpy()[usual, 0].max() < 2) == (loss != "mse")
-
-
-def test_the_seed_decides_folds_and_trees(study):
-    one, same, other = (model_of(quick.fit(study, random_seed=n)[0])[1] for n in (1, 1, 2))
-    assert all(np.array_equal(one[name], same[name]) for name in one)
-    name = "target_head.forest.threshold"
-    assert not np.array_equal(one[name], other[name])

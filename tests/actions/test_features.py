@@ -6,16 +6,8 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from simulated_study import (
-    QUICK_FIT,
-    TINY_FIT,
-    by_age,
-    categorical,
-    log_of,
-    model_of,
-    sequences_artifact,
-    simulate_study,
-)
+import quick_actions as quick
+import simulated_study as sim
 
 from q2_aam.data.matching import reverse_complement
 from q2_aam.data.tokens import tokenize
@@ -26,17 +18,17 @@ ONLY = "clades_only"
 
 @pytest.fixture(scope="module")
 def long_study():
-    return simulate_study(samples=30, asvs=30, seed=4, lengths=(150, 150), ids_are_dna=True)
+    return sim.simulate_study(samples=30, asvs=30, seed=4, lengths=(150, 150), ids_are_dna=True)
 
 
 @pytest.fixture(scope="module")
 def models(aam, long_study, runs_of_models_made_once):
     """Fits of an age and of a class, by what they read."""
     columns = {aam.fit_regressor: long_study.age_column}
-    columns[aam.fit_classifier] = categorical(by_age(long_study))
+    columns[aam.fit_classifier] = sim.categorical(sim.by_age(long_study))
     return {
         features: [
-            fit(long_study.table, column, features=features, **QUICK_FIT)
+            fit(long_study.table, column, features=features, **sim.QUICK_FIT)
             for fit, column in columns.items()
         ]
         for features in ("auto", "asvs", "clades")
@@ -48,7 +40,7 @@ def strangers(long_study):
     names = [f"f{place}" for place in range(len(long_study.dna))]
     reads = pd.Series(["".join(RANDOM.choice(list("ACGT"), 150)) for _ in names], names)
     table = table_of(long_study, long_study.counts.set_axis(names, axis=1))
-    return table, sequences_artifact(reads)
+    return table, sim.sequences_artifact(reads)
 
 
 def table_of(study, counts):
@@ -74,7 +66,7 @@ def test_a_model_of_clades_holds_no_dna_of_the_study(models, long_study, tmp_pat
     assert holds_dna("auto")
     assert holds_dna("asvs")
     assert not holds_dna("clades")
-    config, arrays = model_of(models["clades"][place][0])
+    config, arrays = sim.model_of(models["clades"][place][0])
     assert config.target.vocabulary_size == 0
     assert arrays["target_head.vocabulary"].size == 0
 
@@ -82,17 +74,17 @@ def test_a_model_of_clades_holds_no_dna_of_the_study(models, long_study, tmp_pat
 def test_heads_read_what_was_asked_for(models):
     read = {}
     for features, (found, _) in models.items():
-        config, arrays = model_of(found.regressor)
+        config, arrays = sim.model_of(found.regressor)
         assert config.target.features == features
         names = ("vocabulary", "branches")
         read[features] = [one for one in names if f"target_head.ridge.{one}" in arrays]
-        settings = {one.name: one for one in log_of(found).settings}
+        settings = {one.name: one for one in sim.log_of(found).settings}
         assert settings["features"].value == features
         assert settings["features"].chosen_by == ("default" if features == "auto" else "user")
     assert read == {
         "auto": ["vocabulary", "branches"], "asvs": ["vocabulary"], "clades": ["branches"],
     }  # fmt: skip
-    assert "holds no sequence" in str(log_of(models["clades"][0]).summary["model"])
+    assert "holds no sequence" in str(sim.log_of(models["clades"][0]).summary["model"])
 
 
 def test_a_model_of_clades_predicts_what_it_learned(aam, models, long_study):
@@ -101,7 +93,7 @@ def test_a_model_of_clades_predicts_what_it_learned(aam, models, long_study):
     assert errors.abs().mean() < 0.5 * (long_study.ages - long_study.ages.mean()).abs().mean()
     classes = aam.predict_classification(long_study.table, models["clades"][1].classifier)
     predicted = classes.predictions.view(pd.Series)
-    assert (predicted == by_age(long_study)[predicted.index]).mean() > 0.8
+    assert (predicted == sim.by_age(long_study)[predicted.index]).mean() > 0.8
 
 
 def test_recognition_does_not_apply_to_a_model_of_clades(aam, models, long_study, capsys, refused):
@@ -135,7 +127,9 @@ def test_pages_say_that_a_model_reads_clades(aam, models, long_study, tmp_path):
             found.predictions, long_study.age_column, intervals=found.intervals
         ),
         aam.evaluate_classification(
-            classes.predictions, categorical(by_age(long_study)), recognition=classes.recognition
+            classes.predictions,
+            sim.categorical(sim.by_age(long_study)),
+            recognition=classes.recognition,
         ),
     )
     for place, page in enumerate(pages):
@@ -170,13 +164,9 @@ def test_a_model_of_clades_predicts_a_sample_alike_in_any_company(aam, models, l
     np.testing.assert_allclose(found[1][list(alone.index)], found[0], atol=1e-4)
 
 
-def test_an_encoder_without_clades_is_refused(aam, study, refused):
-    refused(
-        lambda: aam.fit_regressor(
-            study.table, study.age_column, sequences=study.sequences, features="clades", **TINY_FIT
-        ),
-        "has learned no clades", "bundled",
-    )  # fmt: skip
+def test_an_encoder_without_clades_is_refused(study, refused):
+    given = sim.TINY_FIT | {"features": "clades"}
+    refused(lambda: quick.fit(study, **given), "has learned no clades", "bundled")
 
 
 def test_a_pipeline_joins_what_models_of_clades_say(aam, long_study):
@@ -186,4 +176,4 @@ def test_a_pipeline_joins_what_models_of_clades_say(aam, long_study):
     intervals = found.intervals.view(pd.DataFrame)
     assert list(intervals) == ["lower", "upper", ONLY]
     assert len(intervals) == len(long_study.counts)
-    assert model_of(found.regressor)[0].target.features == "clades"
+    assert sim.model_of(found.regressor)[0].target.features == "clades"

@@ -53,9 +53,6 @@ def by_default(large, noisy):
     return quick.fit(divided(large, 240, 0)[0], noisy)
 
 
-# losses
-
-
 def test_11_9_every_loss_trains_and_each_gives_other_weights(study, pretrained):
     """In closed form it decides how heads are blended, in descent what the encoder learns."""
     weights = set()
@@ -109,9 +106,6 @@ def test_values_that_span_powers_of_ten_are_not_far_on_their_logarithm(study, ca
     assert target_of(spread).maximum > 1e6
 
 
-# intervals
-
-
 def test_quantile_intervals_are_wider_where_samples_are_harder_to_predict(
     large, spread, by_quantiles, by_default
 ):
@@ -149,7 +143,7 @@ def test_the_width_is_the_conformal_quantile_of_errors_without_the_group(study, 
     target = target_of(fitted)
     residuals = np.array(target.residuals) * target.scale
     assert len(residuals) == 20
-    for level, rank in ((0.5, 11), (0.9, 19)):
+    for level, rank in ((0.5, 11), (0.9, 19), (0.95, 20)):
         found = predict(study, fitted, level)
         assert np.allclose(found["upper"] - found["lower"], 2 * residuals[rank - 1])
     predict(study, fitted, 0.99)
@@ -164,9 +158,6 @@ def test_a_wider_learned_range_gives_wider_answers(study):
         found, margin = predict(study, fitted, 0.5), np.quantile(target.residuals, 0.5)
         widths.append((found["upper"] - found["lower"]).mean() - 2 * margin * target.scale)
     assert widths[1] > widths[0]
-
-
-# bounds and units
 
 
 @pytest.mark.parametrize("loss", ["huber", "quantile"])

@@ -5,20 +5,13 @@ import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
-from simulated_study import (
-    by_age,
-    counts_of,
-    log_of,
-    model_of,
-    same_weights,
-    simulate_study,
-)
+import simulated_study as sim
 
 
 @pytest.fixture(scope="module")
 def parts():
     """Samples to fit on, and others of the same kind; their microbes say nothing of the target."""
-    study = simulate_study(120, 30, 41, (40, 40))
+    study = sim.simulate_study(120, 30, 41, (40, 40))
     ids = study.counts.index
     return study.select(ids[:80]), study.select(ids[80:])
 
@@ -69,9 +62,6 @@ def r_squared(found: pd.Series, truth: pd.Series) -> float:
     return 1 - ((found - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
 
 
-# learning
-
-
 @pytest.mark.parametrize("name", ["bmi", "site"])
 def test_what_depends_on_a_covariate_is_learned(fit, predict, columns, name):
     truth = columns[f"of {name}"]
@@ -81,7 +71,7 @@ def test_what_depends_on_a_covariate_is_learned(fit, predict, columns, name):
 
 def test_what_descends_reads_covariates_too(fit, pretrained):
     found = fit("of bmi", ["bmi"], encoder=pretrained.encoder, attention_head="on", epochs=1)
-    (covariate,) = model_of(found.regressor)[0].target.covariates
+    (covariate,) = sim.model_of(found.regressor)[0].target.covariates
     assert covariate.name == "bmi"
 
 
@@ -97,19 +87,16 @@ def test_the_microbes_are_read_beside_covariates(parts):
     ages = pd.concat([study.ages, unseen.ages])
     treated = pd.Series(np.random.default_rng(3).random(len(ages)) < 0.5, ages.index)
     frame = pd.DataFrame({"treated": treated.map({True: "yes", False: "no"})})
-    frame["diet"] = [*by_age(study), *by_age(unseen)]
+    frame["diet"] = [*sim.by_age(study), *sim.by_age(unseen)]
     given = {"covariates": qiime2.Metadata(frame)}
     fitted = quick.fit(study, ages + 15 * treated, covariate_columns=["treated"], **given)
     assert r_squared(quick.predictions(unseen, fitted, **given), ages + 15 * treated) > 0.7
 
 
-# at prediction
-
-
 def test_order_of_rows_and_columns_does_not_matter(fit, predict, both, columns):
     shuffled = columns.sample(frac=1, random_state=1)[["site", "of bmi", "bmi"]]
     again = fit("of site", ["bmi", "site"], shuffled)
-    assert same_weights(both.regressor, again.regressor)
+    assert sim.same_weights(both.regressor, again.regressor)
     found = predict(both, columns)
     assert found.equals(predict(both, shuffled))
     assert found.nunique() > 10
@@ -146,12 +133,9 @@ def test_distances_need_no_covariates(both, parts):
     assert quick.distances(parts[1], both.regressor)
 
 
-# 11.7: metadata as people write it
-
-
 def test_11_7_metadata_as_people_write_it(tmp_path):
     ids = [f"{number:04d}" for number in range(1, 15)]
-    study = simulate_study(asvs=30, seed=12, sample_ids=ids)
+    study = sim.simulate_study(asvs=30, seed=12, sample_ids=ids)
     lines = ["id\t body site \tage\tbmi ", "#q2:types\tcategorical\tnumeric\tnumeric"]
     lines += [f"{one}\t {'gut' if n % 2 else 'skin'} \t{n}\t {n % 5} " for n, one in enumerate(ids)]
     path = tmp_path / "metadata.tsv"
@@ -162,7 +146,7 @@ def test_11_7_metadata_as_people_write_it(tmp_path):
         study, metadata.get_column("age"), covariates=metadata,
         covariate_columns=["body site", " bmi "],
     )  # fmt: skip
-    site, bmi = model_of(fitted.regressor)[0].target.covariates
+    site, bmi = sim.model_of(fitted.regressor)[0].target.covariates
     assert (site.name, site.levels, bmi.name) == ("body site", ("gut", "skin"), "bmi")
     assert quick.predictions(study, fitted, covariates=metadata).index.tolist() == ids
 
@@ -174,9 +158,6 @@ def test_11_7_a_wrong_name_lists_the_columns(refused, fit, predict, both, column
         lambda: predict(both, columns[["bmi", "of bmi"]]),
         "no column 'site'", "The columns there are: 'bmi', 'of bmi'.",
     )  # fmt: skip
-
-
-# refusals
 
 
 def test_columns_that_cannot_be_covariates(refused, fit, columns):
@@ -232,8 +213,8 @@ def test_samples_without_a_row_in_fitting(refused, fit, columns):
         "7 samples of 80", "not in the covariates", "'missing_samples' to 'ignore'",
     )  # fmt: skip
     found = fit(names=["bmi"], frame=part, missing_samples="ignore")
-    assert counts_of(found)["samples dropped: not in the covariates"] == 7
-    assert len(log_of(found).summary["sample_ids"]) == 73
-    settings = {setting.name: setting for setting in log_of(found).settings}
+    assert sim.counts_of(found)["samples dropped: not in the covariates"] == 7
+    assert len(sim.log_of(found).summary["sample_ids"]) == 73
+    settings = {setting.name: setting for setting in sim.log_of(found).settings}
     for name, value in {"missing_samples": "ignore", "covariate_columns": ["bmi"]}.items():
         assert (settings[name].value, settings[name].chosen_by) == (value, "user")

@@ -8,13 +8,10 @@ import qiime2
 import quick_actions as quick
 from simulated_study import by_age, categorical
 
-from q2_aam.actions.split import make_folds
+from q2_aam.actions.cross_validate import make_folds
 
 IDS = tuple(f"s{number:02d}" for number in range(30))
 IN_THREES = {name: f"g{number // 3}" for number, name in enumerate(IDS)}
-
-
-# split-samples
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -56,9 +53,6 @@ def test_true_targets_are_those_of_the_tables_and_are_metadata(aam, study):
             assert (read.astype(str) == values[read.index].astype(str)).all()
     truth = found.test_targets.view(qiime2.Metadata)
     assert list(truth.columns) == ["diet"]
-
-
-# folds of a cross-validation
 
 
 def samples_of(groups=None, classes=None) -> SimpleNamespace:

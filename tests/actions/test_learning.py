@@ -8,16 +8,7 @@ import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
-from simulated_study import (
-    TINY,
-    TINY_FIT,
-    counts_of,
-    history_of,
-    log_of,
-    model_of,
-    same_weights,
-    simulate_study,
-)
+import simulated_study as sim
 from skbio.stats.ordination import pcoa
 
 from q2_aam.errors import percent
@@ -26,30 +17,23 @@ AS_ENCODER = {"pretrained": "bundled"} | dict.fromkeys(("hidden_size", "heads", 
 
 
 def differing(one, other) -> set[str]:
-    (_, left), (_, right) = model_of(one), model_of(other)
+    (_, left), (_, right) = sim.model_of(one), sim.model_of(other)
     return {
         name for name in left.keys() & right.keys() if not np.array_equal(left[name], right[name])
     }
 
 
 def largest_change(one, other) -> dict[str, float]:
-    (_, left), (_, right) = model_of(one), model_of(other)
+    (_, left), (_, right) = sim.model_of(one), sim.model_of(other)
     return {name: np.abs(left[name] - right[name]).max() for name in left}
 
 
 def test_a_tiny_set_is_overfitted():
-    study = simulate_study(12, 20, 11)
+    study = sim.simulate_study(12, 20, 11)
     ages = study.ages.sample(frac=1, random_state=0).set_axis(study.ages.index)  # no signal
     descent = {"epochs": 30, "patience": 30, "learning_rate": 0.01, "batch_size": 4}
-    losses = history_of(quick.fit(study, ages, **TINY_FIT | descent))["train_target_loss"]
+    losses = sim.history_of(quick.fit(study, ages, **sim.TINY_FIT | descent))["train_target_loss"]
     assert losses.iloc[-1] < 0.2 * losses.iloc[0]
-
-
-def test_training_samples_are_predicted_far_better_than_by_their_mean(mixed_study, fitted):
-    predicted = quick.predictions(mixed_study, fitted)
-    ages = mixed_study.ages[predicted.index]
-    constant = (ages - ages.mean()).abs().mean()
-    assert (predicted - ages).abs().mean() < 0.4 * constant
 
 
 def test_pretrained_distances_resemble_unifrac(study):
@@ -74,13 +58,13 @@ def test_a_model_saved_and_loaded_predicts_bit_identically(mixed_study, fitted, 
 
 def test_several_studies_are_pretrained_together(aam, study, pretrained):
     """They name their samples alike: the order of the matrices counts."""
-    other = simulate_study(12, 30, 21, (50, 55))
+    other = sim.simulate_study(12, 30, 21, (50, 55))
     found = aam.pretrain(
         [study.table, other.table], [study.distances, other.distances],
         sequences=[study.sequences, other.sequences], random_seed=5, **quick.TINY,
     )  # fmt: skip
     assert differing(found.encoder, pretrained.encoder)
-    used = counts_of(found)
+    used = sim.counts_of(found)
     assert used["samples used for training"] + used["samples used for validation"] == 32
     assert used["distinct ASVs"] == len(set(study.dna) | set(other.dna))
 
@@ -89,7 +73,7 @@ def test_training_continues_from_an_encoder(study, pretrained):
     again = quick.pretrain(
         study, initial_encoder=pretrained.encoder, learning_rate=1e-6, **AS_ENCODER | {"epochs": 1}
     )
-    assert model_of(again.encoder)[0] == model_of(pretrained.encoder)[0]
+    assert sim.model_of(again.encoder)[0] == sim.model_of(pretrained.encoder)[0]
     changes = largest_change(pretrained.encoder, again.encoder)
     assert max(changes.values()) > 0
     # lengths of branches are fitted to the matrix before the first epoch
@@ -102,7 +86,7 @@ def test_a_regressor_starts_from_the_encoder(study, pretrained):
         study, encoder=pretrained.encoder, epochs=1, learning_rate=1e-6, freeze_encoder=False,
         batch_size=8,
     )  # fmt: skip
-    assert model_of(fitted.regressor)[0].target.name == "age"
+    assert sim.model_of(fitted.regressor)[0].target.name == "age"
     assert max(largest_change(pretrained.encoder, fitted.regressor).values()) < 1e-4
 
 
@@ -116,7 +100,7 @@ def test_a_frozen_encoder_stays_as_it_is(study, pretrained, frozen):
     of_asvs = {name for name in changed if name.startswith(("asv_", "branches", "distance_head"))}
     assert bool(of_asvs) != frozen
     assert any(name.startswith("sample_encoder") for name in changed)
-    assert model_of(fitted.regressor)[0].distance_state == ("trained" if frozen else "stale")
+    assert sim.model_of(fitted.regressor)[0].distance_state == ("trained" if frozen else "stale")
 
 
 def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(study):
@@ -125,7 +109,7 @@ def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(study
     scales = set()
     for seed in range(4):
         given = {"epochs": 1, "random_seed": seed, "validation_size": 0.5}
-        target = model_of(quick.fit(study, ages, **TINY_FIT | given).regressor)[0].target
+        target = sim.model_of(quick.fit(study, ages, **sim.TINY_FIT | given).regressor)[0].target
         assert target.scale == pytest.approx(target.maximum - target.minimum)
         assert len(target.residuals) == 10
         assert list(target.residuals) == sorted(target.residuals)
@@ -135,7 +119,7 @@ def test_targets_are_scaled_by_training_samples_and_validation_is_held_out(study
 
 def test_numeric_looking_ids_keep_their_zeros(tmp_path):
     ids = [f"{number:04d}" for number in range(1, 15)]
-    study = simulate_study(asvs=30, seed=12, sample_ids=ids)
+    study = sim.simulate_study(asvs=30, seed=12, sample_ids=ids)
     rows = [f"{name}\t{study.ages[name]}\t{n // 2:03d}\n" for n, name in enumerate(ids)]
     (tmp_path / "metadata.tsv").write_text("id\tage\tchild\n" + "".join(rows))
     metadata = qiime2.Metadata.load(str(tmp_path / "metadata.tsv"))
@@ -163,7 +147,7 @@ def test_sequences_that_differ_only_behind_what_is_read_are_said_to_be_one(
     counts["other"], dna["other"] = counts[name], dna[name] + "ACGTACGT"
     dna[name] += "TTTTCCCC"
     longer = dataclasses.replace(study, counts=counts, dna=dna)
-    found = counts_of(quick.fit(longer, encoder=pretrained.encoder))
+    found = sim.counts_of(quick.fit(longer, encoder=pretrained.encoder))
     assert found["sequences cut at the length limit"] == 2
     assert found["sequences that differ only behind it, read as one"] == 1
     capsys.readouterr()
@@ -171,18 +155,15 @@ def test_sequences_that_differ_only_behind_what_is_read_are_said_to_be_one(
     assert "1 became equal to others by this." in capsys.readouterr().err
 
 
-# pretraining
-
-
 def test_matrices_are_matched_by_sample_ids_in_any_order(aam, study):
-    other = simulate_study(12, 20, 4, sample_ids=[f"other-{number}" for number in range(12)])
+    other = sim.simulate_study(12, 20, 4, sample_ids=[f"other-{number}" for number in range(12)])
     matrices, sequences = [study.distances, other.distances], [study.sequences, other.sequences]
-    given = {"sequences": sequences} | TINY | {"epochs": 1}
+    given = {"sequences": sequences} | sim.TINY | {"epochs": 1}
     found, swapped = (
         aam.pretrain([study.table, other.table], order, **given).encoder
         for order in (matrices, matrices[::-1])
     )
-    assert same_weights(found, swapped)
+    assert sim.same_weights(found, swapped)
 
 
 def test_it_is_said_how_far_embeddings_move_when_reads_are_cut(study, capfd):
@@ -190,12 +171,9 @@ def test_it_is_said_how_far_embeddings_move_when_reads_are_cut(study, capfd):
     (moved,) = re.findall(
         r"Reads cut to 67 % of their length move embeddings by (\d+ %)", capfd.readouterr().out
     )
-    by_cuts = log_of(found).summary["moved_by_cuts"]
+    by_cuts = sim.log_of(found).summary["moved_by_cuts"]
     assert 0 < by_cuts < 10
     assert percent(by_cuts) == moved
-
-
-# what other tools make of predictions
 
 
 @pytest.fixture(scope="module")

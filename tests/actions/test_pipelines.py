@@ -148,9 +148,6 @@ def test_classes_are_predicted_with_their_probabilities(aam, small, capsys):
     assert truth.to_dict() == diets.to_dict()
 
 
-# refused before anything is trained
-
-
 @pytest.fixture
 def nothing_trains(monkeypatch):
     def trained(*_):
@@ -217,9 +214,6 @@ def test_a_class_of_three_is_counted_whole(refused, aam, small, nothing_trains):
         lambda: aam.classify_samples(small.table, categorical(column), sequences=small.sequences),
         "'C: 3 samples, of which", "to learn from after holding out the test samples",
     )  # fmt: skip
-
-
-# merging
 
 
 def test_merged_predictions_keep_classes_as_they_are_written():

@@ -27,14 +27,14 @@ def fit_number(study, **given):
 
 @pytest.fixture(scope="module")
 def logs(study):
-    """The history of each action, and its events."""
+    """The log of each action, and its events."""
     classes = by_age(study, (12,), ("milk", "solid"))
     found = {
         "number": fit_number(study, validation_size=0.3),
         "classes": quick.fit(study, classes, **TINY_FIT | {"validation_size": 0.3}),
         "pretrain": quick.pretrain(study, validation_size=0.3),
     }
-    return {name: (history_of(one), read_events(one)) for name, one in found.items()}
+    return {name: (log_of(one), read_events(one)) for name, one in found.items()}
 
 
 def read_events(found) -> dict[str, EventAccumulator]:
@@ -44,24 +44,24 @@ def read_events(found) -> dict[str, EventAccumulator]:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_8_1_every_loss_and_metric_has_both_curves_under_one_name(logs, action):
-    (history, events), metrics = logs[action], ACTIONS[action][0]
+    (log, events), metrics = logs[action], ACTIONS[action][0]
     train, validation = (set(events[part].Tags()["scalars"]) for part in ("train", "validation"))
     assert train == validation | OF_TRAINING_ALONE
     assert metrics | {"loss"} <= validation
     for part in ("train", "validation"):
         for name in validation - OF_TRAINING_ALONE:
             found = [event.value for event in events[part].Scalars(name)]
-            assert found == pytest.approx(history[f"{part}_{name}"].tolist(), rel=1e-5)
+            assert found == pytest.approx(log.history[f"{part}_{name}"].tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_8_4_predictions_of_validation_samples_are_shown(logs, action):
-    _, events = logs[action]
-    pictures = ACTIONS[action][1]
+    (log, events), pictures = logs[action], ACTIONS[action][1]
     assert set(events["validation"].Tags()["images"]) == pictures
     assert events["train"].Tags()["images"] == []
     for name in pictures:
         (event,) = events["validation"].Images(name)
+        assert event.step == log.summary["kept_epoch"]
         image = PIL.Image.open(io.BytesIO(event.encoded_image_string))
         assert min(image.size) >= 500
         assert np.asarray(image).std() > 5

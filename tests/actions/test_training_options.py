@@ -11,7 +11,7 @@ from simulated_study import TINY_FIT, history_of, log_of, model_of, simulate_stu
 from q2_aam.config import ATTENTIONS, OPTIMIZERS, SCHEDULES, ModelConfig
 from q2_aam.errors import AAMError
 from q2_aam.model.network import Network
-from q2_aam.training import device, trainer
+from q2_aam.training import device
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +122,7 @@ def test_10_4_gradient_checkpointing_keeps_fewer_values_per_block():
 def test_10_5_each_attention_reaches_training_and_gives_equal_results(pretrain, monkeypatch):
     before, _, _ = pretrain(learning_rate=1e-4)
     asked, kernel = [], device.attention_kernel
-    monkeypatch.setattr(
-        trainer, "attention_kernel", lambda name: asked.append(name) or kernel(name)
-    )
+    monkeypatch.setattr(device, "attention_kernel", lambda name: asked.append(name) or kernel(name))
     for attention in ATTENTIONS:
         other, _, _ = pretrain(learning_rate=1e-4, attention=attention)
         assert largest_difference(before, other) < 1e-4

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from q2_aam.config import ModelConfig
-from q2_aam.model.losses import unifrac_loss
 from q2_aam.model.network import Network, SampleBatch
+from q2_aam.training.losses import unifrac_loss
 
 FORMS = ["branches", "euclidean"]
 

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from q2_aam.storage.tables import read_embeddings, read_intervals, write_intervals, write_table
+from q2_aam.types import AAMEmbeddingsFormat, PredictionIntervalsFormat
+
+read_intervals, write_intervals = PredictionIntervalsFormat.read, PredictionIntervalsFormat.write
+read_embeddings, write_table = AAMEmbeddingsFormat.read, AAMEmbeddingsFormat.write
 
 INTERVAL, SHARES = "id\tlower\tupper", "\tsame\toverlapping\tembedding_only"
 

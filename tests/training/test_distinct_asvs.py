@@ -10,8 +10,9 @@ from tasks import gradients_of, losses_of, make_network, make_task
 
 from q2_aam.data.study import build_batch
 from q2_aam.inference import embed_asvs
-from q2_aam.model import losses
 from q2_aam.model.network import SampleBatch
+from q2_aam.training import losses
+from q2_aam.training.objectives import objective_of
 
 SAMPLES = np.array([3, 0, 7, 5, 11])
 
@@ -47,7 +48,7 @@ def plain_losses(network, task):
     return {
         "unifrac_loss": losses.unifrac_loss(distances, torch.from_numpy(batch.distances)),
         "abundance_loss": losses.abundance_loss(predicted, abundances, hidden),
-        "target_loss": losses.regression_loss(raw, targets[SAMPLES], "huber", 0.9),
+        "target_loss": objective_of(network.config.target).loss(raw, targets[SAMPLES], None),
     }
 
 

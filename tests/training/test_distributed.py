@@ -136,12 +136,6 @@ def test_processes_that_cannot_work_together_are_refused(monkeypatch, missing, d
         distributed.start(device)
 
 
-def test_alone_nothing_is_shared():
-    assert (distributed.size(), distributed.rank()) == (1, 0)
-    assert distributed.own_part(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
-    distributed.leave()  # does not end this process
-
-
 def test_rows_are_divided_evenly_and_who_gets_none_reads_the_first(monkeypatch):
     monkeypatch.setattr(distributed, "size", lambda: 4)
     parts = {}

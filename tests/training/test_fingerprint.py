@@ -11,7 +11,7 @@ from tasks import make_network, make_task
 
 from q2_aam.config import Covariate, TrainingConfig
 from q2_aam.training.checkpoint import digest_inputs, fingerprint
-from q2_aam.training.sample_objective import SampleObjective
+from q2_aam.training.evaluation import SampleObjective
 
 
 @pytest.fixture(scope="module")

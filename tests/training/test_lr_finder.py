@@ -4,7 +4,6 @@ import torch
 from tasks import make_network, make_task
 
 from q2_aam.config import TrainingConfig
-from q2_aam.errors import AAMError
 from q2_aam.training.device import build_accelerator
 from q2_aam.training.logger import TrainingLogger
 from q2_aam.training.lr_finder import find_rate, rising_rates, sweep
@@ -61,8 +60,6 @@ def test_11_6_a_loss_that_never_clearly_fell_suggests_nothing():
 
 def test_11_6_a_loss_without_a_value_at_the_start_is_refused(refused):
     refused(lambda: sweep([float("nan")], RATES), "before anything was learned")
-    with pytest.raises(AAMError, match="cannot rise"):
-        rising_rates(0.1, 0.1, 20)
 
 
 def test_11_6_weights_are_left_as_they_were_and_the_curve_is_a_function_of_the_seed():

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from simulated_study import TINY, TINY_FIT, counts_of, history_of, log_of, model_of, simulate_study
+from simulated_study import TINY, history_of, log_of, model_of, simulate_study
 
 from q2_aam.config import TrainingConfig
-from q2_aam.training import sample_objective
+from q2_aam.training.device import find_batch_size
+from q2_aam.training.evaluation import SampleObjective
 from q2_aam.training.logger import TrainingLogger
-from q2_aam.training.losses import batch_losses
-from q2_aam.training.memory import find_batch_size
 
 ERRORS = [
     torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
@@ -68,27 +67,17 @@ def test_auto_equals_the_number_given_by_hand(aam, study, tmp_path, monkeypatch)
     assert history["train_loss"].equals(again["train_loss"])
 
 
-def test_auto_in_fitting_takes_no_more_than_the_samples_there_are(aam):
-    few = simulate_study(10, 20, 4)
-    found = aam.fit_regressor(
-        few.table, few.age_column, sequences=few.sequences, attention_head="on",
-        **TINY_FIT | {"batch_size": "auto", "validation_size": 0.4},
-    )  # fmt: skip
-    values = {setting.name: setting.value for setting in log_of(found).settings}
-    assert values["batch_size"] == counts_of(found)["samples used for training"] < 8
-
-
 def break_step(monkeypatch, error, breaks):
     """Raise the error in the steps for which `breaks` (number of the call, chunks) is true."""
-    calls = []
+    calls, losses = [], SampleObjective.losses
 
-    def take_step(network, task, step, prepared, chunks=1, seen=None):
+    def take_step(objective, step, prepared, chunks):
         calls.append(chunks)
         if breaks(len(calls), chunks):
             raise error
-        return batch_losses(network, task, step, prepared, chunks, seen)
+        return losses(objective, step, prepared, chunks)
 
-    monkeypatch.setattr(sample_objective, "batch_losses", take_step)
+    monkeypatch.setattr(SampleObjective, "losses", take_step)
     return calls
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import huber
 from simulated_study import describe_classes, describe_target
 from sklearn import metrics
 
@@ -64,9 +65,13 @@ def test_the_quantile_loss_is_the_pinball_loss_of_three_quantiles(random, quanti
 
 @pytest.mark.parametrize(
     ("loss", "score"),
-    [("mse", metrics.mean_squared_error), ("mae", metrics.mean_absolute_error)],
+    [
+        ("mse", metrics.mean_squared_error),
+        ("mae", metrics.mean_absolute_error),
+        ("huber", lambda actual, said: huber(0.5, actual - said).mean()),
+    ],
 )
-def test_mse_and_mae_are_those_of_scikit_learn(random, loss, score):
+def test_losses_of_numbers_are_those_of_scikit_learn_and_scipy(random, loss, score):
     said, actual = random.normal(size=(20, 1)), random.normal(size=20)
     found = objective_of(describe_target(loss=loss)).loss_of_predictions(said, actual, np.ones(20))
     assert found == pytest.approx(score(actual, said[:, 0]))

@@ -28,15 +28,6 @@ def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings():
     assert {"asv_encoder.nucleotides.weight", "asv_encoder.start"} <= other
 
 
-def test_frozen_weights_are_left_alone():
-    network = make_network()
-    network.asv_encoder.requires_grad_(False)
-    groups = build_optimizer(network, CONFIG).param_groups
-    chosen = {id(weight) for group in groups for weight in group["params"]}
-    assert chosen
-    assert not {id(weight) for weight in network.asv_encoder.parameters()} & chosen
-
-
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)],

@@ -133,13 +133,6 @@ def test_killed_run_equals_unbroken_run(runner, killed_at, unbroken, tmp_path):
     assert weights == unbroken
 
 
-def test_another_seed_starts_afresh(runner, unbroken, tmp_path):
-    _, first = runner.run(tmp_path / "runs", tmp_path / "first")
-    lines, second = runner.run(tmp_path / "runs", tmp_path / "second", random_seed=1)
-    assert any(line.startswith("epoch 1/") for line in lines)
-    assert first == unbroken != second
-
-
 def test_training_goes_on_where_no_state_can_be_written(runner, unbroken, tmp_path):
     (tmp_path / "runs").write_text("a file where the folder should be")
     lines, weights = runner.run(tmp_path / "runs", tmp_path / "model")

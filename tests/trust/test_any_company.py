@@ -9,11 +9,12 @@ import pytest
 import qiime2
 from golden_models import read_inputs
 from hypothesis import strategies as st
-from simulated_study import model_of
 from trials import count
 
 from q2_aam import inference
 from q2_aam.actions.predict import predict_table
+from q2_aam.storage.model import read_model
+from q2_aam.types import AAMModelDirectoryFormat
 
 CLOSE = 1e-5  # of the target's scale: answers are scaled
 DNA = st.text("ACGT", min_size=25, max_size=60)
@@ -22,14 +23,15 @@ DNA = st.text("ACGT", min_size=25, max_size=60)
 @pytest.fixture(scope="module", params=["regressor", "regressor-of-quantiles", "classifier"])
 def ask(request, golden):
     """Return a function from a table to the answers by sample id, and the golden table."""
-    config, arrays = model_of(qiime2.Artifact.load(str(golden / f"{request.param}.qza")))
+    model = qiime2.Artifact.load(str(golden / f"{request.param}.qza")).view(AAMModelDirectoryFormat)
+    target = read_model(str(model))[0].target
     table, metadata = read_inputs(golden)
     rows = metadata.to_dataframe()
     rows.loc["added"] = rows.iloc[0]
-    covariates = qiime2.Metadata(rows) if config.target.covariates else None
+    covariates = qiime2.Metadata(rows) if target.covariates else None
 
     def run(table: biom.Table) -> dict[str, np.ndarray]:
-        ids, found, _ = predict_table(table, None, config, arrays, covariates, 0.0)
+        _, ids, found, _ = predict_table(table, None, model, target.kind, covariates, 0.0)
         return dict(zip(ids, found, strict=True))
 
     table = table.view(biom.Table)

@@ -52,8 +52,8 @@ def fuzz(corpus: Path, scratch: Path) -> None:
     with atheris.instrument_imports(include=["q2_aam"], enable_loader_override=False):
         from q2_aam.errors import AAMError
         from q2_aam.storage.model import read_model
-        from q2_aam.storage.tables import read_intervals
         from q2_aam.storage.training_log import read_training_log
+        from q2_aam.types import PredictionIntervalsFormat
 
     sound = {"intervals.tsv": SOUND_INTERVALS}
     for name in ("training-log.qza", "regressor.qza"):
@@ -77,7 +77,7 @@ def fuzz(corpus: Path, scratch: Path) -> None:
             assert not np.isinf(history.to_numpy()).any()
         else:
             with (folders[slot] / slot).open(encoding="utf-8") as lines:
-                assert read_intervals(lines).index.is_unique
+                assert PredictionIntervalsFormat.read(lines).index.is_unique
 
     def read_spoiled(data: bytes) -> None:
         if not data:
