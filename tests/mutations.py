@@ -222,7 +222,7 @@ MUTATIONS = [
     *_of(
         14, f"{_SHORT}::test_row_14_the_message_says_what_to_lower",
         (_MEMORY, "(MemoryError, torch.cuda", "(torch.cuda"),
-        (_MEMORY, '"can\'t allocate memory", ', ""),
+        (_MEMORY, " or should_reduce_batch_size(error)", ""),
         (_MEMORY, '"not enough memory", ', ""),
         (_MEMORY, "message in _WHOLE_MESSAGES or ", ""),
     ),
