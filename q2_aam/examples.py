@@ -188,17 +188,16 @@ _REPORT = {
 }  # fmt: skip
 _EXAMPLES = {
     "pretrain": Example(
-        {"tables": [_table], "distance_matrices": [_unifrac], "sequences": [_sequences],
-         "epochs": 2},
+        {"tables": [_table], "distance_matrices": [_unifrac], "sequences": [_sequences]},
         {"encoder": "AAMEncoder", "training_log": _EPOCHS},
     ),
     "pretrain_from_phylogeny": Example(
-        {"sequences": _common_sequences, "phylogeny": _tree, "table": _table, "epochs": 2},
+        {"sequences": _common_sequences, "phylogeny": _tree, "table": _table},
         {"encoder": "AAMEncoder", "training_log": _EPOCHS},
     ),
     "load_encoder": Example({"version": "1"}, {"encoder": "AAMEncoder"}),
     "split_samples": Example(
-        {"table": _table, "test_size": 0.2},
+        {"table": _table},
         {"training_table": "FeatureTable[Frequency]", "test_table": "FeatureTable[Frequency]",
          "training_targets": [("true_targets.tsv", "^id\tmonth$")],
          "test_targets": "SampleData[TrueTargets]"},
@@ -211,7 +210,7 @@ _EXAMPLES = {
         _STUDY, {"classifier": "AAMClassifier", "training_log": _OF_DELIVERY},
         {"metadata": "delivery", "groups": "studyid"},
     ),
-    "find_learning_rate": Example(_STUDY | {"steps": 30}, _PAGE, {"metadata": "month"}),
+    "find_learning_rate": Example(_STUDY, _PAGE, {"metadata": "month"}),
     "predict_regression": Example(
         _STUDY | {"regressor": _regressor}, {"predictions": _PREDICTIONS, "intervals": _INTERVALS}
     ),
@@ -223,12 +222,12 @@ _EXAMPLES = {
     "predict_distances": Example(_STUDY, {"distance_matrix": "DistanceMatrix"}),
     "check_table": Example(_STUDY | {"model": _regressor}, _PAGE),
     "embed_samples": Example(
-        _STUDY | {"model": _regressor, "dimensions": 2},
-        {"embeddings": [("embeddings.tsv", "^id\tcomponent 1\tcomponent 2$")],
+        _STUDY | {"model": _regressor},
+        {"embeddings": [("embeddings.tsv", "^id\t")],
          "ordination": [("ordination.txt", "^Proportion explained\t10$")]},
     ),
     "feature_importance": Example(
-        _STUDY | {"model": _regressor, "samples_per_feature": 5},
+        _STUDY | {"model": _regressor},
         {"importance": [("importance.tsv", "^id\timportance\traises\tlowers$")]},
     ),
     "evaluate_regression": Example(
@@ -252,19 +251,19 @@ _EXAMPLES = {
     ),
     "summarize_training": Example({"training_log": _training_log}, _PAGE),
     "regress_samples": Example(
-        _STUDY | {"test_size": 0.4},
+        _STUDY,
         {"regressor": "AAMRegressor", "training_log": _OF_MONTH, "predictions": _PREDICTIONS,
          "intervals": _INTERVALS, "baseline_predictions": "SampleData[RegressorPredictions]",
          **_REPORT},
         _OF_CHILDREN,
     ),
     "classify_samples": Example(
-        _STUDY | {"test_size": 0.4},
+        _STUDY,
         {"classifier": "AAMClassifier", "training_log": _OF_DELIVERY, "predictions": _PREDICTIONS,
          "probabilities": "SampleData[Probabilities]",
          "baseline_predictions": "SampleData[ClassifierPredictions]",
          "baseline_probabilities": "SampleData[Probabilities]", **_REPORT},
-        {"metadata": "delivery"},
+        {"metadata": "delivery", "groups": "studyid"},
     ),
 }  # fmt: skip
 

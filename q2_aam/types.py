@@ -86,13 +86,15 @@ class _TableFormat(model.TextFileFormat):
     @classmethod
     def read(cls, lines) -> pd.DataFrame:
         """Read float64 columns indexed by sample id; AAMError if a name repeats or a value errs."""
-        names = next(csv.reader([lines.readline()], delimiter="\t"), [])
-        if names[:1] != ["id"] or not cls._fit(names[1:]):
-            raise cls._other_columns(names)
-        types = {0: str} | dict.fromkeys(range(1, len(names)), np.float64)
         try:
+            names = next(csv.reader([lines.readline()], delimiter="\t"), [])
+            if names[:1] != ["id"] or not cls._fit(names[1:]):
+                raise cls._other_columns(names)
+            types = {0: str} | dict.fromkeys(range(1, len(names)), np.float64)
             frame = pd.read_csv(lines, sep="\t", header=None, dtype=types, keep_default_na=False)
-        except (ValueError, pd.errors.ParserError) as error:
+        except AAMError:
+            raise
+        except (ValueError, csv.Error) as error:  # letters that are not UTF-8, too
             why = str(error).strip()
             raise AAMError(f"The {cls.what} are not a table of numbers: {why}") from error
         if frame.shape[1] != len(names):

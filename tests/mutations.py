@@ -54,12 +54,12 @@ MUTATIONS = [
         ("storage/model.py", "    manifest.check_sum(folder, WEIGHTS, sums)\n", ""),
     ),
     *_of(
-        1, f"{_DAMAGE}::test_row_1_a_damaged_training_log_without_sums_is_refused_by_name_or_read",
+        1, f"{_DAMAGE}::test_row_1_no_damage_changes_a_training_log[False]",
         (_LOG, "except (ValueError, KeyError) as error:", "except KeyError as error:"),
         (_MANIFEST, "except (ValueError, OSError) as error:", "except OSError as error:"),
     ),
     *_of(
-        1, f"{_DAMAGE}::test_row_1_no_damage_changes_a_training_log",
+        1, f"{_DAMAGE}::test_row_1_no_damage_changes_a_training_log[True]",
         (_MANIFEST, "if manifest[name] != _describe(folder / name):", "if False:"),
     ),
     *_of_headers("absurd_length", ("if length > _LARGEST_HEADER:", "if False:")),
@@ -79,6 +79,13 @@ MUTATIONS = [
     ),
     *_of_headers("deep_nesting", ("except RecursionError", "except KeyError"), file=_MANIFEST),
     *_of_headers("values_that_are_not_finite", ("if not np.isfinite(part).all():", "if False:")),
+    *_of(
+        2, f"{_FILES}::test_row_2_positions_out_of_range_are_refused_though_the_sums_fit",
+        ("storage/weights.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
+        ("storage/weights.py", "part.min() < 0 or part.max()", "part.max()"),
+        ("config/tensors.py", "(target.clades, nodes - 1,", "(2**31, nodes - 1,"),
+        ("config/tensors.py", "nodes - 1, nodes, nodes)", "nodes - 1, nodes, 2**31)"),
+    ),
     *_of(
         3, f"{_CANARIES}::test_row_3_nothing_runs_and_nothing_appears",
         (
@@ -120,9 +127,6 @@ MUTATIONS = [
         6, f"{_RUNS}::test_row_6_a_state_that_is_none_means_a_fresh_start",
         (_CHECKPOINT, "except (SafetensorError, KeyError,", "except (KeyError,"),
         (_CHECKPOINT, "except (SafetensorError, KeyError,", "except (SafetensorError,"),
-    ),
-    *_of(
-        6, f"{_RUNS}::test_row_6_a_state_of_another_network_means_a_fresh_start",
         (_CHECKPOINT, "if _shapes(tensors) != _shapes(network.state_dict()):", "if False:"),
     ),
     *_of(
@@ -164,7 +168,7 @@ MUTATIONS = [
         ("training/trainer.py", "if bool(sound) and bool(finite.all()):", "if bool(sound):"),
     ),
     *_of(
-        10, "tests/storage/test_model_files.py",
+        10, f"{_FILES}::test_row_10_a_model_that_is_not_finite_or_not_whole_is_never_written",
         (
             "storage/model.py", "        write_weights(folder / WEIGHTS, arrays)\n",
             "        write_weights(folder / WEIGHTS, "
@@ -176,16 +180,9 @@ MUTATIONS = [
         ("errors.py", "EXAMPLES = 5", "EXAMPLES = 50"),
         ("data/table.py", "    if len(empty):", "    if False:"),
     ),
-    *_of(
+    *_of(  # many more bins would crash the library that draws them
         11, "tests/report/test_regression_page.py",
-        ("report/regression/charts.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "10**9"),
-    ),
-    *_of(
-        2, "tests/storage/test_model_files.py",
-        ("storage/model.py", "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
-        ("storage/model.py", "part.min() < 0 or part.max()", "part.max()"),
-        ("config/model.py", "(target.clades, nodes - 1,", "(2**31, nodes - 1,"),
-        ("config/model.py", "nodes - 1, nodes, nodes)", "nodes - 1, nodes, 2**31)"),
+        ("report/regression/charts.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "500"),
     ),
     *_of(
         12, "tests/test_config.py",
@@ -222,7 +219,7 @@ MUTATIONS = [
     *_of(
         14, f"{_SHORT}::test_row_14_the_message_says_what_to_lower",
         (_MEMORY, "(MemoryError, torch.cuda", "(torch.cuda"),
-        (_MEMORY, " or should_reduce_batch_size(error)", ""),
+        (_MEMORY, "(known or should_reduce_batch_size(error))", "known"),
         (_MEMORY, '"not enough memory", ', ""),
         (_MEMORY, "message in _WHOLE_MESSAGES or ", ""),
     ),
@@ -239,10 +236,13 @@ MUTATIONS = [
         (_MEMORY, "gc.collect()", "pass"),
     ),
     *_of(
-        15, f"{_RUNS}::test_row_15_two_at_once_or_nowhere_to_write",
-        (_RUN_FOLDER, "            fcntl.flock(self._lock, fcntl.LOCK_EX)\n", ""),
+        6, f"{_RUNS}::test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state",
         (_RUN_FOLDER, "        except OSError as error:\n", "        except KeyError as error:\n"),
         (_RUN_FOLDER, "            self.usable = False\n", ""),
+    ),
+    *_of(
+        15, f"{_RUNS}::test_row_15_the_second_of_two_at_once_waits_and_trains_nothing",
+        (_RUN_FOLDER, "            fcntl.flock(self._lock, fcntl.LOCK_EX)\n", ""),
     ),
     *_of(
         15, f"{_RUNS}::test_row_15_a_folder_cleaned_up_while_waiting_is_made_anew",

@@ -1,4 +1,4 @@
-"""What README, docs and demo say is so: commands, parameters, links, tests, figures."""
+"""What README, docs and demo say is so: commands, parameters, links, tests, figures, code."""
 
 import re
 import runpy
@@ -6,16 +6,19 @@ import shlex
 from pathlib import Path
 from shutil import copy
 
+import biom
 import pytest
+import qiime2
 from qiime2.core.type.util import is_metadata_column_type, is_metadata_type
 from qiime2.sdk import PluginManager
 from qiime2.sdk.util import parse_primitive
+from small_demo import write_small_demo
 
 PROJECT = Path(__file__).parent.parent
 README, DOCS = PROJECT / "README.md", PROJECT / "docs"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 DEMO = PROJECT / "recipe" / "demo" / "demo.sh"
-MOST_WORDS = 1500
+MOST_WORDS, MOST_LINES = 1500, 30
 # Of q2cli itself, beside an action's own
 COMMON = {
     *("--help", "--verbose", "--citations", "--output-dir"),
@@ -34,6 +37,11 @@ def commands_in(path: Path) -> list[list[str]]:
     found = [re.match(r"\s*(?:run )?qiime (.*)", line) for line in lines]
     calls = [shlex.split(one.group(1), comments=True) for one in found if one]
     return [call for call in calls if len(call) > 2 and call[0] != "tools"]
+
+
+def python_in(path: Path) -> list[str]:
+    """Read the blocks of Python of a page."""
+    return re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
 
 
 def options_of(action) -> tuple[dict[str, object], set[str]]:
@@ -73,6 +81,8 @@ def faults(call: list[str]) -> list[str]:
         else:
             last.append(word)
     found = [f"{name}: no option {one}" for one in set(given) - set(options) - COMMON]
+    if "--m-groups-file" in options and "--help" not in given:  # "wherever samples share one"
+        needed = needed | {"--m-groups-file"}
     found += [f"{name}: {one} is missing" for one in needed - set(given)]
     outputs = {one for one in options if one.startswith("--o-")}
     if not given.keys() & {"--output-dir", "--citations"} and not outputs <= set(given):
@@ -159,9 +169,7 @@ def test_security_names_tests_that_are_there():
 
 
 def test_results_of_a_bad_release_are_found(tmp_path, monkeypatch, capsys):
-    (code,) = re.findall(
-        r"^```python\n(.*?)^```$", (DOCS / "releasing.md").read_text("utf-8"), re.M | re.S
-    )
+    (code,) = python_in(DOCS / "releasing.md")
     copy(PROJECT / "tests" / "golden" / "version-1" / "regressor.qza", tmp_path / "ours.qza")
     copy(PROJECT / "q2_aam" / "demo_data" / "table.qza", tmp_path / "imported.qza")
     monkeypatch.chdir(tmp_path)
@@ -169,3 +177,24 @@ def test_results_of_a_bad_release_are_found(tmp_path, monkeypatch, capsys):
         (tmp_path / "recall.py").write_text(code.replace('"0.1.0"', f'"{version}"'))
         runpy.run_path("recall.py")
         assert capsys.readouterr().out == printed
+
+
+def test_the_python_of_the_tutorial_is_short_and_runs(tmp_path, monkeypatch, capsys):
+    of_a_number, of_a_class = python_in(DOCS / "tutorial.md")
+    code = of_a_number + of_a_class
+    assert len([line for line in code.splitlines() if line.strip()]) <= MOST_LINES
+    write_small_demo(tmp_path, samples=30, asvs=60)
+    (tmp_path / "tutorial.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    names = runpy.run_path("tutorial.py")
+    for page in ("evaluation", "delivery"):
+        assert str(qiime2.Visualization.load(f"{page}.qzv").type) == "Visualization"
+    tested, trained = (
+        set(table.view(biom.Table).ids())
+        for table in (names["split"].test_table, names["split"].training_table)
+    )
+    shown = capsys.readouterr().out
+    assert tested
+    assert all(shown.count(name) >= 2 for name in tested), "predictions and probabilities"
+    child = names["child"].to_series()
+    assert not set(child[list(tested)]) & set(child[list(trained)])

@@ -144,7 +144,7 @@ def start_run(logger, settings: dict, defaults: dict, unused=(), **changed):
     for name, why in (("device", why_device), ("precision", why_precision)):
         chosen_by = "automatic" if settings[name] == AUTO else "user"
         logger.log_param(name, chosen[name], chosen_by, why)
-    by_threads = ("user", "") if settings["threads"] else ("automatic", "PyTorch's number")
+    by_threads = ("user", "") if settings["threads"] else ("automatic", "PyTorch's choice")
     logger.log_param("threads", torch.get_num_threads(), *by_threads)
     return dataclasses.replace(TrainingConfig(), **training, **chosen), accelerator
 

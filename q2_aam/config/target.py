@@ -104,7 +104,7 @@ class _Target:
                 f"The heads {checks.shown(list(self.heads))} are not in the order of {HEADS}."
             )
         checks.whole("random_features", self.random_features, 0, 2**14)
-        checks.whole("clades", self.clades, 0, 2**14)
+        checks.whole("clades", self.clades, 0, min(bounds[1], 2**14))  # of known ASVs
         grown = "forest" in self.heads
         checks.whole("trees", self.trees, *((1, MOST_TREES) if grown else (0, 0)))
         checks.whole("leaves", self.leaves, *((2, MOST_LEAVES) if grown else (0, 0)))

@@ -94,10 +94,13 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
 def write_headline(summary: dict, history: pd.DataFrame) -> str:
     """Say what predictions come from, how long the training ran and what was kept."""
     heads = describe_heads(summary)
+    if heads and len(history) and all(one["name"] != DESCENT_HEAD for one in summary["heads"]):
+        heads += f"; {DESCENT_HEAD} head off"  # it was trained, and did not help
     parts = [f"Predictions: {heads}."] if heads else []
     if not len(history):
         return " ".join([*parts, "Fitted without epochs of training."])
-    text = f"Training ran for {counted(summary.get('epochs_run') or len(history), 'epoch')}"
+    what = f"Training of the {DESCENT_HEAD} head" if heads else "Training"
+    text = f"{what} ran for {counted(summary.get('epochs_run') or len(history), 'epoch')}"
     if summary.get("stop_reason"):
         text += f" and stopped: {str(summary['stop_reason']).strip().rstrip('.')}"
     kept = summary.get("kept_epoch")
@@ -164,7 +167,7 @@ def _heads_section(summary: dict) -> list[Section]:
     names = list(dict.fromkeys(name for head in heads for name in head.get("scores") or {}))
     labels = {one.name: one.column.label for one in (*REGRESSION_METRICS, *OVERALL_METRICS)}
     columns = [Column("Head"), Column("Weight", number=True)]
-    columns += [Column(labels.get(n, n.replace("_", " ")), number=True) for n in names]
+    columns += [Column(labels.get(n, n.replace("_", " ").capitalize()), True) for n in names]
     rows, records = [], []
     for head in heads:
         scores = head.get("scores") or {}
@@ -258,12 +261,15 @@ def _curves_section(log: TrainingLog) -> Section:
 
 
 def _epochs_not_kept(settings: dict, epochs_run: int) -> float:
-    """Return the last epoch that may not be kept: a number, or a fraction of the epochs asked."""
-    limit, epochs = settings.get("min_epochs", settings.get("settling")), settings.get("epochs")
+    """Return the last epoch that may not be kept: half of those asked for, unless it was chosen."""
+    epochs = settings.get("epochs") if isinstance(settings.get("epochs"), int) else epochs_run
+    limit = settings.get("settling", settings.get("min_epochs"))
+    if limit is None and "min_epochs" in settings:
+        limit = epochs // 2
     if isinstance(limit, bool) or not isinstance(limit, (int, float)):
         return 0.0
-    if limit <= 1 and isinstance(epochs, int):
-        limit = limit * epochs
+    if "settling" in settings:  # of older versions: a fraction
+        limit *= epochs
     return float(min(limit, epochs_run))
 
 
@@ -280,7 +286,7 @@ def words_for(name: str, classes: bool = False) -> list[str]:
 def paired_names(history: pd.DataFrame) -> list[str]:
     """Name losses and metrics, from the ``train_`` and ``validation_`` columns.
 
-    A total that is nothing but the target's loss is left out.
+    A total that is nothing but one loss is left out.
     """
     names = dict.fromkeys(
         column.removeprefix(f"{part}_")
@@ -288,10 +294,11 @@ def paired_names(history: pd.DataFrame) -> list[str]:
         for part in PARTS
         if column.startswith(f"{part}_") and history[column].notna().any()
     )
-    pairs = [(history.get(f"{p}_loss"), history.get(f"{p}_target_loss")) for p in PARTS]
-    known = [(total, target) for total, target in pairs if total is not None]
-    if known and all(b is not None and np.allclose(a, b, equal_nan=True) for a, b in known):
-        names.pop("loss", None)
+    totals = [part for part in PARTS if f"{part}_loss" in history]
+    for one in [name for name in names if name.endswith("_loss")]:
+        pairs = [(history[f"{part}_loss"], history.get(f"{part}_{one}")) for part in totals]
+        if all(loss is not None and np.allclose(a, loss, equal_nan=True) for a, loss in pairs):
+            names.pop("loss", None)
     return list(names)
 
 
@@ -322,10 +329,10 @@ def chart_curve(
     )  # fmt: skip
     if paired:
         colors, dashes = zip(*(_LOOKS[part] for part in paired), strict=True)
-        shown = list(columns.values())
+        shown, legend = list(columns.values()), alt.Legend(**style.LINES)
         line = line.encode(
-            style.by_name(alt.Color, "samples:N", shown, colors),
-            style.by_name(alt.StrokeDash, "samples:N", shown, dashes),
+            style.by_name(alt.Color, "samples:N", shown, colors, legend=legend),
+            style.by_name(alt.StrokeDash, "samples:N", shown, dashes, legend=legend),
         )
     layers = [line]
     if kept in epochs:

@@ -16,13 +16,14 @@ from ..config import ClassificationTarget
 from ..data.study import Studies
 from ..errors import counted, examples
 from ..model.network import Network
-from ..storage.training_log import Setting, TrainingLog
+from ..storage.training_log import SAMPLES_USED_FOR_TRAINING, Setting, TrainingLog
 from . import distributed
 from .checkpoint import Progress
 
 # of each epoch, as training and validation scored them
 SHOWN = ("loss", "unifrac_loss", "nucleotide_loss", "abundance_loss", "target_loss")
 SHOWN += ("clade_loss", "unifrac_r", "unifrac_r2", "mean_absolute_error", "accuracy")
+_hinted: set[Path] = set()  # folders of runs that this process has pointed TensorBoard at
 
 
 class TrainingLogger:
@@ -93,8 +94,9 @@ class TrainingLogger:
         self.speak(*first)
         self.log_count(f"{objective.unit} used for training", sum(objective.sizes))
         self.log_count(f"{objective.unit} used for validation", objective.validated)
-        if folder is not None and not finished:
-            self.info(f"To watch the losses: tensorboard --logdir {folder / 'tensorboard'}")
+        if folder is not None and not finished and folder.parent not in _hinted:
+            _hinted.add(folder.parent)  # once, though every fold of a pipeline has a run
+            self.info(f"To watch the losses: tensorboard --logdir {folder.parent}")
 
     def interrupted(self, epochs_done: int) -> None:
         """Say what an interrupted run leaves behind."""
@@ -128,7 +130,7 @@ class TrainingLogger:
         if left:
             time = f"{left / 60:.1f} min" if left >= 60 else f"{max(1, left):.0f} s"
             shown.append(f"at most {time} left")
-        best = " (best so far)" if progress.best_epoch == row["epoch"] else ""
+        best = " (kept so far)" if progress.best_epoch == row["epoch"] else ""
         self.info(f"epoch {row['epoch']}/{self.epochs}  {'  '.join(shown)}{best}")
 
     def log(self, network: Network, progress: Progress) -> TrainingLog:
@@ -172,6 +174,8 @@ class TrainingLogger:
     def log_fit(self, network: Network, sample_ids: tuple[str, ...], fitted) -> TrainingLog:
         """Say what predictions of a `Fitted` come from; build its log, with the ids fitted on."""
         self.speak(describe_heads(fitted.heads))
+        if not fitted.progress.history:
+            self.log_count(SAMPLES_USED_FOR_TRAINING, len(sample_ids))
         log = self.log(network, fitted.progress)
         named = {one.name: one.value for one in self.settings}
         log.summary.update(
@@ -218,10 +222,7 @@ def describe_model(network: Network) -> dict:
         if target.covariates:
             names = examples(one.name for one in target.covariates)
             what += f", and reads the covariates {names}"
-        heads = sorted(network.target_head.weights.items(), key=lambda one: -one[1])
-        heads = [{"name": name, "weight": weight} for name, weight in heads]
         sentences.append(f"It predicts '{target.name}'{what}.")
         sentences += [_READ[target.features]] if target.features in _READ else []
-        sentences.append(f"Of its {describe_heads(heads)}.")
     parameters = sum(weight.numel() for weight in network.parameters())
     return {"parameters": parameters, "description": sentences}

@@ -6,7 +6,7 @@ import pytest
 import qiime2
 import quick_actions as quick
 import torch
-from simulated_study import by_age, log_of, model_of, simulate_study
+from simulated_study import by_age, counts_of, log_of, model_of, simulate_study
 
 from q2_aam.model.heads.forest import ForestHead
 
@@ -45,6 +45,7 @@ def test_nothing_descends_and_what_predicts_is_said_first(large, capsys):
     assert "transformer layer" not in " ".join(log.summary["model"]["description"][1:])
     assert rows["weight"].tolist() == pytest.approx(weights)
     assert (rows["mean_absolute_error"] > 0).all()
+    assert counts_of(found)["samples used for training"] == len(large.ages)
     # no labeled sample is lost, and intervals come from all
     assert log.summary["sample_ids"] == sorted(large.counts.index)
     assert len(config.target.residuals) == len(large.ages)

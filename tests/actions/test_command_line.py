@@ -12,6 +12,7 @@ import qiime2
 import qiime2.sdk
 from click.testing import CliRunner
 from q2cli.__main__ import qiime as command_line
+from q2cli.core.usage import CLIUsage
 from qiime2.core.type.util import is_metadata_type
 from simulated_study import simulate_study
 
@@ -57,7 +58,18 @@ def test_help_tells_every_parameter_and_an_example(name):
     for one, spec in signature.parameters.items():
         if one in PARAMETERS:  # of others, names of parameters are written as options
             assert set(re.findall(r"\w+", spec.description)) <= words, one
-    assert f"qiime aam {name}" in found.output
+    assert f"qiime aam {name} " in found.output
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_examples_can_be_copied(name):
+    """They carry no values that only suit a small study, and name the groups."""
+    use = CLIUsage()
+    for example in ACTIONS[name].examples.values():
+        example(use)
+    options = set(re.findall(r"--[pm]-[a-z-]+", use.render()))
+    assert {one for one in options if one[:3] == "--p"} <= {"--p-version"}
+    assert ("--m-groups-column" in options) == ("groups" in ACTIONS[name].signature.parameters)
 
 
 def test_a_study_goes_from_its_files_to_predictions(inputs, tmp_path):

@@ -97,6 +97,13 @@ def test_the_report_shows_which_features_matter_and_who_is_left_out(
     assert list(listed.index) == list(importance.index)
     assert (listed["sequence"] == small.dna[listed.index]).all()
     assert "blank in 'child'" in (downloads / "samples.tsv").read_text()
+    text = re.sub(r"\s+", " ", (tmp_path / "page" / "index.html").read_text())
+    for words in (
+        "Design: 2-fold cross-validation: 22 of 22 samples predicted",
+        "groups of &#39;child&#39; kept apart; 2 left out (blank in the metadata column",
+        "random forest on the same samples. Predictions: ",
+    ):
+        assert words in text, words
 
 
 def test_provenance_shows_the_steps(cross_validated):
@@ -122,11 +129,12 @@ def test_a_distance_matrix_pretrains_the_encoder_that_everything_is_fitted_with(
     assert (name, passed["random_seed"], passed["missing_samples"]) == ("pretrain", 3, "ignore")
 
 
-def test_classes_are_predicted_with_their_probabilities(aam, small):
+def test_classes_are_predicted_with_their_probabilities(aam, small, capsys):
     diets = by_age(small, (small.ages.median(),), ("milk", "solid"))
     found = aam.classify_samples(
         small.table, categorical(diets), sequences=small.sequences, folds=2, device="cpu"
     )
+    assert re.findall(r"fold \d of \d", capsys.readouterr().out) == ["fold 1 of 2", "fold 2 of 2"]
     for predictions, probabilities in (
         (found.predictions, found.probabilities),
         (found.baseline_predictions, found.baseline_probabilities),

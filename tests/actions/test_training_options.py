@@ -1,5 +1,7 @@
 """Options of training through the actions, named by the behavior that they must show."""
 
+import re
+
 import numpy as np
 import pytest
 import quick_actions as quick
@@ -162,7 +164,12 @@ def test_8_2_the_best_epoch_is_kept(pretrain, options, judged, first):
     weights, history, printed = pretrain(**options)
     losses = history[f"{judged}_unifrac_loss"]
     assert first == 0 or losses.argmin() + 1 <= first  # else the rule would have nothing to do here
-    assert f"kept epoch {losses.iloc[first:].argmin() + first + 1}:" in printed
+    kept = losses.iloc[first:].argmin() + first + 1
+    assert f"kept epoch {kept}:" in printed
+    # an epoch that may not be kept is never marked, though it be the best
+    marked = [int(number) for number in re.findall(r"epoch (\d+)/.*\(kept so far\)", printed)]
+    assert marked[-1] == kept
+    assert min(marked) > first
     assert any(name.startswith("validation_") for name in history) == (judged == "validation")
     assert all(np.isfinite(values).all() for values in weights.values())
 

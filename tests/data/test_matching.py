@@ -41,11 +41,8 @@ def rows(match) -> list[dict[int, float]]:
     ("read", "kind"),
     [
         (ASVS[2], SAME),
-        (ASVS[2][:90], OVERLAPPING),
         (ASVS[2][50:], OVERLAPPING),
-        (ASVS[2][20:120], OVERLAPPING),
         (dna(40) + ASVS[2] + dna(300), OVERLAPPING),
-        (dna(19) + ASVS[2][:131], OVERLAPPING),
         (ASVS[2][60:] + dna(60), OVERLAPPING),
     ],
 )

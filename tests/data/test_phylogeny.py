@@ -21,16 +21,6 @@ def test_names_may_be_quoted_and_hold_any_letter():
     assert (found.parent[1:] < np.arange(1, len(found.parent))).all()
 
 
-def test_a_tree_of_scikit_bio_is_read_as_it_is():
-    tree = simulate_study(4, 20, 1).tree
-    found = parse_newick(str(tree))
-    for tip in tree.tips():
-        node, length = found.tips()[tip.name], 0.0
-        while node > 0:
-            length, node = length + found.length[node], found.parent[node]
-        assert length == pytest.approx(tip.accumulate_to_ancestor(tree))
-
-
 @pytest.mark.parametrize("text", ["((a,b);", "(a,b));", "a,b;", "(a:x,b:1);"])
 def test_what_is_no_tree_is_refused(text):
     with pytest.raises(AAMError, match="phylogeny"):

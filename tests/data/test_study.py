@@ -37,17 +37,9 @@ def test_samples_are_sorted_and_features_that_none_holds_are_left_out():
     assert some.counts.toarray().tolist() == [[2], [1]]
 
 
-@pytest.mark.parametrize(
-    ("counts", "samples", "parts"),
-    [
-        (np.zeros((0, 0)), [], ["is empty", "0 samples", "0 features", "filtering"]),
-        ([[1, -1]], None, ["negative"]),
-        ([[1, np.nan]], None, ["not finite"]),
-        ([[1, np.inf]], None, ["not finite"]),
-    ],
-)
-def test_bad_tables_are_refused(refused, counts, samples, parts):
-    refused(lambda: read_table(biom_table(counts, samples)), *parts)
+@pytest.mark.parametrize(("count", "part"), [(-1, "negative"), (np.nan, "not finite")])
+def test_bad_tables_are_refused(refused, count, part):
+    refused(lambda: read_table(biom_table([[1, count]])), part)
 
 
 def test_tokens_begin_with_start_and_end_with_padding():
@@ -139,16 +131,12 @@ def test_an_epoch_holds_every_sample_once_in_batches_of_even_size(batch_size):
         sizes[study].append(len(part))
     assert [sorted(part) for part in seen] == [sorted(part.tolist()) for part in samples]
     assert all(max(one) - min(one) <= 1 for one in sizes if one)
-
-
-def test_the_order_is_a_function_of_seed_and_epoch():
-    def order(seed, epoch):
-        parts = epoch_order([np.arange(20), np.arange(9)], 4, seed, epoch)
-        return [(study, part.tolist()) for study, part in parts]
-
-    assert order(1, 2) == order(1, 2)
-    assert order(1, 2) != order(1, 3)
-    assert order(1, 2) != order(2, 2)
+    orders = [  # of seed and epoch
+        [part.tolist() for _, part in epoch_order(samples, batch_size, *at)]
+        for at in ((4, 2), (4, 2), (4, 3), (1, 2))
+    ]
+    assert orders[0] == orders[1]
+    assert orders[0] not in orders[2:]
 
 
 @pytest.fixture(scope="module")

@@ -23,21 +23,16 @@ def drawn():
     return log_odds, held, fractions
 
 
-def test_presence_is_the_chance_that_not_all_asvs_miss_the_branch(drawn):
-    log_odds, held, fractions = drawn
-    found = presence(torch.tensor(log_odds), torch.tensor(fractions))
-    assert np.allclose(found, brute_presence(log_odds, held), atol=1e-12)
-
-
-@pytest.mark.parametrize("depth", [1, 20, 3000])
+@pytest.mark.parametrize("depth", [None, 1, 20, 3000])
 @pytest.mark.parametrize("at_once", [1, 2**24])
-def test_detected_presence_weighs_each_asv_by_its_chance_of_being_seen(
+def test_presence_is_the_chance_that_not_all_asvs_miss_the_branch(
     drawn, depth, at_once, monkeypatch
 ):
+    """With a depth, each ASV counts by its chance of being seen."""
     monkeypatch.setattr(module, "_ELEMENTS_AT_ONCE", at_once)
-    log_odds, _, fractions = drawn
+    log_odds, held, fractions = drawn
     found = presence(torch.tensor(log_odds).float(), torch.tensor(fractions).float(), depth)
-    wanted = brute_presence(log_odds, 1 - (1 - fractions) ** depth)
+    wanted = brute_presence(log_odds, held if depth is None else 1 - (1 - fractions) ** depth)
     assert found.shape == (5, 7)
     assert np.allclose(found, wanted, atol=2e-6)
 

@@ -1,5 +1,6 @@
 """What is printed of each epoch, and what half precision's skipped steps do to it."""
 
+import os
 import re
 
 import numpy as np
@@ -16,7 +17,10 @@ def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam,
         study.table, study.age_column, sequences=study.sequences,
         distance_matrix=study.distances, **TINY_FIT,
     )  # fmt: skip
-    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("epoch ")]
+    printed = capfd.readouterr().out
+    lines = [line for line in printed.splitlines() if line.startswith("epoch ")]
+    assert "The attention head is trained" in printed.split("epoch 1/2")[0]
+    assert "predictions: " in printed.split("epoch 2/2")[1]
     history = found.training_log.view(qiime2.Metadata).to_dataframe()
     assert len(lines) == len(history) == 2
     for number, (line, (_, row)) in enumerate(zip(lines, history.iterrows(), strict=True), 1):
@@ -25,8 +29,11 @@ def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam,
             train, validation = row[f"train_{name}"], row[f"validation_{name}"]
             assert f"  {name} {train:.4g} (validation {validation:.4g})" in line, name
         assert f"  learning rate {row['learning_rate']:.2g}" in line
-        assert bool(re.search(r"at most (\d+\.\d min|\d+ s) left", line)) == (number < 2)
+        assert bool(re.search(r"at most [1-9]\d*(\.\d min| s) left", line)) == (number < 2)
         assert "skipped" not in line
+    aam.fit_regressor(study.table, study.age_column, sequences=study.sequences, **TINY_FIT)
+    hints = re.findall("tensorboard --logdir (.*)", printed + capfd.readouterr().out)
+    assert hints == [os.environ["Q2_AAM_RUN_DIR"]]  # one, though a pipeline fits several times
 
 
 @pytest.fixture

@@ -1,48 +1,136 @@
-"""Rows 2 and 12: files made to deceive are refused by name, quickly and in little memory."""
+"""Rows 2 and 12: models that are not whole, or made to deceive, are refused by name and quickly.
 
+Flipped bits and cut files are in ``test_damage.py``, links in ``test_canaries.py``.
+"""
+
+import dataclasses
 import json
 import struct
-from pathlib import Path
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from archives import fitting_manifest
-from reading import read_in_own_process
 from simulated_study import describe_classes, describe_target
 from trials import count, pick
 
-from q2_aam.config import LIMITS, Covariate, ModelConfig, dtype_of, expected_tensors
-from q2_aam.storage.model import write_model
+from q2_aam.config import (
+    LIMITS,
+    Covariate,
+    ModelConfig,
+    dtype_of,
+    expected_tensors,
+    largest_positions,
+)
+from q2_aam.errors import AAMError
+from q2_aam.storage.model import check_model, read_model, write_model
 
 CONFIG = ModelConfig(
     hidden_size=8, heads=2, branches=4, max_sequence_length=10,
     target=describe_target(residuals=(0.25,)),
 )  # fmt: skip
-MOST_MEMORY = 50_000_000
+COVARIATES = (Covariate("sex", ("f", "m")), Covariate("bmi", (), 22.0, 3.0))
+CLASSIFIER = dataclasses.replace(
+    CONFIG, target=describe_classes(covariates=COVARIATES, covariate_fusion="gate")
+)
+WEIGHTS, CONFIG_FILE, MANIFEST = "weights.safetensors", "config.json", "manifest.json"
+FILES = [CONFIG_FILE, WEIGHTS, MANIFEST]
+NAMES = sorted(expected_tensors(CONFIG))
+NAME = "asv_mean"
+TYPES = {"F32": np.float32, "I32": np.int32, "U8": np.uint8}
+MOST_SECONDS, MOST_MEMORY = 1, 50_000_000
 LONG = 60_000_000  # bytes: reading them whole would take more than that
 HEADER_LIMIT = 2**20
-WEIGHTS, CONFIG_FILE = "weights.safetensors", "config.json"
-NAMES = sorted(expected_tensors(CONFIG))
+
+
+def random_arrays(config) -> dict[str, np.ndarray]:
+    random, largest = np.random.default_rng(0), largest_positions(config)
+    return {
+        name: random.uniform(0, 1 + largest.get(name, 7), shape).astype(TYPES[dtype_of(name)])
+        for name, shape in expected_tensors(config).items()
+    }
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory) -> Path:
-    random, types = np.random.default_rng(0), {"F32": np.float32, "U8": np.uint8}
-    arrays = {
-        name: random.uniform(0, 8, shape).astype(types[dtype_of(name)])
-        for name, shape in expected_tensors(CONFIG).items()
-    }
-    folder = tmp_path_factory.mktemp("sound")
-    write_model(folder, CONFIG, arrays)
-    return folder
+def sound(tmp_path_factory) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The files of a regressor, and of a classifier that reads covariates."""
+    found = []
+    for config in (CONFIG, CLASSIFIER):
+        folder = tmp_path_factory.mktemp("sound")
+        write_model(folder, config, random_arrays(config))
+        found.append({name: (folder / name).read_bytes() for name in FILES})
+    return tuple(found)
 
 
-def forge(folder: Path, files: dict[str, bytes]) -> Path:
-    """Write files and a manifest that fits them."""
+@pytest.fixture
+def folder(sound, tmp_path):
+    """A sound regressor."""
+    return write(tmp_path / "model", sound[0])
+
+
+def write(folder, files: dict[str, bytes]):
     folder.mkdir()
-    for name, content in (files | {"manifest.json": fitting_manifest(files)}).items():
+    for name, content in files.items():
         (folder / name).write_bytes(content)
     return folder
+
+
+def forge(folder, files: dict[str, bytes], changes: dict[str, bytes]):
+    """Change files and write sums that fit: a stranger can do that too."""
+    changed = files | changes
+    return write(folder, changed | {MANIFEST: fitting_manifest(changed)})
+
+
+def refuse(folder, *parts: str) -> None:
+    """Hold both readers to refuse a folder in the same words, soon and in little memory."""
+    started = time.process_time()
+    with pytest.raises(AAMError) as caught:
+        check_model(folder)
+    seconds, message = time.process_time() - started, str(caught.value)
+    tracemalloc.start()
+    try:
+        with pytest.raises(AAMError) as caught:
+            read_model(folder)
+        memory = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value) == message
+    missing = [part for part in (*parts, "damaged") if part.lower() not in message.lower()]
+    assert not missing, f"{folder.name}: {missing} not in {message}"
+    assert len(message) < 1000
+    assert len(message.splitlines()) <= 4
+    assert memory < MOST_MEMORY, f"{folder.name}: {memory:,} bytes"
+    assert seconds < MOST_SECONDS, f"{folder.name}: {seconds:.1f} s"
+
+
+# files that are missing, or are too many
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("part", ["is missing", "not a plain file"])
+def test_what_is_no_file_is_named(folder, name, part):
+    (folder / name).unlink()
+    if part == "not a plain file":
+        (folder / name).mkdir()
+    refuse(folder, name, part)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".hidden", "config.json~", "__pycache__/"])
+def test_a_file_too_many_is_named(folder, name):
+    (folder / name).mkdir() if name.endswith("/") else (folder / name).write_text("x")
+    refuse(folder, name.rstrip("/"), "does not belong")
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", '{"config.json": 1, "weights.safetensors": 2}', "null", "NaN", "\xff"]
+)
+def test_a_wrong_manifest_is_refused(folder, content):
+    (folder / MANIFEST).write_bytes(content.encode("latin-1"))
+    refuse(folder)
+
+
+# weights
 
 
 def pack(header, body: bytes) -> bytes:
@@ -50,7 +138,12 @@ def pack(header, body: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + body
 
 
-# Each makes a file from the header and the values of a sound one.
+def unpack(content: bytes) -> tuple[dict, bytes]:
+    (length,) = struct.unpack("<Q", content[:8])
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+# Each changes the header of a sound file, or returns a whole file.
 
 
 def absurd_length(header, body, random):
@@ -68,16 +161,14 @@ def cut_header(header, body, random):
 
 
 def overlap(header, body, random):
-    name = pick(random, [name for name in NAMES if header[name]["data_offsets"][0] > 0])
-    begin, end = header[name]["data_offsets"]
-    shift = int(random.integers(1, begin + 1))
-    header[name]["data_offsets"] = [begin - shift, end - shift]
-    return pack(header, body)
+    entry = header[pick(random, [name for name in NAMES if header[name]["data_offsets"][0] > 0])]
+    shift = int(random.integers(1, entry["data_offsets"][0] + 1))
+    entry["data_offsets"] = [offset - shift for offset in entry["data_offsets"]]
 
 
 def hole(header, body, random):
-    name = pick(random, NAMES)
-    place, length = header[name]["data_offsets"][0], int(random.integers(1, LONG))
+    place = header[pick(random, NAMES)]["data_offsets"][0]
+    length = int(random.integers(1, LONG))
     for entry in header.values():
         if entry["data_offsets"][0] >= place:
             entry["data_offsets"] = [offset + length for offset in entry["data_offsets"]]
@@ -96,31 +187,26 @@ def duplicate_key(header, body, random):
 
 def shape_overflow(header, body, random):
     header[pick(random, NAMES)]["shape"] = [int(random.integers(2**61, 2**63)), 4]
-    return pack(header, body)
 
 
 def wrong_dtype(header, body, random):
     types = ["F16", "BF16", "F64", "I32", "BOOL", "O", "", None, 4, ["F32"]]
     header[pick(random, NAMES)]["dtype"] = pick(random, types)
-    return pack(header, body)
 
 
 def missing_tensor(header, body, random):
     del header[pick(random, NAMES)]
-    return pack(header, body)
 
 
 def extra_tensor(header, body, random):
     names = ["__metadata__", "", "../../canary", "__class__", "x" * 500_000, "\u0000"]
     header[pick(random, names)] = header[NAMES[0]]
-    return pack(header, body)
 
 
 def wrong_shape(header, body, random):
     entry = header[pick(random, NAMES)]
-    changes = [[1, *entry["shape"]], entry["shape"][1:], [-1], [*map(float, entry["shape"])], {}]
-    entry["shape"] = pick(random, changes)
-    return pack(header, body)
+    shape = entry["shape"]
+    entry["shape"] = pick(random, [[1, *shape], shape[1:], [-1], [*map(float, shape)], {}, "8"])
 
 
 def not_utf8(header, body, random):
@@ -130,14 +216,13 @@ def not_utf8(header, body, random):
 
 
 def deep_nesting(header, body, random):
-    opening = pick(random, [b"[", b'{"a":'])
     depth = int(random.integers(50_000, 150_000))
-    return pack(b'{"a":' + opening * depth, body)
+    return pack(b'{"a":' + pick(random, [b"[", b'{"a":']) * depth, body)
 
 
 def values_that_are_not_finite(header, body, random):
-    name = pick(random, [name for name in NAMES if dtype_of(name) == "F32"])
-    begin, end = header[name]["data_offsets"]
+    floats = [name for name in NAMES if dtype_of(name) == "F32"]
+    begin, end = header[pick(random, floats)]["data_offsets"]
     place = begin + 4 * int(random.integers((end - begin) // 4))
     value = np.float32(pick(random, [np.nan, np.inf, -np.inf])).tobytes()
     return pack(header, body[:place] + value + body[place + 4 :])
@@ -162,30 +247,93 @@ HEADERS = {
 }
 
 
-def check_refusals(sound: Path, folders: list[Path], parts: list[str], name: str) -> list[dict]:
-    found = read_in_own_process(sound, folders)
-    assert len(found) == len(folders)
-    for folder, part, one in zip(folders, parts, found, strict=True):
-        refusal = one["refusal"]
-        assert refusal, f"{folder.name} was read"
-        assert part.lower() in refusal.lower(), f"{folder.name}: {refusal}"
-        assert name in refusal, f"{folder.name}: {refusal}"
-        assert len(refusal) < 1000, folder.name
-        assert one["memory"] < MOST_MEMORY, f"{folder.name}: {one['memory']:,} bytes"
-    return found
-
-
 @pytest.mark.parametrize("kind", HEADERS, ids=lambda kind: kind.__name__)
 def test_row_2_headers_made_by_hand(sound, tmp_path, kind):
-    content = (sound / WEIGHTS).read_bytes()
-    (length,) = struct.unpack("<Q", content[:8])
-    folders = []
-    for number in range(count(1, 20)):
-        header = json.loads(content[8 : 8 + length])
-        forged = kind(header, content[8 + length :], np.random.default_rng([2, number]))
-        files = {CONFIG_FILE: (sound / CONFIG_FILE).read_bytes(), WEIGHTS: forged}
-        folders.append(forge(tmp_path / f"trial {number}", files))
-    check_refusals(sound, folders, [HEADERS[kind]] * len(folders), WEIGHTS)
+    for number in range(count(3, 20)):
+        header, body = unpack(sound[0][WEIGHTS])
+        forged = kind(header, body, np.random.default_rng([2, number])) or pack(header, body)
+        folder = forge(tmp_path / f"trial {number}", sound[0], {WEIGHTS: forged})
+        refuse(folder, WEIGHTS, HEADERS[kind])
+
+
+@pytest.mark.parametrize(
+    ("entry", "part"),
+    [
+        ({"data_offsets": [0, 10**15]}, "overlap or a hole"),
+        ({"data_offsets": [-32, 0]}, "overlap or a hole"),
+        ({"data_offsets": [0.0, 32.0]}, "whole numbers"),
+        ({"data_offsets": [True, 32]}, "whole numbers"),
+        ({"data_offsets": None}, "whole numbers"),
+        ({"data_offsets": [0]}, "whole numbers"),
+        ({"more": 1}, "properly"),
+        ([], "properly"),
+        (None, "not a table"),
+    ],
+)
+def test_tricks_of_the_header_are_refused_though_the_sums_fit(sound, tmp_path, entry, part):
+    header, body = unpack(sound[0][WEIGHTS])
+    header[NAME] = header[NAME] | entry if isinstance(entry, dict) else entry
+    forged = pack([] if entry is None else header, body)
+    refuse(forge(tmp_path / "forged", sound[0], {WEIGHTS: forged}), WEIGHTS, part)
+
+
+@pytest.mark.parametrize(
+    ("name", "largest"),
+    [
+        ("forest.feature", 9), ("forest.child", 6), ("clades.parent", 3), ("clades.order", 8),
+        ("clades.start", 9), ("clades.end", 9),
+    ],
+)  # fmt: skip
+def test_row_2_positions_out_of_range_are_refused_though_the_sums_fit(tmp_path, name, largest):
+    target = describe_target(heads=("ridge", "forest"), trees=3, leaves=4, clades=3)
+    config = dataclasses.replace(CONFIG, target=target)
+    arrays, name = random_arrays(config), f"target_head.{name}"
+    arrays[name][:] = largest
+    write_model(write(tmp_path / "whole", {}), config, arrays)
+    for number, wrong in enumerate((largest + 1, -1, 2**31 - 1)):
+        arrays[name][(2, 3)[: arrays[name].ndim]] = wrong
+        with pytest.raises(AAMError, match=rf"(?s)weights.safetensors.*positions.*{name}"):
+            write_model(write(tmp_path / str(number), {}), config, arrays)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, None])
+def test_row_10_a_model_that_is_not_finite_or_not_whole_is_never_written(tmp_path, value):
+    arrays = random_arrays(CONFIG)
+    if value is None:
+        del arrays[NAME]
+    else:
+        arrays[NAME][3] = value
+    with pytest.raises(AAMError, match="not finite" if value is not None else NAME):
+        write_model(tmp_path, CONFIG, arrays)
+
+
+# configs
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part", "name"),
+    [
+        ('"heads": 2', '"heads": 3', "multiple of heads", CONFIG_FILE),
+        ('"heads": 2', '"heads": 2, "heads": 2', "twice", CONFIG_FILE),
+        ('"heads": 2', '"heads": NaN', "NaN", CONFIG_FILE),
+        ('"heads": 2', '"heads": 1e999', "heads", CONFIG_FILE),
+        ('"scale": 3.0', '"scale": 1e999', "scale", CONFIG_FILE),
+        ('"format_version": 2', '"format_version": 99', "version 99", CONFIG_FILE),
+        ("{", "[" * 100_000, "JSON", CONFIG_FILE),
+        ("{", " " * 2**25 + "{", "larger than 4,194,304 bytes", CONFIG_FILE),
+        ('"branches": 4', '"branches": 5', "shape", WEIGHTS),
+        ('"f",', '"f", "x",', "shape", WEIGHTS),
+        ('"vocabulary_size": 6', '"vocabulary_size": 65536', "shape", WEIGHTS),
+        ('fusion": "gate"', 'fusion": "concatenate"', "'target_head.attention.fusion", WEIGHTS),
+    ],
+)
+def test_a_config_that_is_wrong_or_of_other_weights_is_refused(
+    sound, tmp_path, old, new, part, name
+):
+    text = sound[1][CONFIG_FILE].decode()
+    assert old in text
+    changes = {CONFIG_FILE: text.replace(old, new, 1).encode()}
+    refuse(forge(tmp_path / "forged", sound[1], changes), name, part)
 
 
 def of_target(**changes) -> dict:
@@ -193,11 +341,13 @@ def of_target(**changes) -> dict:
 
 
 def of_covariate(**changes) -> dict:
-    covariate = Covariate("sex", ("f", "m"))
-    return of_target(covariates=[{**vars(covariate), **changes}])
+    return of_target(covariates=[vars(COVARIATES[0]) | changes])
 
 
-CLASSES = describe_classes().__dict__
+def of_classes(**changes) -> dict:
+    return {"target": vars(describe_classes()) | changes}
+
+
 # What a config asks for, and what the refusal says. The first six are the small count.
 CONFIGS = [
     ({"hidden_size": 10**9}, "hidden_size is 1000000000"),
@@ -220,22 +370,22 @@ CONFIGS = [
     (of_target(covariates=[{}] * 10**5), "100,000 covariates"),
     (of_covariate(levels=["x"] * 500_000), "500,000 covariate levels"),
     (of_covariate(levels=[[]] * 100), "covariate level is a list"),
-    ({"target": CLASSES | {"classes": ["x"] * 500_000}}, "500,000 classes"),
-    ({"target": CLASSES | {"counts": [1] * 10**6}}, "1,000,000 counts"),
-    ({"padding": "x" * 2**25}, "larger than 4,194,304 bytes"),
+    (of_classes(classes=["x"] * 500_000), "500,000 classes"),
+    (of_classes(counts=[1] * 10**6), "1,000,000 counts"),
     ({"target": {"kind": ["classification"] * 10**5}}, "lacks"),
 ]
 
 
 def test_row_12_configs_that_ask_for_too_much(sound, tmp_path):
-    content = json.loads((sound / CONFIG_FILE).read_text())
-    chosen = CONFIGS[: count(6, len(CONFIGS))]
-    folders = []
-    for number, (change, _) in enumerate(chosen):
-        text = json.dumps(content | change).encode()
-        files = {CONFIG_FILE: text, WEIGHTS: (sound / WEIGHTS).read_bytes()}
-        folders.append(forge(tmp_path / f"config {number}", files))
-    parts = [part for _, part in chosen]
-    found = check_refusals(sound, folders, parts, "The model's file")
-    for (_, part), one in zip(chosen, found, strict=True):
-        assert one["seconds"] < 1, f"{part}: {one['seconds']:.1f} s"
+    content = json.loads(sound[0][CONFIG_FILE])
+    for number, (change, part) in enumerate(CONFIGS[: count(6, len(CONFIGS))]):
+        changes = {CONFIG_FILE: json.dumps(content | change).encode()}
+        refuse(forge(tmp_path / f"config {number}", sound[0], changes), "The model's file", part)
+
+
+def test_row_12_residuals_of_a_large_study_fit(tmp_path):
+    residuals = tuple(np.sort(np.random.default_rng(0).random(100_000)).tolist())
+    target = dataclasses.replace(CONFIG.target, residuals=residuals)
+    config = dataclasses.replace(CONFIG, target=target)
+    write_model(tmp_path, config, random_arrays(config))
+    assert read_model(tmp_path)[0] == config

@@ -1,13 +1,19 @@
-"""An ASV is read once in a process, and read the same whatever is read beside it."""
+"""What predictions are computed from: embeddings, components, margins, features taken out."""
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
+from simulated_study import describe_target
 
 from q2_aam import inference
 from q2_aam.config import ModelConfig
+from q2_aam.conformal import conformal_margin
 from q2_aam.data.tokens import tokenize_asvs
+from q2_aam.inference import principal_components, spread_removals
 from q2_aam.model.network import Network
+
+# an ASV is read once in a process, and read the same whatever is read beside it
 
 LENGTHS = [60, 57, 60, 44, 31, 60, 44] * 9
 
@@ -73,3 +79,55 @@ def test_a_cross_validation_reads_each_asv_once(aam, study, read):
         folds=2, device="cpu",
     )  # fmt: skip
     assert sum(read) == study.counts.shape[1]
+
+
+def test_too_few_samples_give_the_largest_error_and_a_warning(capsys, refused):
+    target = describe_target(residuals=(1.0, 2.0, 3.0, 4.0))
+    assert conformal_margin(target, 0.9) == 4
+    warned = capsys.readouterr().err
+    assert "Warning: 4 samples predicted without their group cannot support 90%" in warned
+    assert "about 80%" in warned
+    refused(lambda: conformal_margin(describe_target(), 0.9), "no samples", "at least two groups")
+
+
+@pytest.mark.parametrize("rows", [4096, 5])
+def test_components_are_those_of_the_singular_value_decomposition(monkeypatch, rows):
+    monkeypatch.setattr(inference, "_ROWS_CENTERED_AT_ONCE", rows)
+    random = np.random.default_rng(0)
+    values = random.normal(size=(12, 7)) * np.arange(1, 8) + 100
+    centered = values - values.mean(axis=0)
+    found = principal_components(values, 7)
+    left, size, _ = np.linalg.svd(centered)
+    assert np.allclose(np.abs(found), np.abs(left[:, :7] * size))
+    weights = np.linalg.lstsq(found, centered, rcond=None)[0]
+    assert (weights[np.arange(7), np.abs(weights).argmax(axis=1)] > 0).all()
+    order = random.permutation(len(values))
+    assert np.allclose(principal_components(values[order], 5), found[order, :5])
+
+
+# samples that a feature is taken out of
+
+
+@pytest.fixture
+def abundances():
+    random = np.random.default_rng(0)
+    return scipy.sparse.csr_matrix(random.random((30, 5)) * (random.random((30, 5)) < 0.7))
+
+
+@pytest.mark.parametrize("most", [1, 4, 7, 100])
+def test_every_holder_is_stood_for(abundances, most):
+    found = spread_removals(abundances, most)
+    rich = abundances.getnnz(axis=1) > 1
+    holders = abundances[np.flatnonzero(rich)].getnnz(axis=0)
+    assert np.allclose(found.sum(axis=0), holders)
+    assert (found.getnnz(axis=0) == np.minimum(holders, most)).all()
+    assert (abundances.toarray()[found.nonzero()] > 0).all()
+    assert found[np.flatnonzero(~rich)].nnz == 0
+
+
+def test_the_samples_are_spread_over_the_abundances():
+    column = np.random.default_rng(1).permutation(100) + 1.0
+    abundances = scipy.sparse.csr_matrix(np.column_stack([column, np.ones(100)]))
+    found = spread_removals(abundances, 4)
+    chosen = np.sort(column[found[:, 0].nonzero()[0]])
+    assert np.diff(chosen).tolist() == [25, 25, 25]
