@@ -5,7 +5,6 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 import biom
-import numpy as np
 import pandas as pd
 import qiime2
 import skbio
@@ -59,103 +58,48 @@ def _unifrac() -> qiime2.Artifact:
     return _artifact("DistanceMatrix", matrix)
 
 
+def _taxonomy() -> qiime2.Artifact:
+    """Call all ASVs of `_table` by one name."""
+    features = pd.Index(_table().view(biom.Table).ids(axis="observation"), name="Feature ID")
+    taxa = pd.DataFrame({"Taxon": "k__Bacteria; g__Bacteroides", "Confidence": "1"}, features)
+    return _artifact("FeatureData[Taxonomy]", taxa)
+
+
+def _most_common_class() -> qiime2.Artifact:
+    samples = pd.Index(_table().view(biom.Table).ids(), name="id")
+    predicted = pd.Series("Cesarean", samples, name="prediction")
+    return _artifact("SampleData[ClassifierPredictions]", predicted)
+
+
 @lru_cache
-def _fitted(target: str):
-    """Fit once for all examples that start from a model."""
+def _results(action: str, column: str | None = None, **models):
+    """Run an action once for all examples that start from what it gives."""
     from qiime2.plugins import aam
 
-    fit = aam.actions.fit_regressor if target == "month" else aam.actions.fit_classifier
-    return fit(table=_table(), sequences=_sequences(), metadata=_metadata().get_column(target))
+    given = {"metadata": _metadata().get_column(column)} if column else {}
+    given |= {name: model() for name, model in models.items()}
+    return getattr(aam.actions, action)(table=_table(), sequences=_sequences(), **given)
 
 
-@lru_cache
-def _predicted():
-    from qiime2.plugins import aam
-
-    return aam.actions.predict_regression(_table(), _regressor(), _sequences())
-
-
-def _one_of(results, name: str, *given):
-    """Make a factory of one output of an action, named as it is."""
+def _one_of(name: str, *action, **models):
+    """Make a factory of one result of an action, named as it is."""
 
     def make() -> qiime2.Artifact:
-        return getattr(results(*given), name)
+        return getattr(_results(*action, **models), name)
 
     make.__name__ = f"_{name}"
     return make
 
 
-_regressor = _one_of(_fitted, "regressor", "month")
-_classifier = _one_of(_fitted, "classifier", "delivery")
-_training_log = _one_of(_fitted, "training_log", "month")
-_predictions = _one_of(_predicted, "predictions")
-_intervals = _one_of(_predicted, "intervals")
-
-# --- inputs made here: body sites, predicted and true ---------------------------------------------
-
-SITES = ("gut", "skin", "tongue")
-IDS = pd.Index([f"sample-{number:02d}" for number in range(1, 37)], name="id")
-_SITE = np.arange(len(IDS)) % len(SITES)
-
-
-def _body_sites() -> qiime2.Metadata:
-    subject = [f"subject {number // 3}" for number in range(len(IDS))]
-    sites = {"body_site": np.array(SITES, dtype=object)[_SITE], "subject": subject}
-    return qiime2.Metadata(pd.DataFrame(sites, IDS))
-
-
-def _shares() -> pd.DataFrame:
-    evidence = np.eye(3)[_SITE] * 2 + np.random.default_rng(0).normal(size=(len(IDS), 3))
-    shares = np.exp(evidence) / np.exp(evidence).sum(axis=1, keepdims=True)
-    return pd.DataFrame(shares, IDS, list(SITES))
-
-
-def _predicted_sites() -> qiime2.Artifact:
-    predicted = _shares().idxmax(axis=1).rename("prediction")
-    return _artifact("SampleData[ClassifierPredictions]", predicted)
-
-
-def _probabilities() -> qiime2.Artifact:
-    return _artifact("SampleData[Probabilities]", _shares())
-
-
-def _constant() -> qiime2.Artifact:
-    predicted = pd.Series("gut", IDS, name="prediction")
-    return _artifact("SampleData[ClassifierPredictions]", predicted)
-
-
-def _importance() -> qiime2.Artifact:
-    columns = ["importance", *(f"{does} {one}" for one in SITES for does in ("raises", "lowers"))]
-    values = [[0.3, 0.3, 0, 0, 0.2, 0, 0.1], [0.1, 0, 0.1, 0.1, 0, 0, 0]]
-    features = pd.DataFrame(values, pd.Index(["asv-1", "asv-2"], name="id"), columns)
-    return _artifact("FeatureData[Importance]", features)
-
-
-def _taxonomy() -> qiime2.Artifact:
-    taxa = ["k__Bacteria; g__Bacteroides", "k__Bacteria; g__Rothia"]
-    index = pd.Index(["asv-1", "asv-2"], name="Feature ID")
-    return _artifact(
-        "FeatureData[Taxonomy]", pd.DataFrame({"Taxon": taxa, "Confidence": ["1", "1"]}, index)
-    )
-
-
-def _distances(noise: float) -> qiime2.Artifact:
-    """Place samples in a plane near those of their body site."""
-    random = np.random.default_rng(1)
-    centers = np.array([[0.0, 0.0], [0.4, 0.1], [0.1, 0.4]])
-    places = centers[_SITE] + random.normal(scale=0.05, size=(len(IDS), 2))
-    places = places + random.normal(scale=noise, size=places.shape)
-    apart = np.sqrt(((places[:, None] - places[None]) ** 2).sum(axis=2)).clip(0, 1)
-    return _artifact("DistanceMatrix", skbio.DistanceMatrix(apart, IDS))
-
-
-def _actual_unifrac() -> qiime2.Artifact:
-    return _distances(0.0)
-
-
-def _predicted_unifrac() -> qiime2.Artifact:
-    return _distances(0.03)
-
+_regressor = _one_of("regressor", "fit_regressor", "month")
+_training_log = _one_of("training_log", "fit_regressor", "month")
+_classifier = _one_of("classifier", "fit_classifier", "delivery")
+_predictions = _one_of("predictions", "predict_regression", regressor=_regressor)
+_intervals = _one_of("intervals", "predict_regression", regressor=_regressor)
+_classes = _one_of("predictions", "predict_classification", classifier=_classifier)
+_probabilities = _one_of("probabilities", "predict_classification", classifier=_classifier)
+_importance = _one_of("importance", "feature_importance", model=_classifier)
+_predicted_distances = _one_of("distance_matrix", "predict_distances")
 
 # --- examples -------------------------------------------------------------------------------------
 
@@ -170,7 +114,6 @@ class Example(NamedTuple):
     inputs: dict[str, Any]
     outputs: dict[str, Any]
     columns: dict[str, str] = {}
-    metadata: Any = _metadata
 
 
 _STUDY = {"table": _table, "sequences": _sequences}
@@ -235,19 +178,20 @@ _EXAMPLES = {
         {"truth": "month", "groups": "studyid"},
     ),
     "evaluate_classification": Example(
-        {"predictions": _predicted_sites, "probabilities": _probabilities,
-         "baseline_predictions": _constant, "importance": _importance, "taxonomy": _taxonomy},
+        {"predictions": _classes, "probabilities": _probabilities,
+         "baseline_predictions": _most_common_class, "importance": _importance,
+         "taxonomy": _taxonomy},
         {"visualization": [
             ("downloads/scores.tsv", "^model: accuracy\t"),
-            ("downloads/confusion.tsv", "^baseline: skin as gut\tbaseline\tskin\tgut\t12"),
-            ("downloads/importance.tsv", "^asv-1\t1\t0.3\t0.75\tgut\tk__Bacteria"),
+            ("downloads/confusion.tsv", "^baseline: Vaginal as Cesarean\t.*\t10\t1$"),
+            ("downloads/importance.tsv", "^\\w+\t1\t0[.].*\tk__Bacteria"),
         ]},
-        {"truth": "body_site", "groups": "subject"}, _body_sites,
+        {"truth": "delivery", "groups": "studyid"},
     ),
     "evaluate_distances": Example(
-        {"predicted": _predicted_unifrac, "actual": _actual_unifrac},
-        {"visualization": [("downloads/scores.tsv", "^correlation\t.*\t0.9")]},
-        {"color_by": "body_site"}, _body_sites,
+        {"predicted": _predicted_distances, "actual": _unifrac},
+        {"visualization": [("downloads/scores.tsv", "^correlation\t.*\t0.8")]},
+        {"color_by": "delivery"},
     ),
     "summarize_training": Example({"training_log": _training_log}, _PAGE),
     "regress_samples": Example(
@@ -270,7 +214,7 @@ _EXAMPLES = {
 
 def examples_of(action: str) -> dict:
     """Return the usage example of an action, as the framework takes it."""
-    inputs, outputs, columns, metadata_factory = _EXAMPLES[action]
+    inputs, outputs, columns = _EXAMPLES[action]
 
     def example(use):
         def given(value):
@@ -280,7 +224,7 @@ def examples_of(action: str) -> dict:
 
         arguments = {name: given(value) for name, value in inputs.items()}
         if columns:
-            rows = use.init_metadata("metadata", metadata_factory)
+            rows = use.init_metadata("metadata", _metadata)
             for name, column in columns.items():
                 arguments[name] = use.get_metadata_column(column, column, rows)
         results = use.action(

@@ -35,10 +35,6 @@ def _one_of(*choices: str):
     return Str % Choices(*choices)
 
 
-def _size(name: str):
-    return _int(*LIMITS[name])
-
-
 # Of each parameter: its type, default and help. Sizes of the model are None for "as the encoder".
 _SAMPLES = {
     "folds": (_int(0, 100), 0,
@@ -180,28 +176,21 @@ _MACHINE = {
     "random_seed": (_int(0, None), 0,
         "Decides everything random; the same seed gives the same result."),
 }  # fmt: skip
+_SIZES = {
+    "hidden_size": "Width of the embeddings, a multiple of 'heads'.",
+    "heads": "Attention heads.",
+    "asv_layers": "Transformer layers that read the DNA of an ASV.",
+    "sample_layers": "Transformer layers that read the ASVs of a sample.",
+    "nucleotides_per_token": "Consecutive nucleotides that are read as one token.",
+    "branches": "Branches of a phylogeny that are learned.",
+    "max_asvs": "ASVs that are read of a sample: the most abundant ones.",
+}
 _ARCHITECTURE = {
-    "hidden_size": (_size("hidden_size"), None,
-        f"Width of the embeddings, a multiple of 'heads'. Default: {_MODEL.hidden_size:,}, or "
-        "that of the encoder."),
-    "heads": (_size("heads"), None,
-        f"Attention heads. Default: {_MODEL.heads:,}, or that of the encoder."),
-    "asv_layers": (_size("asv_layers"), None,
-        f"Transformer layers that read the DNA of an ASV. Default: {_MODEL.asv_layers:,}, or "
-        "that of the encoder."),
-    "sample_layers": (_size("sample_layers"), None,
-        f"Transformer layers that read the ASVs of a sample. Default: {_MODEL.sample_layers:,}, "
-        "or that of the encoder."),
-    "nucleotides_per_token": (_size("nucleotides_per_token"), None,
-        "Consecutive nucleotides that are read as one token. Default: "
-        f"{_MODEL.nucleotides_per_token:,}, or that of the encoder."),
-    "branches": (_size("branches"), None,
-        f"Branches of a phylogeny that are learned. Default: {_MODEL.branches:,}, or that of the "
-        "encoder."),
-    "max_asvs": (_size("max_asvs"), None,
-        f"ASVs that are read of a sample: the most abundant ones. Default: {_MODEL.max_asvs:,}, "
-        "or that of the encoder."),
-    "max_sequence_length": (_size("max_sequence_length"), None,
+    name: (_int(*LIMITS[name]), None,
+        f"{text} Default: {getattr(_MODEL, name):,}, or that of the encoder.")
+    for name, text in _SIZES.items()
+} | {
+    "max_sequence_length": (_int(*LIMITS["max_sequence_length"]), None,
         "Nucleotides that are read of an ASV; longer ones are cut at their end. Default: the "
         "longest sequence given, at most 512, or that of the encoder."),
     "distance_form": (_one_of(*config.DISTANCE_FORMS), None,

@@ -1,39 +1,22 @@
 """Every registration, top to bottom: types, then actions; no logic, and nothing imports torch."""
 
-from q2_sample_classifier import (
-    ClassifierPredictions,
-    Importance,
-    Probabilities,
-    RegressorPredictions,
-    TrueTargets,
-)
+import q2_sample_classifier as classifier
 from q2_types.distance_matrix import DistanceMatrix
 from q2_types.feature_data import FeatureData, Sequence, Taxonomy
 from q2_types.feature_table import FeatureTable, Frequency
 from q2_types.ordination import PCoAResults
 from q2_types.sample_data import SampleData
 from q2_types.tree import Phylogeny, Rooted
-from qiime2.plugin import (
-    Categorical,
-    Citations,
-    List,
-    Metadata,
-    MetadataColumn,
-    Numeric,
-    Plugin,
-    Str,
-    TypeMatch,
-    Visualization,
-)
+from qiime2 import plugin as q2
 
 from . import __version__, parameters, types
 from .actions import cross_validate, evaluate, explain, fit, predict, pretrain
 from .examples import examples_of
 from .parameters import described
 
-citations = Citations.load("citations.bib", package="q2_aam")
+citations = q2.Citations.load("citations.bib", package="q2_aam")
 
-plugin = Plugin(
+plugin = q2.Plugin(
     name="aam",
     version=__version__,
     website="https://library.qiime2.org",
@@ -119,16 +102,17 @@ def _counts(text: str) -> tuple:
 _TABLE = _counts("")
 _SEQUENCES = (FeatureData[Sequence],
     "DNA of the features. Not needed if the feature ids of the table are the DNA.")  # fmt: skip
-_COLUMN = MetadataColumn[Categorical | Numeric]
+_COLUMN = q2.MetadataColumn[q2.Categorical | q2.Numeric]
 _NUMBER, _CLASS = (
-    (MetadataColumn[kind], f"The {what} column to predict. Samples with a blank cell are left out.")
-    for kind, what in ((Numeric, "numeric"), (Categorical, "categorical"))
-)
+    (q2.MetadataColumn[kind],
+     f"The {what} column to predict. Samples with a blank cell are left out.")
+    for kind, what in ((q2.Numeric, "numeric"), (q2.Categorical, "categorical"))
+)  # fmt: skip
 _GROUPS = (_COLUMN,
     "Samples of one group (subject, site, cage) stay together, so that repeated measures of one "
     "subject are never on both sides of a split.")  # fmt: skip
-_COVARIATES = (Metadata, "Metadata with the columns that 'covariate_columns' names.")
-_COVARIATES_OF_MODEL = (Metadata,
+_COVARIATES = (q2.Metadata, "Metadata with the columns that 'covariate_columns' names.")
+_COVARIATES_OF_MODEL = (q2.Metadata,
     "If the model was fitted with covariates: metadata with the same columns, and a row for each "
     "sample.")  # fmt: skip
 _MODEL = types.AAMRegressor | types.AAMClassifier
@@ -138,9 +122,11 @@ _LOG = (types.AAMTrainingLog,
     "What the model consists of, all settings, and which samples were used and dropped.",
 )  # fmt: skip
 _PRETRAINED = {"encoder": (types.AAMEncoder, "The pretrained encoder."), "training_log": _LOG}
-_NUMBERS, _CLASSES = SampleData[RegressorPredictions], SampleData[ClassifierPredictions]
-_INTERVALS, _SHARES = SampleData[types.PredictionIntervals], SampleData[Probabilities]
-_TARGETS = SampleData[TrueTargets]
+_NUMBERS = SampleData[classifier.RegressorPredictions]
+_CLASSES = SampleData[classifier.ClassifierPredictions]
+_SHARES = SampleData[classifier.Probabilities]
+_INTERVALS, _TARGETS = SampleData[types.PredictionIntervals], SampleData[classifier.TrueTargets]
+_IMPORTANCE = FeatureData[classifier.Importance]
 
 # --- learning -------------------------------------------------------------------------------------
 
@@ -149,12 +135,12 @@ _register(
     "Learn to read ASVs and their phylogeny from their DNA and a UniFrac matrix. No metadata is "
     "needed: use all the samples there are.",
     inputs={
-        "tables": (List[_TABLE[0]], f"{_TABLE[1]} One table for each study."),
-        "distance_matrices": (List[DistanceMatrix],
+        "tables": (q2.List[_TABLE[0]], f"{_TABLE[1]} One table for each study."),
+        "distance_matrices": (q2.List[DistanceMatrix],
             "Unweighted UniFrac between the samples of each table, matched by their sample ids. "
             "Compute it on the table given here: rarefy first, then use the rarefied table for "
             "both."),
-        "sequences": (List[_SEQUENCES[0]], _SEQUENCES[1]),
+        "sequences": (q2.List[_SEQUENCES[0]], _SEQUENCES[1]),
         "initial_encoder": (types.AAMEncoder,
             "An encoder to start from; the architecture is then its own."),
     },
@@ -356,7 +342,7 @@ _register(
     },
     parameters={"covariates": _COVARIATES_OF_MODEL, **described("samples_per_feature")},
     outputs={
-        "importance": (FeatureData[Importance],
+        "importance": (_IMPORTANCE,
             "The most important feature first. 'importance' is how far a feature moves the "
             "prediction of a sample, on average over all samples: in the target's units, or as the "
             "probability that it moves between classes. 'raises' and 'lowers' say in which "
@@ -368,7 +354,7 @@ _register(
 # --- looking --------------------------------------------------------------------------------------
 
 _FEATURES = {
-    "importance": (FeatureData[Importance],
+    "importance": (_IMPORTANCE,
         "From feature-importance: the page shows what the predictions rest on."),
     "sequences": (FeatureData[Sequence], "DNA of these features, to be copied from the page."),
     "taxonomy": (FeatureData[Taxonomy], "Names these features by their taxa."),
@@ -376,7 +362,7 @@ _FEATURES = {
 _LOG_OF_MODEL = (types.AAMTrainingLog, "Of the model that predicted.")
 _SHOWN = {
     "groups": (_COLUMN, "Samples that belong together: intervals of scores are drawn by group."),
-    "design": (Str, "How the samples were held out, in a sentence to show on the page."),
+    "design": (q2.Str, "How the samples were held out, in a sentence to show on the page."),
 }  # fmt: skip
 
 _register(
@@ -393,7 +379,7 @@ _register(
         **_FEATURES,
     },
     parameters={
-        "truth": (MetadataColumn[Numeric], "The true values, in the same units."),
+        "truth": (q2.MetadataColumn[q2.Numeric], "The true values, in the same units."),
         "color_by": (_COLUMN, "A column that colors the points, to see whether errors follow it."),
         **_SHOWN,
     },
@@ -418,7 +404,7 @@ _register(
         **_FEATURES,
     },
     parameters={
-        "truth": (MetadataColumn[Categorical],
+        "truth": (q2.MetadataColumn[q2.Categorical],
             "The true classes. A column whose classes are numbers must be marked as categorical in "
             "the metadata file."),
         **_SHOWN,
@@ -454,13 +440,13 @@ _register(
 
 # --- the common case in one command ---------------------------------------------------------------
 
-_predicted = TypeMatch([RegressorPredictions, ClassifierPredictions])
-_numbers = TypeMatch([types.PredictionIntervals, types.AAMRecognition, Probabilities])
+_predicted = q2.TypeMatch([classifier.RegressorPredictions, classifier.ClassifierPredictions])
+_numbers = q2.TypeMatch([types.PredictionIntervals, types.AAMRecognition, classifier.Probabilities])
 # Names that begin with _ are hidden from users; pipelines call these, so that provenance is whole.
 _register(
     plugin.methods, cross_validate._merge_predictions, "Join predictions of different samples",
     "Join the predictions of the parts of a cross-validation.",
-    inputs={"predictions": (List[SampleData[_predicted]], "Predictions of different samples.")},
+    inputs={"predictions": (q2.List[SampleData[_predicted]], "Predictions of different samples.")},
     outputs={"merged_predictions": (SampleData[_predicted], "The predictions of all samples.")},
 )  # fmt: skip
 _register(
@@ -468,7 +454,7 @@ _register(
     "Join intervals or probabilities of different samples",
     "Join what belongs to the predictions of the parts of a cross-validation.",
     inputs={
-        "tables": (List[SampleData[_numbers]],
+        "tables": (q2.List[SampleData[_numbers]],
             "Intervals, probabilities or shares, of different samples.")
     },
     outputs={"merged_table": (SampleData[_numbers], "Those of all samples.")},
@@ -513,9 +499,9 @@ for function, what, target, settings, outputs in _PIPELINES:
         },
         outputs=outputs | {
             "test_targets": (_TARGETS, f"The true values {_HELD_OUT}."),
-            "importance": (FeatureData[Importance],
+            "importance": (_IMPORTANCE,
                 "How far each feature moves the predictions of the model fitted on all samples."),
-            "evaluation": (Visualization,
+            "evaluation": (q2.Visualization,
                 "How good both are, and which features the predictions rest on."),
         },
         cited=["bokulich2018sample", "pedregosa2011scikit"],
