@@ -170,7 +170,7 @@ MUTATIONS = [
     ),
     *_of(  # many more bins would crash the library that draws them
         11, "tests/report/test_regression_page.py",
-        ("report/regression/charts.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "500"),
+        ("report/regression.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "500"),
     ),
     *_of(
         12, "tests/test_config.py",

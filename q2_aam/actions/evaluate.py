@@ -31,8 +31,8 @@ def evaluate_regression(
     design: str = "",
 ) -> None:
     """Write the evaluation of a regressor's predictions as a page."""
-    from ..report.regression.page import write_regression_page
-    from ..report.regression.scores import join_numbers
+    from ..report.regression import write_regression_page
+    from ..report.regression_scores import join_numbers
 
     samples = join_numbers(
         predictions, truth.to_series(), intervals=intervals, groups=_series(groups),
@@ -59,8 +59,8 @@ def evaluate_classification(
     design: str = "",
 ) -> None:
     """Write the evaluation of a classifier's predictions as a page."""
-    from ..report.classification.page import write_classification_page
-    from ..report.classification.scores import join_classes, read_classes, read_probabilities
+    from ..report.classification import write_classification_page
+    from ..report.classification_scores import join_classes, read_classes, read_probabilities
 
     def read(reader, given, file: str, name: str):
         return None if given is None else reader(given.path / file, name)
@@ -89,8 +89,8 @@ def evaluate_distances(
     random_seed: int = DEFAULT["random_seed"],
 ) -> None:
     """Write the comparison of predicted with actual distances as a page."""
-    from ..report.distances.page import write_distances_page
-    from ..report.distances.scores import compare_distances, read_distances
+    from ..report.distance_scores import compare_distances, read_distances
+    from ..report.distances import write_distances_page
 
     compared = compare_distances(
         read_distances(predicted.path / "distance-matrix.tsv", "the predicted distances"),

@@ -1,1 +1,1 @@
-"""The .qzv pages: what is shown (regression, training_summary) and how (page, figure, vega)."""
+"""The .qzv pages: what is shown (a file for each kind of page), and how (page, style)."""

@@ -10,20 +10,17 @@ from markupsafe import Markup
 
 from ..errors import AAMError, counted, examples, no_shared_ids
 from ..storage.training_log import SAMPLES_USED_FOR_TRAINING, TrainingLog
+from . import style
 from .formatting import format_fraction, join_words, words
 from .importance import ImportantFeatures, section_of_importance
-from .metrics import Estimate, ScoreRow, count_resamples
+from .metrics import Estimate, Metric, ScoreRow, count_resamples
 from .page import Card, Section, Text, write_page
-from .samples import (
-    FEW_SAMPLES,
-    SampleCount,
-    count_blocks,
-    count_ids,
-    table_of_counts,
-    training_counts,
-)
+from .samples import FEW_SAMPLES, count_blocks, count_ids, table_of_counts
 
 MODEL, BASELINE, DUMMY = "model", "baseline", "dummy"
+LOOKS = {  # their lines
+    MODEL: (style.BLUE, [1, 0]), BASELINE: (style.VERMILLION, [7, 3]), DUMMY: (style.GREY, [2, 3]),
+}  # fmt: skip
 ALL_SAMPLES = "model on all samples"
 NO_GROUP = "(no group)"
 FEWEST_GROUPS_TO_DRAW = 8  # resampling two or three groups gives absurdly narrow intervals
@@ -40,20 +37,24 @@ class JoinedSamples:
     frame: pd.DataFrame
     target: str  # name of the metadata column
     group_name: str | None
-    counts: list[SampleCount]
+    counts: list[dict]  # of `count_ids`
     recognition: pd.DataFrame | None = None  # of the reads of each sample: `recognition.SHARES`
     warnings: list[str] = field(default_factory=list)  # what a reader should know first
 
     @property
+    def group_names(self) -> list[str]:
+        """The groups, and `NO_GROUP` if a sample is without."""
+        return [] if self.group_name is None else sorted(set(self.frame["group"]))
+
+    @property
     def n_groups(self) -> int:
         """How many groups there are, not counting samples without one."""
-        names = self.frame["group"]
-        return int(names[names != NO_GROUP].nunique())
+        return len(set(self.group_names) - {NO_GROUP})
 
     @property
     def draws_groups(self) -> bool:
         """Whether there are groups, and enough of them to be drawn in a bootstrap."""
-        return self.group_name is not None and self.n_groups >= FEWEST_GROUPS_TO_DRAW
+        return self.n_groups >= FEWEST_GROUPS_TO_DRAW
 
     @property
     def group_codes(self) -> np.ndarray:
@@ -68,10 +69,14 @@ class JoinedSamples:
         return bool(self.frame["baseline"].notna().any())
 
     @property
+    def predictors(self) -> dict[str, str]:
+        """The columns of the model and, if there is one, of the baseline."""
+        return {MODEL: "predicted"} | ({BASELINE: "baseline"} if self.has_baseline else {})
+
+    @property
     def common(self) -> np.ndarray:
         """Which samples every predictor has predicted, as bools (samples,)."""
-        has = self.frame["baseline"].notna().to_numpy()
-        return has if has.any() else ~has
+        return self.frame["baseline"].notna().to_numpy() | (not self.has_baseline)
 
     def with_recognition(self, table: pd.DataFrame) -> pd.DataFrame:
         """Add to a table of samples how their reads were recognized, if that is known."""
@@ -114,15 +119,9 @@ def join_samples(
     truth: pd.Series,
     baseline: pd.Series | None = None,
     groups: pd.Series | None = None,
-) -> tuple[pd.DataFrame, list[SampleCount]]:
-    """Join by sample id, in the order of the predictions; see `JoinedSamples` for the columns.
-
-    Raises `AAMError` if no predicted sample has a true value, or none a baseline prediction.
-    """
-    if not predictions.index.intersection(truth.index).size:
-        raise no_shared_ids(
-            "the predictions", list(predictions.index), "the metadata", list(truth.index)
-        )
+) -> JoinedSamples:
+    """Join by sample id, in the order of the predictions; an `AAMError` if nothing is shared."""
+    require_shared(predictions.index, "the predictions", truth.index, "the metadata")
     shown = predictions.index[predictions.index.isin(truth.dropna().index)]
     if not len(shown):
         raise AAMError(
@@ -142,44 +141,47 @@ def join_samples(
         if pd.api.types.is_numeric_dtype(groups):  # 18, not 18.0
             names = names.map(lambda value: f"{value:.15g}", na_action="ignore")
         frame["group"] = names.astype(object).where(names.notna(), NO_GROUP)
-    counts = _count_evaluated(predictions, truth, frame, groups)
+    counts = _count_evaluated(predictions.index, truth, frame, groups)
     if baseline is not None:
         counts.append(count_without("a baseline prediction", frame["baseline"]))
-    return frame, counts
+    return JoinedSamples(
+        frame, str(truth.name), None if groups is None else str(groups.name), counts
+    )
 
 
-def require_shared(index: pd.Index, name: str, shown: pd.Index) -> None:
+def require_shared(
+    index: pd.Index, name: str, shown: pd.Index, of_which: str = "the evaluated samples"
+) -> None:
     """Refuse what tells of none of the evaluated samples."""
     if not index.intersection(shown).size:
-        raise no_shared_ids(name, list(index), "the evaluated samples", list(shown))
+        raise no_shared_ids(name, list(index), of_which, list(shown))
 
 
-def _count_evaluated(predictions: pd.Series, truth: pd.Series, frame: pd.DataFrame, groups):
+def _count_evaluated(predicted: pd.Index, truth: pd.Series, frame: pd.DataFrame, groups):
     """Count the samples evaluated, and those left out, by reason."""
-    name, shown = str(truth.name), frame.index
-    unknown = predictions.index[~predictions.index.isin(truth.index)]
-    blank = predictions.index[predictions.index.isin(truth.index[truth.isna()])]
-    elsewhere = truth.dropna().index.difference(predictions.index, sort=False)
-    counts = [
-        SampleCount("samples with a prediction", len(predictions)),
-        count_ids("samples evaluated here: predicted, and with a true value", shown),
-        count_ids("samples left out: predicted, but not in the metadata", unknown),
-        count_ids(f"samples left out: predicted, but blank in '{name}'", blank),
-    ]
+    name, left_out = str(truth.name), "samples left out:"
+    unknown = predicted[~predicted.isin(truth.index)]
+    blank = predicted[predicted.isin(truth.index[truth.isna()])]
+    elsewhere = truth.dropna().index.difference(predicted, sort=False)
+    counts = {
+        "samples evaluated here: predicted, and with a true value": frame.index,
+        f"{left_out} predicted, but not in the metadata": unknown,
+        f"{left_out} predicted, but blank in '{name}'": blank,
+    }
     if groups is not None:
         ungrouped = elsewhere[elsewhere.isin(groups.index[groups.isna()])]
         elsewhere = elsewhere.difference(ungrouped, sort=False)
-        what = f"samples left out: not predicted, and blank in '{groups.name}'"
-        counts.append(count_ids(what, ungrouped))
-    what = f"samples with a value in '{name}' that were not predicted (used for fitting, or not in "
-    counts.append(count_ids(f"{what}the table)", elsewhere))
+        counts[f"{left_out} not predicted, and blank in '{groups.name}'"] = ungrouped
+    what = f"samples with a value in '{name}' that were not predicted"
+    counts[f"{what} (used for fitting, or not in the table)"] = elsewhere
     if groups is not None:
-        without = shown[frame["group"] == NO_GROUP]
-        counts.append(count_ids(f"evaluated samples blank in '{groups.name}'", without))
-    return counts
+        without = frame.index[frame["group"] == NO_GROUP]
+        counts[f"evaluated samples blank in '{groups.name}'"] = without
+    everyone = {"what": "samples with a prediction", "count": len(predicted), "examples": []}
+    return [everyone, *(count_ids(what, ids) for what, ids in counts.items())]
 
 
-def count_without(what: str, column: pd.Series) -> SampleCount:
+def count_without(what: str, column: pd.Series) -> dict:
     """Count the evaluated samples whose column is blank."""
     return count_ids(f"evaluated samples without {what}", column.index[column.isna()])
 
@@ -198,12 +200,19 @@ class Scores:
     dummy: float | str  # what it always predicts
     dummy_is: str  # where that comes from
 
-    def describe_difference(self, kind: str, other: str, metric: str, /, **values) -> str:
+    def of(self, predictor: str, metric: Metric) -> Estimate:
+        """Return a score of a predictor."""
+        return self.rows[predictor].estimates[metric.name]
+
+    def describe_difference(
+        self, kind: str, other: str, metric: Metric, name: str, **values
+    ) -> str:
         """Say who is better, the model or another predictor, in the words of a kind of page."""
-        difference = self.differences[other][metric]
+        difference = self.differences[other][metric.name]
         equal = other == BASELINE and difference.value == 0
         verdict = "equal" if equal else difference.verdict
-        return words(kind, f"{other} {verdict}", dummy_is=self.dummy_is, **values)
+        values |= {"other": in_sentence(name), "dummy_is": self.dummy_is}
+        return words(kind, f"{other} {verdict}", **values)
 
 
 class Evaluation:
@@ -228,7 +237,7 @@ class Evaluation:
         samples = self.samples
         features = section_of_importance(important, samples.frame["actual"], samples.target)
         blocks = count_blocks(samples.counts, "counts-table", "samples")
-        trained = training_counts(self.summary.get("data"))
+        trained = self.summary.get("data")
         if trained:
             title = Text("When the model was trained", tag="h3")
             blocks += [title, table_of_counts(trained, "data-table")]
@@ -248,14 +257,13 @@ class Evaluation:
         """Say how samples were divided and compared, and what predicts; empty if unknown."""
         summary = self.summary
         heads, design = describe_heads(summary), summary.get("design", "").rstrip(".")
-        parts = [f"Design: {design}."] if design else []
-        parts += [f"Predictions: {heads}."] if heads else []
-        if not parts:
+        if not heads and not design:
             return []
-        if summary.get("encoder"):
-            parts.append(f"Encoder: {summary['encoder'].strip().rstrip('.')}.")
+        encoder = (summary.get("encoder") or "").strip().rstrip(".")
         version = (summary.get("environment") or {}).get("q2-aam")
-        return [" ".join([*parts, *([f"q2-aam {version}."] if version else [])])]
+        parts = ("Design: ", design), ("Predictions: ", heads), ("Encoder: ", encoder)
+        found = [f"{what}{text}." for what, text in (*parts, ("q2-aam ", version)) if text]
+        return [" ".join(found)]
 
     def _note_training(self) -> Iterable[str]:
         """Warn of a log of another target, and of samples that the model was fitted on."""

@@ -20,9 +20,7 @@ def format_count(count: int | None) -> str:
 
 def format_number(value, significant: int = 3) -> str:
     """Write a measured number: ``2.41``, ``1,234``, ``3.97e-09``."""
-    if _is_missing(value):
-        return MISSING
-    if value == 0 or (float(value).is_integer() and abs(value) < _LARGEST):
+    if not _is_missing(value) and float(value).is_integer() and abs(value) < _LARGEST:
         return format_count(value)
     return format_like(value, value, significant)
 
@@ -34,7 +32,7 @@ def format_like(value, reference, significant: int = 3) -> str:
     if _is_missing(reference) or reference == 0:
         reference = value or 1.0
     last = _magnitude(reference) - significant + 1  # power of ten of the last digit shown
-    if _is_plain(value) and _is_plain(reference):
+    if all(one == 0 or _SMALLEST <= abs(one) < _LARGEST for one in (value, reference)):
         return format_decimals(value, min(_MOST_DIGITS, max(0, -last)))
     digits = min(_MOST_DIGITS, max(0, _magnitude(value) - last)) if value else 0
     return _minus(f"{value:.{digits}e}") if value else "0"
@@ -116,10 +114,6 @@ def keys(section: str) -> list[str]:
 
 def _is_missing(value) -> bool:
     return value is None or not math.isfinite(value)
-
-
-def _is_plain(value) -> bool:
-    return value == 0 or _SMALLEST <= abs(value) < _LARGEST
 
 
 def _magnitude(value) -> int:

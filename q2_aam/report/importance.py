@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import altair as alt
 import numpy as np
@@ -14,7 +14,7 @@ from ..data.sequences import is_dna
 from ..errors import AAMError, counted, examples, no_shared_ids
 from . import style
 from .formatting import format_fraction, format_like, format_number, words
-from .page import Cell, Column, Download, Fasta, Figure, Section, Table, Text, figure, table_of
+from .page import Cell, Download, Fasta, Figure, Section, Table, Text, figure, table_of
 from .style import short, tips
 
 MOST_LISTED = 100
@@ -73,23 +73,16 @@ def join_important_features(
         if known is not None and not set(importance.index) & set(known):
             raise no_shared_ids("the importance", list(importance.index), name, list(known))
     ranks = importance["importance"] if "importance" in importance else importance.sum(axis=1)
-    ranks = ranks.sort_values(ascending=False, kind="stable")
-    shown, total = ranks.index[:MOST_LISTED], float(ranks.sum())
-    effect, effects, of_classes = _name_effects(importance.loc[shown])
-    taxa = [(taxa or {}).get(name) for name in shown]
-    of_ids = {name: name.upper() for name in shown if is_dna(name)}
-    sequences = of_ids | {name: str(sequences[name]) for name in shown if name in (sequences or {})}
-    frame = pd.DataFrame(
-        {
-            "rank": np.arange(1, len(shown) + 1),
-            "importance": ranks[shown],
-            "share": ranks[shown] / total if total > 0 else np.nan,
-            "effect": effect,
-            "taxon": taxa,
-            "sequence": [sequences.get(name) for name in shown],
-        },
-        index=pd.Index(shown, name="id"),
-    )
+    ranks, total = ranks.sort_values(ascending=False, kind="stable"), float(ranks.sum())
+    frame = ranks.head(MOST_LISTED).rename("importance").rename_axis("id").to_frame()
+    effect, effects, of_classes = _name_effects(importance.loc[frame.index])
+    frame.insert(0, "rank", np.arange(1, len(frame) + 1))
+    frame["share"] = frame["importance"] / total if total > 0 else np.nan
+    frame["effect"] = effect
+    frame["taxon"] = [(taxa or {}).get(name) for name in frame.index]
+    of_ids = {name: name.upper() for name in frame.index if is_dna(name)}
+    dna = [(sequences or {}).get(name, of_ids.get(name)) for name in frame.index]
+    frame["sequence"] = [one if one is None else str(one) for one in dna]
     return ImportantFeatures(frame, len(importance), effects, of_classes, table)
 
 
@@ -102,21 +95,16 @@ def _name_effects(importance: pd.DataFrame) -> tuple[list, list[str], bool]:
     classes = [name.removeprefix(start) for name in importance if name.startswith(start)]
     if not classes or any(f"{LOWERS} {name}" not in importance for name in classes):
         return [None] * len(importance), [], False
-    raised, lowered = (
-        importance[[f"{effect} {name}" for name in classes]].to_numpy(float)
-        for effect in (RAISES, LOWERS)
-    )
+    up, down = (importance[[f"{w} {name}" for name in classes]] for w in (RAISES, LOWERS))
+    moved = up.set_axis(classes, axis=1) - down.set_axis(classes, axis=1)
     # of two classes what one gains the other loses: naming what is gained is enough
-    return [classes[place] for place in (raised - lowered).argmax(axis=1)], classes, True
+    return moved.idxmax(axis=1).tolist(), classes, True
 
 
 def section_of_importance(
     features: ImportantFeatures | None, actual: pd.Series, target: str
 ) -> list[Section]:
-    """Show features in a chart, a heatmap if there is a table, and a table; empty without any.
-
-    ``actual`` is the true value or class of each evaluated sample.
-    """
+    """Show features in a chart, a heatmap if there is a table, and a table; empty without any."""
     if features is None:
         return []
     figures = [_importance_figure(features, target)]
@@ -142,20 +130,18 @@ def _table(features: ImportantFeatures, target: str) -> Table:
     largest, known = frame["importance"].iloc[0], frame["sequence"].notna()
     is_its_sequence = frame.index.str.upper() == frame["sequence"]
     columns = [
-        (Column("Rank", number=True), frame["rank"].astype(str)),
-        (Column("Feature"), np.where(is_its_sequence, "its sequence", frame.index)),
-        (Column("Importance", True), [format_like(v, largest) for v in frame["importance"]]),
+        ("Rank", frame["rank"].astype(str), True),
+        ("Feature", np.where(is_its_sequence, "its sequence", frame.index)),
+        ("Importance", [format_like(v, largest) for v in frame["importance"]], True),
     ]
     if frame["taxon"].notna().any():
-        columns.append((Column("Taxon"), [taxon or "" for taxon in frame["taxon"]]))
+        columns.append(("Taxon", [taxon or "" for taxon in frame["taxon"]]))
     if features.effects:
         what = "makes '{0}' more probable" if features.of_classes else "{0} {1}"
-        effects = [what.format(effect, target) for effect in frame["effect"]]
-        columns.append((Column("What it does"), effects))
+        columns.append(("What it does", [what.format(one, target) for one in frame["effect"]]))
     if known.any():
-        sequences = [Cell(sequence=one or "") for one in frame["sequence"]]
-        columns.append((Column("Sequence"), sequences))
-    return replace(table_of("importance-table", columns), shown=_ROWS_SHOWN)
+        columns.append(("Sequence", [Cell(sequence=one or "") for one in frame["sequence"]]))
+    return table_of("importance-table", columns, _ROWS_SHOWN)
 
 
 def _importance_figure(features: ImportantFeatures, target: str) -> Figure:
@@ -188,8 +174,9 @@ def _importance_figure(features: ImportantFeatures, target: str) -> Figure:
     colors = style.CATEGORIES if features.of_classes else [style.GREEN, style.PURPLE]
     if 0 < len(features.effects) <= len(colors):
         title = "makes more probable" if features.of_classes else None
-        color = style.by_name(alt.Color, "effect:N", features.effects, colors, title=title)
-        bars = bars.encode(color)
+        bars = bars.encode(
+            style.by_name(alt.Color, "effect:N", features.effects, colors, title=title)
+        )
     which = f"The {len(drawn)} features that matter most"
     return figure(
         name := "importance-of-features", style.themed(bars, height=22 * len(drawn) + 10),
@@ -210,50 +197,30 @@ def label_feature(name: str, taxon: str | None) -> str:
     """
     if is_dna(name):
         name = hashlib.md5(name.upper().encode(), usedforsecurity=False).hexdigest()
-    known = last_known_rank(taxon or "")
-    if known:
-        return f"{_cut(known, _LONGEST_NAME)} \u00b7 {name[:6]}"
-    return _cut(name, _LONGEST_NAME // 2)
-
-
-def last_known_rank(taxon: str) -> str:
-    """Return the last rank of a taxon that is named, as ``g. Bacteroides``."""
-    genus, found = "", ""
-    for part in taxon.split(";"):
-        rank, separator, name = part.strip().partition("__")
-        if not separator:
-            rank, name = "", part.strip()
-        name = name.strip().replace("_", " ")
-        if _SAYS_NOTHING.match(name):
+    genus, known = "", ""
+    for part in (taxon or "").split(";"):
+        rank, separator, called = part.strip().partition("__")
+        rank, called = (rank.lower(), called) if separator else ("", rank)
+        called = called.strip().replace("_", " ")
+        if _SAYS_NOTHING.match(called):
             continue
-        rank = rank.lower()
-        genus = name if rank == "g" else genus
-        if rank == "s" and genus and not name.startswith(genus):
-            name = f"{genus} {name}"
-        found = f"{rank}. {name}" if rank else name
-    return found
+        genus = called if rank == "g" else genus
+        if rank == "s" and genus and not called.startswith(genus):
+            called = f"{genus} {called}"
+        known = f"{rank}. {called}" if rank else called
+    return (
+        f"{_cut(known, _LONGEST_NAME)} \u00b7 {name[:6]}"
+        if known
+        else _cut(name, _LONGEST_NAME // 2)
+    )
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}\u2026"
 
 
-def _heatmap_figures(features: ImportantFeatures, actual: pd.Series, target: str) -> list[Figure]:
-    cells, by_class = _abundances(features, actual), not is_numeric_dtype(actual)
-    if cells is None:
-        return []
-    shown = cells["column"].nunique()
-    some = "" if shown == len(actual) else f" ({shown:,} of {len(actual):,}, evenly spaced)"
-    file, kind = "abundance-heatmap", "classes" if by_class else "samples"
-    values = {"columns": words(file, kind, target=target, some=some)}
-    values["along"] = "by class" if by_class else f"along {target}"
-    numbers = cells.set_index("feature").drop(columns="log_reads")
-    chart = chart_heatmap(cells, target, by_class)
-    return [figure(file, chart, numbers, len(cells), True, **values)]
-
-
 def _abundances(features: ImportantFeatures, actual: pd.Series) -> pd.DataFrame | None:
-    """Return a row for each cell: feature, column (its place), reads, label, actual, log_reads."""
+    """Return a row for each cell: feature, column (its place), reads, label, actual."""
     table, by_class = features.table, not is_numeric_dtype(actual)
     samples = [name for name in actual.index if table.exists(name, "sample")]
     names = [n for n in features.frame.index[:MOST_IN_HEATMAP] if table.exists(n, "observation")]
@@ -274,23 +241,21 @@ def _abundances(features: ImportantFeatures, actual: pd.Series) -> pd.DataFrame 
     labels = {name: _label(name, row) for name, row in features.frame.loc[names].iterrows()}
     cells["label"] = cells["feature"].map(labels)
     cells["actual"] = cells["column"] if by_class else cells["column"].map(actual)
-    cells["log_reads"] = np.log10(1 + cells["reads"])
     return cells
 
 
-def chart_heatmap(cells: pd.DataFrame, target: str, by_class: bool) -> alt.Chart:
-    """Draw how abundant features are; see `_abundances` for the cells."""
-    columns, labels = list(dict.fromkeys(cells["column"])), list(dict.fromkeys(cells["label"]))
-    records = [
-        {
-            "feature": cell["label"],
-            "sample": cell["column"],
-            "actual": cell["actual"] if by_class else format_number(cell["actual"]),
-            "reads": short(cell["reads"]),
-            "level": short(cell["log_reads"]),
-        }
-        for cell in cells.to_dict("records")
-    ]
+def _heatmap_figures(features: ImportantFeatures, actual: pd.Series, target: str) -> list[Figure]:
+    """Draw how abundant features are: a figure, or none without a sample or feature in common."""
+    cells, by_class = _abundances(features, actual), not is_numeric_dtype(actual)
+    if cells is None:
+        return []
+    shown = cells["actual"] if by_class else cells["actual"].map(format_number)
+    levels = np.log10(1 + cells["reads"]).map(short)
+    records = pd.DataFrame(
+        {"feature": cells["label"], "sample": cells["column"], "actual": shown,
+         "reads": cells["reads"].map(short), "level": levels}
+    ).to_dict("records")  # fmt: skip
+    columns, labels = list(cells["column"].unique()), list(cells["label"].unique())
     axis = alt.Axis(labels=by_class, ticks=False, grid=False, labelAngle=-40, labelLimit=110)
     title = target if by_class else f"Samples by {target}, lowest to highest"
     expression = "format(pow(10, datum.value) - 1, '.2~s')"
@@ -305,4 +270,9 @@ def chart_heatmap(cells: pd.DataFrame, target: str, by_class: bool) -> alt.Chart
             alt.Tooltip("actual:N", title=target), *tips(reads=("of 10,000 reads", ".3~g")),
         ],
     )  # fmt: skip
-    return style.themed(chart, height=22 * len(labels) + 10)
+    some = f" ({len(columns):,} of {len(actual):,}, evenly spaced)"
+    some, kind = "" if len(columns) == len(actual) else some, "classes" if by_class else "samples"
+    file, along = "abundance-heatmap", "by class" if by_class else f"along {target}"
+    values = {"columns": words(file, kind, target=target, some=some), "along": along}
+    chart = style.themed(chart, height=22 * len(labels) + 10)
+    return [figure(file, chart, cells.set_index("feature"), len(cells), True, **values)]

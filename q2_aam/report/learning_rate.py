@@ -6,14 +6,14 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from scipy.stats import kendalltau
 
 from ..storage.training_log import Setting
 from . import style
 from .formatting import MISSING, format_count, format_number, words
 from .page import Card, Download, Section, Text, figure, write_page
-from .samples import table_of_counts, training_counts
+from .samples import table_of_counts
 from .style import short, tips
 from .training import section_of_settings
 
@@ -49,7 +49,7 @@ def write_learning_rate_page(
     if suggestion is not None:
         rate = _write_rate(suggestion)
         use.insert(0, Text(f"qiime aam {action} --p-learning-rate {rate} \u2026", tag="pre"))
-    counts = table_of_counts(training_counts(data), "data-table")
+    counts = table_of_counts(data, "data-table")
     sections = [
         Section("curve", "Curve", "Curve", blocks),
         Section("use", "How to use it", "How to use it", use),
@@ -65,18 +65,11 @@ def write_learning_rate_page(
     ]
     if diverged:
         cards.append(Card("stopped at", _write_rate(curve["learning_rate"].iloc[-1])))
-    heading = f"Learning rate for {action}"
-    if target is not None:
-        heading = Markup("{}: <em>{}</em>").format(heading, target)
-    write_page(
-        output_dir,
-        "Learning-rate range test",
-        heading,
-        write_headline(curve, suggestion, action),
-        sections,
-        cards,
-        write_warnings(curve, suggestion, diverged),
-    )
+    of_target = "" if target is None else Markup(": <em>{}</em>").format(target)
+    heading = escape(f"Learning rate for {action}") + of_target
+    headline = write_headline(curve, suggestion, action)
+    warnings = write_warnings(curve, suggestion, diverged)
+    write_page(output_dir, "Learning-rate range test", heading, headline, sections, cards, warnings)
 
 
 def has_clear_slope(curve: pd.DataFrame) -> bool:
@@ -112,24 +105,21 @@ def write_warnings(curve: pd.DataFrame, suggestion: float | None, diverged: bool
     """Point at what the curve suggests to do differently."""
     if suggestion is None:
         return [words("notes", "rate_unclear")]
-    warnings = []
     lowest = int(curve["smoothed_loss"].to_numpy().argmin())
-    if not diverged and lowest >= len(curve) - 2:
-        warnings.append(words("notes", "rate_falling"))
     start, end = curve["learning_rate"].iloc[[0, -1]]
-    if suggestion < start * (end / start) ** 0.15:
-        warnings.append(words("notes", "rate_early"))
-    return warnings
+    found = {
+        "rate_falling": not diverged and lowest >= len(curve) - 2,
+        "rate_early": suggestion < start * (end / start) ** 0.15,
+    }
+    return [words("notes", name) for name, holds in found.items() if holds]
 
 
 def chart_learning_rate(curve: pd.DataFrame, suggestion: float | None) -> alt.LayerChart:
     """Draw the loss of each batch and its moving average over the learning rate."""
     columns = {"learning_rate": "learning_rate", "loss": "loss", "smoothed_loss": "average"}
-    drawn = curve[list(columns)].rename(columns=columns)
-    records = [
-        {"step": step} | {name: short(value) for name, value in row.items()}
-        for step, row in enumerate(drawn.to_dict("records"), start=1)
-    ]
+    drawn = curve[list(columns)].rename(columns=columns).reset_index(drop=True)
+    drawn = drawn.apply(lambda column: column.map(short))
+    records = drawn.assign(step=drawn.index + 1).to_dict("records")
     axis, scale = alt.Axis(format="~g"), alt.Scale(type="log", nice=False)
     x = alt.X("learning_rate:Q", title="Learning rate", scale=scale, axis=axis)
     scale = _loss_scale(curve)

@@ -68,11 +68,6 @@ class Metric:
         value, low, high = (self._write(number, estimate) for number in estimate)
         return Cell(value, f"{low} to {high}" if estimate.has_interval else "")
 
-    def card(self, estimate: Estimate) -> Card:
-        """Write a number at the top of a page."""
-        cell = self.cell(estimate)
-        return Card(self.column.label, cell.text, cell.detail)
-
     def in_brackets(self, estimate: Estimate) -> str:
         """Write an interval as a sentence has it; nothing if it is not known."""
         text = self.cell(estimate).detail
@@ -98,6 +93,7 @@ REGRESSION_METRICS = (
     Metric("spearman_correlation"),
 )  # fmt: skip
 FIT_METRICS = (Metric("slope"), Metric("intercept", None), Metric("p_value"))
+NO_LINE = [np.nan] * len(FIT_METRICS)
 OVERALL_METRICS = (
     Metric("accuracy"), Metric("accuracy_ratio"), Metric("balanced_accuracy"), Metric("macro_f1"),
     Metric("macro_auc", 3), Metric("micro_auc", 3),
@@ -121,6 +117,11 @@ class ScoreRow:
     def cells(self, metrics: Sequence[Metric]) -> list[Cell]:
         """Write its scores."""
         return [metric.cell(self.estimates[metric.name]) for metric in metrics]
+
+    def cards(self, metrics: Sequence[Metric]) -> list[Card]:
+        """Write its scores for the top of a page."""
+        cells = zip(metrics, self.cells(metrics), strict=True)
+        return [Card(metric.column.label, cell.text, cell.detail) for metric, cell in cells]
 
     def records(self, metrics: Sequence[Metric], of: str = "", **about) -> list[dict]:
         """Return its scores unrounded, for a download."""
@@ -177,10 +178,7 @@ def bootstrap(
 
 
 def score_numbers(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return `REGRESSION_METRICS` (metrics, predictors), NaN where a score is not defined.
-
-    Of truth (samples,) and predicted (samples, predictors).
-    """
+    """Return `REGRESSION_METRICS` (metrics, predictors) of predicted (samples, predictors)."""
     actual = np.repeat(truth[:, None], predicted.shape[1], axis=1)
     each = {"multioutput": "raw_values"}
     mae = sklearn_metrics.mean_absolute_error(actual, predicted, **each)
@@ -195,10 +193,10 @@ def score_numbers(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.stack([mae, rmse, r_squared, np.where(np.isfinite(spearman), spearman, np.nan)])
 
 
-def fit_line(truth: np.ndarray, predicted: np.ndarray) -> list[float] | None:
-    """Return slope, intercept and p of predicted over truth; None if it is not defined."""
+def fit_line(truth: np.ndarray, predicted: np.ndarray) -> list[float]:
+    """Return slope, intercept and p of predicted over truth, or `NO_LINE`."""
     if len(truth) < 2 or _is_constant(truth):
-        return None
+        return NO_LINE
     with np.errstate(divide="ignore", invalid="ignore"):
         line = stats.linregress(truth, predicted)
     return [float(line.slope), float(line.intercept), float(line.pvalue)]

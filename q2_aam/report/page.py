@@ -6,9 +6,9 @@ Every value is escaped; charts are drawn in the browser by a script that lies in
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import altair
 import jinja2
@@ -26,39 +26,32 @@ STATIC_WIDTH = 620
 MOST_SVG_MARKS = 2000  # beyond it the browser draws on a canvas, which stays quick
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """A chart with its words."""
 
     name: str  # file name of the downloads, ours, never a user's
     title: str
     caption: str
-    chart: altair.Chart
+    specification: dict  # in Vega-Lite, named for screen readers, without its schema's address
     numbers: str | pd.DataFrame  # what it shows: the name of a download of the page, or its own
-    n_marks: int = 0  # about how many marks it draws
-    wide: bool = False  # takes the page's full width
-    # data that the chart refers to by name and shares with other charts of the page
-    datasets: dict[str, list[dict]] = field(default_factory=dict)
-
-    @property
-    def specification(self) -> dict:
-        """The Vega-Lite specification, named for screen readers, without its schema's address."""
-        content = self.chart.properties(description=self.title).to_dict(
-            validate=schemapi.DEBUG_MODE
-        )
-        content.pop("$schema", None)
-        return content
+    n_marks: int  # about how many marks it draws
+    wide: bool  # takes the page's full width
+    datasets: dict[str, list[dict]]  # by name, shared with other charts of the page
 
 
-def figure(file: str, chart, numbers, n_marks=0, wide=False, datasets=None, **values) -> Figure:
-    """Make a figure with the words of its file, filled with values."""
-    title, caption = (words(file, part, **values) for part in ("title", "caption"))
+def figure(
+    file: str, chart: altair.Chart, numbers: str | pd.DataFrame, n_marks: int = 0,
+    wide: bool = False, datasets: dict | None = None, texts: Sequence[str] = (), **values,
+) -> Figure:  # fmt: skip
+    """Make a figure with the texts (title and caption), or those of its file with values."""
+    title, caption = texts or (words(file, part, **values) for part in ("title", "caption"))
     title = title[:1].upper() + title[1:]
-    return Figure(file, title, caption, chart, numbers, n_marks, wide, datasets or {})
+    content = chart.properties(description=title).to_dict(validate=schemapi.DEBUG_MODE)
+    content.pop("$schema", None)
+    return Figure(file, title, caption, content, numbers, n_marks, wide, datasets or {})
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column of a table; the meaning is shown when hovering over its head."""
 
     label: str
@@ -66,8 +59,7 @@ class Column:
     meaning: str = ""
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell with more than a text: an interval beneath it, codes such as ids, or a sequence."""
 
     text: str = ""
@@ -76,8 +68,7 @@ class Cell:
     sequence: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of text or `Cell`; those from `shown` on appear at a click."""
 
     id: str
@@ -86,14 +77,13 @@ class Table:
     shown: int | None = None
 
 
-def table_of(id: str, columns: Sequence[tuple[Column, Sequence]]) -> Table:
-    """Make a table of columns, each with its cells."""
-    rows = list(zip(*(cells for _, cells in columns), strict=True))
-    return Table(id, [column for column, _ in columns], rows)
+def table_of(id: str, columns: Sequence[tuple], shown: int | None = None) -> Table:
+    """Make a table of columns: their label, their cells and, of numbers, True."""
+    rows = list(zip(*(cells for _, cells, *_ in columns), strict=True))
+    return Table(id, [Column(label, *number) for label, _, *number in columns], rows, shown)
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A paragraph (p) with an id, a heading in a section (h3), or a line to be typed (pre)."""
 
     text: str | Markup
@@ -108,16 +98,14 @@ def define(columns: Sequence[Column], last: str = "") -> Markup:
     return Markup().join([*known, last])
 
 
-@dataclass(frozen=True)
-class Fasta:
+class Fasta(NamedTuple):
     """Sequences by id, folded away, with a button that copies them all."""
 
     id: str
     sequences: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(NamedTuple):
     """A table to download as TSV, with an index called ``id``."""
 
     name: str
@@ -125,12 +113,8 @@ class Download:
     frame: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page with a heading and an entry in the navigation.
-
-    Of its blocks, a text is a paragraph, and figures in a list stand beside each other.
-    """
+class Section(NamedTuple):
+    """A part of the page: texts are paragraphs, figures in a list stand beside each other."""
 
     id: str
     nav: str
@@ -138,8 +122,7 @@ class Section:
     blocks: Sequence[str | list[Figure] | Text | Table | Fasta | Download]
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """A number at the top of the page."""
 
     label: str
@@ -157,10 +140,7 @@ def write_page(
     warnings: Sequence[str] = (),
     lines: Sequence[str] = (),
 ) -> None:
-    """Write index.html with its charts, scripts and downloads.
-
-    The headline is the result, in at most two sentences; lines stand beneath it.
-    """
+    """Write index.html and its downloads; lines stand beneath the headline."""
     output_dir = Path(output_dir)
     downloads = output_dir / DOWNLOADS
     downloads.mkdir()

@@ -8,27 +8,16 @@ import pandas as pd
 
 from ..data.matching import CLADES_ONLY
 from ..errors import AAMError, counted, examples
-from . import style
+from . import page, style
 from .formatting import format_count, format_fraction, keys, parts, words
-from .page import (
-    Card,
-    Cell,
-    Column,
-    Download,
-    Fasta,
-    Figure,
-    Section,
-    Table,
-    Text,
-    define,
-    figure,
-    write_page,
-)
 from .samples import as_records
 from .style import short, tips
 
-SHARES = {name: Column(*parts("recognition", name)[:1], True, parts("recognition", name)[1])
-          for name in keys("recognition")}  # fmt: skip
+SHARES = {
+    name: page.Column(label, True, meaning)
+    for name in keys("recognition")
+    for label, meaning in [parts("recognition", name)]
+}
 WELL_RECOGNIZED, HALF = 0.95, 0.5
 _ROUNDING = 0.01
 _MOST_BARS = 60  # samples with a bar each
@@ -78,27 +67,22 @@ def describe_recognition(shares: pd.DataFrame | None) -> str:
 def recognition_blocks(
     shares: pd.DataFrame | None, error: pd.Series, y_title: str = "", is_mistake: bool = False
 ) -> list:
-    """Show on an evaluation's page how reads were recognized, and whether errors follow it.
-
-    The error is the absolute error of each sample, or whether it is a mistake.
-    """
+    """Show how reads were recognized, and whether absolute errors (or mistakes) follow it."""
     sentence = describe_recognition(shares)
-    if not sentence:
-        return []
-    blocks = [Text(sentence, "recognition")]
-    if CLADES_ONLY in shares:
+    blocks = [page.Text(sentence, "recognition")] if sentence else []
+    if not sentence or CLADES_ONLY in shares:
         return blocks
     frame = pd.DataFrame({"recognized": recognized(shares), "error": error}).dropna()
     if len(frame) and frame["recognized"].min() < WELL_RECOGNIZED:
         chart = _histogram(frame) if is_mistake else _chart_errors(frame, y_title)
         what = words("error-by-recognition", "mistakes" if is_mistake else "errors")
-        one = figure("error-by-recognition", chart, frame, len(frame), wide=True, what=what)
+        one = page.figure("error-by-recognition", chart, frame, len(frame), wide=True, what=what)
         blocks.append([one])
     return blocks
 
 
 def _chart_errors(frame: pd.DataFrame, y_title: str) -> alt.Chart:
-    axis, whole = style.percent_axis(), style.exact([0, 1])
+    axis, whole = alt.Axis(format="%"), style.exact([0, 1])
     points = style.chart_of(as_records(frame)).mark_point(
         filled=True, color=style.BLUE, fillOpacity=0.6, aria=False
     ).encode(
@@ -118,7 +102,7 @@ def _histogram(frame: pd.DataFrame) -> alt.Chart:
             record["kind"] = "wrong" if mistake else "right"
         colors = [style.SKY, style.BLACK]
         bars = bars.encode(style.by_name(alt.Color, "kind:N", ["right", "wrong"], colors))
-    bins, axis = alt.Bin(extent=[0, 1], step=0.05), style.percent_axis()
+    bins, axis = alt.Bin(extent=[0, 1], step=0.05), alt.Axis(format="%")
     x = alt.X("recognized:Q", bin=bins, title="Reads recognized", axis=axis)
     return style.themed(bars.encode(x, style.count_samples()), height=240)
 
@@ -134,56 +118,60 @@ def write_recognition_page(
     lengths are pairs of nucleotides and how many reads have so many; orientation counts are of
     features. Unrecognized are the most abundant features, by id: reads, share (of all), sequence.
     """
-    shares, columns = shares.rename_axis("id"), [Column("Features"), Column("Count", True)]
-    known = recognized(shares)
-    kinds = [
-        (SHARES[name].label if name in SHARES else str(name), format_count(count))
+    kinds = {
+        SHARES[name].label if name in SHARES else str(name): count
         for name, count in features_by_kind.items()
-    ]
+    }
     reads = [
         [_figure_of_shares(shares)],
         describe_recognition(shares),
-        Table("kinds-table", columns, kinds),
-        define(list(SHARES.values())),
-        Download("recognition", "the shares of every sample", shares),
+        _table_of_features("kinds-table", kinds),
+        page.define(list(SHARES.values())),
+        page.Download("recognition", "the shares of every sample", shares),
     ]
-    turned = [(str(name), format_count(n)) for name, n in orientation_counts.items()]
     note = f"Compared with the reads that the model knows: {orientation}."
-    turns = [note, Table("orientation-table", columns, turned)]
+    turns = [note, _table_of_features("orientation-table", orientation_counts)]
     sections = [
-        Section("reads", "Reads", "Reads recognized", reads),
-        Section("lengths", "Lengths", "Read lengths", [[_figure_of_lengths(lengths)]]),
-        Section("orientation", "Orientation", "Orientation of the reads", turns),
+        page.Section("reads", "Reads", "Reads recognized", reads),
+        page.Section("lengths", "Lengths", "Read lengths", [[_figure_of_lengths(lengths)]]),
+        page.Section("orientation", "Orientation", "Orientation of the reads", turns),
     ]
     if len(unrecognized):
         sections.append(_section_of_unrecognized(unrecognized))
+    known = recognized(shares)
     cards = [
-        Card("reads recognized", format_fraction(known.mean()), "mean of the samples"),
-        Card("samples", format_count(len(shares)), f"{(known < HALF).sum():,} below half"),
-        Card("orientation", orientation),
+        page.Card("reads recognized", format_fraction(known.mean()), "mean of the samples"),
+        page.Card("samples", format_count(len(shares)), f"{(known < HALF).sum():,} below half"),
+        page.Card("orientation", orientation),
     ]
     headline, lines = f"{verdict} {recommendation}", [f"Model: {model}."]
     heading = "What the model recognizes of this table"
-    write_page(output_dir, "Check of a table", heading, headline, sections, cards, lines=lines)
+    page.write_page(output_dir, "Check of a table", heading, headline, sections, cards, lines=lines)
 
 
-def _figure_of_shares(shares: pd.DataFrame) -> Figure:
+def _table_of_features(id: str, counts: dict[str, int]) -> page.Table:
+    numbers = map(format_count, counts.values())
+    return page.table_of(id, [("Features", counts), ("Count", numbers, True)])
+
+
+def _figure_of_shares(shares: pd.DataFrame) -> page.Figure:
     """Draw a bar for each sample, or of many the number of samples by share recognized."""
     ordered = shares.loc[recognized(shares).sort_values(kind="stable").index]
     few = len(ordered) <= _MOST_BARS
     chart = _chart_bars(ordered) if few else _histogram(recognized(ordered).to_frame())
     what = words("recognition-by-sample", "bars" if few else "histogram")
-    return figure("recognition-by-sample", chart, "recognition", 4 * _MOST_BARS, True, what=what)
+    file, n_marks = "recognition-by-sample", 4 * _MOST_BARS
+    return page.figure(file, chart, "recognition", n_marks, True, what=what)
 
 
 def _chart_bars(shares: pd.DataFrame) -> alt.Chart:
-    labels = [SHARES[name].label for name in SHARES]
+    labels = [column.label for column in SHARES.values()]
     records = [
-        {"sample": str(sample), "kind": SHARES[name].label, "share": short(row[name]), "order": k}
+        {"sample": str(sample), "kind": label, "share": short(row[name]), "order": k}
         for sample, row in shares.iterrows()
-        for k, name in enumerate(SHARES)
+        for k, (name, label) in enumerate(zip(SHARES, labels, strict=True))
     ]
-    axis, whole = style.percent_axis(), alt.Scale(domain=[0, 1])
+    axis, whole = alt.Axis(format="%"), alt.Scale(domain=[0, 1])
     colors = [style.GREEN, style.SKY, style.ORANGE, style.BROWN]
     bars = style.chart_of(records).mark_bar().encode(
         alt.X("share:Q", title="Share of reads", axis=axis, stack="zero", scale=whole),
@@ -195,14 +183,14 @@ def _chart_bars(shares: pd.DataFrame) -> alt.Chart:
     return style.themed(bars, height=18 * len(shares) + 10)
 
 
-def _figure_of_lengths(found: dict[str, list[tuple[int, int]]]) -> Figure:
+def _figure_of_lengths(found: dict[str, list[tuple[int, int]]]) -> page.Figure:
     records = [
         {"whose": whose, "length": int(length), "count": int(count), "share": short(count / total)}
         for whose, lengths in found.items()
         for total in [sum(count for _, count in lengths)]
         for length, count in lengths
     ]
-    names, axis, whole = list(found), style.percent_axis(), style.exact([0, 1])
+    names, axis, whole = list(found), alt.Axis(format="%"), style.exact([0, 1])
     points = style.chart_of(records).mark_point(filled=True, size=60, fillOpacity=0.7).encode(
         alt.X("length:Q", title="Nucleotides", scale=style.exact()),
         alt.Y("share:Q", title="Share", axis=axis, scale=whole),
@@ -212,19 +200,21 @@ def _figure_of_lengths(found: dict[str, list[tuple[int, int]]]) -> Figure:
     )  # fmt: skip
     numbers = pd.DataFrame(records, [f"{one['whose']} {one['length']}" for one in records])
     chart = style.themed(points, height=240)
-    return figure("read-lengths", chart, numbers, len(records), wide=True)
+    return page.figure("read-lengths", chart, numbers, len(records), wide=True)
 
 
-def _section_of_unrecognized(unrecognized: pd.DataFrame) -> Section:
-    columns = [Column("Feature"), Column("Reads", True), Column("Share of all reads", True)]
-    rows = [
-        (str(name), format_count(reads), format_fraction(share), Cell(sequence=str(sequence)))
-        for name, reads, share, sequence in unrecognized.itertuples()
+def _section_of_unrecognized(unrecognized: pd.DataFrame) -> page.Section:
+    sequences = unrecognized["sequence"].astype(str)
+    columns = [
+        ("Feature", sequences.index.map(str)),
+        ("Reads", unrecognized["reads"].map(format_count), True),
+        ("Share of all reads", unrecognized["share"].map(format_fraction), True),
+        ("Sequence", [page.Cell(sequence=one) for one in sequences]),
     ]
     blocks = [
-        Table("unrecognized-table", [*columns, Column("Sequence")], rows, shown=_ROWS_SHOWN),
-        Fasta("unrecognized-fasta", unrecognized["sequence"].astype(str).to_dict()),
-        Download("unrecognized", "these sequences", unrecognized.rename_axis("id")),
+        page.table_of("unrecognized-table", columns, _ROWS_SHOWN),
+        page.Fasta("unrecognized-fasta", sequences.to_dict()),
+        page.Download("unrecognized", "these sequences", unrecognized),
     ]
     title = "The most abundant sequences that are not recognized"
-    return Section("unrecognized", "Not recognized", title, blocks)
+    return page.Section("unrecognized", "Not recognized", title, blocks)

@@ -22,42 +22,29 @@ MOST_CATEGORIES = len(style.CATEGORIES)
 OTHER = "(others)"
 
 
-@dataclass(frozen=True)
-class SampleCount:
-    """How many samples something holds for, with examples."""
-
-    what: str
-    count: int
-    examples: tuple[str, ...] = ()
+def count_ids(what: str, ids) -> dict:
+    """Count ids and keep the first few as examples, as the ``data`` of a training log do."""
+    return {"what": what, "count": len(ids), "examples": [str(one) for one in ids[:EXAMPLES_SHOWN]]}
 
 
-def count_ids(what: str, ids) -> SampleCount:
-    """Count ids and keep the first few as examples."""
-    return SampleCount(what, len(ids), tuple(str(value) for value in ids[:EXAMPLES_SHOWN]))
-
-
-def training_counts(data: Iterable[dict] | None) -> list[SampleCount]:
-    """Return the counts that a training log holds as ``data``."""
-    return [
-        SampleCount(entry["what"], entry["count"], tuple(map(str, entry.get("examples") or [])))
-        for entry in data or []
-    ]
-
-
-def table_of_counts(counts: Iterable[SampleCount], name: str) -> Table:
-    """Show counts and their examples."""
+def table_of_counts(counts: Iterable[dict], name: str) -> Table:
+    """Show counts, of `count_ids` or of a training log, and their examples."""
     columns = [Column("What"), Column("Count", number=True), Column("Such as")]
     rows = [
-        (entry.what, format_count(entry.count), Cell(codes=entry.examples))
-        for entry in counts
-        if entry.count
+        (one["what"], format_count(one["count"]), Cell(codes=_examples(one)))
+        for one in counts
+        if one["count"]
     ]
     return Table(name, columns, rows)
 
 
-def count_blocks(counts: Iterable[SampleCount], table: str, download: str) -> list:
+def _examples(one: dict) -> list[str]:
+    return [str(name) for name in one.get("examples") or []]
+
+
+def count_blocks(counts: Iterable[dict], table: str, download: str) -> list:
     """Show counts and offer them as a download."""
-    records = [(entry.what, entry.count, ", ".join(entry.examples)) for entry in counts]
+    records = [(one["what"], one["count"], ", ".join(_examples(one))) for one in counts]
     frame = pd.DataFrame(records, columns=["id", "count", "examples"]).set_index("id")
     return [table_of_counts(counts, table), Download(download, "these counts", frame)]
 
@@ -116,16 +103,15 @@ class ColorBy:
         if pd.api.types.is_numeric_dtype(values):
             return cls(str(column.name), values.astype(float), ())
         values = values.astype(object).where(values.notna(), None)
-        frequency = Counter(value for value in values if value is not None)
-        # by frequency, then by name, so that the choice does not depend on the samples' order
-        ordered = sorted(frequency, key=lambda name: (-frequency[name], name))
-        if len(ordered) > MOST_CATEGORIES:
-            categories = (*sorted(ordered[: MOST_CATEGORIES - 1]), OTHER)
-        else:
-            categories = tuple(sorted(ordered))
-        return cls(str(column.name), values, categories)
+        frequency = Counter(values.dropna())
+        categories = sorted(frequency)
+        if len(categories) > MOST_CATEGORIES:
+            # of equally frequent ones the first by name, whatever the samples' order
+            most = sorted(categories, key=frequency.get, reverse=True)[: MOST_CATEGORIES - 1]
+            categories = [*sorted(most), OTHER]
+        return cls(str(column.name), values, tuple(categories))
 
-    def count_blanks(self) -> SampleCount:
+    def count_blanks(self) -> dict:
         """Count the samples without a value."""
         blank = self.values.index[self.values.isna()]
         return count_ids(f"samples shown in grey: no value in '{self.name}'", blank)
@@ -139,36 +125,31 @@ class ColorBy:
             return {"color": style.short(value)}
         return {"color": value, "shade": value if value in self.categories else OTHER}
 
-    def _color(self, points: alt.Chart, tooltip: list) -> list[alt.Chart]:
-        if not self.categories:
-            scale = alt.Scale(scheme=style.NUMBERS, zero=False, nice=False)
-            legend = alt.Legend(gradientLength=200, tickCount=4)
-            look = [alt.Color("color:Q", title=self.name, scale=scale, legend=legend)]
-            tooltip = [*tooltip, *style.tips(color=(self.name, ".4~g"))]
-        else:
-            names = list(self.categories)
-            colors = [style.GREY if n == OTHER else c for n, c in zip(names, style.CATEGORIES)]  # noqa: B905
-            look = [
-                style.by_name(alt.Color, "shade:N", names, colors, title=self.name),
-                style.by_name(alt.Shape, "shade:N", names, style.SHAPES, title=self.name),
-            ]
-            tooltip = [*tooltip, alt.Tooltip("color:N", title=self.name)]
-        points = points.encode(tooltip=tooltip)
-        layers = [points.encode(*look).transform_filter("isValid(datum.color)")]
-        if self.values.isna().any():
-            grey = points.encode(alt.ColorValue(style.GREY))
-            layers.insert(0, grey.transform_filter("!isValid(datum.color)"))
-        return layers
-
 
 def color_layers(points: alt.Chart, tooltip: list, color_by: ColorBy | None) -> list[alt.Chart]:
-    """Give points their tooltip, and the colors of a column if there is one.
-
-    Their records hold `ColorBy.fields_of`; those without a value lie grey beneath.
-    """
+    """Give points, of `ColorBy.fields_of`, a tooltip and colors; blanks lie grey beneath."""
     if color_by is None:
         return [points.encode(tooltip=tooltip)]
-    return color_by._color(points, tooltip)
+    title, names = color_by.name, list(color_by.categories)
+    if names:
+        colors = {name: style.CATEGORIES[place] for place, name in enumerate(names)}
+        colors |= {OTHER: style.GREY} if OTHER in names else {}
+        look = [
+            style.by_name(alt.Color, "shade:N", names, list(colors.values()), title=title),
+            style.by_name(alt.Shape, "shade:N", names, style.SHAPES, title=title),
+        ]
+        tooltip = [*tooltip, alt.Tooltip("color:N", title=title)]
+    else:
+        scale = alt.Scale(scheme=style.NUMBERS, zero=False, nice=False)
+        legend = alt.Legend(gradientLength=200, tickCount=4)
+        look = [alt.Color("color:Q", title=title, scale=scale, legend=legend)]
+        tooltip = [*tooltip, *style.tips(color=(title, ".4~g"))]
+    points = points.encode(tooltip=tooltip)
+    layers = [points.encode(*look).transform_filter("isValid(datum.color)")]
+    if color_by.values.isna().any():
+        grey = points.encode(alt.ColorValue(style.GREY))
+        layers.insert(0, grey.transform_filter("!isValid(datum.color)"))
+    return layers
 
 
 def describe_colors(color_by: ColorBy | None) -> str:

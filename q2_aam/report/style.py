@@ -17,7 +17,7 @@ SHAPES += ["triangle-right", "triangle-left"]
 DASHES = [[1, 0], [7, 3], [2, 3], [7, 3, 2, 3], [10, 3], [4, 2], [1, 2], [10, 2, 2, 2]]
 SHARES = ["#FFFFFF", "#6BAED6", "#08519C"]  # at none, half and all
 NUMBERS = "viridis"  # evenly spaced for color-blind readers and in grey print
-LINES = {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2.5}  # of a legend
+_LINES = {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2.5}  # of a legend
 CROWDED = 400  # points
 EDGE = 8  # pixels between the frame and the outermost points, so that none is cut
 MINUS = "\u2212"
@@ -59,11 +59,6 @@ def number_axis(*values) -> alt.Axis:
     return alt.Axis() if plain else alt.Axis(format="~g")
 
 
-def percent_axis() -> alt.Axis:
-    """Write ticks as percent."""
-    return alt.Axis(format="%")
-
-
 def count_samples() -> alt.Y:
     """Count samples upwards."""
     return alt.Y("count()", title="Samples", axis=alt.Axis(tickMinStep=1))
@@ -102,6 +97,15 @@ def by_name(channel, field: str, names: list[str], look: list, **options):
     """Give each name its color, shape or dash, in a legend without a title unless one is given."""
     scale = alt.Scale(domain=names, range=[look[place % len(look)] for place in range(len(names))])
     return channel(field, scale=scale, **{"title": None, **options})
+
+
+def lines_by_name(field: str, looks: dict[str, tuple], **options) -> list:
+    """Give each name its color and dash, in a legend of lines with options."""
+    (colors, dashes), legend = zip(*looks.values(), strict=True), alt.Legend(**_LINES, **options)
+    return [
+        by_name(alt.Color, field, list(looks), colors, legend=legend),
+        by_name(alt.StrokeDash, field, list(looks), dashes, legend=legend),
+    ]
 
 
 def themed(*layers: alt.Chart, height: int = 340) -> alt.Chart:

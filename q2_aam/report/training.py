@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ..errors import counted
 from ..storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
-from . import style
+from . import page, style
 from .evaluation import describe_heads
 from .formatting import (
     format_count,
@@ -24,8 +24,7 @@ from .formatting import (
     words,
 )
 from .metrics import OVERALL_METRICS, REGRESSION_METRICS
-from .page import DOWNLOADS, Card, Cell, Column, Download, Figure, Section, Table, Text, write_page
-from .samples import count_blocks, training_counts
+from .samples import count_blocks
 
 TENSORBOARD_ARCHIVE = "tensorboard.zip"
 DESCENT_HEAD = "attention"  # the head that is trained in epochs
@@ -37,6 +36,10 @@ CHOOSERS = {
     "default": "default",
 }
 _LOOKS = {"train": (style.BLACK, [1, 0]), "validation": (style.ORANGE, [7, 3])}
+_OF_KEPT_EPOCH = {
+    "validation_unifrac_r": "UniFrac r", "validation_mean_absolute_error": "MAE",
+    "validation_accuracy": "accuracy", "validation_balanced_accuracy": "balanced accuracy",
+}  # fmt: skip
 _SINGLES = ("learning_rate", "gradient_norm", "samples_per_second", "skipped_steps")
 _MOST_DOTTED_EPOCHS = 60
 _LOGARITHMIC_FROM = 100  # largest over smallest value
@@ -45,45 +48,43 @@ _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: str | Path) -> None:
-    """Write the summary of a training run as index.html with its downloads.
-
-    The TensorBoard events in the log's folder are one of them.
-    """
+    """Write the summary of a training run, with the TensorBoard events of the log's folder."""
     summary, history = log.summary, log.history
-    curves = [_curves_section(log)] if len(history) else []
-    counts_nothing = bool(summary.get("heads")) and not _descent_weight(summary)
-    data = count_blocks(training_counts(summary.get("data")), "data-table", "data")
-    rows = [(str(n), format_setting(v)) for n, v in (summary.get("environment") or {}).items()]
-    table = Table("environment-table", [Column("What"), Column("Value")], rows)
-    environment = [words("notes", "environment"), table]
-    link = Markup('{} <a href="./{}/{}" download>{}</a>, unpack it, and run:').format(
-        words("notes", "tensorboard"), DOWNLOADS, TENSORBOARD_ARCHIVE, TENSORBOARD_ARCHIVE
-    )
-    events = [link, Text("tensorboard --logdir tensorboard", tag="pre")]
+    heads, n_epochs = summary.get("heads") or [], len(history)
+    counts_nothing = bool(heads) and not _descent_weight(summary)
+    curves = [_curves_section(log)] if n_epochs else []
+    data = count_blocks(summary.get("data") or [], "data-table", "data")
+    versions = summary.get("environment") or {}
+    columns = [("What", map(str, versions)), ("Value", map(format_setting, versions.values()))]
+    environment = [words("notes", "environment"), page.table_of("environment-table", columns)]
     sections = [
-        *_heads_section(summary),
+        *_heads_section(heads),
         *([] if counts_nothing else curves),
-        Section("model", "Model", "The model in words", _model_blocks(log)),
-        Section("data", "Data", "Data used and dropped", data),
+        page.Section("model", "Model", "The model in words", _model_blocks(log)),
+        page.Section("data", "Data", "Data used and dropped", data),
         section_of_settings(log.settings),
-        Section("environment", "Environment", "Environment", environment),
+        page.Section("environment", "Environment", "Environment", environment),
         *(curves if counts_nothing else []),
     ]
-    if len(history):
-        sections.append(Section("tensorboard", "TensorBoard", "TensorBoard", events))
-    action = summary.get("action")
-    write_page(
+    if n_epochs:
+        link = Markup('{} <a href="./{}/{}" download>{}</a>, unpack it, and run:').format(
+            words("notes", "tensorboard"), page.DOWNLOADS, TENSORBOARD_ARCHIVE, TENSORBOARD_ARCHIVE
+        )
+        events = [link, page.Text("tensorboard --logdir tensorboard", tag="pre")]
+        sections.append(page.Section("tensorboard", "TensorBoard", "TensorBoard", events))
+    action, encoder = summary.get("action"), summary.get("encoder")
+    page.write_page(
         output_dir,
         "Summary of a training run",
         f"Training: {action}" if action else "Training",
         write_headline(summary, history),
         sections,
         _cards(log, counts_nothing),
-        [] if counts_nothing or not len(history) else write_warnings(summary, history),
-        [f"Encoder: {summary['encoder']}"] if summary.get("encoder") else [],
+        write_warnings(summary, history) if n_epochs and not counts_nothing else [],
+        [f"Encoder: {encoder}"] if encoder else [],
     )
-    if len(history):
-        archive = Path(output_dir) / DOWNLOADS / TENSORBOARD_ARCHIVE
+    if n_epochs:
+        archive = Path(output_dir) / page.DOWNLOADS / TENSORBOARD_ARCHIVE
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
             for name in TENSORBOARD_EVENTS.values():
                 # A fixed date: the same log gives the same page, byte for byte.
@@ -119,14 +120,13 @@ def write_headline(summary: dict, history: pd.DataFrame) -> str:
 
 def write_warnings(summary: dict, history: pd.DataFrame) -> list[str]:
     """Point at what a run's history suggests to do differently."""
-    kept, warnings, last = summary.get("kept_epoch"), [], int(history["epoch"].max())
-    if kept is not None and kept == last and last > 1:
-        warnings.append(words("notes", "last_epoch"))
-    if kept is not None and kept <= 1 < last:
-        warnings.append(words("notes", "first_epoch"))
-    if "validation_loss" not in history or history["validation_loss"].isna().all():
-        warnings.append(words("notes", "no_validation"))
-    return warnings
+    kept, last = summary.get("kept_epoch"), int(history["epoch"].max())
+    found = {
+        "last_epoch": kept is not None and kept == last > 1,
+        "first_epoch": kept is not None and kept <= 1 < last,
+        "no_validation": not history.get("validation_loss", pd.Series(dtype=float)).notna().any(),
+    }
+    return [words("notes", name) for name, holds in found.items() if holds]
 
 
 def _descent_weight(summary: dict) -> float:
@@ -134,50 +134,44 @@ def _descent_weight(summary: dict) -> float:
     return weights.get(DESCENT_HEAD, 0.0)
 
 
-def _cards(log: TrainingLog, counts_nothing: bool) -> list[Card]:
+def _cards(log: TrainingLog, counts_nothing: bool) -> list[page.Card]:
     summary, history = log.summary, log.history
-    cards = [
-        Card(f"{head['name']} head", format_fraction(head["weight"]) if head["weight"] else "off")
-        for head in summary.get("heads") or []
-    ]
-    if len(history):
-        cards.append(Card("epochs", format_count(summary.get("epochs_run") or len(history))))
-    if len(history) and not counts_nothing:
-        cards.append(Card("kept epoch", format_count(summary.get("kept_epoch"))))
+    heads, n_epochs = summary.get("heads") or [], len(history)
+    cards = [page.Card(f"{head['name']} head", _write_weight(head["weight"])) for head in heads]
+    if n_epochs:
+        cards.append(page.Card("epochs", format_count(summary.get("epochs_run") or n_epochs)))
+    if n_epochs and not counts_nothing:
+        cards.append(page.Card("kept epoch", format_count(summary.get("kept_epoch"))))
     parameters = (summary.get("model") or {}).get("parameters")
-    cards.append(Card("parameters", format_count(parameters)))
+    cards.append(page.Card("parameters", format_count(parameters)))
     kept = history[history["epoch"] == summary.get("kept_epoch")]
-    for column, label in (
-        ("validation_unifrac_r", "UniFrac r, validation"),
-        ("validation_mean_absolute_error", "MAE, validation"),
-        ("validation_accuracy", "accuracy, validation"),
-        ("validation_balanced_accuracy", "balanced accuracy, validation"),
-    ):
-        if len(kept) and column in kept and not counts_nothing:
-            cards.append(Card(label, format_number(float(kept[column].iloc[0]))))
-    if "seconds" in history and len(history):
-        cards.append(Card("time", format_duration(float(history["seconds"].sum()))))
+    for name, label in _OF_KEPT_EPOCH.items():
+        if len(kept) and name in kept and not counts_nothing:
+            cards.append(
+                page.Card(f"{label}, validation", format_number(float(kept[name].iloc[0])))
+            )
+    if "seconds" in history and n_epochs:
+        cards.append(page.Card("time", format_duration(float(history["seconds"].sum()))))
     return cards
 
 
-def _heads_section(summary: dict) -> list[Section]:
-    heads = summary.get("heads") or []
+def _write_weight(weight: float) -> str:
+    return format_fraction(weight) if weight else "off"
+
+
+def _heads_section(heads: list[dict]) -> list[page.Section]:
     if not heads:
         return []
-    names = list(dict.fromkeys(name for head in heads for name in head.get("scores") or {}))
     labels = {one.name: one.column.label for one in (*REGRESSION_METRICS, *OVERALL_METRICS)}
-    columns = [Column("Head"), Column("Weight", number=True)]
-    columns += [Column(labels.get(n, n.replace("_", " ").capitalize()), True) for n in names]
-    rows, records = [], []
-    for head in heads:
-        scores = head.get("scores") or {}
-        weight = format_fraction(head["weight"]) if head["weight"] else "off"
-        rows.append([head["name"], weight, *(format_number(scores.get(n)) for n in names)])
-        records.append({"id": head["name"], "weight": head["weight"], **scores})
+    records = [{"id": h["name"], "weight": h["weight"], **(h.get("scores") or {})} for h in heads]
     frame = pd.DataFrame.from_records(records, index="id")
-    blocks = [Table("heads-table", columns, rows), words("notes", "heads")]
-    blocks.append(Download("heads", "the heads and their scores", frame))
-    return [Section("heads", "Heads", "What predictions come from", blocks)]
+    columns = [("Head", frame.index), ("Weight", frame["weight"].map(_write_weight), True)]
+    for name, scores in frame.drop(columns="weight").items():
+        label = labels.get(name, name.replace("_", " ").capitalize())
+        columns.append((label, scores.map(format_number), True))
+    blocks = [page.table_of("heads-table", columns), words("notes", "heads")]
+    blocks.append(page.Download("heads", "the heads and their scores", frame))
+    return [page.Section("heads", "Heads", "What predictions come from", blocks)]
 
 
 def _model_blocks(log: TrainingLog) -> list:
@@ -193,7 +187,7 @@ def _model_blocks(log: TrainingLog) -> list:
         named = ", ".join(f"{name} ({count:,})" for name, count in counts[:_MOST_CLASSES])
         rest = len(counts) - _MOST_CLASSES
         values["classes"] = f"{named} and {rest:,} more" if rest > 0 else named
-        blocks.append(Text(words("notes", "classes_learned", **values), "classes"))
+        blocks.append(page.Text(words("notes", "classes_learned", **values), "classes"))
     elif target:
         names = {"low": "training_min", "high": "training_max", "mean": "training_mean"}
         values |= {key: format_number(target.get(name)) for key, name in names.items()}
@@ -216,52 +210,46 @@ def describe_target_settings(settings: Sequence[Setting]) -> list[str]:
         columns, effect = join_words(map(str, columns)), choice("covariate_fusion")
         text = f"The columns {columns} are read beside the microbes"
         sentences.append(f"{text}; {effect}" if effect else f"{text}.")
-    sentences.append(choice("freeze_encoder"))
-    return [sentence for sentence in sentences if sentence]
+    return list(filter(None, [*sentences, choice("freeze_encoder")]))
 
 
-def section_of_settings(settings: Sequence[Setting]) -> Section:
+def section_of_settings(settings: Sequence[Setting]) -> page.Section:
     """Show what the user chose first and the defaults last."""
-    order = list(CHOOSERS)
-    by_chooser = sorted(settings, key=lambda setting: order.index(setting.chosen_by))
-    rows = [
-        (one.name, Cell(codes=[format_setting(one.value)]), CHOOSERS[one.chosen_by], one.why)
-        for one in by_chooser
-    ]
-    records = [(one.name, format_setting(one.value), one.chosen_by, one.why) for one in settings]
-    frame = pd.DataFrame(records, columns=["id", "value", "chosen_by", "why"]).set_index("id")
-    columns = [Column(name) for name in ("Setting", "Value", "Chosen by", "Why")]
-    table = Table("settings-table", columns, rows)
-    blocks = [words("notes", "settings"), table, Download("settings", "the settings", frame)]
-    return Section("settings", "Settings", "Every setting in force", blocks)
+    names = ["name", "value", "chosen_by", "why"]
+    records = [[one.name, format_setting(one.value), one.chosen_by, one.why] for one in settings]
+    frame = pd.DataFrame(records, columns=names).set_index("name")
+    shown = sorted(records, key=lambda record: list(CHOOSERS).index(record[2]))
+    rows = [(name, page.Cell(codes=[value]), CHOOSERS[who], why) for name, value, who, why in shown]
+    columns = [page.Column(name) for name in ("Setting", "Value", "Chosen by", "Why")]
+    table = page.Table("settings-table", columns, rows)
+    blocks = [words("notes", "settings"), table, page.Download("settings", "the settings", frame)]
+    return page.Section("settings", "Settings", "Every setting in force", blocks)
 
 
-def _curves_section(log: TrainingLog) -> Section:
+def _curves_section(log: TrainingLog) -> page.Section:
     """Show a figure of every curve."""
     summary, history = log.summary, log.history
-    settings = {setting.name: setting.value for setting in log.settings}
-    not_kept = _epochs_not_kept(settings, len(history))
-    heads, weight = summary.get("heads"), _descent_weight(summary)
+    not_kept = _epochs_not_kept(log)
+    heads, kept = summary.get("heads"), summary.get("kept_epoch")
     head = f"{DESCENT_HEAD.capitalize()} head: " if heads else ""
-    classes = bool((summary.get("target") or {}).get("training_counts"))
-    figures = []
+    classes, figures = bool((summary.get("target") or {}).get("training_counts")), []
     singles = [name for name in _SINGLES if name in history and history[name].notna().any()]
-    for name in paired_names(history) + singles:
+    for place, name in enumerate(paired_names(history) + singles, 1):
         title, axis, caption = words_for(name, classes)
-        chart = chart_curve(history, name, axis, summary.get("kept_epoch"), not_kept)
+        chart = chart_curve(history, name, axis, kept, not_kept)
         # File names are ours: a column's own name may hold anything.
-        file = f"curve-{len(figures) + 1}"
-        figures.append(Figure(file, head + title, caption, chart, "history"))
-    blocks = [words("notes", "head_off")] if heads and not weight else []
+        file, texts = f"curve-{place}", (head + title, caption)
+        figures.append(page.figure(file, chart, "history", texts=texts))
+    blocks = [words("notes", "head_off")] if heads and not _descent_weight(summary) else []
     blocks += [words("notes", "not_kept")] if not_kept > 1 else []
-    frame = history.rename_axis("id")
-    blocks += [figures, Download("history", "every number of every epoch", frame)]
+    blocks += [figures, page.Download("history", "every number of every epoch", history)]
     title = f"Curves of the {DESCENT_HEAD} head" if heads else "Curves"
-    return Section("curves", "Curves", title, blocks)
+    return page.Section("curves", "Curves", title, blocks)
 
 
-def _epochs_not_kept(settings: dict, epochs_run: int) -> float:
+def _epochs_not_kept(log: TrainingLog) -> float:
     """Return the last epoch that may not be kept: half of those asked for, unless it was chosen."""
+    settings, epochs_run = {one.name: one.value for one in log.settings}, len(log.history)
     epochs = settings.get("epochs") if isinstance(settings.get("epochs"), int) else epochs_run
     limit = settings.get("settling", settings.get("min_epochs"))
     if limit is None and "min_epochs" in settings:
@@ -305,10 +293,7 @@ def paired_names(history: pd.DataFrame) -> list[str]:
 def chart_curve(
     history: pd.DataFrame, name: str, label: str, kept: int | None = None, not_kept: float = 0
 ) -> alt.LayerChart:
-    """Draw one column of the history, or one loss or metric of training and validation samples.
-
-    The epochs up to `not_kept` are shaded, and the one kept is marked.
-    """
+    """Draw a column of the history, or one of both parts; shade up to `not_kept`, mark the kept."""
     paired = [part for part in PARTS if name not in history and f"{part}_{name}" in history]
     columns = {f"{part}_{name}": PARTS[part] for part in paired} or {name: ""}
     records = [
@@ -328,12 +313,8 @@ def chart_curve(
         tooltip=style.tips(*(["samples"] if paired else []), epoch="d", value=".4~g"),
     )  # fmt: skip
     if paired:
-        colors, dashes = zip(*(_LOOKS[part] for part in paired), strict=True)
-        shown, legend = list(columns.values()), alt.Legend(**style.LINES)
-        line = line.encode(
-            style.by_name(alt.Color, "samples:N", shown, colors, legend=legend),
-            style.by_name(alt.StrokeDash, "samples:N", shown, dashes, legend=legend),
-        )
+        looks = {PARTS[part]: _LOOKS[part] for part in paired}
+        line = line.encode(*style.lines_by_name("samples:N", looks))
     layers = [line]
     if kept in epochs:
         late, x = kept > (min(epochs) + max(epochs)) / 2, alt.X("epoch:Q", title="Epoch")

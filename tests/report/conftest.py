@@ -1,4 +1,3 @@
-import markupsafe
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,8 +129,3 @@ def recognition_page(folder):
 )
 def page(request):
     return request.getfixturevalue(f"{request.param}_page")
-
-
-@pytest.fixture(scope="session")
-def as_html():
-    return lambda text: str(markupsafe.escape(text)).encode("ascii", "xmlcharrefreplace").decode()

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from q2_aam.report.classification.page import write_classification_page
-from q2_aam.report.classification.scores import join_classes
-from q2_aam.report.distances.page import write_distances_page
-from q2_aam.report.distances.scores import compare_distances
-from q2_aam.report.regression.page import write_regression_page
-from q2_aam.report.regression.scores import join_numbers
+from q2_aam.report.classification import write_classification_page
+from q2_aam.report.classification_scores import join_classes
+from q2_aam.report.distance_scores import compare_distances
+from q2_aam.report.distances import write_distances_page
+from q2_aam.report.regression import write_regression_page
+from q2_aam.report.regression_scores import join_numbers
 from q2_aam.storage.training_log import (
     SAMPLES_USED_FOR_TRAINING,
     TENSORBOARD_EVENTS,
@@ -127,25 +127,37 @@ class Page(HTMLParser):
 
     @cached_property
     def drawn_in_browser(self) -> str:
-        """Open the page in Chromium without network and return what it became."""
+        """Open the page in Chromium without network and return what it became: all is drawn."""
         run = self.run_browser("--dump-dom")
         messages = run.stderr.decode("utf-8", "replace").splitlines()
         assert not [line for line in messages if "CONSOLE" in line]
-        return run.stdout.decode("utf-8")
+        document = run.stdout.decode("utf-8")
+        charts = re.findall(r'<div class="aam-chart[^>]*>', document)
+        assert len(charts) == self.tags.count("figure")
+        assert all('data-drawn="yes"' in chart for chart in charts)
+        assert "<title>hacked" not in document
+        return document
 
+    def chart(self, figure: str) -> str:
+        """Return a figure as the browser drew it."""
+        return self.drawn_in_browser.split(f'id="{figure}"')[1].split("</svg>")[0]
 
-def assert_only_our_scripts(page: Page) -> None:
-    """Check that no name added a script: the frame's three, one per chart, data, Vega and ours."""
-    assert page.tags.count("script") == 3 + page.tags.count("figure") + 3
-    assert "<script>document.title" not in page.source
-    assert "</script><img" not in page.source
+    def marks(self, figure: str, mark: str, tag: str = "path") -> int:
+        """Count the marks of a kind that the browser drew in a figure."""
+        found = re.findall(
+            rf'<g class="mark-{mark} role-mark[^>]*>(.*?)</g>', self.chart(figure), re.S
+        )
+        return sum(group.count(f"<{tag}") for group in found)
 
+    def assert_says(self, *words: str) -> None:
+        """Check that texts stand on the page."""
+        assert not [text for text in words if text not in self.text]
 
-def drawn_marks(page: Page, figure: str, mark: str, tag: str = "path") -> int:
-    """Count the marks of a kind that the browser drew in a figure."""
-    chart = page.drawn_in_browser.split(f'id="{figure}"')[1].split("</svg>")[0]
-    groups = re.findall(rf'<g class="mark-{mark} role-mark[^>]*>(.*?)</g>', chart, re.S)
-    return sum(group.count(f"<{tag}") for group in groups)
+    def assert_only_our_scripts(self) -> None:
+        """Check that no name added one: the frame's three, one per chart, data, Vega and ours."""
+        assert self.tags.count("script") == 3 + self.tags.count("figure") + 3
+        assert "<script>document.title" not in self.source
+        assert "</script><img" not in self.source
 
 
 def layers_of(chart) -> list[dict]:

@@ -3,18 +3,14 @@ import re
 import struct
 from collections import Counter
 
-from page_reading import HOSTILE, LARGEST_QZV, assert_only_our_scripts
+from page_reading import HOSTILE, LARGEST_QZV
 
 
-def test_hostile_names_are_text(page, as_html):
+def test_hostile_names_are_text(page):
     """Every hostile name stands on the page as it is, and nowhere as markup."""
-    for text in HOSTILE:
-        escaped = as_html(text)
-        quotes = escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-        assert escaped in page.source or quotes in page.source
-        assert " ".join(text.split()) in page.text
+    page.assert_says(*HOSTILE)
     assert "{{7*7}}" in page.source
-    assert_only_our_scripts(page)
+    page.assert_only_our_scripts()
 
 
 def test_nothing_is_loaded_from_elsewhere(page):
@@ -63,11 +59,7 @@ def test_every_figure_says_how_to_read_it(page):
 
 
 def test_a_browser_without_network_draws_every_chart(page):
-    document = page.drawn_in_browser
-    charts = re.findall(r'<div class="aam-chart[^>]*>', document)
-    assert len(charts) == page.tags.count("figure")
-    assert all('data-drawn="yes"' in chart for chart in charts)
-    assert "<title>hacked" not in document
+    assert page.drawn_in_browser
 
 
 def test_every_chart_has_a_name_and_a_table_and_every_head_its_scope(page):

@@ -11,13 +11,12 @@ from q2_aam.report.learning_rate import (
 
 
 def test_the_suggestion_is_told_and_can_be_typed(learning_rate_page):
-    for words in (
+    learning_rate_page.assert_says(
         "the learning rate rose from 1e-05 to 1",
         "the loss fell most steeply at 0.012",
         "qiime aam fit-regressor --p-learning-rate 0.012",
         "stopped at 1",
-    ):
-        assert words in learning_rate_page.text, words
+    )
 
 
 def test_the_curve_is_a_download(learning_rate_page):
@@ -63,8 +62,8 @@ def test_noise_is_no_advice(tmp_path):
         tmp_path, curve, 0.00021, False, action="pretrain", target=None, settings=[], data=[]
     )
     page = Page(tmp_path)
-    assert "No clear slope" in page.text
-    assert "keep the default 'learning_rate' of pretrain" in page.text
+    page.assert_says(
+        "No clear slope", "keep the default 'learning_rate' of pretrain", "Raise 'steps'"
+    )
     assert "0.00021" not in page.text
-    assert "Raise 'steps'" in page.text
     assert "--p-learning-rate" not in page.text

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from page_reading import (
     Page,
-    drawn_marks,
     make_checked_table,
     make_classes,
     make_shares,
@@ -20,8 +19,7 @@ from q2_aam.report.recognition import write_recognition_page
 def test_the_verdict_comes_first_and_everything_is_told(recognition_page):
     text = recognition_page.text
     assert text.index("Half of the reads are known.") < text.index("Trim them.") < 400
-    for words in ("regressor of 'age'", "reverse complement 1", "embedding", "mixed"):
-        assert words in text, words
+    recognition_page.assert_says("regressor of 'age'", "reverse complement 1", "embedding", "mixed")
     unrecognized = recognition_page.table("unrecognized")
     assert unrecognized["sequence"].tolist() == [letter * 36 for letter in "ACGTACG"]
     fasta = recognition_page.source.split('id="unrecognized-fasta"')[1].split("</pre>")[0]
@@ -30,8 +28,8 @@ def test_the_verdict_comes_first_and_everything_is_told(recognition_page):
 
 
 def test_each_sample_is_a_bar_of_three_parts_and_each_length_a_point(recognition_page):
-    assert drawn_marks(recognition_page, "recognition-by-sample", "rect") == 3 * 12
-    assert drawn_marks(recognition_page, "read-lengths", "symbol") == 3
+    assert recognition_page.marks("recognition-by-sample", "rect") == 3 * 12
+    assert recognition_page.marks("read-lengths", "symbol") == 3
 
 
 def test_many_samples_are_counted(tmp_path):
@@ -46,7 +44,7 @@ def test_errors_are_shown_against_the_share_recognized(tmp_path):
     study["intervals"] = study["intervals"].join(make_shares(study["truth"].index))
     page = write_study_page(tmp_path / "page", study)
     assert "of a sample's reads are ASVs of the model" in page.text
-    assert drawn_marks(page, "error-by-recognition", "symbol") == 40
+    assert page.marks("error-by-recognition", "symbol") == 40
     table = page.table("predictions")
     np.testing.assert_allclose(table["embedding_only"], study["intervals"]["embedding_only"])
 
@@ -71,7 +69,7 @@ def test_mistakes_are_counted_by_the_share_recognized(tmp_path):
 
 
 def test_shares_that_are_none_are_refused():
-    from q2_aam.report.regression.scores import join_numbers
+    from q2_aam.report.regression_scores import join_numbers
 
     study = make_study(5)
     shares = make_shares(study["truth"].index) * 2

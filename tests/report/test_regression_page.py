@@ -5,21 +5,17 @@ import pandas as pd
 import pytest
 import qiime2
 from page_reading import (
-    Page,
-    drawn_marks,
+    HOSTILE,
     layers_of,
     make_history,
-    make_log_folder,
     make_study,
     write_study_page,
 )
 
-from q2_aam.report.regression.charts import (
-    chart_error_distribution,
-    chart_predicted_against_actual,
-)
-from q2_aam.report.regression.scores import join_numbers
-from q2_aam.storage.training_log import TrainingLog, write_training_log
+from q2_aam.report.regression import chart_error_distribution, chart_predicted_against_actual
+from q2_aam.report.regression_scores import join_numbers
+from q2_aam.report.samples import MOST_CATEGORIES, OTHER, ColorBy, describe_colors
+from q2_aam.storage.training_log import TrainingLog
 
 
 def test_predictions_parse_back_to_the_numbers(regression_page, hostile_study):
@@ -48,19 +44,19 @@ def test_scores_parse_back_and_agree_with_the_predictions(regression_page):
 def test_counts_of_samples_are_on_the_page_and_in_the_download(regression_page):
     counts = regression_page.table("samples")["count"]
     assert counts["samples evaluated here: predicted, and with a true value"] == 60
-    assert "samples evaluated here" in regression_page.text
-    assert "When the model was trained" in regression_page.text
-    assert "were used to fit the model" in regression_page.text
+    regression_page.assert_says(
+        "samples evaluated here", "When the model was trained", "were used to fit the model"
+    )
 
 
 def test_the_browser_draws_a_point_and_an_interval_for_every_sample(regression_page):
-    assert drawn_marks(regression_page, "predicted-against-actual", "symbol") == 60
-    assert drawn_marks(regression_page, "predicted-against-actual", "rule", "line") == 60
+    assert regression_page.marks("predicted-against-actual", "symbol") == 60
+    assert regression_page.marks("predicted-against-actual", "rule", "line") == 60
 
 
 def test_every_sample_is_a_point_and_both_axes_are_the_same():
     samples = join_numbers(**make_study(30))
-    layers = layers_of(chart_predicted_against_actual(samples, 30))
+    layers = layers_of(chart_predicted_against_actual(samples))
     assert [layer["mark"]["type"] for layer in layers] == ["rule", "point", "line", "line"]
     scales = [layers[1]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
     assert scales[0] == scales[1]
@@ -89,36 +85,18 @@ def test_equal_errors_are_one_bar(tmp_path, error):
     assert svg.count('aria-roledescription="bar"') == 1
 
 
-def evaluate(tmp_path, study: dict, log=None, **options) -> Page:
-    """Evaluate through the action."""
-    from q2_aam.actions.evaluate import evaluate_regression
-
-    given = {name: values.copy() for name, values in study.items()}
-    for name in ("truth", "groups"):
-        if name in given:
-            given[name].index.name = "id"
-            kind = pd.api.types.is_numeric_dtype(given[name])
-            column = qiime2.NumericMetadataColumn if kind else qiime2.CategoricalMetadataColumn
-            given[name] = column(given[name])
-    if log is not None:
-        options["training_log"], _ = make_log_folder(tmp_path / "log")
-        write_training_log(options["training_log"], log)
-    (tmp_path / "page").mkdir()
-    evaluate_regression(str(tmp_path / "page"), **given, **options)
-    return Page(tmp_path / "page")
-
-
 def log_of(**summary) -> TrainingLog:
     target = {"name": "month", "training_mean": 9.5, "training_min": 0.0, "training_max": 24.0}
     return TrainingLog(make_history(3), [], {"target": target, **summary})
 
 
-def test_evaluated_samples_that_the_model_was_fitted_on_are_told(tmp_path):
-    study = make_study(20)
-    log = log_of(sample_ids=["sample 3", "sample 7", "another"])
-    page = evaluate(tmp_path, study, log)
-    assert (
-        "2 of these samples were used to fit the model, such as 'sample 3', 'sample 7'" in page.text
+def test_what_the_training_log_knows_of_samples_and_intervals_is_told(tmp_path):
+    study, log = make_study(40), log_of(sample_ids=["sample 3", "sample 7", "another"])
+    below = (study["intervals"]["lower"] < 0).sum()
+    write_study_page(tmp_path / "page", study, log).assert_says(
+        "2 of these samples were used to fit the model, such as 'sample 3', 'sample 7'",
+        f"{below} intervals reach below 0, the smallest value seen in training",
+        "'bound_predictions'",
     )
 
 
@@ -131,26 +109,25 @@ def test_the_design_is_said_in_one_line_and_predictors_by_their_names(tmp_path):
         design=DESIGN, heads=heads, encoder="It was pretrained on 90 samples.",
         environment={"q2-aam": "0.2.0"}, sample_ids=["sample 3"],
     )  # fmt: skip
-    page = evaluate(tmp_path, make_study(20), log)
-    for words in (
+    page = write_study_page(tmp_path / "page", make_study(20), log)
+    page.assert_says(
         f"Design: {DESIGN} Predictions: ridge 100 %. Encoder: It was pretrained on 90 samples.",
         "q2-aam 0.2.0.",
         "AAM: predicted against actual",
         "random forest misses by",
-    ):
-        assert words in page.text, words
+        # one dummy everywhere: the mean of the training samples, from the log
+        "Always predicting 9.50, the mean of the training samples",
+    )
     # a pipeline predicted samples by models that never saw them
     for words in ("this model", "the baseline", "used to fit the model"):
         assert words not in page.text, words
-    # one dummy everywhere: the mean of the training samples, from the log
-    assert "Always predicting 9.50, the mean of the training samples" in page.text
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(1e-9, "e-09"), (1e9, "e+09"), (1e9, "e+12")])
 def test_numbers_of_any_size_have_one_notation_and_digits_that_count(tmp_path, scale, unit):
     shift = 1e12 if unit == "e+12" else 0.0
     study = {name: make_study(20)[name] * scale + shift for name in ("predictions", "truth")}
-    page = evaluate(tmp_path, study)
+    page = write_study_page(tmp_path / "page", study)
     mae = (study["predictions"] - study["truth"]).abs().mean()
     headline = page.source.split('id="headline">')[1].split("</p>")[0]
     assert f"{mae:.2e} on average (95 % interval " in headline
@@ -161,19 +138,54 @@ def test_numbers_of_any_size_have_one_notation_and_digits_that_count(tmp_path, s
     assert float(interval[1]) < mae < float(interval[2])
 
 
-def test_intervals_below_what_training_saw_are_told(tmp_path):
-    study = make_study(40)
-    page = evaluate(tmp_path, study, log_of())
-    below = (study["intervals"]["lower"] < 0).sum()
-    assert f"{below} intervals reach below 0, the smallest value seen in training" in page.text
-    assert "'bound_predictions'" in page.text
-
-
 def test_a_blank_group_is_the_reason_why_a_sample_was_not_predicted(tmp_path):
     study = make_study(20)
     study["groups"].iloc[:3] = np.nan
     study["predictions"] = study["predictions"].iloc[4:]
-    counts = evaluate(tmp_path, study).table("samples")["count"]
+    counts = write_study_page(tmp_path / "page", study).table("samples")["count"]
     assert counts["samples left out: not predicted, and blank in 'child'"] == 3
     (others,) = [count for what, count in counts.items() if "used for fitting" in what]
     assert others == 1
+
+
+IDS = pd.Index([f"sample {place}" for place in range(60)])
+
+
+def column(values, name="diet") -> pd.Series:
+    return pd.Series(np.resize(np.array(values, dtype=object), len(IDS)), index=IDS, name=name)
+
+
+def numbers(n_blank: int) -> pd.Series:
+    values = pd.Series(np.linspace(3, 9, len(IDS)), index=IDS, name="ph")
+    values.iloc[:n_blank] = np.nan
+    return values
+
+
+def test_many_categories_become_the_most_frequent_ones_and_others():
+    values = column([f"site {n}" for n in range(12)])
+    values.iloc[:20] = "site 11"
+    colors = ColorBy.of(values, IDS)
+    assert len(colors.categories) == MOST_CATEGORIES
+    assert {"site 11", OTHER} <= set(colors.categories)
+    shades = {colors.fields_of(sample)["shade"] for sample in IDS}
+    assert shades == set(colors.categories)
+    assert [colors.fields_of(sample)["color"] for sample in IDS] == list(values)
+    assert "7 most frequent of the 12 values" in describe_colors(colors)
+
+
+@pytest.mark.parametrize("kind", ["categories", "numbers"])
+def test_the_browser_draws_colored_points(tmp_path, kind):
+    values = column([*HOSTILE[:5], None]) if kind == "categories" else numbers(10)
+    values.name = HOSTILE[1]
+    page = write_study_page(tmp_path / "page", make_study(len(IDS)) | {"color_by": values})
+    assert page.marks("predicted-against-actual", "symbol") == len(IDS)
+    chart = page.chart("predicted-against-actual")
+    points = re.findall(r'<g class="mark-symbol role-mark[^>]*>(.*?)</g>', chart, re.S)
+    colors = set(re.findall(r'(?:fill|stroke)="((?:#|rgb)[^"]+)"', "".join(points)))
+    assert len(colors) >= (6 if kind == "categories" else 20)
+    page.assert_says("samples shown in grey: no value in", "Grey circles have no value")
+    assert page.table("predictions")["color_by"].isna().sum() == 10
+    page.assert_only_our_scripts()
+    if kind == "categories":
+        assert "&lt;script&gt;document.title" in page.drawn_in_browser
+        assert "{{7*7}}" in chart

@@ -10,14 +10,14 @@ from scipy.stats import linregress, spearmanr
 from sklearn import metrics as sklearn_metrics
 
 from q2_aam.report import metrics
-from q2_aam.report.classification.scores import (
+from q2_aam.report.classification_scores import (
     calibration_bins,
     calibration_error,
     join_classes,
     score_classification,
 )
 from q2_aam.report.evaluation import ALL_SAMPLES, BASELINE, DUMMY, MODEL
-from q2_aam.report.regression.scores import join_numbers, score_regression
+from q2_aam.report.regression_scores import join_numbers, score_regression
 
 NAMES = {MODEL: "this model", BASELINE: "baseline"}
 

@@ -9,10 +9,10 @@ import pandas as pd
 from scipy.spatial import procrustes
 from scipy.spatial.distance import squareform
 
-from ...data.distances import parse_distances
-from ...errors import AAMError, counted, examples, no_shared_ids
-from ..metrics import Estimate
-from ..samples import SampleCount, count_ids
+from ..data.distances import parse_distances
+from ..errors import AAMError, counted, examples, no_shared_ids
+from .metrics import Estimate
+from .samples import count_ids
 
 FEWEST_SAMPLES = 3
 RESAMPLES = 500
@@ -35,7 +35,7 @@ class ComparedDistances:
     ids: list[str]
     predicted: np.ndarray
     actual: np.ndarray
-    counts: list[SampleCount]
+    counts: list[dict]  # of `count_ids`
 
     @property
     def n_pairs(self) -> int:
@@ -56,8 +56,8 @@ def compare_distances(
     predicted: tuple[list[str], np.ndarray], actual: tuple[list[str], np.ndarray]
 ) -> ComparedDistances:
     """Find the samples that two matrices share, at least three or there is an `AAMError`."""
-    row_of = {name: row for row, name in enumerate(actual[0])}
-    shared = [name for name in predicted[0] if name in row_of]
+    known = set(predicted[0]) & set(actual[0])
+    shared = [name for name in predicted[0] if name in known]
     if not shared:
         raise no_shared_ids(
             "the predicted distances", predicted[0], "the actual distances", actual[0]
@@ -67,27 +67,22 @@ def compare_distances(
             f"The two distance matrices share only {counted(len(shared), 'sample')}: "
             f"{examples(shared)}. At least {FEWEST_SAMPLES} are needed to compare them."
         )
-    known, what = set(shared), "samples left out: "
-    only = [[name for name in ids if name not in known] for ids in (predicted[0], actual[0])]
-    counts = [
-        count_ids("samples compared: in both matrices", shared),
-        count_ids(f"{what}predicted, but without actual distances", only[0]),
-        count_ids(f"{what}with actual distances, but not predicted", only[1]),
-    ]
-    rows = [row for row, name in enumerate(predicted[0]) if name in known]
-    columns = [row_of[name] for name in shared]
-    matrices = [predicted[1][np.ix_(rows, rows)], actual[1][np.ix_(columns, columns)]]
-    for matrix in matrices:
+    counts, matrices = [count_ids("samples compared: in both matrices", shared)], []
+    for (ids, matrix), what in (
+        (predicted, "predicted, but without actual distances"),
+        (actual, "with actual distances, but not predicted"),
+    ):
+        only = [name for name in ids if name not in known]
+        counts.append(count_ids(f"samples left out: {what}", only))
+        matrix = pd.DataFrame(matrix, ids, ids).loc[shared, shared].to_numpy(copy=True)
         np.fill_diagonal(matrix, 0)
+        matrices.append(matrix)
     return ComparedDistances(shared, *matrices, counts)
 
 
 @dataclass(frozen=True)
 class DistanceScores:
-    """The scores of a predicted matrix.
-
-    Their intervals are from drawing samples, not pairs, which are not independent of each other.
-    """
+    """The scores of a predicted matrix; their intervals are from drawing samples, not pairs."""
 
     estimates: dict[str, Estimate]  # by the names of `DISTANCE_METRICS`
     mean_actual: float
@@ -168,42 +163,35 @@ def pairs_of(compared: ComparedDistances) -> tuple[np.ndarray, np.ndarray]:
 
 def density_cells(predicted: np.ndarray, actual: np.ndarray) -> pd.DataFrame:
     """Count pairs in cells of a round width; columns actual_from, …, predicted_to and pairs."""
-    low, high = (edge(map(edge, (predicted, actual))) for edge in (min, max))
+    both = np.concatenate([predicted, actual])
     # About as many cells as there are pairs would show single pairs, not where they lie.
-    wanted = np.clip(np.sqrt(len(actual)), 10, MOST_CELLS)
-    step = next((step for step in _STEPS if (high - low) / step <= wanted), _STEPS[-1])
-    edges = _edges(low, high, step)
+    edges = _edges(both, _STEPS, np.clip(np.sqrt(len(actual)), 10, MOST_CELLS))
     counts, _, _ = np.histogram2d(actual, predicted, bins=(edges, edges))
     rows, columns = np.nonzero(counts)
     ends = {"actual_from": edges[rows], "actual_to": edges[rows + 1]}
     ends |= {"predicted_from": edges[columns], "predicted_to": edges[columns + 1]}
-    cells = pd.DataFrame({**ends, "pairs": counts[rows, columns].astype(int)})
-    cells.index = [f"cell {place + 1}" for place in cells.index]
-    return cells
+    index = [f"cell {place + 1}" for place in range(len(rows))]
+    return pd.DataFrame({**ends, "pairs": counts[rows, columns].astype(int)}, index)
 
 
 def error_bins(predicted: np.ndarray, actual: np.ndarray) -> pd.DataFrame:
-    """Summarize the errors in bins of the actual distance of round width.
-
-    Columns: actual_from, actual_to, pairs and the quantiles of the error: lower_5, lower_25,
-    median, upper_75, upper_95.
-    """
-    low, high = float(actual.min()), float(actual.max())
-    step = next((step for step in _BIN_STEPS if (high - low) / step <= MOST_BINS), _BIN_STEPS[-1])
-    edges = _edges(low, high, step)
+    """Return quantiles of the errors in bins of the actual distance of round width."""
+    edges = _edges(actual, _BIN_STEPS, MOST_BINS)
     bins = np.clip(np.searchsorted(edges, actual, side="right") - 1, 0, len(edges) - 2)
     errors = pd.Series(predicted - actual).groupby(bins)
-    table = errors.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
-    table.columns = ["lower_5", "lower_25", "median", "upper_75", "upper_95"]
-    table.insert(0, "pairs", errors.size())
-    table.insert(0, "actual_to", edges[table.index + 1])
-    table.insert(0, "actual_from", edges[table.index])
+    pairs = errors.size()
+    ends = {"actual_from": edges[pairs.index], "actual_to": edges[pairs.index + 1]}
+    table = pd.DataFrame({**ends, "pairs": pairs})
+    quantiles = errors.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
+    table[["lower_5", "lower_25", "median", "upper_75", "upper_95"]] = quantiles
     ends = zip(table["actual_from"], table["actual_to"], strict=True)
-    table.index = pd.Index([f"{a:.3f} to {b:.3f}" for a, b in ends], name="id")
-    return table
+    return table.set_index(pd.Index([f"{a:.3f} to {b:.3f}" for a, b in ends]))
 
 
-def _edges(low: float, high: float, step: float) -> np.ndarray:
+def _edges(values: np.ndarray, steps: tuple[float, ...], most: float) -> np.ndarray:
+    """Return edges of round width around values: at most so many, unless no step is that wide."""
+    low, high = float(values.min()), float(values.max())
+    step = next((step for step in steps if (high - low) / step <= most), steps[-1])
     first, last = int(np.floor(low / step + 1e-6)), int(np.floor(high / step + 1e-6)) + 1
     return (np.arange(first, max(last, first + 1) + 1) * step).round(4)
 
@@ -227,10 +215,9 @@ class Ordinations:
 
 
 def ordinate(compared: ComparedDistances, random_seed: int = 0) -> Ordinations | None:
-    """Ordinate both matrices and align the results.
+    """Ordinate both matrices and align the results; None if the samples of one lie in one place.
 
     The seed chooses the samples, if there are more than `MOST_ORDINATED`, and the permutations.
-    None if the samples of a matrix all lie in one place.
     """
     random = np.random.default_rng(random_seed)
     chosen = np.arange(len(compared.ids))
@@ -245,7 +232,13 @@ def ordinate(compared: ComparedDistances, random_seed: int = 0) -> Ordinations |
     index = pd.Index([compared.ids[place] for place in chosen], name="id")
     columns = ["actual_1", "actual_2", "predicted_1", "predicted_2"]
     coordinates = pd.DataFrame(np.hstack([first, second]), index, columns)
-    p_value = _permutation_p_value(first, second, random)
+
+    def agreement(second: np.ndarray) -> float:
+        return np.linalg.norm(first.T @ second, "nuc")  # large if the disparity is small
+
+    found, n = agreement(second) - 1e-12, len(second)
+    better = sum(agreement(second[random.permutation(n)]) >= found for _ in range(PERMUTATIONS))
+    p_value = float((better + 1) / (PERMUTATIONS + 1))
     explained = actual_explained, predicted_explained
     return Ordinations(coordinates, *explained, float(disparity), p_value, len(compared.ids))
 
@@ -264,20 +257,5 @@ def _principal_coordinates(distances: np.ndarray) -> tuple[np.ndarray, tuple[flo
         warnings.simplefilter("ignore")
         # by position: the argument's name differs between versions of scikit-bio
         found = pcoa(DistanceMatrix(distances), "eigh", _AXES)
-    values = np.nan_to_num(found.samples.to_numpy(float)[:, :_AXES])
     shares = found.proportion_explained.to_numpy(float)[:_AXES]
-    missing = (0, _AXES - len(shares))
-    return np.pad(values, [(0, 0), missing]), tuple(np.pad(shares, missing).tolist())
-
-
-def _permutation_p_value(first: np.ndarray, second: np.ndarray, random) -> float:
-    """Test whether two aligned configurations agree more than with their samples shuffled."""
-
-    def agreement(second: np.ndarray) -> float:
-        # the sum of the singular values of first.T @ second: large if disparity is small
-        product = first.T @ second
-        return float(np.sqrt((product**2).sum() + 2 * abs(np.linalg.det(product))))
-
-    found, n = agreement(second) - 1e-12, len(second)
-    better = sum(agreement(second[random.permutation(n)]) >= found for _ in range(PERMUTATIONS))
-    return (better + 1) / (PERMUTATIONS + 1)
+    return np.nan_to_num(found.samples.to_numpy(float)[:, :_AXES]), tuple(shares.tolist())

@@ -5,28 +5,19 @@ the classes 01 and 1.0 into the number 1. Here a class is text, whatever it look
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from ...errors import AAMError, counted, examples
-from ..evaluation import BASELINE, DUMMY, MODEL, JoinedSamples, Scores, join_samples, require_shared
-from ..metrics import (
-    CLASS_METRICS,
-    OVERALL_METRICS,
-    Estimate,
-    ScoreRow,
-    area_under_roc,
-    bootstrap,
-    score_classes,
-)
-from ..recognition import read_shares
+from ..errors import AAMError, counted, examples
+from . import metrics
+from .evaluation import DUMMY, JoinedSamples, Scores, join_samples, require_shared
+from .recognition import read_shares
 
 MOST_DETAILED = 50  # classes; of more there is no confusion matrix and no interval by class
 _MOST_BINS, _SAMPLES_PER_BIN = 10, 12
@@ -35,10 +26,7 @@ _SUM_TOLERANCE, _ROUNDING = 0.01, 1e-6
 
 @dataclass(frozen=True)
 class PredictedClasses(JoinedSamples):
-    """Samples whose classes can be judged.
-
-    Probabilities are of shape (samples, classes), 0 of a class that the model does not know.
-    """
+    """Samples whose classes can be judged; probabilities of unknown classes are 0."""
 
     classes: tuple[str, ...] = ()  # true or predicted ones, in the order of tables and charts
     probabilities: np.ndarray | None = None
@@ -52,13 +40,15 @@ class PredictedClasses(JoinedSamples):
         """Return the probabilities of a predictor, ``predicted`` or ``baseline``."""
         return self.probabilities if predictor == "predicted" else self.baseline_probabilities
 
-    def confidence(self, predictor: str = "predicted") -> np.ndarray:
-        """Return the probability that a predictor gave to the class it predicted."""
-        return _take(self.probabilities_of(predictor), np.maximum(self.codes(predictor), 0))
+    def given_to(self, column: str, predictor: str = "predicted") -> np.ndarray:
+        """Return the probability that a predictor gave to the class in a column."""
+        return _take(self.probabilities_of(predictor), np.maximum(self.codes(column), 0))
 
-    def of_actual(self) -> np.ndarray:
-        """Return the probability given to the true class of each sample."""
-        return _take(self.probabilities, self.codes("actual"))
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers a resample looks at for each sample."""
+        has = self.probabilities is not None and len(self.classes) <= MOST_DETAILED
+        return len(self.classes) if has else 1
 
     @property
     def positive_class(self) -> str | None:
@@ -84,15 +74,15 @@ def join_classes(
 ) -> PredictedClasses:
     """Join predicted classes with the true ones by sample id.
 
-    Predictions are as of `read_classes`, probabilities as of `read_probabilities`. Raises
-    `AAMError` if no predicted sample has a true value, the classes are others, or the
+    Raises `AAMError` if no predicted sample has a true value, the classes are others, or the
     probabilities lack a sample or a class that was predicted.
     """
     if baseline_predictions is None and baseline_probabilities is not None:
         raise AAMError(
             "There are baseline probabilities but no baseline predictions. Give both, or neither."
         )
-    frame, counts = join_samples(predictions, truth, baseline_predictions, groups)
+    joined = join_samples(predictions, truth, baseline_predictions, groups)
+    frame, warnings = joined.frame, joined.warnings
     true, predicted = sorted(truth.dropna().unique()), sorted(predictions.unique())
     if not set(true) & set(predicted):
         raise AAMError(
@@ -104,15 +94,13 @@ def join_classes(
         )
     found = set(frame["actual"]) | set(frame["predicted"]) | set(frame["baseline"].dropna())
     classes = sorted(found, key=_natural_order)
-    warnings: list[str] = []
     own = _align(probabilities, frame["predicted"], classes, "the model", warnings)
     other = _align(baseline_probabilities, frame["baseline"], classes, "the baseline", warnings)
     if recognition is not None:
         require_shared(recognition.index, "the recognition", frame.index)
-    group_name = None if groups is None else str(groups.name)
     shares = read_shares(recognition, "The recognition", frame.index)
-    names = str(truth.name), group_name
-    return PredictedClasses(frame, *names, counts, shares, warnings, tuple(classes), own, other)
+    fields = vars(joined) | {"recognition": shares, "classes": tuple(classes)}
+    return PredictedClasses(**fields, probabilities=own, baseline_probabilities=other)
 
 
 def _natural_order(name: str) -> tuple:
@@ -122,10 +110,7 @@ def _natural_order(name: str) -> tuple:
 
 
 def _align(probabilities, predicted: pd.Series, classes: list[str], whose: str, warnings: list):
-    """Check probabilities and order them like the page (samples, classes).
-
-    0 for classes without a column, NaN for samples without a prediction.
-    """
+    """Check probabilities and order them like the page (samples, classes); NaN if not predicted."""
     if probabilities is None:
         return None
     known = predicted.dropna()
@@ -163,10 +148,9 @@ def _align(probabilities, predicted: pd.Series, classes: list[str], whose: str, 
 
 
 def read_classes(path: str | Path, name: str = "The predictions") -> pd.Series:
-    """Read the class predicted for each sample id from two tab-separated columns with a header.
+    """Read the class predicted for each sample id, of predictions that the user calls by the name.
 
-    The name is what the user calls it. Raises `AAMError` if the file is no such table, a sample
-    comes twice or has no class.
+    Raises `AAMError` if the file is no such table, a sample comes twice or has no class.
     """
     header, cells = _read_table(path, name)
     if len(header) != 1:
@@ -185,7 +169,7 @@ def read_classes(path: str | Path, name: str = "The predictions") -> pd.Series:
 
 
 def read_probabilities(path: str | Path, name: str = "The probabilities") -> pd.DataFrame:
-    """Read the probability of each class (columns) for each sample; see `read_classes`.
+    """Read the probability of each class (columns) for each sample.
 
     Raises `AAMError` if the file is no such table, a sample or class comes twice, or the numbers
     of a sample are no probabilities that add up to 1.
@@ -228,18 +212,12 @@ def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
 
 
 @dataclass(frozen=True)
-class ClassifierScores(ScoreRow):
+class ClassifierScores(metrics.ScoreRow):
     """The scores of one predictor, and for each class those of `CLASS_METRICS`."""
 
-    by_class: list[dict[str, Estimate]]
+    by_class: list[dict[str, metrics.Estimate]]
     n_actual: np.ndarray  # (classes,)
     n_predicted: np.ndarray  # (classes,)
-
-
-def numbers_per_sample(samples: PredictedClasses) -> int:
-    """Return how many numbers a resample looks at for each sample."""
-    has = samples.probabilities is not None and len(samples.classes) <= MOST_DETAILED
-    return len(samples.classes) if has else 1
 
 
 def score_classification(
@@ -257,12 +235,12 @@ def score_classification(
     if not frequency.any():
         frequency = np.bincount(actual[samples.common], minlength=len(samples.classes))
         of_which = "of the samples shown here"
-    dummy = int(frequency.argmax())
-    tied = int((frequency == frequency[dummy]).sum()) > 1
+    dummy, tied = int(frequency.argmax()), (frequency == frequency.max()).sum() > 1
     dummy_is = "one of the most frequent classes" if tied else "the most frequent class"
-    predicted = {MODEL: (samples.codes("predicted"), samples.probabilities)}
-    if samples.has_baseline:
-        predicted[BASELINE] = samples.codes("baseline"), samples.baseline_probabilities
+    predicted = {
+        key: (samples.codes(column), samples.probabilities_of(column))
+        for key, column in samples.predictors.items()
+    }
     predicted[DUMMY] = np.full(len(actual), dummy), None
     names = {**names, DUMMY: f"dummy (always '{samples.classes[dummy]}')"}
     score_together = partial(_score_together, samples)
@@ -271,10 +249,7 @@ def score_classification(
 
 
 def _score_together(samples: PredictedClasses, predicted: dict, names: dict, chosen: np.ndarray):
-    """Score predictors on the same samples and resamples; the first is compared with the rest.
-
-    ``predicted`` holds their classes and probabilities (or None), the dummy's last.
-    """
+    """Score classes and probabilities (or None) of predictors, the first compared with the rest."""
     actual, n_classes = samples.codes("actual")[chosen], len(samples.classes)
     groups, detailed = samples.group_codes[chosen], n_classes <= MOST_DETAILED
     of_each = [
@@ -288,47 +263,46 @@ def _score_together(samples: PredictedClasses, predicted: dict, names: dict, cho
         parts = [overall, overall[0] - overall[1:], *([by_class] if detailed else [])]
         return np.concatenate([part.ravel() for part in parts])
 
-    scores = iter(bootstrap(statistics, groups, numbers_per_sample(samples)))
-    overall = [_named(scores, OVERALL_METRICS) for _ in predicted]
-    differences = [_named(scores, OVERALL_METRICS) for _ in of_each[1:]]
+    scores = iter(metrics.bootstrap(statistics, groups, samples.n_numbers))
+    overall = [_named(scores, metrics.OVERALL_METRICS) for _ in predicted]
+    differences = [_named(scores, metrics.OVERALL_METRICS) for _ in of_each[1:]]
     if not detailed:  # no intervals by class, and none of areas
         known, by_class = _all_scores(actual, of_each, n_classes, True)
         for row, values in zip(overall, known, strict=True):
-            for metric, value in zip(OVERALL_METRICS, values, strict=True):
-                if metric.is_area:
-                    row[metric.name] = Estimate(float(value))
-        scores = map(Estimate, by_class.ravel().tolist())
+            for metric, value in zip(metrics.OVERALL_METRICS, values.tolist(), strict=True):
+                row[metric.name] = metrics.Estimate(value) if metric.is_area else row[metric.name]
+        scores = map(metrics.Estimate, by_class.ravel().tolist())
     rows = {}
     for key, estimates, (classes, _) in zip(predicted, overall, of_each, strict=True):
-        by_metric = [list(islice(scores, n_classes)) for _ in CLASS_METRICS]
-        by_class = [_named(iter(found), CLASS_METRICS) for found in zip(*by_metric, strict=True)]
+        by_class = [_named(scores, metrics.CLASS_METRICS) for _ in range(n_classes)]
         counts = (np.bincount(codes, minlength=n_classes) for codes in (actual, classes))
         rows[key] = ClassifierScores(key, names[key], len(actual), estimates, by_class, *counts)
     return rows, dict(zip(list(predicted)[1:], differences, strict=True))
 
 
-def _named(scores, metrics) -> dict[str, Estimate]:
-    return {metric.name: next(scores) for metric in metrics}
+def _named(scores: Iterator[metrics.Estimate], wanted) -> dict[str, metrics.Estimate]:
+    return {metric.name: next(scores) for metric in wanted}
 
 
 def _all_scores(actual: np.ndarray, of_each: list, n_classes: int, with_areas: bool):
     """Return scores of predictors, the dummy last, each of classes and probabilities (or None).
 
-    Of shape (predictors, overall metrics) and (predictors, class metrics, classes).
+    Of shape (predictors, overall metrics) and (predictors, classes, class metrics).
     """
     right = [float((predicted == actual).mean()) for predicted, _ in of_each]
     is_class = actual[:, None] == np.arange(n_classes)
     overall, by_class = [], []
     for (predicted, probabilities), accuracy in zip(of_each, right, strict=True):
-        scores, areas, micro = score_classes(actual, predicted, n_classes), np.nan, np.nan
+        areas, micro = np.full(n_classes, np.nan), np.nan
         if probabilities is not None and with_areas:
-            areas = area_under_roc(is_class, probabilities)
-            micro = area_under_roc(is_class.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
-        by_class.append(np.vstack([scores, np.broadcast_to(areas, n_classes)]))
-        ratio = accuracy / right[-1] if right[-1] else np.nan
+            areas = metrics.area_under_roc(is_class, probabilities)
+            micro = metrics.area_under_roc(is_class.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
+        of_classes = np.vstack([metrics.score_classes(actual, predicted, n_classes), areas])
+        by_class.append(of_classes.T)
         # averages over the classes where a score is defined
-        known = [values[np.isfinite(values)] for values in by_class[-1][1:]]
+        known = [values[np.isfinite(values)] for values in of_classes[1:]]
         means = [values.mean() if len(values) else np.nan for values in known]
+        ratio = accuracy / right[-1] if right[-1] else np.nan
         overall.append([accuracy, ratio, *means, micro])
     return np.array(overall), np.array(by_class)
 
@@ -337,8 +311,7 @@ def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") 
     """Count how often samples of each class were predicted as each class.
 
     Columns: actual, predicted, samples, share_of_actual (NaN for a class without samples). All
-    pairs of up to `MOST_DETAILED` classes, of more those that occur. Samples without a prediction
-    of the predictor, ``predicted`` or ``baseline``, are left out.
+    pairs of up to `MOST_DETAILED` classes, of more those that occur.
     """
     known = samples.frame[samples.frame[predictor].notna()]
     counts = known.groupby(["actual", predictor]).size()
@@ -352,18 +325,21 @@ def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") 
 
 
 def tabulate_calibration(samples: PredictedClasses, names: dict[str, str]) -> pd.DataFrame:
-    """Compare probabilities with how often they were right, for the model and the baseline.
+    """Return `calibration_bins` of the model and the baseline, with a column ``predictor``.
 
-    Of two classes it is the probability of the rarer one, else of the class that was predicted.
-    Returns `calibration_bins` with a column ``predictor``.
+    Of two classes for the probability of the rarer one, else of the class that was predicted.
     """
     actual, positive, tables = samples.codes("actual"), samples.positive_class, []
-    for predictor, name in (("predicted", names[MODEL]), ("baseline", names[BASELINE])):
-        given, codes = samples.probabilities_of(predictor), samples.codes(predictor)
+    for key, predictor in samples.predictors.items():
+        given, codes, name = (
+            samples.probabilities_of(predictor),
+            samples.codes(predictor),
+            names[key],
+        )
         if given is None:
             continue
         if positive is None:
-            probability, happened = samples.confidence(predictor), codes == actual
+            probability, happened = samples.given_to(predictor, predictor), codes == actual
         else:
             place = samples.classes.index(positive)
             probability, happened = given[:, place], actual == place
@@ -384,16 +360,14 @@ def calibration_bins(probability: np.ndarray, happened: np.ndarray) -> pd.DataFr
     n_bins = int(np.clip(len(probability) // _SAMPLES_PER_BIN, 1, _MOST_BINS))
     edges = np.unique(np.quantile(probability, np.arange(1, n_bins) / n_bins))
     places = np.searchsorted(edges, probability, side="right")
-    by_bin = pd.DataFrame({"probability": probability, "share": happened.astype(float)})
-    table = by_bin.groupby(places).mean()
-    table.insert(0, "samples", by_bin.groupby(places).size())
-    counts = (table["share"] * table["samples"]).round().astype(int)
-    ends = [
-        binomtest(int(k), int(n)).proportion_ci(method="wilson")
-        for k, n in zip(counts, table["samples"], strict=True)
-    ]
-    table["lower"], table["upper"] = [end.low for end in ends], [end.high for end in ends]
-    table.index = pd.Index([f"bin {place}" for place in range(1, len(table) + 1)], name="id")
+    values = pd.DataFrame({"probability": probability, "share": happened.astype(float)})
+    by_bin = values.groupby(places)
+    table, sizes = by_bin.mean(), by_bin.size()
+    table.insert(0, "samples", sizes)
+    counts = zip(by_bin["share"].sum().astype(int), sizes, strict=True)
+    ends = [binomtest(int(k), int(n)).proportion_ci(method="wilson") for k, n in counts]
+    table[["lower", "upper"]] = [(end.low, end.high) for end in ends]
+    table.index = pd.Index([f"bin {place + 1}" for place in range(len(table))], name="id")
     return table
 
 

@@ -1,34 +1,17 @@
 """Predicted and true numbers joined by sample id, and how good the predictions are."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
-from ...errors import AAMError, counted, examples
-from ..evaluation import (
-    BASELINE,
-    DUMMY,
-    MODEL,
-    JoinedSamples,
-    Scores,
-    count_without,
-    join_samples,
-    require_shared,
-)
-from ..formatting import format_number
-from ..metrics import (
-    FIT_METRICS,
-    REGRESSION_METRICS,
-    Estimate,
-    ScoreRow,
-    bootstrap,
-    fit_line,
-    score_numbers,
-)
-from ..recognition import read_shares
-from ..samples import ColorBy
+from ..errors import AAMError, counted, examples
+from . import metrics
+from .evaluation import DUMMY, JoinedSamples, Scores, count_without, join_samples, require_shared
+from .formatting import format_number
+from .recognition import read_shares
+from .samples import POINTS, ColorBy, as_records, choose_drawn
 
 LARGEST_NUMBER = 1e100  # its square is finite
 
@@ -48,6 +31,17 @@ class PredictedNumbers(JoinedSamples):
         """Whether any sample has a prediction interval."""
         return bool(self.frame["lower"].notna().any())
 
+    @cached_property
+    def points(self) -> dict[str, list[dict]]:
+        """The data set of the samples drawn, which the charts share."""
+        drawn = choose_drawn(self.frame, self.frame["error"])
+        return {POINTS: as_records(drawn.drop(columns="color_by", errors="ignore"), self.color_by)}
+
+    @property
+    def n_drawn(self) -> int:
+        """How many samples are drawn."""
+        return len(self.points[POINTS])
+
 
 def join_numbers(
     predictions: pd.Series,
@@ -62,15 +56,16 @@ def join_numbers(
     Intervals have columns ``lower`` and ``upper``, and perhaps how reads were recognized. Raises
     `AAMError` if no predicted sample has a true value, or if something is not a number.
     """
-    predictions = _numbers(predictions, "The predictions")
-    baseline = baseline_predictions
-    if baseline is not None:
-        baseline = _numbers(baseline, "The baseline predictions")
-    joined, counts = join_samples(predictions, truth, baseline, groups)
-    frame = joined[["actual", "predicted"]].astype(float)
+    predictions, baseline = _numbers(predictions, "The predictions"), None
+    if baseline_predictions is not None:
+        baseline = _numbers(baseline_predictions, "The baseline predictions")
+    joined = join_samples(predictions, truth, baseline, groups)
+    frame = joined.frame[["actual", "predicted"]].astype(float)
     frame["error"] = frame["predicted"] - frame["actual"]
-    frame[["lower", "upper"]] = _interval_columns(intervals, frame.index)
-    frame["baseline"] = joined["baseline"].astype(float)
+    frame["lower"] = frame["upper"] = np.nan
+    if intervals is not None:
+        frame[["lower", "upper"]] = _bounds(intervals, frame.index)
+    frame["baseline"] = joined.frame["baseline"].astype(float)
     values = frame[["actual", "predicted", "baseline"]].abs()
     far = frame.index[values.max(axis=1) > LARGEST_NUMBER]
     if len(far):  # no score could be computed
@@ -78,17 +73,17 @@ def join_numbers(
             f"{counted(len(far), 'sample')} of {len(frame):,} have a value beyond "
             f"{LARGEST_NUMBER:g}: {examples(far)}. Correct these values, or blank their cells."
         )
-    frame["group"] = joined["group"]
+    frame["group"] = joined.frame["group"]
     if intervals is not None:
-        counts.append(count_without("a (finite) interval", frame["lower"]))
+        joined.counts.append(count_without("a (finite) interval", frame["lower"]))
     colors = None
     if color_by is not None:
         colors = ColorBy.of(color_by, frame.index)
-        counts.append(colors.count_blanks())
+        joined.counts.append(colors.count_blanks())
         frame["color_by"] = colors.values.to_numpy()
-    group_name = None if groups is None else str(groups.name)
     shares = read_shares(intervals, "The intervals", frame.index)
-    return PredictedNumbers(frame, str(truth.name), group_name, counts, shares, color_by=colors)
+    fields = vars(joined) | {"frame": frame, "recognition": shares}
+    return PredictedNumbers(**fields, color_by=colors)
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:
@@ -103,9 +98,7 @@ def _numbers(values: pd.Series, name: str) -> pd.Series:
     return numbers
 
 
-def _interval_columns(intervals: pd.DataFrame | None, shown: pd.Index) -> np.ndarray:
-    if intervals is None:
-        return np.full((len(shown), 2), np.nan)
+def _bounds(intervals: pd.DataFrame, shown: pd.Index) -> np.ndarray:
     missing = {"lower", "upper"} - set(intervals.columns)
     if missing:
         raise AAMError(
@@ -127,27 +120,17 @@ def _interval_columns(intervals: pd.DataFrame | None, shown: pd.Index) -> np.nda
 
 @dataclass(frozen=True)
 class RegressionScores(Scores):
-    """Scores with the share of truths inside their interval; None without intervals.
+    """Scores, whose differences are of the mean absolute error, and the coverage of intervals."""
 
-    The differences are of the mean absolute error alone.
-    """
-
-    coverage: Estimate | None
+    coverage: metrics.Estimate | None
     n_intervals: int
     n_inside: int
-
-    def mae(self, predictor: str = MODEL) -> Estimate:
-        """Return a predictor's mean absolute error."""
-        return self.rows[predictor].estimates["mean_absolute_error"]
 
 
 def score_regression(
     samples: PredictedNumbers, names: dict[str, str], training_mean: float | None = None
 ) -> RegressionScores:
-    """Score predictions, baseline and dummy with bootstrap intervals.
-
-    The dummy predicts the mean of the training samples, where it is known, else of the truth.
-    """
+    """Score predictions, baseline and the mean (of training, if known) with bootstrap intervals."""
     frame = samples.frame
     which = "samples shown here" if training_mean is None else "training samples"
     dummy = float(frame["actual"].mean() if training_mean is None else training_mean)
@@ -158,16 +141,15 @@ def score_regression(
     known, groups = frame[has], samples.group_codes[has]
     inside, coverage = known["actual"].between(known["lower"], known["upper"]).to_numpy(float), None
     if len(inside):
-        (coverage,) = bootstrap(lambda rows: inside[rows].mean(keepdims=True), groups)
+        (coverage,) = metrics.bootstrap(lambda rows: inside[rows].mean(keepdims=True), groups)
     dummy_is, n_inside = f"the mean of the {which}", int(inside.sum())
     return RegressionScores(rows, differences, dummy, dummy_is, coverage, len(inside), n_inside)
 
 
 def predictions_of(samples: PredictedNumbers, dummy: float) -> dict[str, pd.Series]:
     """Return what each predictor predicts."""
-    frame = samples.frame
-    baseline = {BASELINE: frame["baseline"]} if samples.has_baseline else {}
-    return {MODEL: frame["predicted"], **baseline, DUMMY: pd.Series(dummy, frame.index)}
+    known = {key: samples.frame[column] for key, column in samples.predictors.items()}
+    return {**known, DUMMY: pd.Series(dummy, samples.frame.index)}
 
 
 def _score_together(samples, predicted: dict[str, pd.Series], names: dict, chosen: np.ndarray):
@@ -176,43 +158,15 @@ def _score_together(samples, predicted: dict[str, pd.Series], names: dict, chose
     columns = np.column_stack([values.to_numpy(float)[chosen] for values in predicted.values()])
 
     def statistics(rows):
-        scores = score_numbers(truth[rows], columns[rows])
+        scores = metrics.score_numbers(truth[rows], columns[rows])
         return np.concatenate([scores.T.ravel(), scores[0, 1:] - scores[0, 0]])
 
-    found = iter(bootstrap(statistics, groups))
+    found = iter(metrics.bootstrap(statistics, groups))
     rows = {}
     for place, name in enumerate(predicted):
-        estimates = {metric.name: next(found) for metric in REGRESSION_METRICS}
-        line = None if name == DUMMY else fit_line(truth, columns[:, place])
-        values = line or [np.nan] * len(FIT_METRICS)
-        estimates |= {m.name: Estimate(v) for m, v in zip(FIT_METRICS, values, strict=True)}
-        rows[name] = ScoreRow(name, names[name], len(truth), estimates)
+        estimates = {metric.name: next(found) for metric in metrics.REGRESSION_METRICS}
+        values = metrics.NO_LINE if name == DUMMY else metrics.fit_line(truth, columns[:, place])
+        for metric, value in zip(metrics.FIT_METRICS, values, strict=True):
+            estimates[metric.name] = metrics.Estimate(value)
+        rows[name] = metrics.ScoreRow(name, names[name], len(truth), estimates)
     return rows, {name: {"mean_absolute_error": next(found)} for name in list(predicted)[1:]}
-
-
-def errors_by_group(samples: PredictedNumbers) -> pd.DataFrame:
-    """Return samples, mean_absolute_error and median_error of each group, the worst first."""
-    errors = samples.frame["error"]
-    table = pd.DataFrame({"error": errors, "absolute": errors.abs()})
-    table = table.groupby(samples.frame["group"], sort=True).agg(
-        samples=("error", "size"),
-        mean_absolute_error=("absolute", "mean"),
-        median_error=("error", "median"),
-    )
-    return table.sort_values("mean_absolute_error", ascending=False, kind="stable")
-
-
-def share_within_error(samples: PredictedNumbers, dummy: float) -> pd.DataFrame:
-    """Tabulate which share of the samples each predictor predicts to within an error.
-
-    Quantiles here and not in the chart, which would need every error of every predictor.
-    """
-    shares, actual = np.linspace(0, 1, 101), samples.frame["actual"]
-    errors = {
-        name: np.quantile((predicted - actual).abs()[samples.common], shares)
-        for name, predicted in predictions_of(samples, dummy).items()
-    }
-    return pd.concat(
-        pd.DataFrame({"predictor": name, "share": shares.round(2), "error": values})
-        for name, values in errors.items()
-    )
