@@ -147,6 +147,8 @@ def predict_out_of_fold(
             getattr(head, name), features.inputs_of(name, chosen), known, folds, seed
         )
         predictions[name] = found[rows]
+    if "ridge" in settings and head.ridge.random_features is None:
+        head.target = dataclasses.replace(head.target, random_features=0)
     return chosen[rows], predictions, settings
 
 

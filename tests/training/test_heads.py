@@ -75,16 +75,18 @@ def test_the_penalty_is_the_best_on_what_folds_leave_out(shape, noise, even, num
     assert np.allclose(predictions, found[best], atol=1e-4, equal_nan=True)
 
 
-def test_ridge_follows_curves_by_random_features():
+@pytest.mark.parametrize("curved", [True, False])
+def test_ridge_follows_curves_by_random_features_and_lines_without(curved):
     random = np.random.default_rng(0)
     x = torch.from_numpy(random.normal(size=(300, 3))).float()
     x -= x.mean(dim=0)
-    values = x[:, :1].abs() + x[:, 1:2].abs()
+    values = x[:, :1].abs() + x[:, 1:2].abs() if curved else x[:, :1] + x[:, 1:2]
     head = LinearHead({"vocabulary": 3}, 1, random_features=256)
     inputs = head.inputs(x).numpy()
     known = Known(values[:200].double().numpy(), None, np.ones(200))
     penalty, _ = ridge.out_of_fold(head, inputs[:200], known, folds_of(200, 5), 0)
     ridge.fit(head, inputs[:200], known, penalty, 0)
+    assert head.size == (259 if curved else 3)
     unseen = head(x[200:])[:, 0].numpy()
     assert np.corrcoef(unseen, values[200:, 0].numpy())[0, 1] > 0.95
 

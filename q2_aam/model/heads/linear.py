@@ -32,6 +32,11 @@ class LinearHead(nn.Module):
             return scaled
         return torch.cat([scaled, self.random_features(scaled)], dim=1)
 
+    def drop_random_features(self) -> None:
+        """Take the random features away."""
+        self.random_features = None
+        del self.random
+
     def forward(self, scaled: Tensor) -> Tensor:
         """Read scaled features (B, F): (B, R)."""
         weights = torch.cat(self._weights(), dim=1)
@@ -43,6 +48,11 @@ class LinearHead(nn.Module):
         for part, found in zip(own, weights.split([one.shape[1] for one in own], 1), strict=True):
             part.copy_(found)
         self.intercept.copy_(intercept)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it reads of a sample, F + M."""
+        return sum(one.shape[1] for one in self._weights())
 
     def _weights(self) -> list[Tensor]:
         random = [] if self.random_features is None else [self.random]

@@ -18,18 +18,31 @@ _STEPS, _TOLERANCE = 200, 1e-4  # of conjugate gradients
 def out_of_fold(
     head: LinearHead, inputs: np.ndarray, known: Known, held: Sequence[np.ndarray], seed: int
 ) -> tuple[float, np.ndarray]:
-    """Choose the penalty, and predict what folds leave out (see `tune_ridge`)."""
-    del head, seed  # nothing is drawn
+    """Choose the penalty, and predict what folds leave out (see `tune_ridge`).
+
+    Of numbers, random features are dropped where they do not lower the error.
+    """
+    del seed  # nothing is drawn
     penalty, predictions = tune_ridge(inputs, known.values, known.weights, held)
     if known.classes is not None:
-        predictions = class_fractions(torch.from_numpy(predictions)).numpy()
+        return penalty, class_fractions(torch.from_numpy(predictions)).numpy()
+    if head.random_features is not None:
+        linear = inputs[:, : sum(head.blocks.values())]
+        others = tune_ridge(linear, known.values, known.weights, held)
+        errors = [
+            np.nansum(known.weights[:, None] * np.square(one - known.values))
+            for one in (predictions, others[1])
+        ]
+        if errors[0] >= errors[1]:
+            head.drop_random_features()
+            return others
     return penalty, predictions
 
 
 def fit(head: LinearHead, inputs: np.ndarray, known: Known, penalty: float, seed: int) -> None:
-    """Fit the head on samples, (samples, F) float32."""
+    """Fit the head on samples, (samples, F) float32, of which it may read the first columns."""
     del seed  # nothing is drawn
-    found = fit_ridge(inputs, known.values, known.weights, penalty)
+    found = fit_ridge(inputs[:, : head.size], known.values, known.weights, penalty)
     head.set_weights(*(torch.from_numpy(part) for part in found))
 
 
