@@ -331,19 +331,17 @@ def _predictions_without(
     slots = torch.from_numpy(np.searchsorted(batch.asvs, asvs)).to(device)
     needed, parts = network.parts_to_answer(), []
     at_once = max(1, _ASVS_REMOVED_AT_ONCE[needed.attend] // len(batch.asvs))
-    for places in (slots[:0], *slots.split(at_once)):
-        number = max(1, len(places))
-        abundances = whole.abundances.repeat(number, 1)
-        if len(places):
-            row = torch.arange(number, device=device)
-            left = 1 - abundances[row, places]
-            abundances[row, places] = 0
-            abundances /= left[:, None]
+    for places in slots.split(at_once):
+        rows = 1 + torch.arange(len(places), device=device)  # the first row is the sample as it is
+        abundances = whole.abundances.repeat(1 + len(places), 1)
+        left = 1 - abundances[rows, places]
+        abundances[rows, places] = 0
+        abundances[rows] /= left[:, None]
         index, _, _, *others = whole
-        others = [None if part is None else part.expand(number, -1) for part in others]
-        index = index.expand(number, -1).contiguous()
+        others = [None if part is None else part.expand(len(abundances), -1) for part in others]
+        index = index.expand(len(abundances), -1).contiguous()
         changed = SampleBatch(index, abundances, whole.known, *others)
         with torch.no_grad():
             state = network.embed_samples(own, changed, None, *needed)
-        parts.append(predict_answers(network, state))
+        parts.append(predict_answers(network, state)[bool(parts) :])
     return np.concatenate(parts)
