@@ -202,7 +202,7 @@ MUTATIONS = [
         14, f"{_SHORT}::test_row_14_the_message_says_what_to_lower",
         (_MEMORY, "(MemoryError, torch.cuda", "(torch.cuda"),
         (_MEMORY, "(known or should_reduce_batch_size(error))", "known"),
-        (_MEMORY, '"not enough memory", ', ""),
+        (_MEMORY, '"not enough memory",', '"nothing",'),
         (_MEMORY, "message in _WHOLE_MESSAGES or ", ""),
     ),
     *_of(
