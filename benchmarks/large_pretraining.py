@@ -78,7 +78,8 @@ def train_shards(folder: str, shards: int, bundled: bool = False) -> dict[str, f
     if bundled:
         network = load_network(*read_boxed())
     accelerator = build_accelerator("cpu", "fp32", 1)
-    pretrain.pretrain(network, several, config, accelerator, TrainingLogger("pretrain", 1))
+    task = pretrain.pretraining_task(several, config)
+    pretrain.pretrain(network, task, config, accelerator, TrainingLogger("pretrain", 1))
     trained = time.process_time()
     return {
         "encoder": "bundled" if bundled else "small",

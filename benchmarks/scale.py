@@ -30,6 +30,7 @@ from q2_aam.model.network import Network
 from q2_aam.training import fit, init
 from q2_aam.training.device import build_accelerator
 from q2_aam.training.logger import TrainingLogger
+from q2_aam.training.losses import Task
 
 TABLE, DNA = "table.npz", "dna.txt"
 COLUMNS = ("stage", "samples", "ASVs", "non-zeros", "s", "ms a sample", "GiB at start", "at most")
@@ -105,10 +106,13 @@ def closed_form(folder: Path, meter: Meter) -> None:
     samples, studies, known = read_study(stored_table(folder))
     every = np.arange(len(samples.sample_ids))
     network, targets = new_network(studies, known)
-    labels = fit.Labels(targets, every, every, every[:0])
+    task = Task(
+        studies, [every], [every[:0]], targets.astype(np.float32), {"target": 1.0}, "target_loss",
+        every, np.ones(len(every), np.float32),
+    )  # fmt: skip
     config, logger = TrainingConfig(freeze_encoder=True), TrainingLogger("fit-regressor", 1)
     with meter:
-        fit.fit(network, studies, labels, config, accelerator, logger)
+        fit.fit(network, task, config, accelerator, logger)
 
 
 def predict(folder: Path, meter: Meter) -> None:

@@ -52,9 +52,9 @@ def _fit_action(kind: str, column: type, names: tuple[str, ...]):
 
         inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix, groups, covariates)
         logger = TrainingLogger(f"fit-{kind}", settings["epochs"])
-        network, studies, *others = prepare_fit(logger, inputs, settings)
-        fitted = train(network, studies, *others, logger)
-        log = logger.log_fit(network, studies.studies[0].sample_ids, fitted)
+        network, task, *others = prepare_fit(logger, inputs, settings)
+        fitted = train(network, task, *others, logger)
+        log = logger.log_fit(network, task.studies.studies[0].sample_ids, fitted)
         return training_run.store_run(network, log, fitted.shown, logger.info)
 
     fit.__name__ = f"fit_{kind}"
@@ -74,9 +74,10 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     """Check and read everything, and build the network to start from.
 
     `validated` says whether samples must be held out to validate on, where a head descends.
-    Returns what `q2_aam.training.fit.fit` takes: network, studies, labels, config, accelerator.
+    Returns what `q2_aam.training.fit.fit` takes: network, task, config and accelerator.
     """
-    from ..training.fit import Labels, remember_asvs, with_heads
+    from ..training.fit import class_balance, remember_asvs, with_heads
+    from ..training.losses import Task, weights_of
 
     frozen = settings["freeze_encoder"] and not training_run.is_new(inputs.encoder, settings)
     refuse_contradictions(settings, frozen, inputs.distance_matrix)
@@ -123,8 +124,11 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     told += parameters.OF_NUMBERS if numeric else ()
     training_run.log_settings(logger, settings, FITTING_DEFAULT, told)
     remember_asvs(network, tokens)
-    labels = Labels(targets, labeled.group_numbers(), training, validation)
-    return network, studies, labels, trained_by, accelerator
+    weights = weights_of(trained_by, labeled.distances is not None, target=True)
+    balance = class_balance(targets, training, trained_by.class_weights)
+    groups = labeled.group_numbers()
+    task = Task(studies, [training], [validation], targets, weights, "target_loss", groups, balance)
+    return network, task, trained_by, accelerator
 
 
 # --- settings that contradict each other, or have no effect ---------------------------------------
@@ -231,7 +235,7 @@ def describe_number(labeled: TrainingSamples, training, vocabulary_size, covaria
     )  # fmt: skip
     scaled = target_scaling.to_scaled(target, values)
     target_scaling.refuse_far_values(labeled.values, scaled, name)
-    return target, scaled
+    return target, scaled.astype(np.float32)
 
 
 def describe_classes(labeled: TrainingSamples, training, vocabulary_size, covariates, settings):
@@ -272,6 +276,7 @@ def find_learning_rate(
     """Run a learning-rate range test and write its page."""
     from ..report.learning_rate import write_learning_rate_page
     from ..training import lr_finder
+    from ..training.fit import start_fit
     from ..training.logger import TrainingLogger
 
     rates = lr_finder.rising_rates(
@@ -283,13 +288,19 @@ def find_learning_rate(
             "fit-classifier do, or 'distance_matrix' to learn as pretrain does."
         )
     logger = TrainingLogger("find-learning-rate", 1)
-    inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix)
     if metadata is None:
-        action, start = "pretrain", _as_pretrain
+        action, given = "pretrain", parameters.PRETRAINING_DEFAULT | parameters.OF_NEW_ENCODER
+        given |= settings | _ALL_SAMPLES | {"freeze_encoder": False}
+        network, task, config, accelerator = prepare_pretraining(
+            logger, [table], [distance_matrix], sequences, encoder, given
+        )
     else:
         numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
-        action, start = "fit-regressor" if numeric else "fit-classifier", _as_fit
-    network, task, config, accelerator = start(logger, inputs, settings)
+        action = "fit-regressor" if numeric else "fit-classifier"
+        inputs = FitInputs(table, metadata, sequences, encoder, distance_matrix)
+        given = FITTING_DEFAULT | settings | _ALL_SAMPLES | {"attention_head": "on"}
+        network, task, config, accelerator = prepare_fit(logger, inputs, given, validated=False)
+        task, _ = start_fit(network, task, config)
     logger.log_count("samples used", sum(len(part) for part in task.training))
     logger.speak()
     found = lr_finder.find_rate(network, task, config, accelerator, logger, rates)
@@ -304,25 +315,3 @@ def find_learning_rate(
         target=None if metadata is None else metadata.name,
         settings=[one for one in logger.settings if one.name in settings], data=logger.data,
     )  # fmt: skip
-
-
-def _as_fit(logger, inputs: FitInputs, settings: dict):
-    from ..training.fit import start_fit
-
-    complete = FITTING_DEFAULT | settings | _ALL_SAMPLES | {"attention_head": "on"}
-    network, studies, labels, config, accelerator = prepare_fit(
-        logger, inputs, complete, validated=False
-    )
-    task, _ = start_fit(network, studies, labels, config)
-    return network, task, config, accelerator
-
-
-def _as_pretrain(logger, inputs: FitInputs, settings: dict):
-    from ..training.pretrain import pretraining_task
-
-    complete = parameters.PRETRAINING_DEFAULT | parameters.OF_NEW_ENCODER | settings
-    complete |= _ALL_SAMPLES | {"freeze_encoder": False}
-    network, studies, config, accelerator = prepare_pretraining(
-        logger, [inputs.table], [inputs.distance_matrix], inputs.sequences, inputs.encoder, complete
-    )
-    return network, pretraining_task(studies, config), config, accelerator

@@ -66,7 +66,9 @@ def pretrain(
 def prepare_pretraining(
     logger, tables, distance_matrices, sequences, encoder, settings: dict
 ) -> tuple:
-    """Check and read everything: the network to start from, studies, config and accelerator."""
+    """Check and read everything: the network to start from, a task, config and accelerator."""
+    from ..training.pretrain import pretraining_task
+
     samples, distances = read_pairs(tables, distance_matrices, settings["missing_samples"], logger)
     fewest = min(len(table.sample_ids) for table in samples)
     training_run.require_validation(fewest, settings["validation_size"], optional=True)
@@ -79,10 +81,10 @@ def prepare_pretraining(
     studies = build_studies(samples, known, config.max_sequence_length, config.max_asvs, distances)
     logger.log_asvs(studies)
     of_start = parameters.OF_NEW_ENCODER if arrays is None else parameters.OF_KNOWN_ENCODER
-    network, *run = training_run.start_network(
+    network, trained_by, accelerator = training_run.start_network(
         logger, settings, parameters.PRETRAINING_DEFAULT | of_start, config, arrays, studies
     )
-    return network, studies, *run
+    return network, pretraining_task(studies, trained_by), trained_by, accelerator
 
 
 def read_pairs(tables, matrices, missing_samples: str, logger):

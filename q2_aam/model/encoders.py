@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from ..config import VOCABULARY, ModelConfig
+
 PADDING = 0
 # log relative abundances of amplicon samples lie between about -12 and 0
 _CENTER, _SPREAD = -6.0, 3.0
@@ -77,17 +79,14 @@ class AsvEncoder(nn.Module):
     The embedding of a token is the sum of its nucleotides' embeddings, each learned for its place.
     """
 
-    def __init__(
-        self, size: int, heads: int, layers: int, nucleotides_per_token: int, tokens: int,
-        vocabulary: int,
-    ):  # fmt: skip
+    def __init__(self, config: ModelConfig):
         super().__init__()
-        self.checkpointing = False
-        self.per_token, self.vocabulary = nucleotides_per_token, vocabulary
-        self.nucleotides = nn.Embedding(nucleotides_per_token * vocabulary, size)
+        self.checkpointing, self.per_token = False, config.nucleotides_per_token
+        size, heads = config.hidden_size, config.heads
+        self.nucleotides = nn.Embedding(self.per_token * VOCABULARY, size)
         self.start = nn.Parameter(torch.randn(size))
-        self.positions = nn.Embedding(tokens, size)
-        self.blocks = nn.ModuleList(TransformerBlock(size, heads) for _ in range(layers))
+        self.positions = nn.Embedding(config.tokens_per_sequence, size)
+        self.blocks = nn.ModuleList(TransformerBlock(size, heads) for _ in range(config.asv_layers))
         self.norm = nn.LayerNorm(size)
         self.pooling = AttentionPooling(size)
         nn.init.normal_(self.positions.weight, std=0.5)
@@ -101,7 +100,7 @@ class AsvEncoder(nn.Module):
         grouped = functional.pad(tokens[:, 1:], (0, (1 - tokens.shape[1]) % self.per_token))
         grouped = grouped.unflatten(1, (-1, self.per_token))  # (U, T - 1, k)
         # a product with one-hot nucleotides: a lookup would hold k embeddings of each token
-        each = torch.arange(self.vocabulary, device=tokens.device)
+        each = torch.arange(VOCABULARY, device=tokens.device)
         hot = (grouped.unsqueeze(-1) == each) & (each != PADDING)  # (U, T - 1, k, V)
         weight = self.nucleotides.weight
         embedded = hot.flatten(2).to(weight.dtype) @ weight  # (U, T - 1, D)
@@ -139,9 +138,10 @@ class AbundanceEmbedding(nn.Module):
 class SampleEncoder(nn.Module):
     """A transformer over a sample's ASVs, which are a set: there are no positions."""
 
-    def __init__(self, size: int, heads: int, layers: int):
+    def __init__(self, config: ModelConfig):
         super().__init__()
-        self.checkpointing = False
+        self.checkpointing, layers = False, config.sample_layers
+        size, heads = config.hidden_size, config.heads
         self.abundance = AbundanceEmbedding(size)
         self.blocks = nn.ModuleList(TransformerBlock(size, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(size)

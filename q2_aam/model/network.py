@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..config import VOCABULARY, ModelConfig
+from ..config import ModelConfig
 from .branches import BranchDistance, Branches, EuclideanDistance, SharedAsvs, presence, shared_asvs
 from .encoders import AsvEncoder, SampleEncoder, TransformerBlock
 from .heads.blend import TargetHead
@@ -63,11 +63,7 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         size = config.hidden_size
-        self.asv_encoder = AsvEncoder(
-            size, config.heads, config.asv_layers, config.nucleotides_per_token,
-            config.tokens_per_sequence, VOCABULARY,
-        )  # fmt: skip
-        self.sample_encoder = SampleEncoder(size, config.heads, config.sample_layers)
+        self.asv_encoder, self.sample_encoder = AsvEncoder(config), SampleEncoder(config)
         self.branches = Branches(size, config.branches, config.branch_hidden_size)
         # logits of A, C, G and T of every nucleotide: (U, T, D) → (U, T, k, 4)
         letters = (config.nucleotides_per_token, 4)

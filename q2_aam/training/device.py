@@ -22,7 +22,7 @@ _KERNELS = {
     "math": SDPBackend.MATH,
 }
 LEAST, MOST, STEPS = 8, 256, 10  # samples of an automatic batch, and steps of an epoch
-_WORDS = ("not enough memory", "out of memory")
+_WORDS = ("not enough memory", "out of memory")  # beside those that Accelerate knows
 # of oneDNN, and of Python where a thread's stack does not fit; longer messages mean something else
 _WHOLE_MESSAGES = ("could not create a primitive", "can't start new thread")
 

@@ -8,7 +8,6 @@ from accelerate import Accelerator
 
 from ..config import CLASSIFICATION, HEADS, ModelConfig, RegressionTarget, Target, TrainingConfig
 from ..conformal import kept_scores, nonconformity
-from ..data.study import Studies
 from ..data.vocabulary import recognized_of_others
 from ..inference import embed_held
 from ..model.heads.blend import blended
@@ -19,7 +18,7 @@ from .heads import forest, logistic, ridge
 from .heads.blend import make_folds, surely_positive
 from .heads.features import Known, SampleFeatures
 from .init import some
-from .losses import Task, weights_of
+from .losses import Task
 from .objectives import objective_of
 from .trainer import Trainer
 
@@ -28,16 +27,6 @@ FOLDS = 5
 RANDOM_FEATURES = 2048  # of the ridge head
 LEAST_RECOGNIZED = 0.01  # of samples by a model of other groups: it divides
 TUNED_ON = 1024  # samples that folds divide; more hardly change what is chosen by them
-
-
-@dataclasses.dataclass(frozen=True)
-class Labels:
-    """What is known of a study's samples, by position."""
-
-    targets: np.ndarray  # (samples,) scaled numbers (float64), or positions among the classes
-    groups: np.ndarray  # int64 (samples,): samples of one group are never divided
-    training: np.ndarray  # positions of those that train the weights
-    validation: np.ndarray  # where heads descend, of those that choose the epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,17 +40,12 @@ class Fitted:
 
 
 def fit(
-    network: Network,
-    studies: Studies,
-    labels: Labels,
-    config: TrainingConfig,
-    accelerator: Accelerator,
-    logger,
+    network: Network, task: Task, config: TrainingConfig, accelerator: Accelerator, logger
 ) -> Fitted:
     """Fit the heads of the network's target, on a study whose ASVs know their vocabulary rows."""
-    (task, features), seed = start_fit(network, studies, labels, config), config.random_seed
+    (task, features), seed = start_fit(network, task, config), config.random_seed
     progress = Progress(stop_reason="nothing descended: heads were fitted in closed form")
-    labeled = np.sort(np.concatenate([labels.training, labels.validation]))
+    labeled = np.sort(np.concatenate([*task.training, *task.validation]))
     if "attention" in network.config.target.heads:
         objective = SampleObjective(network, task, config)
         logger.info("The attention head is trained; what predictions come from is said at the end.")
@@ -97,45 +81,33 @@ def with_heads(target: Target, trees: int, samples: int, attends: bool) -> Targe
     )
 
 
-def start_fit(
-    network: Network, studies: Studies, labels: Labels, config: TrainingConfig
-) -> tuple[Task, SampleFeatures]:
-    """Say what is learned, and bring a network to where fitting starts (see `fit`).
+def start_fit(network: Network, task: Task, config: TrainingConfig) -> tuple[Task, SampleFeatures]:
+    """Bring a network to where fitting starts; return the task, of a frozen encoder with ASVs read.
 
     Blocks of features are scaled, and the attention head starts from what is right on average.
     """
-    objective, head = objective_of(network.config.target), network.target_head
-    task = Task(
-        studies,
-        [labels.training],
-        [labels.validation],
-        labels.targets.astype(objective.dtype),
-        weights_of(config, studies.studies[0].distances is not None, target=True),
-        "target_loss",
-        labels.groups,
-        class_balance(labels, config.class_weights),
-    )
+    asvs, head, (samples,) = task.studies.asvs, network.target_head, task.training
     if config.freeze_encoder:
         for part in (network.asv_encoder, network.branches, network.distance_head):
             part.requires_grad_(False)
-        held = np.arange(len(studies.asvs))
-        task = dataclasses.replace(task, embedded=embed_held(network.eval(), studies.asvs, held))
-    samples = labels.training
+        embedded = embed_held(network.eval(), asvs, np.arange(len(asvs)))
+        task = dataclasses.replace(task, embedded=embedded)
     features = SampleFeatures(network, task, samples)
     features.fit_scaling()
     if "attention" in head.target.heads:
+        objective = objective_of(head.target)
         start = objective.start(task.targets[samples], task.sample_weights[samples])
         head.attention.pooled.bias.data.copy_(torch.from_numpy(start))
     return task, features
 
 
-def class_balance(labels: Labels, class_weights: str) -> np.ndarray:
+def class_balance(targets: np.ndarray, training: np.ndarray, class_weights: str) -> np.ndarray:
     """Weigh samples (float32), if so wished so that all classes of training samples count alike."""
     if class_weights == "none":
-        return np.ones(len(labels.targets), dtype=np.float32)
-    counts = np.bincount(labels.targets[labels.training], minlength=labels.targets.max() + 1)
-    wanted = len(labels.training) / (len(counts) * np.maximum(counts, 1))
-    return wanted[labels.targets].astype(np.float32)
+        return np.ones(len(targets), dtype=np.float32)
+    counts = np.bincount(targets[training], minlength=targets.max() + 1)
+    wanted = len(training) / (len(counts) * np.maximum(counts, 1))
+    return wanted[targets].astype(np.float32)
 
 
 @torch.no_grad()

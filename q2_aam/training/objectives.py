@@ -22,8 +22,6 @@ _NARROWEST = 1e-3  # scaled distance of a quantile from the median at the start
 class RegressionObjective:
     """Learn a scaled number."""
 
-    dtype = np.float32
-
     def __init__(self, target: RegressionTarget):
         self.target = target
 
@@ -91,8 +89,6 @@ class RegressionObjective:
 
 class ClassificationObjective:
     """Learn the probability of each class."""
-
-    dtype = np.int64
 
     def __init__(self, target: ClassificationTarget):
         self.target = target

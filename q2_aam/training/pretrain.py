@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from ..config import TrainingConfig
 from ..data.splits import train_test_split
 from ..data.study import Studies
-from ..data.tokens import PADDING
+from ..data.tokens import PADDING, Asvs
 from ..errors import AAMError, percent
 from ..inference import device_of, embed_asvs, sample_states, to_device
 from ..model.branches import shared_asvs
@@ -29,14 +29,13 @@ MOST_SAMPLES = 512  # of a study
 
 
 def pretrain(
-    network: Network, studies: Studies, config: TrainingConfig, accelerator: Accelerator, logger
+    network: Network, task: Task, config: TrainingConfig, accelerator: Accelerator, logger
 ) -> tuple[Progress, FinalPredictions]:
-    """Train a network on several studies without labels.
+    """Train a network on several studies without labels (see `pretraining_task`).
 
-    A share of each study's samples is held out; UniFrac among them decides the epoch to keep, whose
-    predictions of these samples, else of those that train, are returned.
+    UniFrac among samples that are held out decides the epoch to keep, whose predictions of these
+    samples, else of those that train, are returned.
     """
-    task = pretraining_task(studies, config)
     taught = network.config.distance_state == "trained" and "unifrac" in task.weights
     if taught and calibrate_lengths(network, task, config.random_seed):
         logger.info("The lengths of the encoder's branches were fitted to the matrices.")
@@ -44,7 +43,7 @@ def pretrain(
     progress = Trainer(objective, config, accelerator, logger).run()
     if "unifrac" in task.weights:
         network.config = dataclasses.replace(network.config, distance_state="trained")
-    logger.moved_by_cuts = moved_by_cuts(network, studies, config.random_seed)
+    logger.moved_by_cuts = moved_by_cuts(network, task.studies.asvs, config.random_seed)
     logger.info(
         f"Reads cut to {percent(CUT_TO)} of their length move embeddings by "
         f"{percent(logger.moved_by_cuts)} of the mean distance between ASVs."
@@ -120,9 +119,8 @@ def _known(network: Network, studies: Studies, number: int, samples: np.ndarray)
 
 
 @torch.no_grad()
-def moved_by_cuts(network: Network, studies: Studies, seed: int) -> float:
+def moved_by_cuts(network: Network, asvs: Asvs, seed: int) -> float:
     """Measure how far ASVs' embeddings move when reads lose their end, by the mean distance."""
-    asvs = studies.asvs
     chosen = some(np.arange(len(asvs)), _MOST_COMPARED, seed)
     lengths = (CUT_TO * asvs.lengths[chosen]).astype(np.int64).clip(1)
     places = np.arange(asvs.tokens.shape[1])
