@@ -87,6 +87,11 @@ def test_two_classes_say_which_one_is_looked_for(tmp_path):
     page = write_classes_page(tmp_path / "page", study)
     assert f"The class looked for is '{rarer}', the rarer of the two" in page.text
     assert page.marks("calibration-curve", "symbol") > 4
+    even = study["truth"].groupby(study["truth"]).head(20).index
+    tied = {name: values.loc[even] for name, values in study.items()}
+    page = write_classes_page(tmp_path / "tied", tied)
+    assert "as frequent as the other" in page.text
+    assert "the rarer of the two" not in page.text
 
 
 def test_the_action_keeps_ids_and_classes_that_look_like_blanks_or_numbers(tmp_path, aam):
