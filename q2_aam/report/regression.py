@@ -267,7 +267,8 @@ def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: di
         errors = np.quantile((predicted - actual).abs()[samples.common], shares)
         name = "dummy" if key == DUMMY else names[key]
         columns, looks[name] = {"predictor": name, "share": shares, "error": errors}, LOOKS[key]
-        tables.append(pd.DataFrame(columns, [f"{name}: {share:.0%}" for share in shares]))
+        index = [f"{name}: {format_fraction(share)}" for share in shares]
+        tables.append(pd.DataFrame(columns, index))
     table = pd.concat(tables)
     axis, title = number_axis(table["error"]), f"Absolute error of {samples.target}, at most"
     records = [r | {"error": style.short(r["error"])} for r in table.to_dict("records")]
