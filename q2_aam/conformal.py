@@ -6,7 +6,7 @@ import numpy as np
 
 from .config import MOST_RESIDUALS, RegressionTarget
 from .data.target_scaling import point_prediction, to_units
-from .errors import AAMError, counted, warn
+from .errors import AAMError, counted, percent, warn
 
 
 def nonconformity(predictions: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -53,8 +53,8 @@ def conformal_margin(target: RegressionTarget, level: float) -> float:
     if math.ceil(wanted) > number:
         warn(
             f"{counted(number, 'sample')} predicted without their group cannot support "
-            f"{level:.0%} intervals: these are as wide as the largest error among them, about "
-            f"{number / (number + 1):.0%}."
+            f"{percent(level)} intervals: these are as wide as the largest error among them, about "
+            f"{percent(number / (number + 1))}."
         )
     rank = int(np.searchsorted(weights.cumsum(), wanted - 1e-9 * number))
     return target.residuals[min(rank, number - 1)]

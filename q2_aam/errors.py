@@ -33,6 +33,13 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def percent(share: float) -> str:
+    """Write a share as ``69 %``; what is not all or nothing never looks so."""
+    if 0 < share < 0.005 or 0.995 <= share < 1:
+        return "< 1 %" if share < 0.5 else "> 99 %"
+    return f"{100 * float(f'{share:.2f}'):.0f} %"  # rounded as a score of two decimals is
+
+
 _SINGULAR = {
     "have": "has", "are": "is", "were": "was", "do": "does", "stand": "stands", "remain": "remains",
 }  # fmt: skip

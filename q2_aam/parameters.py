@@ -48,8 +48,8 @@ _SAMPLES = {
         "Share of samples whose true value the prediction intervals are to hold."),
     "min_recognized": (_float(0.0, 1.0), 0.3,
         "Smallest share of a sample's reads, on average, that the model must recognize by their "
-        "DNA; below it nothing is predicted. In tests, errors came near to those of a constant "
-        "below 0.3."),
+        "DNA; below it nothing is predicted. Below 0.3, errors in tests came near to those of a "
+        "constant guess."),
 }  # fmt: skip
 _FITTING = {
     "covariate_columns": (List[Str], None,
@@ -57,7 +57,8 @@ _FITTING = {
         "run. Blank cells count as missing. Default: none."),
     "pretrained": (_one_of("bundled", "none"), "bundled",
         "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
-        "q2-aam and knows the bacterial tree, 'none' trains a new one from the labels alone."),
+        "q2-aam and knows the bacterial tree, 'none' starts a new one, which needs far more "
+        "samples."),
     "features": (_one_of(*config.FEATURES), config.FEATURES[0],
         "What is read of a sample: 'auto' is its ASVs and the clades of the encoder, best within "
         "one study; 'asvs' only its ASVs; 'clades' only the clades, for a model that travels to "
@@ -88,7 +89,7 @@ _REGRESSION = {
         "Share of true values that the range of the loss 'quantile' is to hold."),
     "bound_predictions": (Bool, _TARGET.bounded,
         "Keep predictions and intervals within the range of the training samples. Turn it on "
-        "for values that cannot lie outside, such as an age or a share."),
+        "for values that have bounds, such as an age, which is never below 0, or a share."),
 }  # fmt: skip
 _CLASSIFICATION = {
     "class_weights": (_one_of(*config.CLASS_WEIGHTS), config.CLASS_WEIGHTS[0],
@@ -104,12 +105,12 @@ _LEARNING_RATE = {
 }  # fmt: skip
 _OPTIMIZATION = {
     "epochs": (_int(1, None), _TRAINING.epochs,
-        "Most passes over the samples; training stops sooner when it stalls."),
+        "Largest number of passes over the samples; training stops sooner when it stalls."),
     "patience": (_int(1, None), _TRAINING.patience,
         "Epochs without improvement on the validation samples after which training stops."),
     "min_epochs": (_int(0, None), None,
-        "Epochs before which none is kept: early ones are best on few validation samples by "
-        "luck. Default: half of 'epochs'."),
+        "Number of first epochs that are never kept: on few validation samples an early one looks "
+        "best by luck. Default: half of 'epochs'."),
     "validation_size": (_float(0.0, 0.5), 0.1,
         "Share of the samples that do not train the weights, and decide which epoch is kept."),
     "batch_size": (Int % Range(1, None) | Str % Choices(AUTO), _TRAINING.batch_size,

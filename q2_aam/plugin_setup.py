@@ -146,8 +146,8 @@ _register(
     },
     parameters=_with(
         described(*parameters.PRETRAINING_SETTINGS),
-        epochs="Most passes over the samples; training stops sooner when it stalls. Default: 3, as "
-        "an encoder that knows a tree needs few; 40 for a new one.",
+        epochs="Largest number of passes over the samples; training stops sooner when it stalls. "
+        "Default: 3, as an encoder that knows a tree needs few; 40 for a new one.",
         learning_rate="Size of a training step. Lower it if the losses jump. Default: 0.0003, so "
         "that what an encoder knows is kept; 0.003 for a new one.",
     ),
@@ -211,7 +211,7 @@ _register(
 )  # fmt: skip
 
 _FIT_INPUTS = {
-    "table": _counts("Hold out test samples before, with split-samples."),
+    "table": _counts("Hold out test samples first, with split-samples."),
     "sequences": _SEQUENCES,
     "encoder": (types.AAMEncoder,
         "An encoder from pretrain or pretrain-from-phylogeny, to use instead of the bundled one."),
@@ -228,9 +228,11 @@ _FITS = [
 for function, what, target, settings, model, kind, cited in _FITS:
     _register(
         plugin.methods, function, f"Fit a model that predicts a {what} of each sample",
-        "Fit on every labeled sample of the table. The heads (ridge or logistic regression, and a "
-        "forest) are fitted in closed form on what the encoder reads, and blended by what they "
-        "predict of groups left out. This takes seconds.",
+        "Fit on every labeled sample of the table. Heads (ridge or logistic regression, and a "
+        "forest) learn from what the encoder reads of a sample, and are averaged by how well they "
+        "predict groups that were left out. This takes seconds. Epochs, learning rate and the "
+        "other settings of training matter only where a transformer is trained: see "
+        "'attention_head' and 'freeze_encoder'.",
         inputs=_FIT_INPUTS,
         parameters={
             "metadata": target, "groups": _GROUPS, "covariates": _COVARIATES,

@@ -85,8 +85,8 @@ def test_too_few_samples_give_the_largest_error_and_a_warning(capsys, refused):
     target = describe_target(residuals=(1.0, 2.0, 3.0, 4.0))
     assert conformal_margin(target, 0.9) == 4
     warned = capsys.readouterr().err
-    assert "Warning: 4 samples predicted without their group cannot support 90%" in warned
-    assert "about 80%" in warned
+    assert "Warning: 4 samples predicted without their group cannot support 90 %" in warned
+    assert "about 80 %" in warned
     refused(lambda: conformal_margin(describe_target(), 0.9), "no samples", "at least two groups")
 
 

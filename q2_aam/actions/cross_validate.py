@@ -13,7 +13,7 @@ from ..data.alignment import FEWEST_OF_A_CLASS, require_variation
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
 from ..data.splits import train_test_split
-from ..errors import AAMError, counted, examples, verb
+from ..errors import AAMError, counted, examples, no_shared_ids, verb
 from ..parameters import CLASSIFICATION_PIPELINE, DEFAULT, REGRESSION_PIPELINE
 from .inputs import TrainingSamples, merge_sequences, read_training_samples
 from .training_run import refuse_encoder_twice, with_settings
@@ -124,6 +124,10 @@ def _check(given: dict) -> TrainingSamples:
     )  # fmt: skip
     dna = merge_sequences(sequences and sequences.view(pd.Series))
     sequences_of(training.samples.feature_ids, dna)
+    if given["taxonomy"] is not None:  # the last step names features by it
+        taxa, features = given["taxonomy"].view(pd.DataFrame).index, training.samples.feature_ids
+        if not set(taxa) & set(features):
+            raise no_shared_ids("the table", list(features), "the taxonomy", list(taxa))
     return training
 
 

@@ -11,7 +11,7 @@ from ..data import alignment
 from ..data.distances import read_distances
 from ..data.splits import train_test_split
 from ..data.table import SampleTable, read_table
-from ..errors import AAMError, counted, examples, verb, warn
+from ..errors import AAMError, counted, examples, percent, verb, warn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +126,7 @@ def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
     share = reads[far].sum() / reads.sum()
     most = np.flatnonzero(far)[np.argsort(-reads[far], kind="stable")]
     message = (
-        f"{counted(len(most), 'feature')} of {len(reads):,}, with {share:.1%} of the reads, "
+        f"{counted(len(most), 'feature')} of {len(reads):,}, with {percent(share)} of the reads, "
         f"{verb(len(most), 'do')} not resemble bacterial or archaeal 16S, which is all that the "
         f"bundled encoder knows: {examples(samples.feature_ids[column] for column in most)}."
     )

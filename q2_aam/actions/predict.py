@@ -18,7 +18,7 @@ from ..data.study import build_studies
 from ..data.table import read_table
 from ..data.target_scaling import point_prediction, to_units
 from ..data.vocabulary import read_vocabulary
-from ..errors import AAMError, counted, examples, verb, warn
+from ..errors import AAMError, counted, examples, percent, verb, warn
 from ..parameters import DEFAULT
 from ..storage.model import BUNDLED, read_boxed, read_model
 from ..types import AAMModelDirectoryFormat
@@ -185,7 +185,7 @@ def describe_recognition(samples, recognition) -> str:
     reads = np.asarray(samples.counts.sum(axis=1)).ravel()
     shares = reads @ recognition.shares / reads.sum()
     names = ("the same", "overlapping", "read by embedding only")
-    parts = [f"{share:.1%} {name}" for share, name in zip(shares, names, strict=True)]
+    parts = [f"{percent(share)} {name}" for share, name in zip(shares, names, strict=True)]
     line = f"reads recognized by the model: {', '.join(parts)}"
     turned = int(recognition.reversed.sum())
     if turned:
@@ -200,7 +200,7 @@ def refuse_unrecognized(samples, recognition, min_recognized: float) -> None:
     share = recognition.recognized.mean()
     columns, _ = _strangers(samples, recognition)
     raise AAMError(
-        f"The model recognizes {share:.1%} of the reads of a sample on average, and "
+        f"The model recognizes {percent(share)} of the reads of a sample on average, and "
         f"{counted(len(samples.feature_ids) - len(columns), 'feature')} of "
         f"{len(samples.feature_ids):,}: predictions would mean nothing.\n"
         "The most abundant features that it does not recognize: "
@@ -280,20 +280,20 @@ def judge(recognition) -> tuple[str, str]:
     poor = int((recognition.recognized < least).sum())
     if share < least:
         return (
-            f"The model cannot read this table: it recognizes {share:.1%} of the reads of a sample "
+            f"The model cannot read this table: it recognizes {percent(share)} of a sample's reads "
             "on average.",
             "Check that the table is of the same gene and of a like habitat, and that primers and "
             "adapters are removed.",
         )
     if share < WELL_RECOGNIZED:
         return (
-            f"The model reads {share:.1%} of the reads of a sample on average; the rest is new to "
-            "it.",
+            f"The model recognizes {percent(share)} of a sample's reads on average; the rest is "
+            "new to it.",
             "Predictions are less sure than on samples like those of training, and their intervals "
-            f"are wider; {counted(poor, 'sample')} below {least:.0%} deserve no trust.",
+            f"are wider; {counted(poor, 'sample')} below {percent(least)} deserve no trust.",
         )
     return (
-        f"The model can read this table: it recognizes {share:.1%} of the reads of a sample on "
+        f"The model can read this table: it recognizes {percent(share)} of a sample's reads on "
         "average.",
         "Predict as you would samples of the study that it was fitted on.",
     )

@@ -428,9 +428,10 @@ def _confidence_figure(samples: PredictedClasses) -> Figure:
     records = [
         {"kind": k, "probability": style.short(p)} for k, p in zip(kind, probability, strict=True)
     ]
-    bins = alt.Bin(extent=[0, 1], step=0.05)
+    bins, tenths = alt.Bin(extent=[0, 1], step=0.05), [place / 10 for place in range(11)]
+    axis = alt.Axis(format=".1f", values=tenths)
     bars = style.chart_of(records).mark_bar(stroke="white", strokeWidth=1).encode(
-        alt.X("probability:Q", bin=bins, title=title, axis=alt.Axis(format=".1f")),
+        alt.X("probability:Q", bin=bins, title=title, axis=axis),
         style.count_samples(),
         by_name(alt.Color, "kind:N", kinds, colors),
         tooltip=[*tips("kind"), alt.Tooltip("count()", title="samples")],

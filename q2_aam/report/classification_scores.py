@@ -4,7 +4,6 @@ q2-sample-classifier's own reader takes a class called NA or nan for a missing v
 the classes 01 and 1.0 into the number 1. Here a class is text, whatever it looks like.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from scipy.stats import binomtest
 from ..errors import AAMError, counted, examples
 from . import metrics
 from .evaluation import DUMMY, JoinedSamples, Scores, join_samples, require_shared
+from .formatting import natural_order
 from .recognition import read_shares
 
 MOST_DETAILED = 50  # classes; of more there is no confusion matrix and no interval by class
@@ -93,7 +93,7 @@ def join_classes(
             "Name the column that the classifier was fitted on; the spelling must be the same."
         )
     found = set(frame["actual"]) | set(frame["predicted"]) | set(frame["baseline"].dropna())
-    classes = sorted(found, key=_natural_order)
+    classes = sorted(found, key=natural_order)
     own = _align(probabilities, frame["predicted"], classes, "the model", warnings)
     other = _align(baseline_probabilities, frame["baseline"], classes, "the baseline", warnings)
     if recognition is not None:
@@ -101,12 +101,6 @@ def join_classes(
     shares = read_shares(recognition, "The recognition", frame.index)
     fields = vars(joined) | {"recognition": shares, "classes": tuple(classes)}
     return PredictedClasses(**fields, probabilities=own, baseline_probabilities=other)
-
-
-def _natural_order(name: str) -> tuple:
-    """Sort as people do: week 2 before week 10."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def _align(probabilities, predicted: pd.Series, classes: list[str], whose: str, warnings: list):

@@ -284,7 +284,7 @@ class Evaluation:
 
 def in_sentence(name: str) -> str:
     """Write a predictor's name within a sentence."""
-    return f"the {name}" if name == "baseline" else name
+    return f"the {name}" if name in ("baseline", "random forest") else name
 
 
 def describe_heads(summary: dict) -> str:

@@ -3,9 +3,12 @@
 import configparser
 import json
 import math
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+
+from ..errors import percent
 
 TEMPLATES = Path(__file__).parent / "templates"
 MISSING = "\u2013"
@@ -48,11 +51,7 @@ def format_decimals(value, decimals: int) -> str:
 
 def format_fraction(value) -> str:
     """Write a fraction from 0 to 1 as whole percent; what is not all or nothing never looks so."""
-    if _is_missing(value):
-        return MISSING
-    if 0 < value < 0.005 or 0.995 <= value < 1:
-        return "< 1 %" if value < 0.5 else "> 99 %"
-    return f"{100 * float(f'{value:.2f}'):.0f} %"  # rounded as a score of two decimals is
+    return MISSING if _is_missing(value) else percent(value)
 
 
 def format_p(value) -> str:
@@ -81,6 +80,12 @@ def format_setting(value) -> str:
 def format_cell(value) -> str:
     """Write a value of a metadata column: text as it is, numbers short, blanks as a dash."""
     return value if isinstance(value, str) else format_number(value)
+
+
+def natural_order(name: str) -> tuple:
+    """Sort as people do: week 2 before week 10."""
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def join_words(words: Iterable[str]) -> str:

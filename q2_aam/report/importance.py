@@ -13,7 +13,7 @@ from pandas.api.types import is_numeric_dtype
 from ..data.sequences import is_dna
 from ..errors import AAMError, counted, examples, no_shared_ids
 from . import style
-from .formatting import format_fraction, format_like, format_number, words
+from .formatting import format_fraction, format_like, format_number, natural_order, words
 from .page import Cell, Download, Fasta, Figure, Section, Table, Text, figure, table_of
 from .style import short, tips
 
@@ -98,6 +98,7 @@ def _name_effects(importance: pd.DataFrame) -> tuple[list, list[str], bool]:
     up, down = (importance[[f"{w} {name}" for name in classes]] for w in (RAISES, LOWERS))
     moved = up.set_axis(classes, axis=1) - down.set_axis(classes, axis=1)
     # of two classes what one gains the other loses: naming what is gained is enough
+    classes.sort(key=natural_order)  # and so the colors, as in the page's other charts
     return moved.idxmax(axis=1).tolist(), classes, True
 
 

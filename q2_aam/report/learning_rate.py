@@ -47,8 +47,11 @@ def write_learning_rate_page(
     blocks = [[one], Download("curve", "every step", curve)]
     use = [words("notes", "rate_use")]
     if suggestion is not None:
-        rate = _write_rate(suggestion)
-        use.insert(0, Text(f"qiime aam {action} --p-learning-rate {rate} \u2026", tag="pre"))
+        frozen = {one.value for one in settings if one.name == "freeze_encoder"}
+        how = "--p-attention-head on " if frozen == {True} else ""  # else nothing learns in steps
+        how += "--p-no-freeze-encoder " if frozen == {False} and action != "pretrain" else ""
+        command = f"qiime aam {action} {how}--p-learning-rate {_write_rate(suggestion)} \u2026"
+        use.insert(0, Text(command, tag="pre"))
     counts = table_of_counts(data, "data-table")
     sections = [
         Section("curve", "Curve", "Curve", blocks),

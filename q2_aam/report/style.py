@@ -21,6 +21,9 @@ _LINES = {"symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2.5}  
 CROWDED = 400  # points
 EDGE = 8  # pixels between the frame and the outermost points, so that none is cut
 MINUS = "\u2212"
+# "69 %", as everywhere on the pages
+_LOCALE = {"number": {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["$", ""]}}
+_LOCALE["number"]["percent"] = " %"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
 
@@ -96,7 +99,9 @@ def mark_at(value: float, words: str, x: alt.X, late: bool, rule: dict, text: di
 def by_name(channel, field: str, names: list[str], look: list, **options):
     """Give each name its color, shape or dash, in a legend without a title unless one is given."""
     scale = alt.Scale(domain=names, range=[look[place % len(look)] for place in range(len(names))])
-    return channel(field, scale=scale, **{"title": None, **options})
+    # two long names stand beside each other on a phone
+    legend = alt.Legend(columns=2 if max(map(len, names)) > 8 else 4)
+    return channel(field, scale=scale, **{"title": None, "legend": legend, **options})
 
 
 def lines_by_name(field: str, looks: dict[str, tuple], **options) -> list:
@@ -115,7 +120,7 @@ def themed(*layers: alt.Chart, height: int = 340) -> alt.Chart:
     chart = alt.layer(*layers) if len(layers) > 1 else layers[0]
     return (
         chart.properties(width="container", height=height, autosize=fit)
-        .configure(font=FONT, background="white", padding=6)
+        .configure(font=FONT, background="white", padding=6, locale=_LOCALE)
         .configure_view(stroke="#CCCCCC")
         .configure_axis(
             gridColor="#EEEEEE", domainColor="#888888", tickColor="#888888", labelColor="#333333",
@@ -123,7 +128,10 @@ def themed(*layers: alt.Chart, height: int = 340) -> alt.Chart:
             **text,
         )
         # as many ticks as there is room for, also on a phone
-        .configure_axisX(tickCount=alt.ExprRef("max(2, min(8, width / 70))"), labelOverlap=True)
+        .configure_axisX(
+            tickCount=alt.ExprRef("max(2, min(8, width / 70))"), labelOverlap=True,
+            labelSeparation=6,
+        )
         .configure_legend(
             orient="top", titleFontSize=12, symbolSize=90, labelLimit=240, titleLimit=200,
             columns=4, **text,

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from .. import __version__
 from ..config import ClassificationTarget
 from ..data.study import Studies
-from ..errors import counted, examples
+from ..errors import counted, examples, percent
 from ..model.network import Network
 from ..storage.training_log import SAMPLES_USED_FOR_TRAINING, Setting, TrainingLog
 from . import distributed
@@ -72,7 +72,10 @@ class TrainingLogger:
 
     def log_asvs(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
-        asvs, share = studies.asvs, f"at most {studies.cut_share:.2%} of a sample's reads lost"
+        asvs, share = (
+            studies.asvs,
+            f"at most {100 * studies.cut_share:.2g} % of a sample's reads lost",
+        )
         self.log_count("distinct ASVs", len(asvs))
         for what, count in (
             ("sequences that overlap with others, read as one", studies.merged),
@@ -189,9 +192,9 @@ class TrainingLogger:
 
 def describe_heads(heads: list[dict]) -> str:
     """Say what predictions come from, by weight."""
-    shares = [f"{one['name']} {one['weight']:.0%}" for one in heads if one["weight"]]
+    shares = [f"{one['name']} {percent(one['weight'])}" for one in heads if one["weight"]]
     off = "" if any(one["name"] == "attention" for one in heads) else "; attention head off"
-    return f"predictions: {', '.join(shares)}{off}".replace("%", " %")
+    return f"predictions: {', '.join(shares)}{off}"
 
 
 _READ = {

@@ -11,7 +11,7 @@ from ..config import TrainingConfig
 from ..data.splits import train_test_split
 from ..data.study import Studies
 from ..data.tokens import PADDING, Asvs
-from ..errors import AAMError
+from ..errors import AAMError, percent
 from ..inference import device_of, embed_asvs, sample_states, to_device
 from ..model.branches import shared_asvs
 from ..model.network import Network, Parts
@@ -45,8 +45,8 @@ def pretrain(
         network.config = dataclasses.replace(network.config, distance_state="trained")
     logger.moved_by_cuts = moved_by_cuts(network, task.studies.asvs, config.random_seed)
     logger.info(
-        f"Reads cut to {CUT_TO:.0%} of their length move embeddings by {logger.moved_by_cuts:.0%} "
-        "of the mean distance between ASVs."
+        f"Reads cut to {percent(CUT_TO)} of their length move embeddings by "
+        f"{percent(logger.moved_by_cuts)} of the mean distance between ASVs."
     )
     return progress, predict_final(network, task)
 

@@ -13,6 +13,14 @@ def test_results_cite_the_plugin_and_aam(aam, work):
     assert work in cited.replace("{", "").replace("}", "")
 
 
+@pytest.mark.parametrize("kind", ["regress", "classify"])
+def test_who_fits_the_heads_and_whose_forest_runs_is_cited(kind):
+    fit = {"regress": "fit_regressor", "classify": "fit_classifier"}[kind]
+    for name, works in ((fit, ["Scikit-learn"]), (f"{kind}_samples", ["q2-sample", "Scikit"])):
+        cited = " ".join(one.fields["title"] for one in PLUGIN.actions[name].citations)
+        assert [work for work in works if work not in cited] == []
+
+
 @pytest.mark.parametrize("name", ["aam", *PLUGIN.actions])
 def test_citations_can_be_written_in_any_locale(name):
     works = PLUGIN.citations if name == "aam" else PLUGIN.actions[name].citations

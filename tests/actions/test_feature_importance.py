@@ -148,11 +148,17 @@ def test_where_every_sample_holds_one_asv_nothing_is_important(aam, importance, 
     assert aam.evaluate_regression(predicted, alone.age_column, importance=shown)
 
 
-def test_an_asv_that_dwarfs_all_others_has_a_finite_importance(importance, study):
-    counts = study.counts.copy()
-    counts.iloc[:, 0] += 1e9
-    dwarfed = with_counts(study, counts)
-    assert np.isfinite(importance(dwarfed, quick.fit(dwarfed).regressor)).all(axis=None)
+@pytest.mark.parametrize(
+    "change",
+    [lambda c: c.assign(**{c.columns[0]: c.iloc[:, 0] + 1e9}),  # one dwarfs all others
+     lambda c: c.iloc[:, :1] * 0 + 3,  # there is only one
+     lambda c: c.iloc[:, :20] * 0 + np.eye(len(c)) + (np.arange(20) < 5)],  # most occur once
+)  # fmt: skip
+def test_importance_is_finite_for_every_table_that_can_be_fitted(importance, study, change):
+    odd = with_counts(study, change(study.counts))
+    found = importance(odd, quick.fit(odd).regressor)
+    assert sorted(found.index) == sorted(odd.counts)
+    assert np.isfinite(found).all(axis=None)
 
 
 def test_covariates_are_read_and_asked_for(importance, refused, study):

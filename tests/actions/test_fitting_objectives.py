@@ -147,7 +147,7 @@ def test_the_width_is_the_conformal_quantile_of_errors_without_the_group(study, 
         found = predict(study, fitted, level)
         assert np.allclose(found["upper"] - found["lower"], 2 * residuals[rank - 1])
     predict(study, fitted, 0.99)
-    assert "20 samples predicted without their group cannot support 99%" in capsys.readouterr().err
+    assert "20 samples predicted without their group cannot support 99 %" in capsys.readouterr().err
 
 
 def test_a_wider_learned_range_gives_wider_answers(study):

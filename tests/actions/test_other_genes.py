@@ -71,7 +71,7 @@ def test_a_fit_on_the_other_strand_is_the_same_fit(aam, real):
 def test_distances_of_another_gene_are_refused(aam, real, refused):
     table, sequences = replaced(real, slice(None), shuffled)
     action = lambda: aam.predict_distances(table, sequences=sequences)  # noqa: E731
-    parts = ("58 features of 58", "100.0% of the reads", "16S", "pretrain-from-phylogeny")
+    parts = ("58 features of 58", "100 % of the reads", "16S", "pretrain-from-phylogeny")
     refused(action, *parts)
     encoder = aam.load_encoder().encoder  # who chooses it gets what it says
     assert aam.predict_distances(table, encoder, sequences=sequences)

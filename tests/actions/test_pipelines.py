@@ -184,6 +184,11 @@ REFUSED = {
     "nothing to test on": (lambda s: {"test_size": 0.0}, ["'test_size' of 0", "no sample of 24"]),
     "folds and a share": (lambda s: {"folds": 2, "test_size": 0.5}, ["'test_size'", "no effect"]),
     "no sequences": (lambda s: {"sequences": None}, ["30 feature ids of 30", "not DNA"]),
+    "a taxonomy of others": (
+        lambda s: {"taxonomy": qiime2.Artifact.import_data("FeatureData[Taxonomy]", pd.DataFrame(
+            {"Taxon": "k__B", "Confidence": "1"}, pd.Index(["x"], name="Feature ID")))},
+        ["the taxonomy: 1 id, such as 'x'"],
+    ),
     "a matrix of others": (
         lambda s: {"distance_matrix": s.select(s.ages.index[:20]).distances},
         ["4 samples of 24", "the distance matrix"],

@@ -104,7 +104,7 @@ def test_a_merged_training_table_teaches_one_thing(long_study):
 def test_a_table_that_is_hardly_recognized_is_refused(long_study, strange, regressor, refused):
     message = refused(
         lambda: quick.predict(strange, regressor),
-        "recognizes 0.0% of the reads", "0 features of 30", "min_recognized", "check-table",
+        "recognizes 0 % of the reads", "0 features of 30", "min_recognized", "check-table",
         "another gene",
     )  # fmt: skip
     assert long_study.counts.sum().idxmax() in message
@@ -132,7 +132,7 @@ def test_a_read_that_fits_nothing_changes_nothing_but_its_share(long_study, pred
 def test_verbose_output_says_what_was_recognized(long_study, predict, capsys):
     predict(long_study.dna.map(lambda read: reverse_complement(read[:100])))
     printed = capsys.readouterr().out
-    assert "100.0% overlapping" in printed
+    assert "100 % overlapping" in printed
     assert "30 sequences read as the reverse complement" in printed
 
 

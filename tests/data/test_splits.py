@@ -60,29 +60,24 @@ def test_a_share_of_each_class_is_held_out_and_a_class_of_one_sample_is_kept():
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_subjects_of_one_class_each_are_held_out_by_class(seed):
-    groups = {name: f"g{number // 4}" for number, name in enumerate(IDS)}
-    classes = {name: "ill" if number < 12 else "well" for number, name in enumerate(IDS)}
-    kept, held = train_test_split(IDS, 0.3, seed, groups, classes)
-    assert {classes[name] for name in kept} == {classes[name] for name in held} == {"ill", "well"}
-    assert sum(classes[name] == "ill" for name in held) == 4
-    assert sum(classes[name] == "well" for name in held) == 8
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_classes_of_one_group_are_kept(seed):
-    """Two classes are in one group each: if one were held out, nothing could learn it."""
-    groups = {name: f"g{number // 8}" for number, name in enumerate(IDS)}
-    classes = {name: {"g0": "a", "g1": "b"}.get(groups[name], "c") for name in IDS}
-    kept, held = train_test_split(IDS, 0.3, seed, groups, classes)
-    assert {classes[name] for name in kept} == {"a", "b", "c"}
-    assert {classes[name] for name in held} == {"c"}
-
-
-def test_something_is_held_out_though_every_group_is_a_class():
-    groups = {name: f"g{number // 8}" for number, name in enumerate(IDS)}
-    kept, held = train_test_split(IDS, 0.2, 0, groups, groups)
-    assert (len(kept), len(held)) == (32, 8)
+@pytest.mark.parametrize(
+    ("size", "of_groups", "share", "held_out"),
+    [
+        # subjects of one class each are held out by class
+        (4, ["ill"] * 3 + ["well"] * 7, 0.3, [["ill"] * 4 + ["well"] * 8]),
+        # two classes are in one group each: if one were held out, nothing could learn it
+        (8, ["a", "b", "c", "c", "c"], 0.3, [["c"] * 8, ["c"] * 16]),
+        # something is held out though every group is a class
+        (8, list("abcde"), 0.2, [[one] * 8 for one in "abcde"]),
+    ],
+)
+def test_classes_of_few_groups_are_kept_and_held_out_where_they_can_be(
+    seed, size, of_groups, share, held_out
+):
+    groups = {name: f"g{number // size}" for number, name in enumerate(IDS)}
+    classes = {name: of_groups[number // size] for number, name in enumerate(IDS)}
+    _, held = train_test_split(IDS, share, seed, groups, classes)
+    assert sorted(classes[name] for name in held) in held_out
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -111,19 +111,6 @@ def test_each_tree_reads_asvs_or_branches_and_every_one_the_covariates(features,
     assert forest_columns(target.forest_blocks(5)) == columns
 
 
-def test_values_at_a_threshold_go_left():
-    forest = ForestHead(1, 3, 1, (), ([0],))
-    tables = {
-        "feature": torch.zeros(1, 3),
-        "threshold": torch.tensor([[0.5, torch.finfo().max, torch.finfo().max]]),
-        "child": torch.tensor([[1, 1, 2]]),
-        "value": torch.tensor([[[0.0], [1.0], [2.0]]]),
-    }
-    forest.load_state_dict(tables)
-    found = forest(torch.tensor([[0.5], [torch.nextafter(torch.tensor(0.5), torch.tensor(1.0))]]))
-    assert found[:, 0].tolist() == [1.0, 2.0]
-
-
 def test_a_damaged_table_neither_fails_nor_hangs():
     forest = ForestHead(2, 3, 1, (), ([0],))
     forest.child.copy_(torch.tensor([[2, 0, 2], [1, 2, 0]]))

@@ -113,7 +113,10 @@ def learning_rate_page(folder):
     return Page.written(
         folder("learning rate"), write_learning_rate_page, make_rate_curve(), 0.0123, True,
         action="fit-regressor", target=HOSTILE[0],
-        settings=[Setting("device", "cpu", "automatic", HOSTILE[1])],
+        settings=[
+            Setting("device", "cpu", "automatic", HOSTILE[1]),
+            Setting("freeze_encoder", True, "default"),
+        ],
         data=[{"what": f"not in '{HOSTILE[2]}'", "count": 2, "examples": HOSTILE}],
     )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """Every page of the demo, made from its own data, cut down, opens in a browser without network."""
 
+import re
+
 import biom
 import pandas as pd
 import pytest
@@ -36,6 +38,7 @@ def demo_pages(aam, tmp_path_factory, runs_of_models_made_once):
         "evaluation": aam.evaluate_regression(
             found.predictions, month, intervals=found.intervals, importance=importance,
             sequences=sequences, baseline_predictions=found.predictions,
+            training_log=fitted.training_log,
         ),
         "pretraining": aam.summarize_training(pretrained.training_log),
         "fitting": aam.summarize_training(fitted.training_log),
@@ -59,6 +62,11 @@ def test_the_evaluation_shows_and_gives_what_was_predicted(demo_pages):
     folder, found, test = demo_pages
     page = Page(folder / "evaluation")
     held = test.view(biom.Table).ids()
+    # the same dummy as in the demo's terminal: the mean of the training samples
+    ages = qiime2.Metadata.load(str(folder / "metadata.tsv")).get_column("month").to_series()
+    labeled = qiime2.Artifact.load(str(folder / "table.qza")).view(biom.Table).ids()
+    mean = ages[list(set(labeled) - set(held))].mean()
+    assert re.search(rf"Always predicting {mean:.3g}\b.*, the mean of the training", page.text)
     assert page.marks("predicted-against-actual", "symbol") == len(held)
     predicted = found.predictions.view(pd.Series)
     listed = page.table("predictions")["predicted"]

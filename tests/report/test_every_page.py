@@ -1,4 +1,5 @@
 import html
+import json
 import re
 import struct
 from collections import Counter
@@ -74,6 +75,18 @@ def test_every_chart_has_a_name_and_a_table_and_every_head_its_scope(page):
     assert all('scope="col"' in head for head in heads)
     assert '<main class="aam" lang="en">' in page.source
     assert '<html lang="en"' in page.drawn_in_browser
+
+
+def test_numbers_are_short_and_percent_is_written_alike(page):
+    tooltips, drawn = [], page.text
+    for chart in re.findall(r'-chart">(.*?)</script>', page.source, re.S):
+        json.loads(chart, object_hook=lambda one: tooltips.append(one.get("tooltip")) or one)
+    shown = [one for found in tooltips if isinstance(found, list) for one in found]
+    numbers = [one for one in shown if one["type"] == "quantitative" and "aggregate" not in one]
+    assert all("format" in one for one in numbers)
+    for picture in (page.folder / "downloads").glob("*.svg"):
+        drawn += " ".join(re.findall(r"<text [^>]*>([^<]+)", picture.read_text("utf-8")))
+    assert not re.search(r"[0-9]%|\(s\)", drawn)
 
 
 def test_nothing_is_said_twice_on_a_page(page):

@@ -1,5 +1,6 @@
 """Which features matter, with sequences to copy, on the pages of both evaluations."""
 
+import re
 import shutil
 
 import biom
@@ -155,6 +156,13 @@ def test_features_of_a_class_say_which(aam, tmp_path):
     assert page.marks("importance-of-features", "rect") == 20
 
 
+def test_ticks_do_not_crowd_on_a_phone(page):
+    found = page.run_browser("--window-size=500,900", "--dump-dom").stdout.decode()
+    chart = found.split('id="importance-of-features"')[1].split("</svg>")[0]
+    ticks = re.findall(r"<text[^>]*>(0(?:\.[0-9]+)?|[1-9](?:\.[0-9]+)?)</text>", chart)
+    assert 2 <= len(ticks) <= 5
+
+
 def test_ids_that_are_dna_need_no_sequences():
     found = join_important_features(of_a_number().set_axis(list(DNA.values())))
     assert (found.frame["sequence"] == found.frame.index).all()
@@ -165,6 +173,12 @@ def test_the_importance_of_a_forest_is_shown_without_effects():
     found = join_important_features(forest)
     assert list(found.frame.index) == list(DNA)[:MOST_LISTED]
     assert found.effects == []
+
+
+def test_classes_have_the_order_and_so_the_colors_of_the_other_charts():
+    effects = {f"{does} week {n}": [0.5] for n in (10, 2) for does in ("raises", "lowers")}
+    found = join_important_features(pd.DataFrame({"importance": [1.0], **effects}, ["x"]))
+    assert found.effects == ["week 2", "week 10"]
 
 
 def test_columns_without_a_total_are_summed():

@@ -14,7 +14,7 @@ def test_the_suggestion_is_told_and_can_be_typed(learning_rate_page):
     learning_rate_page.assert_says(
         "the learning rate rose from 1e-05 to 1",
         "the loss fell most steeply at 0.012",
-        "qiime aam fit-regressor --p-learning-rate 0.012",
+        "qiime aam fit-regressor --p-attention-head on --p-learning-rate 0.012",  # else refused
         "stopped at 1",
     )
 

@@ -60,6 +60,7 @@ def test_every_sample_is_a_point_and_both_axes_are_the_same():
     assert [layer["mark"]["type"] for layer in layers] == ["rule", "point", "line", "line"]
     scales = [layers[1]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
     assert scales[0] == scales[1]
+    assert layers[1]["encoding"]["x"]["scale"]["padding"] > 5  # outermost points are whole
     # the ends of intervals do not squeeze the points
     assert scales[0][1] == samples.frame[["actual", "predicted", "baseline"]].max().max()
     ends = [record["predicted"] for record in layers[3]["records"]]

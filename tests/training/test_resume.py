@@ -137,6 +137,7 @@ def test_training_goes_on_where_no_state_can_be_written(runner, unbroken, tmp_pa
     (tmp_path / "runs").write_text("a file where the folder should be")
     lines, weights = runner.run(tmp_path / "runs", tmp_path / "model")
     assert sum("cannot be saved" in line for line in lines) == 1
+    assert not any("tensorboard" in line for line in lines)
     assert weights == unbroken
 
 
