@@ -54,7 +54,6 @@ FOREST = "random forest"  # of scikit-learn
 LINEAR = {
     "ridge": ("ridge", ("vocabulary", "branches"), RANDOM_FEATURES),
     "ridge without random features": ("ridge", ("vocabulary", "branches"), 0),
-    "ridge on ASVs": ("ridge", ("vocabulary",), RANDOM_FEATURES),
     "ridge on presence": ("ridge", ("presence",), RANDOM_FEATURES),
     "logistic": ("logistic", ("presence",), 0),
     "logistic on log abundance": ("logistic", ("vocabulary", "branches"), 0),
@@ -62,12 +61,8 @@ LINEAR = {
 BLENDS = {
     "ridge, logistic, forest": ("ridge", "logistic", "forest"),
     "ridge, forest": ("ridge", "forest"),
-    "ridge, forest on ASVs": ("ridge", "forest on ASVs"),
     "ridge without random features, forest": ("ridge without random features", "forest"),
     "ridge, ridge on presence, forest": ("ridge", "ridge on presence", "forest"),
-    "logistic on log abundance, logistic, forest": (
-        "logistic on log abundance", "logistic", "forest",
-    ),
 }  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def batching(folder: Path, meter: Meter) -> None:
     samples, studies, _ = read_study(stored_table(folder))
     with meter:
         for study, rows in epoch_order([np.arange(len(samples.sample_ids))], 32, 0, 0):
-            build_batch(studies, study, rows, tokens=False)
+            build_batch(studies, study, rows)
 
 
 def new_network(studies: Studies, known: np.ndarray) -> tuple[Network, np.ndarray]:

@@ -169,7 +169,7 @@ def sample_states(
         held = np.unique(studies.studies[study].abundances[samples].indices)
         embedded = embed_asvs(network, studies.asvs, held)
     for start in range(0, len(samples), SAMPLES_AT_ONCE):
-        batch = build_batch(studies, study, samples[start : start + SAMPLES_AT_ONCE], tokens=False)
+        batch = build_batch(studies, study, samples[start : start + SAMPLES_AT_ONCE])
         rows = to_device(np.searchsorted(held, batch.asvs), embedded.device)
         inputs = to_tensors(batch, embedded.device)
         yield network.embed_samples(embedded.index_select(0, rows), inputs, None, *parts)
@@ -325,7 +325,7 @@ def _predictions_without(
 ) -> np.ndarray:
     """Answer for a sample as it is, and without each of some of its ASVs: (1 + R, O) float64."""
     device = device_of(network)
-    batch = build_batch(studies, 0, np.array([sample]), tokens=False)
+    batch = build_batch(studies, 0, np.array([sample]))
     whole = to_tensors(batch, device)
     own = embedded.index_select(0, torch.from_numpy(np.searchsorted(held, batch.asvs)).to(device))
     slots = torch.from_numpy(np.searchsorted(batch.asvs, asvs)).to(device)

@@ -205,7 +205,6 @@ class Batch:
     """Some samples of one study; each distinct ASV stands in it once."""
 
     samples: np.ndarray  # int64 (batch,): positions in the study
-    tokens: np.ndarray | None  # uint8 (distinct, longest); None if embeddings come from elsewhere
     asvs: np.ndarray  # int64 (distinct,): positions among all ASVs
     index: np.ndarray  # int64 (batch, slots): positions in `asvs`, 0 in empty slots
     abundances: np.ndarray  # float32 (batch, slots): relative, 0 in empty slots
@@ -234,8 +233,8 @@ def epoch_order(
     return [batches[position] for position in random.permutation(len(batches))]
 
 
-def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool = True) -> Batch:
-    """Collect what a batch holds of some samples, in their order; tokens only where needed."""
+def build_batch(studies: Studies, study: int, samples: np.ndarray) -> Batch:
+    """Collect what a batch holds of some samples, in their order."""
     one = studies.studies[study]
     rows = one.abundances[samples]
     asvs, position = np.unique(rows.indices, return_inverse=True)
@@ -251,7 +250,6 @@ def build_batch(studies: Studies, study: int, samples: np.ndarray, tokens: bool 
         presence[filled] = one.presence[samples].data
     return Batch(
         samples=samples,
-        tokens=asv_tokens(studies.asvs, asvs) if tokens else None,
         asvs=asvs.astype(np.int64),
         index=index,
         abundances=abundances,

@@ -47,7 +47,7 @@ def center_branches(network: Network, studies: Studies, random: np.random.Genera
     batches = []
     for number, study in enumerate(studies.studies):
         most = CENTRED_SAMPLES // len(studies.studies) + 1
-        batch = build_batch(studies, number, some(np.arange(len(study)), most, random), False)
+        batch = build_batch(studies, number, some(np.arange(len(study)), most, random))
         asvs = embed_asvs(network, studies.asvs, batch.asvs)
         batches.append((asvs, to_tensors(batch, asvs.device)))
     low, high = _LOWEST_BIAS, 0.0

@@ -69,11 +69,11 @@ def weights_of(config: TrainingConfig, distances: bool, target: bool) -> dict[st
 
 def prepare_step(studies: Studies, step: Step) -> tuple[Batch, Batch]:
     """Build the whole batch of a step and this process's share of it, a pure function."""
-    batch = build_batch(studies, step.study, step.samples, tokens=False)
+    batch = build_batch(studies, step.study, step.samples)
     if distributed.size() == 1:
         return batch, batch
     own = distributed.own_part(step.samples)
-    return batch, build_batch(studies, step.study, own, tokens=False)
+    return batch, build_batch(studies, step.study, own)
 
 
 def batch_losses(
@@ -224,7 +224,7 @@ def embed_samples(
         return embed(asvs, to_tensors(batch, device), hidden)
     states, predictions = [], []
     for rows in np.array_split(np.arange(len(batch.samples)), min(chunks, len(batch.samples))):
-        own = build_batch(task.studies, study, batch.samples[rows], tokens=False)
+        own = build_batch(task.studies, study, batch.samples[rows])
         of_chunk = asvs.index_select(0, to_device(np.searchsorted(batch.asvs, own.asvs), device))
         slots = own.index.shape[1]
         own_hidden = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]

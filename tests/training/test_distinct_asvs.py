@@ -8,7 +8,7 @@ import torch
 from simulated_study import TINY_FIT, log_of, model_of, simulate_study
 from tasks import gradients_of, losses_of, make_network, make_task
 
-from q2_aam.data.study import build_batch
+from q2_aam.data.study import asv_tokens, build_batch
 from q2_aam.inference import embed_asvs
 from q2_aam.model.network import SampleBatch
 from q2_aam.training import losses
@@ -36,7 +36,8 @@ def plain_losses(network, task):
     batch = build_batch(task.studies, 0, SAMPLES)
     slots = batch.index.shape[1]
     of_slots = torch.from_numpy(batch.index).flatten()
-    asvs = network.embed_asvs(torch.from_numpy(batch.tokens)[of_slots], padded=True)
+    tokens = torch.from_numpy(asv_tokens(task.studies.asvs, batch.asvs))
+    asvs = network.embed_asvs(tokens[of_slots], padded=True)
     index = torch.arange(len(SAMPLES) * slots).reshape(len(SAMPLES), slots)
     abundances = torch.from_numpy(batch.abundances)
     torch.manual_seed(9)
