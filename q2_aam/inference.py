@@ -1,7 +1,7 @@
 """From a model and samples to embeddings, predictions and distances; each ASV is read once."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import scipy.linalg
@@ -9,7 +9,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from .config import CLASSIFICATION, ModelConfig
+from .config import ModelConfig
 from .data.study import Batch, Studies, asv_tokens, build_batch
 from .data.tokens import Asvs
 from .model.branches import SharedAsvs
@@ -26,8 +26,6 @@ _OVERHEAD = 300  # bytes of an entry of a dict beside its content
 SAMPLES_AT_ONCE = 64
 _DISTANCE_ROWS_AT_ONCE = 256
 _ROWS_CENTERED_AT_ONCE = 4096
-# ASVs of all removals together, by whether the attention head reads them; bounds the memory
-_ASVS_REMOVED_AT_ONCE = {True: 2**15, False: 2**18}
 
 
 def device_of(network: Network) -> torch.device:
@@ -181,9 +179,16 @@ def join_states(states: Iterable[SampleState]) -> SampleState:
     return SampleState(*(None if parts[0] is None else torch.cat(parts) for parts in columns))
 
 
-def all_states(network: Network, studies: Studies, *given, **more) -> SampleState:
-    """Return what is asked for of all samples at once; takes what `sample_states` does."""
-    return join_states(sample_states(network, studies, *given, **more))
+def all_states(
+    network: Network,
+    studies: Studies,
+    study: int,
+    samples: np.ndarray,
+    embedded: Tensor | None = None,
+    parts: Parts | None = None,
+) -> SampleState:
+    """Return what is asked for of all samples at once (see `sample_states`)."""
+    return join_states(sample_states(network, studies, study, samples, embedded, parts))
 
 
 def embed_samples(
@@ -197,13 +202,13 @@ def embed_samples(
 def predict_samples(
     network: Network, studies: Studies, study: int, samples: np.ndarray
 ) -> np.ndarray:
-    """Predict samples (see `predict_answers`); of all of them no more than that is held."""
-    states = sample_states(network, studies, study, samples, None, network.parts_to_answer())
-    return np.concatenate([predict_answers(network, state) for state in states])
+    """Predict samples (see `predict_states`); of all of them no more than that is held."""
+    states = sample_states(network, studies, study, samples, None, network.parts_to_predict())
+    return np.concatenate([predict_states(network, state) for state in states])
 
 
 @torch.no_grad()
-def predict_answers(network: Network, state: SampleState) -> np.ndarray:
+def predict_states(network: Network, state: SampleState) -> np.ndarray:
     """Predict samples, (B, O) float64: scaled numbers, or probabilities of the classes."""
     return network.predict_target(state).cpu().numpy().astype(np.float64)
 
@@ -255,93 +260,3 @@ def principal_components(values: np.ndarray, number: int) -> np.ndarray:
     largest = np.abs(weights).argmax(axis=0)
     weights = weights * np.sign(weights[largest, np.arange(number)])
     return np.concatenate([(part - mean) @ weights for part in parts])
-
-
-# --- what each ASV does to predictions: how they change when it is taken out ----------------------
-
-
-def effects_of_asvs(
-    network: Network,
-    studies: Studies,
-    in_units: Callable[[np.ndarray], np.ndarray],
-    samples_per_asv: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find by how much each ASV raises and lowers predictions, both (asvs, outputs) and at least 0.
-
-    Each ASV is taken out of samples that hold it; the change is averaged over all samples. What
-    remains of a sample is divided by its sum, as if the ASV had never been in the table. A
-    sample of one ASV cannot lose it, and counts as a sample without it. If more than
-    `samples_per_asv` samples hold an ASV, those it is taken out of are spread over its abundances.
-    `in_units` turns the model's predictions (R, O) into what is explained, (R, outputs).
-
-    See Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks" (occlusion);
-    Covert, Lundberg and Lee 2021, "Explaining by removing".
-    """
-    study = studies.studies[0]
-    held = np.unique(study.abundances.indices)
-    embedded = embed_asvs(network, studies.asvs, held)
-    removals = spread_removals(study.abundances, samples_per_asv)
-    # a sample of one ASV cannot lose it: where there are no others, nothing is important
-    target = network.config.target
-    outputs = len(target.classes) if target.kind == CLASSIFICATION else 1
-    raises, lowers = np.zeros((2, len(studies.asvs), outputs))
-    for sample in range(len(study)):
-        chosen = slice(*removals.indptr[sample : sample + 2])
-        asvs, stands_for = removals.indices[chosen], removals.data[chosen]
-        if not len(asvs):
-            continue
-        predictions = in_units(_predictions_without(network, studies, sample, asvs, embedded, held))
-        effects = (predictions[0] - predictions[1:]) * stands_for[:, None]
-        raises[asvs] += effects.clip(min=0)
-        lowers[asvs] += (-effects).clip(min=0)
-    return raises / len(study), lowers / len(study)
-
-
-def spread_removals(abundances: scipy.sparse.csr_matrix, most: int) -> scipy.sparse.csr_matrix:
-    """Choose which ASVs are taken out of which samples, at most `most` of each ASV.
-
-    Returns, (samples, asvs), how many samples each of these stands for: where more hold an ASV,
-    those at even steps in the order of its abundance.
-    """
-    sizes = np.diff(abundances.indptr)
-    rows = np.repeat(np.arange(abundances.shape[0]), sizes)
-    kept = np.flatnonzero(sizes[rows] > 1)
-    rows, columns, values = rows[kept], abundances.indices[kept], abundances.data[kept]
-    order = np.lexsort((rows, values, columns))
-    rows, columns = rows[order], columns[order]
-    holders = np.bincount(columns, minlength=abundances.shape[1])
-    rank = np.arange(len(columns)) - (np.cumsum(holders) - holders)[columns]
-    of_column = holders[columns]
-    wanted = np.minimum(of_column, most)
-    chosen = (rank + 1) * wanted // of_column > rank * wanted // of_column
-    stands_for = (of_column / wanted)[chosen]
-    return scipy.sparse.csr_matrix(
-        (stands_for, (rows[chosen], columns[chosen])), shape=abundances.shape
-    )
-
-
-def _predictions_without(
-    network: Network, studies: Studies, sample: int, asvs: np.ndarray, embedded: Tensor, held
-) -> np.ndarray:
-    """Answer for a sample as it is, and without each of some of its ASVs: (1 + R, O) float64."""
-    device = device_of(network)
-    batch = build_batch(studies, 0, np.array([sample]))
-    whole = to_tensors(batch, device)
-    own = embedded.index_select(0, torch.from_numpy(np.searchsorted(held, batch.asvs)).to(device))
-    slots = torch.from_numpy(np.searchsorted(batch.asvs, asvs)).to(device)
-    needed, parts = network.parts_to_answer(), []
-    at_once = max(1, _ASVS_REMOVED_AT_ONCE[needed.attend] // len(batch.asvs))
-    for places in slots.split(at_once):
-        rows = 1 + torch.arange(len(places), device=device)  # the first row is the sample as it is
-        abundances = whole.abundances.repeat(1 + len(places), 1)
-        left = 1 - abundances[rows, places]
-        abundances[rows, places] = 0
-        abundances[rows] /= left[:, None]
-        index, _, _, *others = whole
-        others = [None if part is None else part.expand(len(abundances), -1) for part in others]
-        index = index.expand(len(abundances), -1).contiguous()
-        changed = SampleBatch(index, abundances, whole.known, *others)
-        with torch.no_grad():
-            state = network.embed_samples(own, changed, None, *needed)
-        parts.append(predict_answers(network, state)[bool(parts) :])
-    return np.concatenate(parts)

@@ -10,7 +10,16 @@ from q2_types.tree import Phylogeny, Rooted
 from qiime2 import plugin as q2
 
 from . import __version__, parameters, types
-from .actions import cross_validate, evaluate, explain, fit, predict, pretrain
+from .actions import (
+    cross_validate,
+    evaluate,
+    explain,
+    find_learning_rate,
+    fit,
+    predict,
+    pretrain,
+    split,
+)
 from .examples import examples_of
 from .parameters import described
 
@@ -191,7 +200,7 @@ _register(
 )  # fmt: skip
 
 _register(
-    plugin.methods, cross_validate.split_samples,
+    plugin.methods, split.split_samples,
     "Hold out samples for testing, whole groups at a time",
     "Divide the samples that have a value into a training and a test table. If the column is "
     "categorical, the share is held out of each class, as nearly as groups allow.",
@@ -243,7 +252,8 @@ for function, what, target, settings, model, kind, cited in _FITS:
     )  # fmt: skip
 
 _register(
-    plugin.visualizers, fit.find_learning_rate, "Find a learning rate before training",
+    plugin.visualizers, find_learning_rate.find_learning_rate,
+    "Find a learning rate before training",
     "Train a copy of the model for a few steps while the learning rate rises, and show what the "
     "loss does. The rate at which it falls most steeply is suggested. Nothing that was learned is "
     "kept.",

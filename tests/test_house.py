@@ -20,7 +20,7 @@ FLOORS = [
     {"data", "model", "parameters", "examples"},
     {"storage", "conformal"},
     {"types", "inference"},
-    {"training", "report"},
+    {"importance", "training", "report"},
     {"actions"},
     {"plugin_setup"},
 ]
@@ -184,7 +184,7 @@ def test_annotations_stay_types_where_qiime2_reads_them():
 @pytest.mark.parametrize(
     ("parts", "absent"),
     [
-        ({"config", "data", "model", "storage", "inference", "training"}, QIIME2),
+        ({"config", "data", "model", "storage", "inference", "importance", "training"}, QIIME2),
         ({"report"}, {"torch", "accelerate"}),
         ({"plugin_setup", "actions", "parameters", "examples"}, HEAVY | {"altair"}),
         ({"config", "data", "storage", "types"}, HEAVY | {"altair"}),

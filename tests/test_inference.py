@@ -10,7 +10,8 @@ from q2_aam import inference
 from q2_aam.config import ModelConfig
 from q2_aam.conformal import conformal_margin
 from q2_aam.data.tokens import tokenize_asvs
-from q2_aam.inference import principal_components, spread_removals
+from q2_aam.importance import spread_removals
+from q2_aam.inference import principal_components
 from q2_aam.model.network import Network
 
 # an ASV is read once in a process, and read the same whatever is read beside it

@@ -1,24 +1,20 @@
-"""regress-samples, classify-samples, split-samples: hold samples out, predict them, report."""
-
-from collections import Counter
+"""regress-samples, classify-samples: hold samples out, predict them, report."""
 
 import biom
-import numpy as np
 import pandas as pd
 import qiime2
 from q2_sample_classifier import PredictionsDirectoryFormat
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
-from ..data.alignment import FEWEST_OF_A_CLASS, require_variation
+from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
 from ..data.sequences import sequences_of
-from ..data.splits import train_test_split
-from ..errors import AAMError, counted, examples, no_shared_ids, verb
+from ..errors import AAMError, counted, no_shared_ids
 from ..parameters import CLASSIFICATION_PIPELINE, DEFAULT, REGRESSION_PIPELINE
 from .inputs import TrainingSamples, merge_sequences, read_training_samples
+from .split import make_folds, true_targets
 from .training_run import refuse_encoder_twice, with_settings
 
-_DRAWS = 32  # of folds, until every class is left to learn from in each
 _FOREST = "q2-sample-classifier's random forest"
 _OPTIONAL = dict.fromkeys(
     ("sequences", "encoder", "distance_matrix", "taxonomy", "groups", "covariates")
@@ -195,123 +191,3 @@ def describe_design(training: TrainingSamples, parts, given: dict) -> str:
         words.append("encoder pretrained on the distances of all samples, without labels")
     words.append(f"compared with {_FOREST} on the same samples")
     return "; ".join(words) + "."
-
-
-# --- held-out samples: whole groups at a time -----------------------------------------------------
-
-
-def split_samples(
-    table: biom.Table,
-    metadata: qiime2.MetadataColumn,
-    groups: qiime2.MetadataColumn = None,
-    test_size: float = DEFAULT["test_size"],
-    missing_samples: str = DEFAULT["missing_samples"],
-    random_seed: int = DEFAULT["random_seed"],
-) -> (biom.Table, biom.Table, pd.Series, pd.Series):
-    """Divide a table into a training and a test table; return their true values too."""
-    found = read_training_samples(table, metadata, groups, missing_samples=missing_samples)
-    require_test_samples(found, test_size)
-    for reason, ids in found.dropped.items():
-        print(f"samples left out, {reason}: {len(ids):,}")
-    ids = found.samples.sample_ids
-    parts = train_test_split(ids, test_size, random_seed, found.groups, found.classes)
-    print(f"training samples: {len(parts[0]):,}; test samples: {len(parts[1]):,}")
-    return *(_keep(table, part) for part in parts), *(true_targets(found, part) for part in parts)
-
-
-def _keep(table: biom.Table, sample_ids: list[str]) -> biom.Table:
-    """Keep samples, in the table's order, and the features that they hold."""
-    kept = table.filter(set(sample_ids), axis="sample", inplace=False)
-    held = np.asarray(kept.ids(axis="observation"))[kept.matrix_data.getnnz(axis=1) > 0]
-    return kept.filter(set(held), axis="observation", inplace=False)
-
-
-def true_targets(training: TrainingSamples, sample_ids: list[str]) -> pd.Series:
-    """Return the true values of some samples, as q2-sample-classifier has them."""
-    return training.values[sample_ids].rename_axis("id")
-
-
-def require_test_samples(training: TrainingSamples, test_size: float, remedy: str = "") -> None:
-    """Refuse a share that holds out nothing."""
-    number = len(training.samples.sample_ids)
-    if test_size * number < 1:
-        raise AAMError(
-            f"A 'test_size' of {test_size:g} holds out no sample of {number:,}. Raise it to at "
-            f"least {1 / number:.2g}{remedy}."
-        )
-
-
-def make_folds(
-    training: TrainingSamples, folds: int, test_size: float, seed: int
-) -> list[tuple[list[str], list[str]]]:
-    """Divide samples into parts to fit on and parts to predict, whole groups at a time.
-
-    No folds hold out one share, the `test_size`; several predict every sample once. Raises
-    `AAMError` if there are fewer groups than folds, nothing would be held out, or a class would be
-    left without samples to learn from.
-    """
-    ids, groups, classes = training.samples.sample_ids, training.groups, training.classes
-    if folds == 0:
-        remedy = ", or set 'folds' to 5 to predict every sample once"
-        require_test_samples(training, test_size, remedy)
-        parts = [train_test_split(ids, test_size, seed, groups, classes)]
-    elif folds == 1:
-        raise AAMError(
-            "'folds' is 1, which would leave nothing to fit on. Set it to 0 for one split, or to "
-            "5 to predict every sample once."
-        )
-    else:
-        parts = _folds(np.array(sorted(ids)), folds, seed, groups, classes)
-    for number, (kept, _) in enumerate(parts if classes else (), start=1):
-        part = f"in fold {number} of {folds}" if folds else "after holding out the test samples"
-        _refuse_lost_classes(kept, classes, groups, part)
-    return parts
-
-
-def _folds(ids: np.ndarray, folds: int, seed: int, groups, classes):
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    of_groups = np.array([groups[name] if groups else name for name in ids])
-    number, what = len(set(of_groups)), "group" if groups else "sample"
-    if number < folds:
-        choose = ", or choose other 'groups'" if groups else ""
-        raise AAMError(
-            f"There are {counted(number, what)} for {folds} folds. Set 'folds' to at most "
-            f"{number}{choose}."
-        )
-    # numbers are one class: samples or groups are then divided by their sizes alone
-    of_classes = [classes[name] for name in ids] if classes else np.zeros(len(ids), dtype=int)
-    kind = StratifiedGroupKFold if groups else StratifiedKFold
-    for draw in range(_DRAWS):  # few groups may all fall into one fold: draw again
-        splitter = kind(folds, shuffle=True, random_state=(seed + draw) % 2**32)
-        parts = [
-            (ids[kept].tolist(), ids[held].tolist())
-            for kept, held in splitter.split(ids, of_classes, of_groups)
-        ]
-        if classes is None or not any(_lost(kept, classes) for kept, _ in parts):
-            break
-    return parts
-
-
-def _lost(kept: list[str], classes: dict[str, str]) -> list[str]:
-    """Name the classes that are left with too few samples to learn from."""
-    left = Counter(classes[name] for name in kept)
-    return sorted(one for one in set(classes.values()) if left[one] < FEWEST_OF_A_CLASS)
-
-
-def _refuse_lost_classes(kept: list[str], classes: dict, groups: dict | None, part: str) -> None:
-    lost, shown = _lost(kept, classes), []
-    left, total = Counter(classes[name] for name in kept), Counter(classes.values())
-    for one in lost:
-        where = f"{one}: {counted(total[one], 'sample')}"
-        if groups:
-            of_class = {groups[name] for name in classes if classes[name] == one}
-            where += f" in {counted(len(of_class), 'group')}"
-        shown.append(f"{where}, of which {left[one]} {verb(left[one], 'remain')} to learn from")
-    if lost:
-        raise AAMError(
-            f"{counted(len(lost), 'class', 'classes')} would have fewer than {FEWEST_OF_A_CLASS} "
-            f"samples to learn from {part}: {examples(shown)}.\nJoin classes, blank their cells to "
-            "leave these samples out, or choose fewer 'folds', a smaller 'test_size' or other "
-            "'groups'."
-        )

@@ -99,7 +99,8 @@ def feature_importance(
     samples_per_feature: int = DEFAULT["samples_per_feature"],
 ) -> pd.DataFrame:
     """Take each feature out of samples that hold it, and see how predictions change."""
-    from ..inference import effects_of_asvs, load_network
+    from ..importance import effects_of_asvs
+    from ..inference import load_network
 
     config, arrays = read_model(str(model))
     target = config.target

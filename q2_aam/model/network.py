@@ -92,7 +92,7 @@ class Network(nn.Module):
             join=target and self.target_head.clades is not None,
         )
 
-    def parts_to_answer(self) -> Parts:
+    def parts_to_predict(self) -> Parts:
         """Name the parts that predictions are read from: the transformer's only where it counts."""
         return self.parts_for(False, True)._replace(attend=self.target_head.attends)
 
@@ -194,7 +194,7 @@ class Network(nn.Module):
         return -torch.expm1(depth * torch.log1p(-abundances.clamp_max(1 - 1e-7)))
 
     def predict_target(self, state: SampleState) -> Tensor:
-        """Predict samples, (B, O), from `parts_to_answer`: see `TargetHead`."""
+        """Predict samples, (B, O), from `parts_to_predict`: see `TargetHead`."""
         with torch.autocast(state.abundance.device.type, enabled=False):
             return self.target_head(state.pooled, state.features)
 

@@ -196,7 +196,7 @@ class FinalPredictions:
     part: str  # ``validation``, or ``train`` if no samples validate
     samples: int
     target: Target | None = None
-    predictions: np.ndarray | None = None  # (samples, O), see `q2_aam.inference.predict_answers`
+    predictions: np.ndarray | None = None  # (samples, O), see `q2_aam.inference.predict_states`
     targets: np.ndarray | None = None  # (samples,)
     distances: tuple[np.ndarray, np.ndarray] | None = None  # UniFrac of pairs, and the true one
 

@@ -48,7 +48,7 @@ def fit(
     labeled = np.sort(np.concatenate([*task.training, *task.validation]))
     if "attention" in network.config.target.heads:
         objective = SampleObjective(network, task, config)
-        logger.info("The attention head is trained; what predictions come from is said at the end.")
+        logger.info("The attention head is trained; what predictions come from stands at the end.")
         progress = Trainer(objective, config, accelerator, logger).run()
         features = SampleFeatures(network, task, labeled)
     samples, predictions, settings = predict_out_of_fold(network, task, features, labeled, seed)

@@ -72,10 +72,8 @@ class TrainingLogger:
 
     def log_asvs(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
-        asvs, share = (
-            studies.asvs,
-            f"at most {100 * studies.cut_share:.2g} % of a sample's reads lost",
-        )
+        asvs = studies.asvs
+        share = f"at most {100 * studies.cut_share:.2g} % of a sample's reads lost"
         self.log_count("distinct ASVs", len(asvs))
         for what, count in (
             ("sequences that overlap with others, read as one", studies.merged),

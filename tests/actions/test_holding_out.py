@@ -8,7 +8,7 @@ import qiime2
 import quick_actions as quick
 from simulated_study import by_age, categorical
 
-from q2_aam.actions.cross_validate import make_folds
+from q2_aam.actions.split import make_folds
 
 IDS = tuple(f"s{number:02d}" for number in range(30))
 IN_THREES = {name: f"g{number // 3}" for number, name in enumerate(IDS)}

@@ -83,7 +83,7 @@ def test_8_4_what_is_shown_is_what_the_kept_model_scored(study, monkeypatch):
     monkeypatch.setattr(
         figures, "draw_predictions", lambda shown, say: seen.append(shown) or draw(shown, say)
     )
-    # all heads answer, as they do while they are scored
+    # all heads predict, as they do while they are scored
     monkeypatch.setattr("q2_aam.training.fit.surely_positive", lambda *given: True)
     fitted = fit_number(study, validation_size=0.3, epochs=3)
     history = history_of(fitted)

@@ -51,14 +51,14 @@ def test_the_mean_absolute_error_is_in_the_targets_units(random):
 @pytest.mark.parametrize("quantile_range", [0.5, 0.9])
 def test_the_quantile_loss_is_the_pinball_loss_of_three_quantiles(random, quantile_range):
     raw, actual = torch.from_numpy(random.normal(size=(20, 3))), random.normal(size=20)
-    answers = ordered_quantiles(raw).numpy()
+    predictions = ordered_quantiles(raw).numpy()
     objective = objective_of(describe_target(loss="quantile", quantile_range=quantile_range))
     low = (1 - quantile_range) / 2
     wanted = np.mean([
-        metrics.mean_pinball_loss(actual, answers[:, place], alpha=level)
+        metrics.mean_pinball_loss(actual, predictions[:, place], alpha=level)
         for place, level in enumerate([low, 0.5, 1 - low])
     ])  # fmt: skip
-    assert objective.loss_of_predictions(answers, actual, np.ones(20)) == pytest.approx(wanted)
+    assert objective.loss_of_predictions(predictions, actual, np.ones(20)) == pytest.approx(wanted)
     learned = objective.loss(raw, torch.from_numpy(actual), torch.ones(20))
     assert float(learned) == pytest.approx(wanted)
 
@@ -68,13 +68,15 @@ def test_the_quantile_loss_is_the_pinball_loss_of_three_quantiles(random, quanti
     [
         ("mse", metrics.mean_squared_error),
         ("mae", metrics.mean_absolute_error),
-        ("huber", lambda actual, said: huber(0.5, actual - said).mean()),
+        ("huber", lambda actual, predicted: huber(0.5, actual - predicted).mean()),
     ],
 )
 def test_losses_of_numbers_are_those_of_scikit_learn_and_scipy(random, loss, score):
-    said, actual = random.normal(size=(20, 1)), random.normal(size=20)
-    found = objective_of(describe_target(loss=loss)).loss_of_predictions(said, actual, np.ones(20))
-    assert found == pytest.approx(score(actual, said[:, 0]))
+    predicted, actual = random.normal(size=(20, 1)), random.normal(size=20)
+    found = objective_of(describe_target(loss=loss)).loss_of_predictions(
+        predicted, actual, np.ones(20)
+    )
+    assert found == pytest.approx(score(actual, predicted[:, 0]))
 
 
 @pytest.mark.parametrize("loss", TARGET_LOSSES)

@@ -1,4 +1,4 @@
-"""Nothing is computed that no loss, no score and no answer reads."""
+"""Nothing is computed that no loss, no score and no prediction reads."""
 
 import weakref
 

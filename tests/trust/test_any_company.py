@@ -16,7 +16,7 @@ from q2_aam.actions.predict import predict_table
 from q2_aam.storage.model import read_model
 from q2_aam.types import AAMModelDirectoryFormat
 
-CLOSE = 1e-5  # of the target's scale: answers are scaled
+CLOSE = 1e-5  # of the target's scale: predictions are scaled
 DNA = st.text("ACGT", min_size=25, max_size=60)
 
 

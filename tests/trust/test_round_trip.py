@@ -115,7 +115,7 @@ def random_network(config: ModelConfig, random) -> Network:
     return network.eval()
 
 
-def answers(network: Network, seed: int) -> list[np.ndarray]:
+def predictions(network: Network, seed: int) -> list[np.ndarray]:
     """Read random samples, and return all that the network says of them."""
     random, config = np.random.default_rng(seed), network.config
     tokens = torch.from_numpy(random.integers(1, 5, (ASVS, 1 + config.max_sequence_length)))
@@ -151,14 +151,14 @@ def test_row_8_saving_and_loading_changes_nothing(tmp_path):
     def check(random, trial):
         config = random_config(random)
         network = random_network(config, random)
-        before = answers(network, trial)
+        before = predictions(network, trial)
         view = AAMModelDirectoryFormat()
         write_model(str(view), config, arrays_of(network))
         artifact = qiime2.Artifact.import_data(kind_of(config), view)
         path = Archive.of(artifact, tmp_path).rebuilt(tmp_path, {})  # not known to the cache
         found, arrays = model_of(qiime2.Artifact.load(str(path)))
         assert found == config
-        after = answers(load_network(found, arrays), trial)
+        after = predictions(load_network(found, arrays), trial)
         for one, other in zip(before, after, strict=True):
             assert one.tobytes() == other.tobytes()
 
