@@ -69,6 +69,13 @@ def test_effects_are_what_predictions_lose_without_the_feature(importance, mixed
     assert found["importance"].iloc[0] > 10 * found["importance"].iloc[-1]
 
 
+def test_importance_does_not_depend_on_how_many_are_taken_out_at_once(importance, monkeypatch):
+    at_once = importance()
+    monkeypatch.setattr("q2_aam.importance._ASVS_AT_ONCE", {True: 1, False: 1})
+    one_by_one = importance().loc[at_once.index]
+    np.testing.assert_allclose(one_by_one, at_once, atol=1e-5 * at_once.to_numpy().max())
+
+
 def test_effects_on_classes_are_what_probabilities_lose(importance, planted, planted_models):
     study, classifier = (
         planted[0].select(planted[0].counts.index[:12]),
