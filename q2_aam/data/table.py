@@ -48,9 +48,13 @@ def read_table(table: biom.Table, name: str = "the table") -> SampleTable:
     counts = table.matrix_data.T.tocsr().astype(np.float64)
     counts.sum_duplicates()
     counts.eliminate_zeros()
-    if not np.isfinite(counts.data).all() or (counts.data < 0).any():
+    wrong = np.flatnonzero(~(np.isfinite(counts.data) & (counts.data >= 0)))
+    if len(wrong):
+        rows = np.unique(np.searchsorted(counts.indptr, wrong, side="right") - 1)
         raise AAMError(
-            f"{name} holds counts that are negative or not finite; it needs read counts."
+            f"{counted(len(wrong), 'count')} in {name} {verb(len(wrong), 'are')} negative or not "
+            f"finite, in samples such as {examples(sample_ids[row] for row in rows)}.\nGive the "
+            "table of read counts, as it was before it was transformed or corrected."
         )
     empty = np.asarray(sample_ids)[counts.getnnz(axis=1) == 0]
     if len(empty):

@@ -46,7 +46,9 @@ def test_samples_are_sorted_and_features_that_none_holds_are_left_out():
 
 @pytest.mark.parametrize(("count", "part"), [(-1, "negative"), (np.nan, "not finite")])
 def test_bad_tables_are_refused(refused, count, part):
-    refused(lambda: read_table(biom_table([[1, count]])), part)
+    refused(
+        lambda: read_table(biom_table([[1, count]])), part, "1 count in the table is", "read counts"
+    )
 
 
 def test_tokens_begin_with_start_and_end_with_padding():
