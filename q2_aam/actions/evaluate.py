@@ -31,8 +31,7 @@ def evaluate_regression(
     design: str = "",
 ) -> None:
     """Write the evaluation of a regressor's predictions as a page."""
-    from ..report.regression import write_regression_page
-    from ..report.regression_scores import join_numbers
+    from ..report.regression import join_numbers, write_regression_page
 
     samples = join_numbers(
         predictions, truth.to_series(), intervals=intervals, groups=_series(groups),

@@ -4,7 +4,9 @@ import re
 import struct
 from collections import Counter
 
-from page_reading import HOSTILE, LARGEST_QZV
+import pandas as pd
+import pytest
+from page_reading import HOSTILE, LARGEST_QZV, Page
 
 
 def test_hostile_names_are_text(page):
@@ -121,3 +123,41 @@ def test_a_phone_is_told_that_a_table_goes_on(regression_page):
     found = regression_page.run_browser("--window-size=500,900", "--dump-dom").stdout.decode()
     assert "Scroll this table sideways" in found
     assert 'class="aam-hint"' in found
+
+
+@pytest.fixture(scope="module")
+def found(aam, mixed_study, fitted):
+    given, dna = (mixed_study.table, fitted.regressor), {"sequences": mixed_study.sequences}
+    predicted = aam.predict_regression(*given, **dna, confidence_level=0.5)
+    return predicted, aam.feature_importance(*given, **dna).importance
+
+
+def test_the_evaluation_of_real_predictions_shows_them_and_opens(
+    aam, tmp_path, mixed_study, fitted, found
+):
+    (predicted, importance), study = found, mixed_study
+    page = Page.of(
+        aam.evaluate_regression(
+            predicted.predictions, study.age_column, intervals=predicted.intervals,
+            importance=importance, sequences=study.sequences, training_log=fitted.training_log,
+            baseline_predictions=predicted.predictions,
+        ), tmp_path / "page",
+    )  # fmt: skip
+    assert page.archive_size() < LARGEST_QZV
+    assert page.marks("predicted-against-actual", "symbol") == len(study.ages)
+    assert page.marks("importance-of-features", "rect") == 20
+    # the same dummy as in the log: the mean of the training samples
+    page.assert_says(f"Always predicting {study.ages.mean():.3g}", ", the mean of the training")
+    listed = page.table("predictions")["predicted"]
+    expected = predicted.predictions.view(pd.Series)[listed.index]
+    pd.testing.assert_series_equal(listed, expected, check_names=False, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("pretrained", 4), ("fitted", 0)])
+def test_summaries_of_real_logs_open(aam, request, tmp_path, name, fewest):
+    """A fit in closed form has no curves."""
+    log = request.getfixturevalue(name).training_log
+    page = Page.of(aam.summarize_training(log), tmp_path / "page")
+    assert page.drawn_in_browser
+    assert page.tags.count("figure") >= fewest
+    assert page.archive_size() < LARGEST_QZV

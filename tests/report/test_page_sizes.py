@@ -4,21 +4,17 @@ import re
 import time
 
 import numpy as np
+import page_reading as pages
 import pandas as pd
 import pytest
-from page_reading import (
-    LARGEST_QZV,
-    make_classes,
-    make_distances,
-    make_study,
-    write_classes_page,
-    write_distances,
-    write_study_page,
-)
+from page_reading import make_classes, make_distances, make_study
 
 from q2_aam.report.samples import MOST_POINTS
 
-WRITE = {"numbers": write_study_page, "classes": write_classes_page, "distances": write_distances}
+WRITE = {
+    "numbers": pages.write_study_page, "classes": pages.write_classes_page,
+    "distances": pages.write_distances,
+}  # fmt: skip
 
 
 def one(study: dict, *names: str) -> dict:
@@ -51,31 +47,26 @@ def large_distances() -> tuple:
     return pair, pd.Series(np.linspace(4, 9, 1200), pair[1][0], name="ph")
 
 
+LARGE = {
+    "numbers": lambda: (make_study(8000),),
+    "classes": lambda: (make_classes(1500, [f"site {n}" for n in range(30)]),),
+    "distances": large_distances,
+}
+
+
 @pytest.mark.parametrize(
-    ("kind", "make", "words"),
+    ("kind", "words"),
     [
-        (
-            "numbers",
-            lambda: (make_study(8000),),
-            [f"Drawn are {MOST_POINTS:,} of the 8,000 samples"],
-        ),
-        (
-            "classes",
-            lambda: (make_classes(1500, [f"site {n}" for n in range(30)]),),
-            ["Drawn are the 8 of 30 classes"],
-        ),
-        (
-            "distances",
-            large_distances,
-            ["719,400 pairs of 1,200", "Both show the same 1,000 of 1,200 samples"],
-        ),
+        ("numbers", [f"Drawn are {MOST_POINTS:,} of the 8,000 samples"]),
+        ("classes", ["Drawn are the 8 of 30 classes"]),
+        ("distances", ["719,400 pairs of 1,200", "Both show the same 1,000 of 1,200 samples"]),
     ],
 )
-def test_large_pages_stay_small_and_quick_and_count_every_sample(tmp_path, kind, make, words):
-    given, started = make(), time.monotonic()
+def test_large_pages_stay_small_and_quick_and_count_every_sample(tmp_path, kind, words):
+    given, started = LARGE[kind](), time.monotonic()
     page = WRITE[kind](tmp_path / "page", *given)
     assert time.monotonic() - started < 60
-    assert page.archive_size() < LARGEST_QZV
+    assert page.archive_size() < pages.LARGEST_QZV
     page.assert_says(*words)
     assert page.drawn_in_browser
     if kind == "classes":
@@ -85,6 +76,6 @@ def test_large_pages_stay_small_and_quick_and_count_every_sample(tmp_path, kind,
         table = page.table("predictions")
         assert len(table) == 8000
         assert f'"sample":"{table["error"].abs().idxmax()}"' in page.source
-        svg = (page.folder / "downloads" / "error-distribution.svg").read_text()
+        svg = page.download("error-distribution.svg").read_text()
         counts = [int(n.replace(",", "")) for n in re.findall(r"Samples: ([0-9,]+)", svg)]
         assert sum(counts) == 8000
