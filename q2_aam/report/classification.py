@@ -94,7 +94,16 @@ def _classes_section(samples: PredictedClasses, names: dict, beside: list[Figure
     for key, predictor in samples.predictors.items():
         table = classification_scores.tabulate_confusion(samples, predictor)
         figures += [_confusion_figure(samples, table, key, names[key])] if detailed else []
-        confused += _confused_blocks(samples, table) if key == MODEL else []
+        wrong = table[(table["actual"] != table["predicted"]) & (table["samples"] > 0)]
+        if key == MODEL and len(samples.classes) > 2 and len(wrong):
+            wrong = wrong.sort_values("samples", ascending=False, kind="stable").head(PAIRS_SHOWN)
+            columns = [
+                ("Actual", wrong["actual"]), ("Predicted as", wrong["predicted"]),
+                ("Samples", wrong["samples"].map(format_count), True),
+                ("Share of actual", wrong["share_of_actual"].map(format_fraction), True),
+            ]  # fmt: skip
+            title = Text("Confused most often", tag="h3")
+            confused = [title, table_of("pairs-table", columns)]
         pairs = zip(table["actual"], table["predicted"], strict=True)
         table.index = pd.Index([f"{key}: {a} as {b}" for a, b in pairs], name="id")
         table.insert(0, "predictor", names[key])
@@ -103,19 +112,6 @@ def _classes_section(samples: PredictedClasses, names: dict, beside: list[Figure
     download = Download("confusion", "the numbers behind it", pd.concat(tables))
     blocks = [figures + beside if detailed else many, *confused, download]
     return Section("classes", "Classes", "Classes", blocks)
-
-
-def _confused_blocks(samples: PredictedClasses, table: pd.DataFrame) -> list:
-    wrong = table[(table["actual"] != table["predicted"]) & (table["samples"] > 0)]
-    if len(samples.classes) <= 2 or not len(wrong):
-        return []
-    wrong = wrong.sort_values("samples", ascending=False, kind="stable").head(PAIRS_SHOWN)
-    columns = [
-        ("Actual", wrong["actual"]), ("Predicted as", wrong["predicted"]),
-        ("Samples", wrong["samples"].map(format_count), True),
-        ("Share of actual", wrong["share_of_actual"].map(format_fraction), True),
-    ]  # fmt: skip
-    return [Text("Confused most often", tag="h3"), table_of("pairs-table", columns)]
 
 
 def _scores_section(samples, scores: Scores, names: dict, by_class: list[Figure]) -> Section:

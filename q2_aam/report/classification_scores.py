@@ -192,9 +192,8 @@ def read_probabilities(path: str | Path, name: str = "The probabilities") -> pd.
 
 
 def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
-    """Return the columns and, by sample id, the cells of a table, all as text.
-
-    q2-sample-classifier's reader takes a class called NA for missing, and 01 and 1.0 for 1.
+    """Return the columns and, by sample id, the cells of a table, all as text: to the reader of
+    q2-sample-classifier a class called NA is missing, and 01 and 1.0 are 1.
     """
     text = {"sep": "\t", "dtype": str, "na_filter": False, "encoding": "utf-8-sig"}
     try:
@@ -215,10 +214,8 @@ def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
 def score_classification(
     samples: PredictedClasses, names: dict, training_counts: Mapping[str, float] | None = None
 ) -> Scores:
-    """Score predictions, baseline and dummy with bootstrap intervals.
-
-    The dummy predicts the class with the most training samples, where their counts are known, else
-    the most frequent class of the evaluated samples, which is a harder rival.
+    """Score model, baseline and a dummy that predicts the class with the most training samples or,
+    a harder rival, if their counts are not known, the most frequent of the evaluated ones.
     """
     of_which = "of the training samples"
     frequency = np.array([(training_counts or {}).get(name, 0) for name in samples.classes])
@@ -237,10 +234,8 @@ def score_classification(
 
 
 def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") -> pd.DataFrame:
-    """Count how often samples of each class were predicted as each class.
-
-    Columns: actual, predicted, samples, share_of_actual (NaN for a class without samples). All
-    pairs of up to `MOST_DETAILED` classes, of more those that occur.
+    """Count samples of each pair of classes, if there are more than `MOST_DETAILED` of pairs that
+    occur: actual, predicted, samples, share_of_actual (NaN for a class without samples).
     """
     known = samples.frame[samples.frame[predictor].notna()]
     counts = known.groupby(["actual", predictor]).size()
@@ -254,9 +249,8 @@ def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") 
 
 
 def tabulate_calibration(samples: PredictedClasses, names: dict[str, str]) -> pd.DataFrame:
-    """Return `calibration_bins` of every predictor, which the column ``predictor`` names.
-
-    Of two classes for the probability of the rarer one, else of the class that was predicted.
+    """Return `calibration_bins` of every predictor: of two classes for the probability of the rarer
+    one, else of the class that was predicted.
     """
     actual, positive, tables = samples.actual, samples.positive_class, []
     for key, predictor in samples.predictors.items():

@@ -26,9 +26,8 @@ _AXES = 2
 
 
 class ComparedDistances(NamedTuple):
-    """Predicted and actual distances (samples, samples), float32, among the same samples.
-
-    In the order of the predicted matrix, with a diagonal of 0, whatever the files hold there.
+    """Predicted and actual distances (samples, samples), float32, in the order of the predicted
+    matrix, with a diagonal of 0, whatever the files hold there.
     """
 
     ids: list[str]
@@ -92,8 +91,7 @@ class DistanceScores(NamedTuple):
 def score_distances(compared: ComparedDistances, random_seed: int = 0) -> DistanceScores:
     """Score predicted distances over all pairs of different samples.
 
-    A resample weighs samples, and pairs by both of theirs: scipy and scikit-learn would need the
-    millions of pairs of each resample.
+    A resample weighs samples, and pairs by both of theirs, as there may be millions of pairs.
     """
     n_samples, total = len(compared.ids), 2 * compared.n_pairs
     center = [m.sum(dtype=np.float64) / total for m in (compared.predicted, compared.actual)]
@@ -120,9 +118,8 @@ def score_distances(compared: ComparedDistances, random_seed: int = 0) -> Distan
 
 
 def _weighted_means(compared: ComparedDistances, weights: np.ndarray, center: list[float]):
-    """Average products of centered distances over pairs, each weighted by both its samples.
-
-    Of predicted (x) and actual (y): x, y, xx, yy, xy, |x - y| and |y| (7, resamples).
+    """Average x, y, xx, yy, xy, |x - y| and |y| of centered distances, predicted (x) and actual
+    (y), over pairs, weighted by both their samples (7, resamples).
     """
     n_samples, sums = len(compared.ids), 0.0
     for some in np.array_split(np.arange(n_samples), -(-(n_samples**2) // _PAIRS_AT_ONCE)):
@@ -204,9 +201,8 @@ class Ordinations(NamedTuple):
 
 
 def ordinate(compared: ComparedDistances, random_seed: int = 0) -> Ordinations | None:
-    """Ordinate both matrices and align the results; None if the samples of one lie in one place.
-
-    The seed chooses the samples, if there are more than `MOST_ORDINATED`, and the permutations.
+    """Ordinate both matrices, or `MOST_ORDINATED` random samples of them, and align the results;
+    None if the samples of one lie in one place.
     """
     random = np.random.default_rng(random_seed)
     chosen = np.arange(len(compared.ids))

@@ -29,10 +29,8 @@ FEWEST_GROUPS_TO_DRAW = 8  # resampling two or three groups gives absurdly narro
 
 @dataclass(frozen=True)
 class JoinedSamples:
-    """The samples that can be judged.
-
-    The frame, by sample id, has the columns actual, predicted, baseline (blank without) and group
-    (text, or None without groups).
+    """Samples that can be judged: by id, the frame has actual, predicted, baseline (blank without)
+    and group (text, or None without groups).
     """
 
     frame: pd.DataFrame
@@ -87,10 +85,7 @@ class JoinedSamples:
         raise NotImplementedError
 
     def score(self, names: dict[str, str], predicted: dict) -> tuple[dict, dict]:
-        """Return rows and differences of `Scores`.
-
-        ``predicted`` is by predictor, as `measure` takes it, the model first and the dummy last.
-        """
+        """Return rows and differences of `Scores`; the model comes first, the dummy last."""
         rows, differences = self._score_on(self.common, names, predicted)
         if not self.common.all():
             alone = {ALL_SAMPLES: predicted[MODEL], DUMMY: predicted[DUMMY]}
@@ -204,10 +199,8 @@ def count_without(what: str, column: pd.Series) -> dict:
 
 
 class Scores(NamedTuple):
-    """What an evaluation measures.
-
-    Rows, by predictor, are on the same samples: those with a baseline prediction if there is one.
-    If that leaves samples out, the model on all of them comes last, as `ALL_SAMPLES`.
+    """What an evaluation measures: rows, by predictor, on the samples with a baseline prediction if
+    there is one. If that leaves samples out, the model on all of them comes last (`ALL_SAMPLES`).
     """
 
     rows: dict[str, ScoreRow]

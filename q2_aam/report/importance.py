@@ -31,11 +31,8 @@ _SAYS_NOTHING = re.compile(
 
 
 class ImportantFeatures(NamedTuple):
-    """Features by importance.
-
-    The frame, by feature id, has the most important first, at most `MOST_LISTED`. Columns: rank,
-    importance, share (of the importance of all features), effect (what the feature does to
-    predictions), taxon and sequence (None where unknown).
+    """The most important features first, at most `MOST_LISTED`, by id: rank, importance, share (of
+    the importance of all), effect (on predictions), taxon and sequence (None where unknown).
     """
 
     frame: pd.DataFrame
@@ -180,10 +177,8 @@ def _labels(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def label_feature(name: str, taxon: str | None) -> str:
-    """Name a feature beside its bar: ``g. Lachnospiraceae · 68c2c3``.
-
-    The taxon is the last rank that says something; the id is cut, one that is DNA to the start of
-    its MD5 sum, which DADA2 and Deblur take for ids.
+    """Name a feature by its last rank that says something and its short id; of DNA that is its MD5
+    sum, as in DADA2 and Deblur: ``g. Lachnospiraceae · 68c2c3``.
     """
     if is_dna(name):
         name = hashlib.md5(name.upper().encode(), usedforsecurity=False).hexdigest()

@@ -28,10 +28,8 @@ def write_learning_rate_page(
     output_dir: str | Path, curve: pd.DataFrame, suggestion: float | None, diverged: bool, *,
     action: str, target: str | None, settings: Sequence[Setting], data: Sequence[dict],
 ) -> None:  # fmt: skip
-    """Write the result of a learning-rate range test as index.html with its downloads.
-
-    The curve has a row a step: learning_rate, loss, smoothed_loss. The suggestion is the rate of
-    the steepest fall, None if the loss never clearly fell; data are as in a training log.
+    """Write the result of a range test, whose curve has a row a step: learning_rate, loss,
+    smoothed_loss. The suggestion is the rate of the steepest fall, None if there was none.
     """
     suggestion = suggestion if has_clear_slope(curve) else None
     chart = chart_learning_rate(curve, suggestion)

@@ -205,10 +205,9 @@ def score_classes(actual: np.ndarray, predicted: np.ndarray, n_classes: int) -> 
 
 
 def area_under_roc(is_class: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve of each column (samples, classes), by ranks.
-
-    All classes at once, and NaN where scikit-learn's would raise: where all samples or none are of
-    a class, as happens in resamples. Equal probabilities count half (Mann and Whitney).
+    """Return the area under the ROC curve of each column (samples, classes), by ranks, in which
+    equal probabilities count half (Mann and Whitney); NaN, where scikit-learn's would raise, if
+    all samples or none are of a class, as happens in resamples.
     """
     inside = is_class.sum(axis=0).astype(float)
     ranks = stats.rankdata(probabilities, axis=0)

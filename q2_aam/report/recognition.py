@@ -9,11 +9,12 @@ import pandas as pd
 from ..data.matching import CLADES_ONLY
 from ..errors import AAMError, counted, examples
 from . import page, style
-from .formatting import format_count, format_fraction, keys, words
+from .formatting import format_count, format_fraction, words
 from .samples import as_records
 from .style import short, tips
 
-SHARES = {name: page.column_of("recognition", name) for name in keys("recognition")}
+SHARES = ("same", "overlapping", "embedding_only")
+SHARES = {name: page.column_of("recognition", name) for name in SHARES}
 WELL_RECOGNIZED, HALF = 0.95, 0.5
 _ROUNDING = 0.01
 _MOST_BARS = 60  # samples with a bar each
@@ -64,22 +65,18 @@ def recognition_blocks(
     blocks = [page.Text(_describe_recognition(shares.dropna()), "recognition")]
     frame = pd.DataFrame({"recognized": recognized(shares), "error": error}).dropna()
     if len(frame) and frame["recognized"].min() < WELL_RECOGNIZED:
-        chart = _histogram(frame) if is_mistake else _chart_errors(frame, y_title)
+        axis, whole = alt.Axis(format="%"), style.exact([0, 1])
+        points = style.chart_of(as_records(frame)).mark_point(
+            filled=True, color=style.BLUE, fillOpacity=0.6, aria=False
+        ).encode(
+            alt.X("recognized:Q", title="Reads recognized", scale=whole, axis=axis),
+            alt.Y("error:Q", title=y_title, scale=style.exact([0, frame["error"].max()])),
+            tooltip=tips("sample", recognized=".0%", error=".3~g"),
+        )  # fmt: skip
+        chart = _histogram(frame) if is_mistake else style.themed(points, height=240)
         what, file = "mistakes" if is_mistake else "errors", "error-by-recognition"
         blocks.append([page.figure(file, chart, frame, len(frame), True, what=words(file, what))])
     return blocks
-
-
-def _chart_errors(frame: pd.DataFrame, y_title: str) -> alt.Chart:
-    axis, whole = alt.Axis(format="%"), style.exact([0, 1])
-    points = style.chart_of(as_records(frame)).mark_point(
-        filled=True, color=style.BLUE, fillOpacity=0.6, aria=False
-    ).encode(
-        alt.X("recognized:Q", title="Reads recognized", scale=whole, axis=axis),
-        alt.Y("error:Q", title=y_title, scale=style.exact([0, frame["error"].max()])),
-        tooltip=tips("sample", recognized=".0%", error=".3~g"),
-    )  # fmt: skip
-    return style.themed(points, height=240)
 
 
 def _histogram(frame: pd.DataFrame) -> alt.Chart:
@@ -101,11 +98,9 @@ def write_recognition_page(
     features_by_kind: dict[str, int], lengths: dict[str, list[tuple[int, int]]], orientation: str,
     orientation_counts: dict[str, int], unrecognized: pd.DataFrame,
 ) -> None:  # fmt: skip
-    """Write what a model recognizes of a table as index.html with its downloads.
-
-    Shares are by sample id, with the columns `SHARES`, which also name the kinds of features;
-    lengths are pairs of nucleotides and how many reads have so many; orientation counts are of
-    features. Unrecognized are the most abundant features, by id: reads, share (of all), sequence.
+    """Write what a model recognizes of a table: `SHARES` by sample id, which also name the kinds of
+    features; by length in nucleotides how many reads have it; how many features are turned how;
+    the most abundant unrecognized features by id: reads, share (of all), sequence.
     """
     labels = {name: column.label for name, column in SHARES.items()}
     kinds = {labels.get(name, str(name)): count for name, count in features_by_kind.items()}

@@ -27,10 +27,8 @@ MOST_COLORED_GROUPS, MOST_GROUPS = 6, 30
 
 @dataclass(frozen=True)
 class PredictedNumbers(JoinedSamples):
-    """Samples whose numbers can be judged.
-
-    The frame also has error (predicted minus actual), lower and upper (NaN without interval) and,
-    if a column colors the points, its values as color_by.
+    """Samples whose numbers can be judged: the frame also has error (predicted minus actual), lower
+    and upper (NaN without interval) and, if a column colors the points, its values as color_by.
     """
 
     color_by: ColorBy | None = None
@@ -67,9 +65,8 @@ def join_numbers(
     baseline_predictions: pd.Series | None = None, groups: pd.Series | None = None,
     color_by: pd.Series | None = None,
 ) -> PredictedNumbers:  # fmt: skip
-    """Join predictions with the truth by sample id; `AAMError` if they do not fit.
-
-    Intervals have columns ``lower`` and ``upper``, and perhaps how reads were recognized.
+    """Join predictions with the truth and with intervals, which may say how reads were recognized,
+    by sample id; `AAMError` if they do not fit.
     """
     predictions, baseline = _numbers(predictions, "The predictions"), None
     if baseline_predictions is not None:

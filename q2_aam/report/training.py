@@ -242,10 +242,7 @@ def words_for(name: str, classes: bool = False) -> list[str]:
 
 
 def paired_names(history: pd.DataFrame) -> list[str]:
-    """Name losses and metrics, from the ``train_`` and ``validation_`` columns.
-
-    A total that is nothing but one loss is left out.
-    """
+    """Name losses and metrics, without a total that is nothing but one loss."""
     names = dict.fromkeys(
         column.removeprefix(f"{part}_")
         for column in history.dropna(axis="columns", how="all")

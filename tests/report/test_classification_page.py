@@ -41,13 +41,11 @@ def test_predictions_parse_back_to_the_inputs(classification_page, hostile_class
 
 
 def test_tables_parse_back_and_agree_with_scikit_learn(classification_page):
-    table = classification_page.table("predictions")
-    scores = classification_page.table("scores")
-    accuracy = accuracy_score(table["actual"], table["predicted"])
-    assert scores.loc["model: accuracy", "value"] == pytest.approx(accuracy)
-    baseline = accuracy_score(table["actual"], table["baseline"])
-    difference = scores.loc["model minus baseline: accuracy"]
-    assert difference["value"] == pytest.approx(accuracy - baseline)
+    table, scores = (classification_page.table(name) for name in ("predictions", "scores"))
+    ours, baseline = (accuracy_score(table["actual"], table[n]) for n in ("predicted", "baseline"))
+    assert scores.loc["model: accuracy", "value"] == pytest.approx(ours)
+    difference = scores.loc["model minus baseline: accuracy", "value"]
+    assert difference == pytest.approx(ours - baseline)
     confusion = classification_page.table("confusion")
     labels = confusion["actual"].unique()
     expected = confusion_matrix(table["actual"], table["predicted"], labels=labels)
@@ -56,9 +54,7 @@ def test_tables_parse_back_and_agree_with_scikit_learn(classification_page):
     assert by_class.loc["model: recall of NA", "actual_samples"] == (table["actual"] == "NA").sum()
     calibration = classification_page.table("calibration")
     assert calibration.groupby("predictor")["samples"].sum().tolist() == [120, 120]
-
-
-def test_the_surest_mistakes_come_first(classification_page):
+    # the surest mistakes come first
     table = classification_page.text.split("Its probability")[1].split("Download every")[0]
     places = [table.index(" ".join(name.split())) for name in HOSTILE]
     assert max(places) < len(table)

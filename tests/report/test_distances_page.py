@@ -62,9 +62,6 @@ def test_downloads_parse_back_to_the_numbers(distances_page, hostile_distances):
     assert counts["samples left out: predicted, but without actual distances"] == 1
     metadata = qiime2.Metadata.load(str(distances_page.download("samples.tsv")))
     assert metadata.get_column("mean_error").to_series().notna().all()
-
-
-def test_the_page_says_how_much_was_compared(distances_page):
     distances_page.assert_says(
         "over 780 pairs of 40 samples", "Procrustes disparity", "stranger", "samples shown in grey"
     )
@@ -213,14 +210,11 @@ def test_the_same_seed_gives_the_same_numbers_and_ordinates_the_same_of_many_sam
     assert not first.coordinates.index.equals(other.coordinates.index)
 
 
-def test_too_few_shared_samples_are_refused():
+def test_samples_of_one_matrix_are_counted_and_too_few_shared_ones_refused():
     predicted, actual = make_distances(10)
     renamed = [name if name in ("sample 1", "sample 2") else f"x{name}y" for name in predicted[0]]
     with pytest.raises(AAMError, match="share only 2 samples: 'sample [12]', 'sample [12]'"):
         compare_distances((renamed, predicted[1]), actual)
-
-
-def test_samples_of_one_matrix_are_counted():
-    predicted, (ids, matrix) = make_distances(10)
+    ids, matrix = actual
     compared = compare_distances(predicted, ([*ids[:-3], "other"], matrix[:-2, :-2]))
     assert [entry["count"] for entry in compared.counts] == [7, 4, 1]

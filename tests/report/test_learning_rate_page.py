@@ -11,11 +11,7 @@ def test_the_suggestion_is_told_and_can_be_typed(learning_rate_page):
         "qiime aam fit-regressor --p-attention-head on --p-learning-rate 0.012",  # else refused
         "stopped at 1",
     )  # fmt: skip
-
-
-def test_the_curve_is_a_download(learning_rate_page):
-    found = learning_rate_page.table("curve")
-    wanted = make_rate_curve()
+    found, wanted = learning_rate_page.table("curve"), make_rate_curve()
     for name in wanted:
         assert found[name].tolist() == pytest.approx(wanted[name].tolist())
     assert learning_rate_page.table("settings").loc["device", "value"] == "cpu"

@@ -18,9 +18,7 @@ def test_the_verdict_comes_first_and_everything_is_told(recognition_page):
     assert unrecognized["sequence"].tolist() == [letter * 36 for letter in "ACGTACG"]
     assert "\n" + "T" * 36 + "\n" in recognition_page.part("unrecognized-fasta", "</pre>")
     np.testing.assert_allclose(recognition_page.table("recognition").sum(axis=1), 1)
-
-
-def test_each_sample_is_a_bar_of_three_parts_and_each_length_a_point(recognition_page):
+    # a bar of three parts for each sample, and a point for each length
     assert recognition_page.marks("recognition-by-sample", "rect") == 3 * 12
     assert recognition_page.marks("read-lengths", "symbol") == 3
 

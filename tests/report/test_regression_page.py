@@ -35,9 +35,7 @@ def test_downloads_parse_back_to_the_numbers(regression_page, hostile_study):
 def test_the_browser_draws_a_point_and_an_interval_for_every_sample(regression_page):
     assert regression_page.marks("predicted-against-actual", "symbol") == 60
     assert regression_page.marks("predicted-against-actual", "rule", "line") == 60
-
-
-def test_every_sample_is_a_point_and_both_axes_are_the_same():
+    # both axes are the same
     samples = join_numbers(**make_study(30))
     line = fit_line(*samples.frame[["actual", "predicted"]].T.to_numpy())
     layers = layers_of(chart_predictions(samples, "predicted", line))
@@ -117,16 +115,6 @@ def test_numbers_of_any_size_have_one_notation_and_digits_that_count(tmp_path, s
     assert unit in page.part("worst-table", "</table>")
     interval = re.search(r"interval ([^ ]+) to ([^)]+)\)", headline)
     assert float(interval[1]) < mae < float(interval[2])
-
-
-def test_a_blank_group_is_the_reason_why_a_sample_was_not_predicted(tmp_path):
-    study = make_study(20)
-    study["groups"].iloc[:3] = np.nan
-    study["predictions"] = study["predictions"].iloc[4:]
-    counts = write_study_page(tmp_path / "page", study).table("samples")["count"]
-    assert counts["samples left out: not predicted, and blank in 'child'"] == 3
-    (others,) = [count for what, count in counts.items() if "used for fitting" in what]
-    assert others == 1
 
 
 IDS = pd.Index([f"sample {place}" for place in range(60)])
