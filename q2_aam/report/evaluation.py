@@ -39,9 +39,10 @@ class JoinedSamples:
     counts: list[dict]  # of `count_ids`
     recognition: pd.DataFrame | None = None  # of the reads of each sample: `recognition.SHARES`
     warnings: list[str] = field(default_factory=list)  # what a reader should know first
-    # what `measure` returns; of each class too; whether more (1) or less is better; the numbers
-    # of a sample that it looks at
-    measured, classes, better, n_numbers = (), (), 1, 1
+    measured = ()  # the metrics that `measure` returns
+    classes = ()  # for each of which it returns `CLASS_METRICS` too
+    better = 1  # whether more of a metric is better, or less (-1)
+    n_numbers = 1  # of a sample that `measure` looks at
 
     @property
     def group_names(self) -> list[str]:

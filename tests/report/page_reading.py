@@ -4,7 +4,6 @@ import html
 import re
 import shutil
 import subprocess
-import zipfile
 from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,23 +18,13 @@ from q2_aam.report.classification_scores import join_classes
 from q2_aam.report.distance_scores import compare_distances
 from q2_aam.report.distances import write_distances_page
 from q2_aam.report.regression import join_numbers, write_regression_page
-from q2_aam.storage.training_log import (
-    SAMPLES_USED_FOR_TRAINING,
-    TENSORBOARD_EVENTS,
-    Setting,
-    TrainingLog,
-    write_training_log,
-)
+from q2_aam.storage import training_log
+from q2_aam.storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
 
 HOSTILE = [
-    "<script>document.title='hacked'</script>",
-    "quo\"ted' & <b>bold</b>",
-    "{{7*7}}",
-    "=cmd()",
-    "</script><img src=x onerror=\"document.title='hacked'\">",
-    "{% include 'x' %}",
-    "naïve-☃",
-]
+    "<script>document.title='hacked'</script>", "quo\"ted' & <b>bold</b>", "{{7*7}}", "=cmd()",
+    "</script><img src=x onerror=\"document.title='hacked'\">", "{% include 'x' %}", "naïve-☃",
+]  # fmt: skip
 LARGEST_QZV = 2_500_000
 
 
@@ -92,11 +81,7 @@ class Page(HTMLParser):
 
     def archive_size(self) -> int:
         """Bytes of the page as QIIME 2 would zip it."""
-        target = self.folder.parent / f"{self.folder.name}.qzv"
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in self.folder.rglob("*"):
-                archive.write(path, path.relative_to(self.folder))
-        return target.stat().st_size
+        return Path(shutil.make_archive(str(self.folder), "zip", self.folder)).stat().st_size
 
     def run_browser(self, *options: str) -> subprocess.CompletedProcess:
         """Open the page in Chromium without network."""
@@ -228,14 +213,14 @@ def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
         "stop_reason": "the validation loss did not improve for 10 epochs",
         "model": {"description": [f"It reads {HOSTILE[4]}."], "parameters": 123456},
         "data": [
-            {"what": SAMPLES_USED_FOR_TRAINING, "count": 600, "examples": HOSTILE},
+            {"what": training_log.SAMPLES_USED_FOR_TRAINING, "count": 600, "examples": HOSTILE},
             {"what": f"samples dropped: no value in '{HOSTILE[0]}'", "count": 3},
         ],
         "target": {"name": HOSTILE[0], **TARGET},
         "environment": {"q2-aam": "0.1.0", "threads": 2},
     }  # fmt: skip
     log = TrainingLog(make_history(22), settings, summary)
-    write_training_log(folder, log)
+    training_log.write_training_log(folder, log)
     return folder, log
 
 

@@ -126,24 +126,18 @@ def test_a_phone_is_told_that_a_table_goes_on(regression_page):
     assert 'class="aam-hint"' in found
 
 
-@pytest.fixture(scope="module")
-def found(aam, mixed_study, fitted):
-    given, dna = (mixed_study.table, fitted.regressor), {"sequences": mixed_study.sequences}
-    predicted = aam.predict_regression(*given, **dna, confidence_level=0.5)
-    return predicted, aam.feature_importance(*given, **dna).importance
-
-
 def test_the_evaluation_of_real_predictions_shows_them_and_opens(
-    aam, tmp_path, mixed_study, fitted, found
+    aam, tmp_path, mixed_study, fitted
 ):
-    (predicted, importance), study = found, mixed_study
-    page = Page.of(
-        aam.evaluate_regression(
-            predicted.predictions, study.age_column, intervals=predicted.intervals,
-            importance=importance, sequences=study.sequences, training_log=fitted.training_log,
-            baseline_predictions=predicted.predictions,
-        ), tmp_path / "page",
+    study, dna = mixed_study, {"sequences": mixed_study.sequences}
+    given = study.table, fitted.regressor
+    predicted = aam.predict_regression(*given, **dna, confidence_level=0.5)
+    found = aam.evaluate_regression(
+        predicted.predictions, study.age_column, intervals=predicted.intervals, **dna,
+        importance=aam.feature_importance(*given, **dna).importance,
+        training_log=fitted.training_log, baseline_predictions=predicted.predictions,
     )  # fmt: skip
+    page = Page.of(found, tmp_path / "page")
     assert page.archive_size() < LARGEST_QZV
     assert page.marks("predicted-against-actual", "symbol") == len(study.ages)
     assert page.marks("importance-of-features", "rect") == 20
@@ -170,41 +164,31 @@ WRITE = {
 }  # fmt: skip
 
 
-def one(study: dict, *names: str) -> dict:
-    return {name: study[name].iloc[:1] for name in names}
-
-
-def one_class() -> dict:
-    study = one(make_classes(5, ["a", "b"]), "predictions", "truth", "probabilities")
-    study["predictions"][:] = study["truth"]
-    return study
-
-
 @pytest.mark.parametrize(
-    ("kind", "given", "words"),
+    ("kind", "words"),
     [
-        ("numbers", one(make_study(1), "predictions", "truth"), ["over 1 sample"]),
-        ("classes", one_class(), ["100 % of 1 sample;", "Every sample is predicted right."]),
-        ("distances", make_distances(3), ["over 3 pairs of 3 samples", "With only 3 samples"]),
+        ("numbers", ["over 1 sample"]),
+        ("classes", ["100 % of 1 sample;", "Every sample is predicted right."]),
+        ("distances", ["over 3 pairs of 3 samples", "With only 3 samples"]),
     ],
 )
-def test_the_smallest_input_makes_a_page(tmp_path, kind, given, words):
+def test_the_smallest_input_makes_a_page(tmp_path, kind, words):
+    given = make_distances(3)
+    if kind != "distances":
+        study = make_study(1) if kind == "numbers" else make_classes(1, ["a", "b"], noise=0)
+        given = {name: study[name] for name in {"predictions", "truth", "probabilities"} & {*study}}
     page = WRITE[kind](tmp_path / "page", given)
     page.assert_says(*words)
     assert "baseline" not in page.source.split("<main")[1].split("</main>")[0].lower()
     assert page.drawn_in_browser
 
 
-def large_distances() -> tuple:
+def make_large(kind: str) -> tuple:
+    if kind != "distances":
+        sites = [f"site {n}" for n in range(30)]
+        return ((make_study(8000) if kind == "numbers" else make_classes(1500, sites)),)
     pair = make_distances(1200, noise=0.05)
     return pair, pd.Series(np.linspace(4, 9, 1200), pair[1][0], name="ph")
-
-
-LARGE = {
-    "numbers": lambda: (make_study(8000),),
-    "classes": lambda: (make_classes(1500, [f"site {n}" for n in range(30)]),),
-    "distances": large_distances,
-}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +200,7 @@ LARGE = {
     ],
 )
 def test_large_pages_stay_small_and_quick_and_count_every_sample(tmp_path, kind, words):
-    given, started = LARGE[kind](), time.monotonic()
+    given, started = make_large(kind), time.monotonic()
     page = WRITE[kind](tmp_path / "page", *given)
     assert time.monotonic() - started < 60
     assert page.archive_size() < LARGEST_QZV
