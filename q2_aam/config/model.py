@@ -137,10 +137,7 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, content: dict) -> ModelConfig:
-        """Build a config from `to_json`'s dictionary, of this or an older version of the format.
-
-        AAMError if a key is missing, unknown or of the wrong type, or a value out of range.
-        """
+        """Build a config from `to_json`'s dictionary, of this or an older format; or AAMError."""
         if isinstance(content, dict) and "format_version" in content:
             content = to_present_version(content)
         content = checks.keys(cls, content)
@@ -189,10 +186,8 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         if config.asv_tips:
             tensors["distance_head.log_tip_length"] = (1,)
     else:
-        tensors |= {
-            "distance_head.projection.weight": (size, size),
-            "distance_head.log_scale": (1,),
-        }
+        tensors["distance_head.projection.weight"] = (size, size)
+        tensors["distance_head.log_scale"] = (1,)
     if config.target is not None:
         tensors |= _target_head(config)
         if "attention" in config.target.heads:

@@ -5,11 +5,13 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from simulated_study import QUICK_FIT, TINY, TINY_FIT
+from quick_actions import fit, predict, pretrain
+from simulated_study import TINY_FIT
 from tasks import make_network, make_task
 
 from q2_aam import inference
 from q2_aam.model.network import Network, Parts
+from q2_aam.training.init import embed_held
 
 CLOSED = Parts(attend=False, detect=False, quantify=True, join=False)
 
@@ -28,12 +30,6 @@ def asked(monkeypatch):
     return found
 
 
-def fit(aam, study, **options):
-    return aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **TINY_FIT | options
-    )
-
-
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
@@ -42,28 +38,27 @@ def fit(aam, study, **options):
         ({"unifrac_weight": 0.0, "nucleotide_weight": 1.0}, Parts(False, False, False, False)),
     ],
 )
-def test_pretraining_computes_what_its_losses_are_read_from(aam, study, asked, options, wanted):
-    aam.pretrain([study.table], [study.distances], sequences=[study.sequences], **TINY | options)
+def test_pretraining_computes_what_its_losses_are_read_from(study, asked, options, wanted):
+    pretrain(study, **options)
     assert asked == {True: {wanted}, False: {wanted}}
 
 
-def test_fitting_detects_branches_only_where_there_are_distances(aam, study, asked):
-    fit(aam, study)
+def test_fitting_detects_branches_only_where_there_are_distances(study, asked):
+    fit(study, **TINY_FIT)
     assert asked[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
     assert not any(parts.detect for parts in asked[False])
     assert CLOSED in asked[False]
     asked[True].clear()
-    fit(aam, study, distance_matrix=study.distances)
+    fit(study, distance_matrix=study.distances, **TINY_FIT)
     assert asked[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
 
 
-def test_without_the_attention_head_no_transformer_runs(aam, study, asked):
-    model = aam.fit_regressor(study.table, study.age_column, sequences=study.sequences, **QUICK_FIT)
-    aam.predict_regression(study.table, model.regressor, sequences=study.sequences)
+def test_without_the_attention_head_no_transformer_runs(study, asked):
+    predict(study, fit(study))
     assert asked == {True: set(), False: {CLOSED}}
 
 
-def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatch):
+def test_a_frozen_encoder_reads_each_asv_once(study, pretrained, monkeypatch):
     read = []
     real = Network.embed_asvs
 
@@ -73,15 +68,12 @@ def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatc
 
     monkeypatch.setattr(inference, "embedding_cache", inference.EmbeddingCache())
     monkeypatch.setattr(Network, "embed_asvs", watched)
-    aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        epochs=3, threads=1, attention_head="on",
-    )  # fmt: skip
+    fit(study, encoder=pretrained.encoder, epochs=3, attention_head="on")
     assert sum(read) == study.counts.shape[1]
 
 
 def test_an_epoch_reads_each_asv_and_each_validation_sample_once_for_all_that_is_scored(
-    aam, study, monkeypatch
+    study, monkeypatch
 ):
     read = []
     embed_asvs, embed_samples = Network.embed_asvs, Network.embed_samples
@@ -102,15 +94,14 @@ def test_an_epoch_reads_each_asv_and_each_validation_sample_once_for_all_that_is
     for epochs in (1, 3):
         read[:] = [0, 0]
         # so slow that the last epoch is kept, whose embeddings are at hand
-        fit(aam, study, epochs=epochs, validation_size=0.4, learning_rate=1e-5)
+        slow = {"epochs": epochs, "validation_size": 0.4, "learning_rate": 1e-5}
+        fit(study, **TINY_FIT | slow)
         totals.append(list(read))
     per_epoch = (np.subtract(*totals[::-1]) / 2).tolist()
     assert per_epoch == [study.counts.shape[1], round(0.4 * len(study.ages))]
 
 
-def test_features_of_samples_are_let_go_when_they_are_answered(
-    aam, mixed_study, fitted, monkeypatch
-):
+def test_features_of_samples_are_let_go_when_they_are_answered(mixed_study, fitted, monkeypatch):
     """50,000 samples must not need the memory of all their features at once."""
     held, most = weakref.WeakSet(), []
     real = Network.embed_samples
@@ -123,14 +114,14 @@ def test_features_of_samples_are_let_go_when_they_are_answered(
 
     monkeypatch.setattr(inference, "SAMPLES_AT_ONCE", 2)
     monkeypatch.setattr(Network, "embed_samples", watched)
-    aam.predict_regression(mixed_study.table, fitted.regressor, sequences=mixed_study.sequences)
+    predict(mixed_study, fitted)
     assert len(most) == -(-len(mixed_study.ages) // 2)
     assert max(most) <= 2
 
 
 def test_embeddings_of_held_asvs_stand_at_their_places():
     asvs, network, held = make_task(8, 20, 2).studies.asvs, make_network(), np.array([3, 7, 1])
-    found = inference.embed_held(network.eval(), asvs, held)
+    found = embed_held(network.eval(), asvs, held)
     assert found.shape == (len(asvs), 16)
     assert torch.equal(found[held], inference.embed_asvs(network, asvs, held))
     assert not np.delete(found.numpy(), held, axis=0).any()
