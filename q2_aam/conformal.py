@@ -57,11 +57,9 @@ def conformal_margin(target: RegressionTarget, level: float) -> float:
 
 
 def prediction_intervals(
-    target: RegressionTarget,
-    predictions: np.ndarray,
-    level: float,
+    target: RegressionTarget, predictions: np.ndarray, level: float,
     recognized: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return the lower and upper bounds of predictions, (samples,) each, in the target's units.
 
     Intervals widen by what was not `recognized` of each sample's reads: not at all at the share

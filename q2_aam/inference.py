@@ -201,10 +201,7 @@ def predict_states(network: Network, state: SampleState) -> np.ndarray:
 def predict_distances(
     network: Network, state: SampleState, abundances: scipy.sparse.csr_matrix | None = None
 ) -> np.ndarray:
-    """Predict UniFrac between all samples: (B, B) float32 in [0, 1], symmetric, zero diagonal.
-
-    The samples' relative abundances (B, asvs) are read if ASVs are tips of the tree.
-    """
+    """Predict UniFrac between all samples: (B, B) float32; abundances are read if ASVs are tips."""
     size, device = next(len(part) for part in state if part is not None), device_of(network)
     matrix = np.zeros((size, size), dtype=np.float32)
     if network.config.asv_tips:

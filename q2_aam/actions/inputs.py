@@ -106,10 +106,7 @@ def merge_sequences(sequences) -> dict[str, str] | None:
 
 
 def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
-    """Refuse a table of which the bundled encoder knows little, or say so; count what is far.
-
-    `far` tells which features do not resemble its reference, 16S of bacteria and archaea.
-    """
+    """Refuse a table of which the bundled encoder knows little, or say so; `far` are features."""
     if not far.any():
         return
     reads = np.asarray(samples.counts.sum(axis=0)).ravel()

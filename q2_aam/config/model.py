@@ -155,14 +155,12 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     per_token = config.nucleotides_per_token
     tensors = {
         "asv_encoder.nucleotides.weight": (per_token * VOCABULARY, size),
-        "asv_encoder.start": (size,),
+        "asv_encoder.start": (size,), "asv_mean": (size,), "asv_scale": (size,),
         "asv_encoder.positions.weight": (config.tokens_per_sequence, size),
         "asv_encoder.pooling.score.weight": (1, size),
-        "asv_mean": (size,),
-        "asv_scale": (size,),
         "sample_encoder.abundance.hidden": (size,),
         "sample_encoder.pooling.score.weight": (1, size),
-    }
+    }  # fmt: skip
     layers = {  # those of linear layers (outputs, inputs) and norms, which have a bias as well
         "asv_encoder.norm": (size,),
         "sample_encoder.norm": (size,),

@@ -37,10 +37,7 @@ class Labels(NamedTuple):
 def match_samples(
     wanted: tuple[str, ...], known, name: str, missing_samples: str
 ) -> tuple[list[str], list[str]]:
-    """Divide a table's samples into those that another input, called `name`, knows, and others.
-
-    AAMError if none is shared, or some are missing and `missing_samples` is ``error``.
-    """
+    """Divide a table's samples into those that another input, called `name`, knows, and others."""
     known = set(known)
     shared = [sample for sample in wanted if sample in known]
     missing = [sample for sample in wanted if sample not in known]
@@ -80,10 +77,7 @@ def require_variation(values: np.ndarray, name: str, what: str = "samples") -> N
 def with_distances(
     table: SampleTable, ids: list[str], matrix: np.ndarray, name: str, missing_samples: str
 ) -> tuple[SampleTable, Distances, list[str]]:
-    """Find each sample of a table in a matrix, without copying the matrix.
-
-    Returns the samples that the matrix knows, their distances, and the ids that it does not know.
-    """
+    """Find a table's samples in a matrix: those it knows, their distances, and the other ids."""
     shared, missing = match_samples(table.sample_ids, ids, name, missing_samples)
     kept = table.select(shared) if missing else table
     row_of = {sample: row for row, sample in enumerate(ids)}
@@ -92,10 +86,7 @@ def with_distances(
 
 
 def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
-    """Find each sample's number in a metadata column, whose blanks are NaN.
-
-    AAMError if a value is infinite or all but infinite, fewer than 10 are left, or all are equal.
-    """
+    """Find each sample's number in a metadata column, whose blanks are NaN."""
     labels = _present(table, column, missing_samples, np.float64)
     values = labels.values
     infinite = values.index[np.abs(values) > LARGEST_NUMBER]

@@ -184,10 +184,7 @@ def _overlaps(texts: _Texts, others: _Texts) -> np.ndarray:
 
 
 def words_of(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the words of reads, tokens without START (reads, longest): int64 (reads, words).
-
-    Returns where a word is nothing but A, C, G and T, too.
-    """
+    """Number the words of reads, (reads, words), and tell which are nothing but A, C, G and T."""
     places = letters.shape[1] - WORD + 1
     words = np.zeros((len(letters), places), dtype=np.int64)
     valid = np.ones((len(letters), places), dtype=bool)

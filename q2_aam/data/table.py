@@ -29,10 +29,7 @@ class SampleTable:
 
 
 def read_table(table, name: str = "the table") -> SampleTable:
-    """Check a `biom.Table` of counts and turn it into samples; nothing is made dense.
-
-    Features that no sample holds are left out. AAMError calls the table `name`.
-    """
+    """Check a `biom.Table` of counts, called `name` in messages, and turn it into samples."""
     sample_ids = [str(value) for value in table.ids(axis="sample")]
     feature_ids = [str(value) for value in table.ids(axis="observation")]
     if not sample_ids or not feature_ids:

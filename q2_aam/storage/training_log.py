@@ -74,10 +74,7 @@ def write_training_log(folder: str | Path, log: TrainingLog) -> None:
 
 
 def read_training_log(folder: str | Path) -> TrainingLog:
-    """Read a training log, refusing what `write_training_log` would not write.
-
-    AAMError if a file is missing, not in its format, holds a wrong value, or differs from its sum.
-    """
+    """Read a training log; AAMError for what `write_training_log` would not write."""
     folder = Path(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:

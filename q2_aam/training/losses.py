@@ -139,10 +139,7 @@ def unifrac_loss(predicted: Tensor, actual: Tensor) -> Tensor:
 
 
 def hide_nucleotides(tokens: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
-    """Mask nucleotides where `draw` (M, 1 + L), uniform in [0, 1), is below the share.
-
-    Return the masked tokens and which are, (M, 1 + L) each: never START, padding or unknown ones.
-    """
+    """Mask known nucleotides where `draw` is low; return tokens and which are, (M, 1 + L)."""
     hidden = (tokens >= ADENINE) & (tokens <= THYMINE) & (draw < HIDDEN_SHARE)
     return tokens.masked_fill(hidden, MASK), hidden
 

@@ -93,10 +93,7 @@ def sweep(of_steps: Iterable[float], rates: np.ndarray) -> RateCurve:
 
 
 def suggest_rate(curve: RateCurve, skipped: int, kept: float) -> float | None:
-    """Return the rate of the steepest fall before the minimum, if there is a clear fall.
-
-    Steps at the start are skipped; each step keeps a share of the moving average.
-    """
+    """Return the rate of the steepest fall before the minimum, if there is a clear fall."""
     rates, smoothed = curve.rates, curve.smoothed
     if len(smoothed) < skipped + 2:
         return None

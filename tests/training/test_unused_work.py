@@ -1,6 +1,7 @@
 """Nothing is computed that no loss, no score and no prediction reads."""
 
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,16 +18,29 @@ CLOSED = Parts(attend=False, detect=False, quantify=True, join=False)
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Record which parts of samples are asked for in training and in evaluation."""
-    found = {True: set(), False: set()}
-    real = Network.embed_samples
+def work(monkeypatch):
+    """Record what a network does, in training and in evaluation.
 
-    def watched(self, asvs, samples, hidden=None, *parts):
-        found[self.training].add(Parts(*parts))
-        return real(self, asvs, samples, hidden, *parts)
+    These are the parts of samples that are asked for, how many ASVs are read, and for how many
+    samples the transformer runs.
+    """
+    found = SimpleNamespace(
+        parts={True: set(), False: set()}, asvs={True: 0, False: 0}, samples={True: 0, False: 0}
+    )
+    embed_asvs, embed_samples = Network.embed_asvs, Network.embed_samples
 
-    monkeypatch.setattr(Network, "embed_samples", watched)
+    def watched_asvs(self, tokens, padded):
+        found.asvs[self.training] += len(tokens.unique(dim=0))  # parts are filled up with copies
+        return embed_asvs(self, tokens, padded)
+
+    def watched_samples(self, asvs, batch, hidden=None, *parts):
+        found.parts[self.training].add(Parts(*parts))
+        found.samples[self.training] += Parts(*parts).attend * len(batch.index)
+        return embed_samples(self, asvs, batch, hidden, *parts)
+
+    monkeypatch.setattr(inference, "embedding_cache", inference.EmbeddingCache())
+    monkeypatch.setattr(Network, "embed_asvs", watched_asvs)
+    monkeypatch.setattr(Network, "embed_samples", watched_samples)
     return found
 
 
@@ -38,67 +52,43 @@ def asked(monkeypatch):
         ({"unifrac_weight": 0.0, "nucleotide_weight": 1.0}, Parts(False, False, False, False)),
     ],
 )
-def test_pretraining_computes_what_its_losses_are_read_from(study, asked, options, wanted):
+def test_pretraining_computes_what_its_losses_are_read_from(study, work, options, wanted):
     pretrain(study, **options)
-    assert asked == {True: {wanted}, False: {wanted}}
+    assert work.parts == {True: {wanted}, False: {wanted}}
 
 
-def test_fitting_detects_branches_only_where_there_are_distances(study, asked):
+def test_fitting_detects_branches_only_where_there_are_distances(study, work):
     fit(study, **TINY_FIT)
-    assert asked[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
-    assert not any(parts.detect for parts in asked[False])
-    assert CLOSED in asked[False]
-    asked[True].clear()
+    assert work.parts[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
+    assert not any(parts.detect for parts in work.parts[False])
+    assert CLOSED in work.parts[False]
+    work.parts[True].clear()
     fit(study, distance_matrix=study.distances, **TINY_FIT)
-    assert asked[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
+    assert work.parts[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
 
 
-def test_without_the_attention_head_no_transformer_runs(study, asked):
+def test_without_the_attention_head_no_transformer_runs(study, work):
     predict(study, fit(study))
-    assert asked == {True: set(), False: {CLOSED}}
+    assert work.parts == {True: set(), False: {CLOSED}}
 
 
-def test_a_frozen_encoder_reads_each_asv_once(study, pretrained, monkeypatch):
-    read = []
-    real = Network.embed_asvs
-
-    def watched(self, tokens, padded):
-        read.append(len(torch.unique(tokens, dim=0)))
-        return real(self, tokens, padded)
-
-    monkeypatch.setattr(inference, "embedding_cache", inference.EmbeddingCache())
-    monkeypatch.setattr(Network, "embed_asvs", watched)
+def test_a_frozen_encoder_reads_each_asv_once(study, pretrained, work):
     fit(study, encoder=pretrained.encoder, epochs=3, attention_head="on")
-    assert sum(read) == study.counts.shape[1]
+    assert work.asvs == {True: 0, False: study.counts.shape[1]}
 
 
 def test_an_epoch_reads_each_asv_and_each_validation_sample_once_for_all_that_is_scored(
-    study, monkeypatch
+    study, work
 ):
-    read = []
-    embed_asvs, embed_samples = Network.embed_asvs, Network.embed_samples
-
-    def asvs(self, tokens, padded):
-        if not self.training:
-            read[0] += len(tokens.unique(dim=0))  # parts are filled up with copies
-        return embed_asvs(self, tokens, padded)
-
-    def samples(self, asvs, batch, hidden=None, *parts):
-        if not self.training and Parts(*parts).attend:
-            read[1] += len(batch.index)
-        return embed_samples(self, asvs, batch, hidden, *parts)
-
-    monkeypatch.setattr(Network, "embed_asvs", asvs)
-    monkeypatch.setattr(Network, "embed_samples", samples)
     totals = []
     for epochs in (1, 3):
-        read[:] = [0, 0]
         # so slow that the last epoch is kept, whose embeddings are at hand
         slow = {"epochs": epochs, "validation_size": 0.4, "learning_rate": 1e-5}
         fit(study, **TINY_FIT | slow)
-        totals.append(list(read))
-    per_epoch = (np.subtract(*totals[::-1]) / 2).tolist()
-    assert per_epoch == [study.counts.shape[1], round(0.4 * len(study.ages))]
+        totals.append((work.asvs[False], work.samples[False]))
+    first, both = np.array(totals)
+    per_epoch = ((both - first) - first) / 2
+    assert per_epoch.tolist() == [study.counts.shape[1], round(0.4 * len(study.ages))]
 
 
 def test_features_of_samples_are_let_go_when_they_are_answered(mixed_study, fitted, monkeypatch):

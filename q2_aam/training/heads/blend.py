@@ -76,10 +76,7 @@ def blend_of_classes(
 
 
 def surely_positive(gains: np.ndarray, groups: np.ndarray) -> bool:
-    """Test whether gains are above zero on average over groups, by a one-sided t test.
-
-    Samples of one group are not independent: their gains are summed.
-    """
+    """Test by a one-sided t test whether gains, summed over groups, are above zero on average."""
     _, places = np.unique(groups, return_inverse=True)
     sums = np.bincount(places, gains)
     if len(sums) < 2 or sums.mean() <= 0:

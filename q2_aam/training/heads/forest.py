@@ -63,10 +63,7 @@ def grow_forest(
 def out_of_fold(
     head: ForestHead, inputs: np.ndarray, known: Known, held: Sequence[np.ndarray], seed: int
 ) -> tuple[None, np.ndarray]:
-    """Predict what folds leave out, by fewer trees than the head has; nothing is tuned.
-
-    Predictions are (samples, outputs), NaN for samples that no fold leaves out.
-    """
+    """Predict what folds leave out, (samples, outputs), NaN for others, by few of the trees."""
     few = min(len(head.threshold), TREES_OUT_OF_FOLD)
     width = len(head.levels) or known.values.shape[1]
     predictions = np.full((len(inputs), width), np.nan)
