@@ -41,10 +41,7 @@ def continued_network(
 
 @torch.no_grad()
 def center_branches(network: Network, studies: Studies, random: np.random.Generator) -> None:
-    """Choose the bias of branch membership so that samples hold few of the branches at the start.
-
-    Rich samples (soil) would else surely hold every branch, and distances would all be 0.
-    """
+    """Choose the bias by which samples, even rich ones, hold few branches at the start."""
     batches = []
     for number, study in enumerate(studies.studies):
         most = CENTRED_SAMPLES // len(studies.studies) + 1

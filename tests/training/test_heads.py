@@ -156,7 +156,7 @@ def test_the_head_says_what_the_trees_say(outputs, leaves, trees, levels, one):
     assert (head.child.numpy() >= np.arange(2 * leaves - 1)).all()
 
 
-def test_trees_read_asvs_or_branches_and_no_value_changes_sides_as_thresholds_are_rounded():
+def test_trees_read_asvs_or_branches_and_no_value_changes_sides_by_rounding(monkeypatch):
     inputs, known, _ = steps(60, 1)
     head = forest_head(6, 40, 1)
     grown = forest.grow_forest(inputs, known, 6, head, 0)
@@ -170,13 +170,9 @@ def test_trees_read_asvs_or_branches_and_no_value_changes_sides_as_thresholds_ar
     close = np.repeat(np.concatenate([at, np.nextafter(at, np.float32(9))])[:, None], 9, axis=1)
     said = head(torch.from_numpy(close)).numpy()
     assert np.allclose(said, forest.predict_forest(grown, close, ()), atol=1e-6)
-
-
-def test_no_tree_is_deeper_than_the_head_follows(monkeypatch):
-    assert forest.DEPTH == DEPTH
+    assert forest.DEPTH == DEPTH  # no tree is deeper than the head follows
     monkeypatch.setattr(forest, "DEPTH", 3)
-    inputs, known, _ = steps(80, 1)
-    grown = forest.grow_forest(inputs, known, 3, forest_head(3, 40, 1), 0)
+    grown = forest.grow_forest(inputs, known, 3, head, 0)
     assert max(one.tree.get_depth() for one in grown) == 3
 
 

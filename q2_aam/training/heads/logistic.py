@@ -46,10 +46,7 @@ def out_of_fold(
 
 
 def rotate(inputs: np.ndarray) -> np.ndarray:
-    """Return as many features as there are samples, with the same products between samples.
-
-    A penalty on the sum of squares sees products only, so that a fit on them is the same fit.
-    """
+    """Return at most as many features as samples, with the same products, all a penalty sees."""
     if inputs.shape[1] <= len(inputs):
         return inputs
     inputs = inputs.astype(np.float64)

@@ -18,10 +18,7 @@ _STEPS, _TOLERANCE = 200, 1e-4  # of conjugate gradients
 def out_of_fold(
     head: LinearHead, inputs: np.ndarray, known: Known, held: Sequence[np.ndarray], seed: int
 ) -> tuple[float, np.ndarray]:
-    """Choose the penalty, and predict what folds leave out (see `tune_ridge`).
-
-    Of numbers, random features are dropped where they do not lower the error.
-    """
+    """Choose the penalty (see `tune_ridge`), and drop random features that do not help."""
     del seed  # nothing is drawn
     penalty, predictions = tune_ridge(inputs, known.values, known.weights, held)
     if known.classes is not None:
