@@ -2,7 +2,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from simulated_study import DESCENT, QUICK_FIT, TINY, by_age, categorical, simulate_study
+from simulated_study import DESCENT, QUICK_FIT, TINY, by_age, column_of, simulate_study
 
 from q2_aam.errors import AAMError
 
@@ -74,7 +74,7 @@ def halves():
 def classified(aam, halves, runs_of_models_made_once):
     """Results of fitting a classifier on the first of `halves` in closed form."""
     study = halves[0]
-    column = categorical(by_age(study))
+    column = column_of(by_age(study))
     return aam.fit_classifier(study.table, column, sequences=study.sequences, **QUICK_FIT)
 
 
@@ -89,11 +89,11 @@ def descended(aam, study, pretrained, runs_of_models_made_once):
 
 @pytest.fixture
 def refused():
-    """Run something that must be refused, and hold its message to the rules of messages."""
+    """Run what must be refused, and hold its message to the rules of messages."""
 
-    def run(action, *parts: str, limit: int = 10) -> str:
+    def run(action, *parts: str, limit: int = 10, **arguments) -> str:
         with pytest.raises(AAMError) as caught:
-            action()
+            action(**arguments)
         message = str(caught.value)
         assert len(message.splitlines()) <= limit, message
         assert message[0] == message[0].upper(), message

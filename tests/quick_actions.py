@@ -8,17 +8,9 @@ import pandas as pd
 import qiime2
 import skbio
 from qiime2.plugins import aam
-from simulated_study import QUICK_FIT, TINY
+from simulated_study import QUICK_FIT, TINY, column_of, values_of
 
 ACTIONS = aam.actions
-
-
-def column_of(values: pd.Series):
-    """Make a metadata column of numbers or of classes."""
-    values = values.rename(values.name or "score").rename_axis("id")
-    numeric = pd.api.types.is_numeric_dtype(values)
-    kind = qiime2.NumericMetadataColumn if numeric else qiime2.CategoricalMetadataColumn
-    return kind(values)
 
 
 def _anew(action, *inputs, **settings):
@@ -44,6 +36,12 @@ def fit(study, values=None, **settings):
     )
 
 
+def split(study, values=None, **settings):
+    """Divide the samples of a study, by the ages if no values are given."""
+    values = study.ages if values is None else values
+    return ACTIONS.split_samples(study.table, column_of(values), **settings)
+
+
 def predict(study, model, **settings):
     """Predict a study by a model, or by the model among results."""
     model = model if isinstance(model, qiime2.Artifact) else model[0]
@@ -54,10 +52,15 @@ def predict(study, model, **settings):
 
 def predictions(study, model, **settings) -> pd.Series:
     """Return the predicted value of each sample."""
-    return predict(study, model, **settings).predictions.view(pd.Series)
+    return values_of(predict(study, model, **settings).predictions)
 
 
 def distances(study, model) -> skbio.DistanceMatrix:
     """Return the predicted distances between the samples of a study."""
     found = ACTIONS.predict_distances(study.table, model, sequences=study.sequences)
     return found.distance_matrix.view(skbio.DistanceMatrix)
+
+
+def probabilities(study, model, **settings) -> pd.DataFrame:
+    """Return the probability of each class in each sample."""
+    return values_of(predict(study, model, **settings).probabilities)
