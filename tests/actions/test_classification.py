@@ -44,7 +44,7 @@ def test_other_plugins_read_predictions(predicted, halves):
     assert str(predicted.probabilities.type) == "SampleData[Probabilities]"
     (page,) = sample_classifier.actions.confusion_matrix(
         predicted.predictions,
-        sim.categorical(sim.by_age(halves[1])),
+        sim.column_of(sim.by_age(halves[1])),
         probabilities=predicted.probabilities,
     )
     assert str(page.type) == "Visualization"
@@ -103,7 +103,7 @@ def test_classes_that_look_like_numbers_stay_classes(study):
     found = quick.predict(study, quick.fit(study, column))
     assert list(found.probabilities.view(pd.DataFrame)) == ["1", "2"]
     assert set(found.predictions.view(pd.Series).astype(str)) <= {"1", "2"}
-    (page,) = sample_classifier.actions.confusion_matrix(found.predictions, sim.categorical(column))
+    (page,) = sample_classifier.actions.confusion_matrix(found.predictions, sim.column_of(column))
     assert page is not None
 
 
@@ -128,7 +128,7 @@ def test_a_class_of_one_group_trains(study):
     column = pd.Series("usual", study.counts.index, name="state")
     column.iloc[:4] = "rare"
     found = quick.fit(
-        study, column, groups=sim.categorical(study.subjects.mask(column == "rare", "1"))
+        study, column, groups=sim.column_of(study.subjects.mask(column == "rare", "1"))
     )
     assert sim.model_of(found.classifier)[0].target.counts[0] == 4
 
@@ -154,12 +154,12 @@ def test_classes_that_cannot_be_learned(refused, study, change, parts):
     column = sim.by_age(study)
     for place, name in change.items():
         column.iloc[{"all": slice(None), "most": slice(9, None)}.get(place, place)] = name
-    refused(lambda: quick.fit(study, sim.categorical(column)), *parts)
+    refused(lambda: quick.fit(study, sim.column_of(column)), *parts)
 
 
 def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, study):
     column = sim.by_age(study, (np.quantile(study.ages, 0.7),), ("young", "old"))
-    groups = sim.categorical(study.subjects.mask(column == "old"))
+    groups = sim.column_of(study.subjects.mask(column == "old"))
     refused(
         lambda: quick.fit(study, column, groups=groups),
         "same 'diet' ('young')", "that can be used",
@@ -175,7 +175,7 @@ def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, study)
 
 def test_a_class_whose_samples_all_validate(refused, study):
     column = sim.by_age(study, (12,), ("young", "old"))
-    groups = sim.categorical(column.rename("site"))
+    groups = sim.column_of(column.rename("site"))
     refused(
         lambda: quick.fit(study, column, groups=groups, attention_head="on"),
         "'diet' has 1 class without a training sample", "groups that validate", "'groups'",

@@ -25,7 +25,7 @@ def long_study():
 def models(aam, long_study, runs_of_models_made_once):
     """Fits of an age and of a class, by what they read."""
     columns = {aam.fit_regressor: long_study.age_column}
-    columns[aam.fit_classifier] = sim.categorical(sim.by_age(long_study))
+    columns[aam.fit_classifier] = sim.column_of(sim.by_age(long_study))
     return {
         features: [
             fit(long_study.table, column, features=features, **sim.QUICK_FIT)
@@ -128,7 +128,7 @@ def test_pages_say_that_a_model_reads_clades(aam, models, long_study, tmp_path):
         ),
         aam.evaluate_classification(
             classes.predictions,
-            sim.categorical(sim.by_age(long_study)),
+            sim.column_of(sim.by_age(long_study)),
             recognition=classes.recognition,
         ),
     )

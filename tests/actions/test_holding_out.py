@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
-from simulated_study import by_age, categorical
+from simulated_study import by_age, column_of
 
 from q2_aam.actions.split import make_folds
 
@@ -18,7 +18,7 @@ IN_THREES = {name: f"g{number // 3}" for number, name in enumerate(IDS)}
 def test_split_samples_keeps_groups_together_and_every_class_on_both_sides(aam, study, seed):
     column, child = by_age(study, (12,), ("young", "old")), study.subjects
     found = aam.split_samples(
-        study.table, categorical(column), groups=categorical(child), random_seed=seed, test_size=0.3
+        study.table, column_of(column), groups=column_of(child), random_seed=seed, test_size=0.3
     )
     parts = [table.view(pd.DataFrame) for table in found[:2]]
     kept, held = (set(part.index) for part in parts)
@@ -35,7 +35,7 @@ def test_a_share_of_each_class_is_held_out(aam, halves):
     study = halves[0]
     column = by_age(study)
     column.iloc[[0, 1]] = None
-    found = aam.split_samples(study.table, categorical(column), test_size=0.25)
+    found = aam.split_samples(study.table, column_of(column), test_size=0.25)
     kept, held = (table.view(pd.DataFrame).index for table in found[:2])
     assert len(kept) + len(held) == 68
     counts = column.value_counts()
@@ -45,7 +45,7 @@ def test_a_share_of_each_class_is_held_out(aam, halves):
 
 def test_true_targets_are_those_of_the_tables_and_are_metadata(aam, study):
     for values in (study.ages, by_age(study, (12,), ("1", "2"))):
-        found = aam.split_samples(study.table, quick.column_of(values), test_size=0.3)
+        found = aam.split_samples(study.table, column_of(values), test_size=0.3)
         for table, targets in ((found[0], found[2]), (found[1], found[3])):
             assert str(targets.type) == "SampleData[TrueTargets]"
             read = targets.view(pd.Series)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
-from simulated_study import by_age, categorical, log_of, model_of, simulate_study
+from simulated_study import by_age, column_of, log_of, model_of, simulate_study
 
 from q2_aam.actions import cross_validate
 
@@ -27,7 +27,7 @@ def sexes(small):
 def regress(aam, small):
     def run(values=small.ages, **settings):
         given = {"sequences": small.sequences, "device": "cpu"} | settings
-        return aam.regress_samples(small.table, quick.column_of(values), **given)
+        return aam.regress_samples(small.table, column_of(values), **given)
 
     return run
 
@@ -47,7 +47,7 @@ def cross_validated(regress, small, sexes, runs_of_models_made_once):
     children = small.subjects.copy()
     children.iloc[:2] = None
     return regress(
-        groups=categorical(children), folds=2, confidence_level=0.5, covariates=sexes,
+        groups=column_of(children), folds=2, confidence_level=0.5, covariates=sexes,
         covariate_columns=["sex"],
     )  # fmt: skip
 
@@ -132,7 +132,7 @@ def test_a_distance_matrix_pretrains_the_encoder_that_everything_is_fitted_with(
 def test_classes_are_predicted_with_their_probabilities(aam, small, capsys):
     diets = by_age(small, (small.ages.median(),), ("milk", "solid"))
     found = aam.classify_samples(
-        small.table, categorical(diets), sequences=small.sequences, folds=2, device="cpu"
+        small.table, column_of(diets), sequences=small.sequences, folds=2, device="cpu"
     )
     assert re.findall(r"fold \d of \d", capsys.readouterr().out) == ["fold 1 of 2", "fold 2 of 2"]
     for predictions, probabilities in (
@@ -211,7 +211,7 @@ def test_an_encoder_where_a_new_one_is_asked_for(refused, regress, pretrained, n
 def test_a_class_of_three_is_counted_whole(refused, aam, small, nothing_trains):
     column = pd.Series([*"CCC", *"AB" * 10, "A"], small.ages.index, name="site")
     refused(
-        lambda: aam.classify_samples(small.table, categorical(column), sequences=small.sequences),
+        lambda: aam.classify_samples(small.table, column_of(column), sequences=small.sequences),
         "'C: 3 samples, of which", "to learn from after holding out the test samples",
     )  # fmt: skip
 
