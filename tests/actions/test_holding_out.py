@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import qiime2
-import quick_actions as quick
 from simulated_study import by_age, column_of
 
 from q2_aam.actions.split import make_folds

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-import quick_actions as quick
 from simulated_study import by_age, column_of, log_of, model_of, simulate_study
 
 from q2_aam.actions import cross_validate
