@@ -5,19 +5,15 @@ import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
+import simulated_study as sim
 import torch
-from simulated_study import by_age, counts_of, log_of, model_of, simulate_study
 
 from q2_aam.model.heads.forest import ForestHead
 
 
 @pytest.fixture(scope="module")
 def large():
-    return simulate_study(120, 30, 4, (40, 40))
-
-
-def target_of(found):
-    return model_of(found[0])[0].target
+    return sim.simulate_study(120, 30, 4, (40, 40))
 
 
 def test_nothing_descends_and_what_predicts_is_said_first(large, capsys):
@@ -25,28 +21,27 @@ def test_nothing_descends_and_what_predicts_is_said_first(large, capsys):
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("predictions: ")
     assert first.endswith("; attention head off")
-    log = log_of(found)
+    log = sim.log_of(found)
     assert not len(log.history)
     assert (log.summary["epochs_run"], log.summary["kept_epoch"]) == (0, 0)
-    names = [one["name"] for one in log.summary["heads"]]
-    weights = [one["weight"] for one in log.summary["heads"]]
+    names, weights = ([one[key] for one in log.summary["heads"]] for key in ("name", "weight"))
     assert sorted(names) == ["forest", "ridge"]
     assert weights == sorted(weights, reverse=True)
     assert sum(weights) == pytest.approx(1)
-    config, arrays = model_of(found.regressor)
+    config, arrays = sim.model_of(found)
     assert config.target.heads == ("ridge", "forest")
     assert not [name for name in arrays if "target_head.attention" in name]
     rows = found.training_log.view(qiime2.Metadata).to_dataframe()
     assert list(rows.index) == names
     # what nothing reads is not told as being in force
-    told = {setting.name for setting in log.settings}
+    told = sim.settings_of(found).keys()
     assert {"n_estimators", "features", "random_seed"} <= told
     assert not told & {"epochs", "learning_rate", "dropout", "patience"}
     assert "transformer layer" not in " ".join(log.summary["model"]["description"][1:])
     assert rows["weight"].tolist() == pytest.approx(weights)
     assert (rows["mean_absolute_error"] > 0).all()
-    assert counts_of(found)["samples used for training"] == len(large.ages)
     # no labeled sample is lost, and intervals come from all
+    assert sim.counts_of(found)["samples used for training"] == len(large.ages)
     assert log.summary["sample_ids"] == sorted(large.counts.index)
     assert len(config.target.residuals) == len(large.ages)
     assert config.target.residual_weights == ()  # all groups have two samples
@@ -54,43 +49,41 @@ def test_nothing_descends_and_what_predicts_is_said_first(large, capsys):
 
 def test_groups_of_unlike_size_count_alike(large):
     of_group = pd.Series(["big"] * 60 + [f"g{n}" for n in range(60)], large.counts.index)
-    weights = np.array(
-        target_of(quick.fit(large, groups=quick.column_of(of_group))).residual_weights
-    )
-    assert np.unique(weights.round(9)).size == 2
+    fitted = quick.fit(large, groups=sim.column_of(of_group))
+    weights = np.unique(np.round(sim.target_of(fitted).residual_weights, 9))
+    assert weights.size == 2
     assert weights.max() / weights.min() == pytest.approx(60)
 
 
 def test_the_attention_head_descends_if_it_is_asked_for(study):
     found = quick.fit(study, attention_head="on", epochs=2, batch_size=8)
-    log = log_of(found)
+    log = sim.log_of(found)
     assert log.history["epoch"].tolist() == [1, 2]
     assert log.history["validation_target_loss"].notna().all()
-    heads = {one["name"]: one["weight"] for one in log.summary["heads"]}
-    assert ("attention" in heads) == ("attention" in target_of(found).heads)
+    heads = [one["name"] for one in log.summary["heads"]]
+    assert ("attention" in heads) == ("attention" in sim.target_of(found).heads)
     # of the samples that chose the epoch
-    assert len(target_of(found).residuals) == round(0.2 * len(study.ages))
+    assert len(sim.target_of(found).residuals) == round(0.2 * len(study.ages))
 
 
 def test_classes_have_a_logistic_head_and_scores_out_of_fold(large):
-    found = quick.fit(large, by_age(large))
-    assert target_of(found).heads == ("ridge", "logistic", "forest")
-    constant = by_age(large).value_counts(normalize=True)
-    scores = log_of(found).summary["scores"]
+    found = quick.fit(large, sim.by_age(large))
+    assert sim.target_of(found).heads == ("ridge", "logistic", "forest")
+    constant = sim.by_age(large).value_counts(normalize=True)
+    scores = sim.log_of(found).summary["scores"]
     assert scores["target_loss"] < -0.7 * (constant * np.log(constant)).sum()
     assert scores["balanced_accuracy"] > 0.6
 
 
 def test_trees_follow_steps_that_ridge_cannot(large):
     fractions = large.counts.div(large.counts.sum(axis=1), axis=0)
-    common = fractions.columns[np.argsort(-(fractions > 0).mean(axis=0).to_numpy())[:2]]
-    steps = fractions[common].gt(fractions[common].median()).all(axis=1)
-    values = 10.0 * steps + large.ages / 24
+    common = fractions[(fractions > 0).sum().nlargest(2).index]
+    values = 10.0 * common.gt(common.median()).all(axis=1) + large.ages / 24
     errors = {}
     for trees in (0, 60):
         found = quick.fit(large, values, n_estimators=trees)
         errors[trees] = (quick.predictions(large, found) - values).abs().mean()
-        heads = [one["name"] for one in log_of(found).summary["heads"]]
+        heads = [one["name"] for one in sim.log_of(found).summary["heads"]]
         assert ("forest" in heads) == bool(trees)
     assert errors[60] < 0.9 * errors[0]
 
