@@ -1,14 +1,12 @@
 """The importance of a feature is what predictions lose without it."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
+import simulated_study as sim
 from planted_study import PLANTED, halves, plant_asvs
-from simulated_study import simulate_study
 
 from q2_aam.actions.explain import feature_importance
 from q2_aam.types import AAMModelDirectoryFormat
@@ -20,8 +18,7 @@ ALL = 1000
 def importance(aam, mixed_study, fitted):
     def run(study=mixed_study, model=fitted.regressor, **settings) -> pd.DataFrame:
         given = {"sequences": study.sequences} | settings
-        found = aam.feature_importance(study.table, model, **given).importance
-        return found.view(pd.DataFrame)
+        return sim.values_of(aam.feature_importance(study.table, model, **given).importance)
 
     return run
 
@@ -40,11 +37,6 @@ def planted_models(planted):
     }
 
 
-def with_counts(study, counts):
-    """Give a study other counts, and the DNA of their features."""
-    return dataclasses.replace(study, counts=counts, dna=study.dna[list(counts)])
-
-
 @pytest.mark.parametrize(("kind", "effect"), [("regressor", ""), ("classifier", " old")])
 def test_features_that_drive_a_target_are_found_with_their_direction(
     importance, planted, planted_models, kind, effect
@@ -61,7 +53,7 @@ def test_effects_are_what_predictions_lose_without_the_feature(importance, mixed
     found = importance(samples_per_feature=ALL)
     whole = quick.predictions(mixed_study, fitted)
     for name in (*found.index[:2], found.index[-1]):
-        kept = with_counts(mixed_study, mixed_study.counts.drop(columns=name))
+        kept = mixed_study.replaced(counts=mixed_study.counts.drop(columns=name))
         effects = whole - quick.predictions(kept, fitted)[whole.index]
         raised, lowered = effects.clip(lower=0).mean(), -effects.clip(upper=0).mean()
         expected = [effects.abs().mean(), raised, lowered]
@@ -77,17 +69,13 @@ def test_importance_does_not_depend_on_how_many_are_taken_out_at_once(importance
 
 
 def test_effects_on_classes_are_what_probabilities_lose(importance, planted, planted_models):
-    study, classifier = (
-        planted[0].select(planted[0].counts.index[:12]),
-        planted_models["classifier"],
-    )
+    study = planted[0].select(planted[0].counts.index[:12])
+    classifier = planted_models["classifier"]
     found = importance(study, classifier, samples_per_feature=ALL)
     assert list(found) == ["importance", "raises old", "lowers old", "raises young", "lowers young"]
     name = found.index[0]
-    whole, without = (
-        quick.predict(one, classifier).probabilities.view(pd.DataFrame)["old"]
-        for one in (study, with_counts(study, study.counts.drop(columns=name)))
-    )
+    kept = study.replaced(counts=study.counts.drop(columns=name))
+    whole, without = (quick.probabilities(one, classifier)["old"] for one in (study, kept))
     effects = whole - without[whole.index]
     assert np.allclose(found.loc[name, "importance"], effects.abs().mean(), atol=1e-5)
     assert np.allclose(found.loc[name, "raises old"], effects.clip(lower=0).mean(), atol=1e-5)
@@ -108,33 +96,25 @@ def test_the_most_important_come_first_whatever_the_order(importance, mixed_stud
 def test_features_of_the_same_dna_share_its_effect_by_their_reads(importance, mixed_study):
     whole = importance(samples_per_feature=ALL)
     name = whole.index[0]
-    counts, dna = mixed_study.counts.copy(), mixed_study.dna.copy()
-    counts["copy"] = np.floor(counts[name] / 4)
-    counts[name] -= counts["copy"]
-    dna["copy"] = dna[name]
-    study = dataclasses.replace(mixed_study, counts=counts, dna=dna)
+    study = mixed_study.with_copy(name, 1 / 4)
     found = importance(study, samples_per_feature=ALL)
-    share = counts["copy"].sum() / (counts["copy"] + counts[name]).sum()
+    share = study.counts["copy"].sum() / mixed_study.counts[name].sum()
     assert np.allclose(found.loc["copy"], share * whole.loc[name], rtol=1e-3)
     assert np.allclose(found.loc["copy"] + found.loc[name], whole.loc[name], rtol=1e-3)
 
 
 def test_some_samples_of_each_feature_tell_nearly_as_much(importance, planted, planted_models):
-    every, some = (
-        importance(planted[0], planted_models["regressor"], samples_per_feature=number)[
-            "importance"
-        ]
-        for number in (ALL, 10)
-    )
+    model = planted_models["regressor"]
+    every, some = (importance(planted[0], model, samples_per_feature=one) for one in (ALL, 10))
     assert not some.equals(every)
-    assert some.corr(every.loc[some.index]) > 0.95
+    assert some["importance"].corr(every["importance"]) > 0.95
 
 
 def test_a_sample_of_one_feature_cannot_lose_it(importance, mixed_study):
     counts = mixed_study.counts.iloc[:2].copy()
     counts.iloc[0] = 0
     counts.iloc[0, 0] = 7
-    study = with_counts(mixed_study, counts.loc[:, counts.sum() > 0])
+    study = mixed_study.replaced(counts=counts.loc[:, counts.sum() > 0])
     both = importance(study)
     assert np.isfinite(both).all(axis=None)
     alone = importance(study.select(counts.index[1:]))
@@ -145,7 +125,7 @@ def test_where_every_sample_holds_one_asv_nothing_is_important(aam, importance, 
     """As of isolates: fitted, explained and shown without a fault."""
     counts = study.counts.iloc[:, :2] * 0.0
     counts.iloc[::2, 0], counts.iloc[1::2, 1] = 7, 9
-    alone = with_counts(study, counts)
+    alone = study.replaced(counts=counts)
     fitted = quick.fit(alone)
     found = importance(alone, fitted.regressor)
     assert sorted(found.index) == sorted(counts)
@@ -162,18 +142,18 @@ def test_where_every_sample_holds_one_asv_nothing_is_important(aam, importance, 
      lambda c: c.iloc[:, :20] * 0 + np.eye(len(c)) + (np.arange(20) < 5)],  # most occur once
 )  # fmt: skip
 def test_importance_is_finite_for_every_table_that_can_be_fitted(importance, study, change):
-    odd = with_counts(study, change(study.counts))
+    odd = study.replaced(counts=change(study.counts))
     found = importance(odd, quick.fit(odd).regressor)
     assert sorted(found.index) == sorted(odd.counts)
     assert np.isfinite(found).all(axis=None)
 
 
 def test_covariates_are_read_and_asked_for(importance, refused, study):
-    frame = pd.DataFrame({"sex": np.where(np.arange(20) % 2, "f", "m")}, study.counts.index)
+    frame = pd.DataFrame({"sex": [*"fm" * 10]}, study.counts.index)
     given = {"covariates": qiime2.Metadata(frame)}
     model = quick.fit(study, covariate_columns=["sex"], **given).regressor
     assert importance(study, model, **given)["importance"].iloc[0] > 0
-    refused(lambda: importance(study, model), "1 covariate", "'sex'")
+    refused(importance, "1 covariate", "'sex'", study=study, model=model)
 
 
 def test_sample_classifier_draws_the_most_important(aam, planted, planted_models):
@@ -186,14 +166,13 @@ def test_sample_classifier_draws_the_most_important(aam, planted, planted_models
         few.table, found.importance, sample_metadata=halves(study), feature_count=5
     )
     assert str(page.type) == "Visualization"
-    most = found.importance.view(pd.DataFrame).index[:5]
+    most = sim.values_of(found.importance).index[:5]
     assert sorted(filtered.view(pd.DataFrame).columns) == sorted(most)
 
 
 def test_what_cannot_be_explained_is_refused(importance, refused, study, pretrained):
     with pytest.raises(TypeError, match="AAMEncoder"):
         importance(study, pretrained.encoder)
-    model = pretrained.encoder.view(AAMModelDirectoryFormat)
-    refused(lambda: feature_importance(study.biom, model), "an encoder", "fit-regressor")
-    others = simulate_study(12, 30, 9)
-    refused(lambda: importance(others, sequences=None), "30 feature ids", "sequences")
+    given = {"table": study.biom, "model": pretrained.encoder.view(AAMModelDirectoryFormat)}
+    refused(feature_importance, "an encoder", "fit-regressor", **given)
+    refused(importance, "40 feature ids", "sequences", sequences=None)

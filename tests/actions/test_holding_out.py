@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import by_age, column_of
+from simulated_study import by_age, column_of, values_of
 
 from q2_aam.actions.split import make_folds
 
@@ -47,7 +47,7 @@ def test_true_targets_are_those_of_the_tables_and_are_metadata(aam, study):
         found = aam.split_samples(study.table, column_of(values), test_size=0.3)
         for table, targets in ((found[0], found[2]), (found[1], found[3])):
             assert str(targets.type) == "SampleData[TrueTargets]"
-            read = targets.view(pd.Series)
+            read = values_of(targets)
             assert sorted(read.index) == sorted(table.view(pd.DataFrame).index)
             assert (read.astype(str) == values[read.index].astype(str)).all()
     truth = found.test_targets.view(qiime2.Metadata)
@@ -86,10 +86,8 @@ def test_a_rare_class_is_spread_over_folds_or_refused_with_the_reason(refused, s
     """Five samples in two subjects: a fold that holds both would never have seen the class."""
     classes = {name: "C" if number < 5 else "AB"[number % 2] for number, name in enumerate(IDS)}
     groups = IN_THREES | {IDS[4]: "g1"}
-    refused(
-        lambda: make_folds(samples_of(groups, classes), 5, 0.2, seed),
-        "1 class would have fewer than 3", "in fold", "'C: 5 samples in 2 groups", "remain",
-    )  # fmt: skip
+    parts = ("1 class would have fewer than 3", "in fold", "'C: 5 samples in 2 groups", "remain")
+    refused(lambda: make_folds(samples_of(groups, classes), 5, 0.2, seed), *parts)
     classes[IDS[5]] = "C"  # now of three subjects, two samples each
     groups = IN_THREES | dict(zip(IDS[:6], "xxyyzz", strict=True))
     for kept, _ in make_folds(samples_of(groups, classes), 3, 0.2, seed):

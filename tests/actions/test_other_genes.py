@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from simulated_study import sequences_artifact, table_artifact
+import simulated_study as sim
 from skbio import DNA, DistanceMatrix
 from small_demo import DEMO, write_small_demo
 
@@ -26,7 +26,7 @@ def replaced(real, features, letters):
     table, dna = real
     dna = dna.copy()
     dna.iloc[features] = [letters(one) for one in dna.iloc[features]]
-    return table_artifact(table), sequences_artifact(dna)
+    return {"table": sim.table_artifact(table), "sequences": sim.sequences_artifact(dna)}
 
 
 def backwards(dna):
@@ -38,9 +38,8 @@ def shuffled(dna):
 
 
 def matrix_of(aam, real, features, letters):
-    table, sequences = replaced(real, features, letters)
-    found = aam.predict_distances(table, sequences=sequences).distance_matrix
-    return found.view(DistanceMatrix).data
+    found = aam.predict_distances(**replaced(real, features, letters))
+    return found.distance_matrix.view(DistanceMatrix).data
 
 
 def test_reads_of_the_other_strand_give_the_same_distances(aam, real, capsys):
@@ -52,32 +51,23 @@ def test_reads_of_the_other_strand_give_the_same_distances(aam, real, capsys):
 
 
 def test_a_fit_on_the_other_strand_is_the_same_fit(aam, real):
-    ages = pd.Series(np.arange(12.0), pd.Index(real[0].ids(), name="id"), name="age")
+    ages = sim.column_of(pd.Series(np.arange(12.0), real[0].ids()))
     found = []
     for letters in (str, backwards):
-        table, sequences = replaced(real, slice(None), letters)
-        model = aam.fit_regressor(
-            table,
-            qiime2.NumericMetadataColumn(ages),
-            sequences=sequences,
-            n_estimators=6,
-            threads=1,
-        ).regressor
-        (predictions, _) = aam.predict_regression(table, model, sequences=sequences)
-        found.append(predictions.view(pd.Series))
+        given = replaced(real, slice(None), letters)
+        model, _ = aam.fit_regressor(metadata=ages, n_estimators=6, threads=1, **given)
+        predictions, _ = aam.predict_regression(regressor=model, **given)
+        found.append(sim.values_of(predictions))
     assert np.allclose(*found, atol=1e-5)
 
 
-def test_distances_of_another_gene_are_refused(aam, real, refused):
-    table, sequences = replaced(real, slice(None), shuffled)
-    action = lambda: aam.predict_distances(table, sequences=sequences)  # noqa: E731
+def test_distances_of_another_gene_are_refused_and_some_reads_counted(aam, real, refused, capsys):
+    given = replaced(real, slice(None), shuffled)
     parts = ("58 features of 58", "100 % of the reads", "16S", "pretrain-from-phylogeny")
-    refused(action, *parts)
+    refused(aam.predict_distances, *parts, **given)
     encoder = aam.load_encoder().encoder  # who chooses it gets what it says
-    assert aam.predict_distances(table, encoder, sequences=sequences)
-
-
-def test_some_reads_of_another_gene_are_counted(aam, real, capsys):
+    assert aam.predict_distances(model=encoder, **given)
+    capsys.readouterr()
     rare = np.argsort(np.asarray(real[0].sum("observation")))[:5]
     matrix_of(aam, real, rare, shuffled)
     said = capsys.readouterr()

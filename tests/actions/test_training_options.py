@@ -5,18 +5,17 @@ import re
 import numpy as np
 import pytest
 import quick_actions as quick
+import simulated_study as sim
 import torch
-from simulated_study import TINY_FIT, history_of, log_of, model_of, simulate_study
 
 from q2_aam.config import ATTENTIONS, OPTIMIZERS, SCHEDULES, ModelConfig
-from q2_aam.errors import AAMError
 from q2_aam.model.network import Network
 from q2_aam.training import device
 
 
 @pytest.fixture(scope="module")
 def study():
-    return simulate_study(14, 24, 3)
+    return sim.simulate_study(14, 24, 3)
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def pretrain(study, capsys):
 
     def run(**options):
         found = quick.pretrain(study, **options)
-        return model_of(found.encoder)[1], history_of(found), capsys.readouterr().out
+        return sim.model_of(found)[1], sim.history_of(found), capsys.readouterr().out
 
     return run
 
@@ -34,7 +33,7 @@ def pretrain(study, capsys):
 def plain(study):
     """Weights and history of training with nothing asked for."""
     found = quick.pretrain(study)
-    return model_of(found.encoder)[1], history_of(found)
+    return sim.model_of(found)[1], sim.history_of(found)
 
 
 def largest_difference(left, right) -> float:
@@ -45,7 +44,7 @@ def largest_difference(left, right) -> float:
 def test_8_11_each_optimizer_trains(pretrain, optimizer):
     _, history, _ = pretrain(optimizer=optimizer, epochs=4, learning_rate=0.01)
     assert np.isfinite(history).all(axis=None)
-    assert history["train_unifrac_loss"].iloc[-1] != history["train_unifrac_loss"].iloc[0]
+    assert history["train_unifrac_loss"].nunique() > 1
 
 
 def test_8_11_each_schedule_gives_its_own_learning_rates(pretrain):
@@ -65,11 +64,6 @@ def test_8_7_the_gradient_is_clipped_and_its_norm_logged(pretrain, plain):
     clipped, _, _ = pretrain(gradient_clipping=1e-6, optimizer="sgd", weight_decay=0.0)
     start, _, _ = pretrain(learning_rate=1e-6, optimizer="sgd", weight_decay=0.0)
     assert largest_difference(clipped, start) < 1e-5 < largest_difference(free, start)
-
-
-def test_8_7_training_stops_on_a_loss_that_is_not_finite(pretrain):
-    with pytest.raises(AAMError, match=r"(?s)epoch \d+, step \d+.*Lower 'learning_rate'"):
-        pretrain(learning_rate=1.0, weight_decay=100.0, epochs=60, patience=60)
 
 
 @pytest.mark.hard  # minutes of compiling
@@ -143,11 +137,6 @@ def test_10_1_precisions_agree_within_a_tolerance(pretrain, plain):
     assert 0 < largest_difference(plain[0], other) < 0.05
 
 
-def test_10_1_fp16_without_a_gpu_is_refused(pretrain):
-    with pytest.raises(AAMError, match="'fp16' needs a GPU"):
-        pretrain(precision="fp16")
-
-
 @pytest.mark.parametrize(
     ("options", "judged", "first"),
     [
@@ -192,23 +181,24 @@ def test_8_3_training_stops_after_its_patience_and_says_so(pretrain):
      ("cosine", "plateau_factor", 0.3), ("one-cycle", "plateau_patience", 2),
      ("one-cycle", "warmup", 0.01), ("constant", "min_lr", 0.5)],
 )  # fmt: skip
-def test_settings_that_the_schedule_does_not_read_are_refused(pretrain, schedule, name, value):
-    with pytest.raises(AAMError, match=f"no effect.*'{schedule}'.*{name}"):
-        pretrain(schedule=schedule, **{name: value})
+def test_settings_that_the_schedule_does_not_read_are_refused(
+    refused, pretrain, schedule, name, value
+):
+    given = {"schedule": schedule, name: value}
+    refused(pretrain, "no effect", f"'{schedule}'", name, **given)
 
 
-def test_min_epochs_that_leave_none_to_keep_are_refused(pretrain):
-    with pytest.raises(AAMError, match="no epoch could be kept"):
-        pretrain(epochs=3, min_epochs=3)
+def test_what_cannot_be_trained_is_refused(refused, pretrain):
+    refused(pretrain, "no epoch could be kept", epochs=3, min_epochs=3)
+    refused(pretrain, "'fp16' needs a GPU", precision="fp16")
 
 
 @pytest.mark.parametrize("sure", [True, False])
 def test_a_head_that_does_not_surely_help_is_left_out(study, monkeypatch, sure):
     monkeypatch.setattr("q2_aam.training.fit.surely_positive", lambda *given: sure)
-    fitted = quick.fit(study, **TINY_FIT | {"validation_size": 0.4})
-    weights = {head["name"]: head["weight"] for head in log_of(fitted).summary["heads"]}
-    heads = model_of(fitted.regressor)[0].target.heads
-    assert ("attention" in heads) == ("attention" in weights) == sure
+    fitted = quick.fit(study, **sim.TINY_FIT | {"validation_size": 0.4})
+    weights = {head["name"]: head["weight"] for head in sim.log_of(fitted).summary["heads"]}
+    assert ("attention" in sim.target_of(fitted).heads) == ("attention" in weights) == sure
     if sure:
         assert 0 < weights["attention"] < 1
     else:
