@@ -8,8 +8,7 @@ from q2_aam.errors import AAMError
 
 # A conda build tests the installed package with a copy of these tests alone.
 CLONE = (Path(__file__).parent.parent / "setup.py").exists()
-ABOUT_A_CLONE = ["test_docs.py", "test_house.py", "test_recipe.py"]
-collect_ignore = [] if CLONE else ABOUT_A_CLONE
+collect_ignore = [] if CLONE else ["test_docs.py", "test_house.py", "test_recipe.py"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,16 +19,14 @@ def _anew(action, *inputs, **settings):
 
 
 def pretrain(study, distances=None, **settings):
-    """Pretrain on a study and its UniFrac."""
     given = {"sequences": [study.sequences]} | TINY | settings
     return _anew(ACTIONS.pretrain, [study.table], [distances or study.distances], **given)
 
 
 def fit(study, values=None, **settings):
     """Fit a regressor or a classifier, by what the values are; the ages if none are given."""
-    column = column_of(study.ages) if values is None else values
-    if isinstance(column, pd.Series):
-        column = column_of(column)
+    values = study.ages if values is None else values
+    column = column_of(values) if isinstance(values, pd.Series) else values
     numeric = isinstance(column, qiime2.NumericMetadataColumn)
     action = ACTIONS.fit_regressor if numeric else ACTIONS.fit_classifier
     return _anew(
@@ -43,7 +41,6 @@ def split(study, values=None, **settings):
 
 
 def predict(study, model, **settings):
-    """Predict a study by a model, or by the model among results."""
     model = model if isinstance(model, qiime2.Artifact) else model[0]
     regresses = str(model.type) == "AAMRegressor"
     action = ACTIONS.predict_regression if regresses else ACTIONS.predict_classification
@@ -51,16 +48,13 @@ def predict(study, model, **settings):
 
 
 def predictions(study, model, **settings) -> pd.Series:
-    """Return the predicted value of each sample."""
     return values_of(predict(study, model, **settings).predictions)
 
 
 def distances(study, model) -> skbio.DistanceMatrix:
-    """Return the predicted distances between the samples of a study."""
     found = ACTIONS.predict_distances(study.table, model, sequences=study.sequences)
     return found.distance_matrix.view(skbio.DistanceMatrix)
 
 
 def probabilities(study, model, **settings) -> pd.DataFrame:
-    """Return the probability of each class in each sample."""
     return values_of(predict(study, model, **settings).probabilities)

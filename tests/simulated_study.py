@@ -95,7 +95,6 @@ class SimulatedStudy:
         return replace(self, counts=counts, dna=dna)
 
     def select(self, sample_ids) -> "SimulatedStudy":
-        """Keep some samples, in the order given, and the ASVs that they hold."""
         counts = self.counts.loc[list(sample_ids)]
         counts = counts.loc[:, counts.sum() > 0]
         dna, ages = self.dna[list(counts)], self.ages[counts.index]
@@ -159,12 +158,10 @@ def _evolve(letters: np.ndarray, tips: int, random, leaves: list) -> str:
 
 
 def table_artifact(table: biom.Table) -> qiime2.Artifact:
-    """Import a table as FeatureTable[Frequency]."""
     return qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
 
 
 def sequences_artifact(dna: pd.Series) -> qiime2.Artifact:
-    """Import DNA by feature id as FeatureData[Sequence]."""
     records = [skbio.DNA(one, {"id": name, "description": ""}) for name, one in dna.items()]
     return qiime2.Artifact.import_data(
         "FeatureData[Sequence]", pd.Series(records, index=list(dna.index))
@@ -172,7 +169,6 @@ def sequences_artifact(dna: pd.Series) -> qiime2.Artifact:
 
 
 def distances_artifact(matrix: skbio.DistanceMatrix) -> qiime2.Artifact:
-    """Import a matrix as DistanceMatrix."""
     return qiime2.Artifact.import_data("DistanceMatrix", matrix)
 
 
@@ -183,18 +179,15 @@ def distances_text_artifact(text: str, folder) -> qiime2.Artifact:
 
 
 def matrix_text(ids, matrix) -> str:
-    """Write a labeled square matrix as tab-separated text."""
     frame = pd.DataFrame(np.array(matrix), ids, ids)
     return frame.to_csv(sep="\t", na_rep="nan", quoting=csv.QUOTE_NONE)
 
 
 def describe_classes(**changes):
-    """Describe a target of three classes."""
     return ClassificationTarget(**CLASSES | changes)
 
 
 def describe_target(**changes):
-    """Describe an unscaled target."""
     return RegressionTarget(**AGE | changes)
 
 
@@ -216,12 +209,10 @@ def by_age(study: SimulatedStudy, bounds=(8, 16), names=("milk", "mixed", "solid
 
 
 def log_of(results):
-    """Read the training log of what an action gave."""
     return read_training_log(str(results.training_log.view(AAMTrainingLogDirectoryFormat)))
 
 
 def counts_of(results) -> dict[str, int]:
-    """Read what a training log counted."""
     return {item["what"]: item["count"] for item in log_of(results).summary["data"]}
 
 
@@ -231,7 +222,6 @@ def settings_of(results) -> dict[str, tuple]:
 
 
 def history_of(results) -> pd.DataFrame:
-    """Read the history of a training log."""
     return results.training_log.view(qiime2.Metadata).to_dataframe()
 
 
@@ -242,7 +232,6 @@ def same_weights(one, other) -> bool:
 
 
 def column_of(values: pd.Series):
-    """Make a metadata column of numbers or of classes."""
     values = values.rename(values.name or "score").rename_axis("id")
     numeric = pd.api.types.is_numeric_dtype(values)
     kind = qiime2.NumericMetadataColumn if numeric else qiime2.CategoricalMetadataColumn

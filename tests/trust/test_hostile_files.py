@@ -15,14 +15,7 @@ from archives import fitting_manifest
 from simulated_study import describe_classes, describe_target
 from trials import count, pick
 
-from q2_aam.config import (
-    LIMITS,
-    Covariate,
-    ModelConfig,
-    dtype_of,
-    expected_tensors,
-    largest_positions,
-)
+from q2_aam.config import Covariate, ModelConfig, dtype_of, expected_tensors, largest_positions
 from q2_aam.errors import AAMError
 from q2_aam.storage.model import check_model, read_model, write_model
 
@@ -63,23 +56,19 @@ def sound(tmp_path_factory) -> tuple[dict[str, bytes], dict[str, bytes]]:
     return tuple(found)
 
 
-@pytest.fixture
-def folder(sound, tmp_path):
-    """A sound regressor."""
-    return write(tmp_path / "model", sound[0])
-
-
-def write(folder, files: dict[str, bytes]):
+def forge(folder, files: dict[str, bytes], changes: dict[str, bytes]):
+    """Write changed files with sums that fit: a stranger can do that too."""
+    changed = files | changes
     folder.mkdir()
-    for name, content in files.items():
+    for name, content in (changed | {MANIFEST: fitting_manifest(changed)}).items():
         (folder / name).write_bytes(content)
     return folder
 
 
-def forge(folder, files: dict[str, bytes], changes: dict[str, bytes]):
-    """Change files and write sums that fit: a stranger can do that too."""
-    changed = files | changes
-    return write(folder, changed | {MANIFEST: fitting_manifest(changed)})
+@pytest.fixture
+def folder(sound, tmp_path):
+    """A sound regressor."""
+    return forge(tmp_path / "model", sound[0], {})
 
 
 def refuse(folder, *parts: str) -> None:
@@ -104,9 +93,6 @@ def refuse(folder, *parts: str) -> None:
     assert memory < MOST_MEMORY, f"{folder.name}: {memory:,} bytes"
 
 
-# files that are missing, or are too many
-
-
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("part", ["is missing", "not a plain file"])
 def test_what_is_no_file_is_named(folder, name, part):
@@ -128,9 +114,6 @@ def test_a_file_too_many_is_named(folder, name):
 def test_a_wrong_manifest_is_refused(folder, content):
     (folder / MANIFEST).write_bytes(content.encode("latin-1"))
     refuse(folder)
-
-
-# weights
 
 
 def pack(header, body: bytes) -> bytes:
@@ -289,11 +272,11 @@ def test_row_2_positions_out_of_range_are_refused_though_the_sums_fit(tmp_path, 
     config = dataclasses.replace(CONFIG, target=target)
     arrays, name = random_arrays(config), f"target_head.{name}"
     arrays[name][:] = largest
-    write_model(write(tmp_path / "whole", {}), config, arrays)
-    for number, wrong in enumerate((largest + 1, -1, 2**31 - 1)):
+    write_model(tmp_path, config, arrays)
+    for wrong in (largest + 1, -1, 2**31 - 1):
         arrays[name][(2, 3)[: arrays[name].ndim]] = wrong
         with pytest.raises(AAMError, match=rf"(?s)weights.safetensors.*positions.*{name}"):
-            write_model(write(tmp_path / str(number), {}), config, arrays)
+            write_model(tmp_path, config, arrays)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, None])
@@ -307,18 +290,13 @@ def test_row_10_a_model_that_is_not_finite_or_not_whole_is_never_written(tmp_pat
         write_model(tmp_path, CONFIG, arrays)
 
 
-# configs
-
-
 @pytest.mark.parametrize(
     ("old", "new", "part", "name"),
     [
-        ('"heads": 2', '"heads": 3', "multiple of heads", CONFIG_FILE),
         ('"heads": 2', '"heads": 2, "heads": 2', "twice", CONFIG_FILE),
         ('"heads": 2', '"heads": NaN', "NaN", CONFIG_FILE),
         ('"heads": 2', '"heads": 1e999', "heads", CONFIG_FILE),
         ('"scale": 3.0', '"scale": 1e999', "scale", CONFIG_FILE),
-        ('"format_version": 2', '"format_version": 99', "version 99", CONFIG_FILE),
         ("{", "[" * 100_000, "JSON", CONFIG_FILE),
         ("{", " " * 2**25 + "{", "larger than 4,194,304 bytes", CONFIG_FILE),
         ('"branches": 4', '"branches": 5', "shape", WEIGHTS),
@@ -340,12 +318,8 @@ def of_target(**changes) -> dict:
     return {"target": CONFIG.to_json()["target"] | changes}
 
 
-def of_covariate(**changes) -> dict:
-    return of_target(covariates=[vars(COVARIATES[0]) | changes])
-
-
-def of_classes(**changes) -> dict:
-    return {"target": vars(describe_classes()) | changes}
+def of_levels(*levels) -> dict:
+    return of_target(covariates=[vars(COVARIATES[0]) | {"levels": levels}])
 
 
 # What a config asks for, and what the refusal says. The first six are the small count.
@@ -356,10 +330,9 @@ CONFIGS = [
     (of_target(residuals=[0.5] * 500_000), "500,000 residuals"),
     (of_target(covariates=[[]] * 10**6), "more than 262,144 tables and lists"),
     (of_target(vocabulary_size=2**16), WEIGHTS),
-    *(({name: 10**12}, f"{name} is 1000000000000") for name in LIMITS),
+    ({"heads": 10**12}, "heads is 1000000000000"),
     ({"branches": 16384}, WEIGHTS),
     ({"max_sequence_length": 4096, "nucleotides_per_token": 1}, WEIGHTS),
-    ({"rarefaction_depth": 10**30}, "rarefaction_depth is"),
     ({"format_version": 10**4000}, "format_version is 1000"),
     ({"hidden_size": "9" * 10**6}, "hidden_size is '999"),
     ({"x" * 10**6: 1}, "has unknown 'xxx"),
@@ -368,10 +341,10 @@ CONFIGS = [
     (of_target(residuals=[[]] * 10**5), "target residuals is a list"),
     (of_target(residuals="1" * 10**6), "residuals that are not a list"),
     (of_target(covariates=[{}] * 10**5), "100,000 covariates"),
-    (of_covariate(levels=["x"] * 500_000), "500,000 covariate levels"),
-    (of_covariate(levels=[[]] * 100), "covariate level is a list"),
-    (of_classes(classes=["x"] * 500_000), "500,000 classes"),
-    (of_classes(counts=[1] * 10**6), "1,000,000 counts"),
+    (of_levels(*["x"] * 500_000), "500,000 covariate levels"),
+    (of_levels(*[[]] * 100), "covariate level is a list"),
+    ({"target": vars(describe_classes()) | {"classes": ["x"] * 500_000}}, "500,000 classes"),
+    ({"target": vars(describe_classes()) | {"counts": [1] * 10**6}}, "1,000,000 counts"),
     ({"target": {"kind": ["classification"] * 10**5}}, "lacks"),
 ]
 
