@@ -136,7 +136,7 @@ def test_links_lead_to_files_and_from_a_short_readme_to_every_page(path):
     assert len(readme.split()) <= MOST_WORDS
 
 
-def test_the_table_of_behaviors_names_tests_that_are_there():
+def test_the_tests_that_pages_name_are_there():
     text = (DOCS / "behaviors.md").read_text("utf-8")
     rows = re.findall(r"^\| (\S[^|]*) \| [^|]* \| (`[^|]*) \|$", text, re.MULTILINE)
     assert len(rows) > 40
@@ -146,9 +146,6 @@ def test_the_table_of_behaviors_names_tests_that_are_there():
         for path, name in named:
             source = (PROJECT / "tests" / path).read_text("utf-8")
             assert re.search(rf"^def {name}\w*\(", source, re.MULTILINE), f"{row}: {path}::{name}"
-
-
-def test_security_names_tests_that_are_there():
     named = re.findall(r"`([a-z_]+/test_[a-z_]+\.py)`", (DOCS / "security.md").read_text("utf-8"))
     assert len(named) > 5
     assert not [path for path in named if not (PROJECT / "tests" / path).is_file()]

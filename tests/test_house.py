@@ -121,7 +121,7 @@ def test_functions_are_short_and_forward_little():
 
 
 def test_files_have_names_that_say_something():
-    assert not [path for path in FILES if path.stem in ("utils", "util", "helpers", "misc")]
+    assert not {path.stem for path in FILES} & {"utils", "util", "helpers", "misc"}
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert len(names) == len(set(names))  # pytest would refuse two of one name
 

@@ -10,7 +10,6 @@ import quick_actions as quick
 import simulated_study as sim
 import skbio
 
-from q2_aam.data.phylogeny import parse_newick
 from q2_aam.storage.model import read_boxed
 
 MACHINE = {"threads": 1, "device": "cpu"}
@@ -185,11 +184,3 @@ def test_what_cannot_be_learned_from_is_refused(refused, teach, study):
     few = study.select(study.counts.index[:2])
     refused(teach, "2 samples: it takes 3", table=few.table)
     refused(teach, "8 features of 48", "no sequence", sequences=some, table=study.table)
-
-
-def test_quoted_names_are_read_as_they_are(study):
-    names = [f"{name}, a;b" for name in study.dna.index]
-    newick = str(study.tree)
-    for name, old in zip(names, study.dna.index, strict=True):
-        newick = newick.replace(old, f"'{name}'")
-    assert set(parse_newick(newick).tips()) == set(names)

@@ -1,10 +1,14 @@
-"""A table of other reads is the same table: what a model makes of reads cut, turned or unknown."""
+"""What becomes of reads that are cut, turned, unknown, or of another gene."""
 
+import biom
 import numpy as np
 import pandas as pd
 import pytest
+import qiime2
 import quick_actions as quick
 import simulated_study as sim
+from skbio import DNA, DistanceMatrix
+from small_demo import DEMO, write_small_demo
 
 from q2_aam.data.matching import reverse_complement
 
@@ -75,20 +79,19 @@ def test_other_reads_of_the_same_asvs_are_the_same_table(
     assert turned == ("other strand" in reads)
 
 
-def test_ids_that_are_rna_in_lower_case_are_the_same_asvs(long_study, predict, as_fitted):
-    ids = long_study.dna.str.replace("T", "U").str.lower()
-    spelled = long_study.replaced(counts=long_study.counts.rename(columns=ids))
-    np.testing.assert_allclose(predict(spelled, sequences=None)[0], as_fitted[0], atol=1e-6)
-
-
-def test_an_asv_under_two_lengths_in_one_table_is_one_asv(long_study, predict, as_fitted):
-    counts = long_study.counts
+def test_other_spellings_and_two_lengths_of_an_asv_are_the_same_table(
+    long_study, predict, as_fitted
+):
+    counts, reads = long_study.counts, long_study.dna
+    spelled = counts.rename(columns=reads.str.replace("T", "U").str.lower())  # RNA
+    found, _ = predict(long_study.replaced(counts=spelled), sequences=None)
+    np.testing.assert_allclose(found, as_fitted[0], atol=1e-6)
     parts = np.floor(counts / 2)
     both = pd.concat([counts - parts, parts.add_suffix("short")], axis=1)
     both = both.loc[:, both.sum() > 0]
-    reads = pd.concat([long_study.dna, long_study.dna.str[:100].add_suffix("short")])
-    study = long_study.replaced(counts=both, dna=reads[list(both)])
-    np.testing.assert_allclose(predict(study)[0], as_fitted[0], atol=1e-5)
+    reads = pd.concat([reads, reads.str[:100].add_suffix("short")])
+    found, _ = predict(long_study.replaced(counts=both, dna=reads[list(both)]))
+    np.testing.assert_allclose(found, as_fitted[0], atol=1e-5)
 
 
 def test_a_merged_training_table_teaches_one_thing(long_study):
@@ -178,3 +181,67 @@ def test_ids_that_are_dna_give_the_same_model_and_predictions():
     assert sim.same_weights(one, other)
     left, right = quick.predictions(named, one), quick.predictions(spelled, other, sequences=None)
     assert (left == right[left.index]).all()
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """A small real table and its DNA by feature."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_small_demo(folder, 12, 60)
+    table = qiime2.Artifact.load(str(folder / "table.qza")).view(biom.Table)
+    table = table.remove_empty(axis="observation", inplace=False)
+    dna = qiime2.Artifact.load(str(DEMO / "rep-seqs.qza")).view(pd.Series).map(str)
+    return table, dna[list(table.ids("observation"))]
+
+
+def replaced(real, features, letters):
+    """Give features other DNA, as `letters` makes it of theirs; return table and sequences."""
+    table, dna = real
+    dna = dna.copy()
+    dna.iloc[features] = [letters(one) for one in dna.iloc[features]]
+    return {"table": sim.table_artifact(table), "sequences": sim.sequences_artifact(dna)}
+
+
+def backwards(dna):
+    return str(DNA(dna).reverse_complement())
+
+
+def shuffled(dna):
+    return "".join(np.random.default_rng(len(dna)).permutation(list(dna)))
+
+
+def matrix_of(aam, real, features, letters):
+    found = aam.predict_distances(**replaced(real, features, letters))
+    return found.distance_matrix.view(DistanceMatrix).data
+
+
+def test_reads_of_the_other_strand_give_the_same_distances(aam, real, capsys):
+    whole = matrix_of(aam, real, slice(0), backwards)
+    assert "reverse complement" not in capsys.readouterr().out
+    for features, said in ((slice(None), f"{len(real[1])} sequences"), (slice(1), "1 sequence")):
+        assert np.allclose(matrix_of(aam, real, features, backwards), whole, atol=1e-6)
+        assert f"{said} read as the reverse complement" in capsys.readouterr().out
+
+
+def test_a_fit_on_the_other_strand_is_the_same_fit(aam, real):
+    ages = sim.column_of(pd.Series(np.arange(12.0), real[0].ids()))
+    found = []
+    for letters in (str, backwards):
+        given = replaced(real, slice(None), letters)
+        model, _ = aam.fit_regressor(metadata=ages, n_estimators=6, threads=1, **given)
+        predictions, _ = aam.predict_regression(regressor=model, **given)
+        found.append(sim.values_of(predictions))
+    assert np.allclose(*found, atol=1e-5)
+
+
+def test_distances_of_another_gene_are_refused_and_some_reads_counted(aam, real, refused, capsys):
+    given = replaced(real, slice(None), shuffled)
+    parts = ("58 features of 58", "100 % of the reads", "16S", "pretrain-from-phylogeny")
+    refused(aam.predict_distances, *parts, **given)
+    encoder = aam.load_encoder().encoder  # who chooses it gets what it says
+    assert aam.predict_distances(model=encoder, **given)
+    capsys.readouterr()
+    rare = np.argsort(np.asarray(real[0].sum("observation")))[:5]
+    matrix_of(aam, real, rare, shuffled)
+    said = capsys.readouterr()
+    assert "5 features of 58" in said.out + said.err

@@ -166,21 +166,19 @@ def test_8_2_8_3_the_best_epoch_is_kept_and_patience_ends(pretrain, options, jud
 
 
 @pytest.mark.parametrize(
-    ("schedule", "name", "value"),
-    [("cosine", "restart_epochs", 3), ("plateau", "restart_multiplier", 3.0),
-     ("cosine", "plateau_factor", 0.3), ("one-cycle", "plateau_patience", 2),
-     ("one-cycle", "warmup", 0.01), ("constant", "min_lr", 0.5)],
+    ("settings", "words"),
+    [
+        ({"epochs": 3, "min_epochs": 3}, ["no epoch could be kept"]),
+        ({"precision": "fp16"}, ["'fp16' needs a GPU"]),
+        *(({"schedule": schedule, name: value}, ["no effect", f"'{schedule}'", name])
+          for schedule, name, value in (
+              ("cosine", "restart_epochs", 3), ("plateau", "restart_multiplier", 3.0),
+              ("cosine", "plateau_factor", 0.3), ("one-cycle", "plateau_patience", 2),
+              ("one-cycle", "warmup", 0.01), ("constant", "min_lr", 0.5))),
+    ],
 )  # fmt: skip
-def test_settings_that_the_schedule_does_not_read_are_refused(
-    refused, pretrain, schedule, name, value
-):
-    given = {"schedule": schedule, name: value}
-    refused(pretrain, "no effect", f"'{schedule}'", name, **given)
-
-
-def test_what_cannot_be_trained_is_refused(refused, pretrain):
-    refused(pretrain, "no epoch could be kept", epochs=3, min_epochs=3)
-    refused(pretrain, "'fp16' needs a GPU", precision="fp16")
+def test_settings_that_cannot_be_met_or_are_not_read_are_refused(refused, study, settings, words):
+    refused(quick.pretrain, *words, study=study, **settings)
 
 
 @pytest.mark.parametrize("sure", [True, False])

@@ -85,58 +85,37 @@ def die(path: Path, content: bytes) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# Ways to stop a writer of a state, of which the content is given.
+STOPS = ["within the write", "within the library", "from outside", "among events", "a full disk"]
 
 
-def within_the_write(content: bytes, random):
-    part = content[: int(random.integers(len(content) + 1))]
-    ended(fork(lambda: checkpoint.RunFolder(NAME, print).replace(lambda path: die(path, part))))
+def write_until_stopped(how: str, content: bytes, limit: int) -> None:
+    """Write a state in a process of its own, and be stopped."""
+    folder = checkpoint.RunFolder(NAME, print)
+    match how:
+        case "within the write":
+            folder.replace(lambda path: die(path, content[:limit]))
+        case "within the library":  # safetensors has temporary files of its own
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            folder.replace(lambda path: save(path, 2))
+        case "from outside":
+            while True:
+                folder.replace(lambda path: path.write_bytes(content))
+        case "among events":
+            folder.attempt(lambda path: die(Path(tempfile.mkdtemp(dir=path)) / "half", content))
 
 
-def within_the_library(content: bytes, random):
-    # safetensors has temporary files of its own
-    def work() -> None:
-        folder = checkpoint.RunFolder(NAME, print)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        limit = int(random.integers(1, len(content)))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        folder.replace(lambda path: save(path, 2))
-
-    assert ended(fork(work)) != 0
-
-
-def from_outside_at_any_moment(content: bytes, random):
-    def work() -> None:
-        folder = checkpoint.RunFolder(NAME, print)
-        while True:
-            folder.replace(lambda path: path.write_bytes(content))
-
-    child = fork(work)
-    time.sleep(random.uniform(0, 0.05))
-    os.kill(child, signal.SIGKILL)
-    ended(child)
-
-
-def among_live_events(content: bytes, random):
-    def work(folder: Path) -> None:
-        die(Path(tempfile.mkdtemp(dir=folder)) / "half", content[:100])
-
-    ended(fork(lambda: checkpoint.RunFolder(NAME, print).attempt(work)))
-
-
-def by_a_full_disk(content: bytes, random):
-    said, length = [], int(random.integers(1, len(content)))
-
+def write_onto_a_full_disk(content: bytes, limit: int) -> None:
     def write(path: Path) -> None:
-        path.write_bytes(content[:length])
+        path.write_bytes(content[:limit])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     # no file can grow beyond this: what a full disk looks like to a writer
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (length, before[1]))
+    before, said = resource.getrlimit(resource.RLIMIT_FSIZE), []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
         folder = checkpoint.RunFolder(NAME, said.append)
-        folder.replace(write if random.random() < 0.5 else lambda path: save(path, 2))
+        folder.replace(write if limit % 2 else lambda path: save(path, 2))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert {path.name for path in folder.path.iterdir()} <= BELONGS
@@ -145,12 +124,6 @@ def by_a_full_disk(content: bytes, random):
     assert "Q2_AAM_RUN_DIR" in line
     folder.replace(lambda path: pytest.fail("tried again"))
     folder._lock.close()
-
-
-STOPS = [
-    within_the_write, within_the_library, from_outside_at_any_moment, among_live_events,
-    by_a_full_disk,
-]  # fmt: skip
 
 
 def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, monkeypatch):
@@ -163,7 +136,15 @@ def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, m
         folder = checkpoint.RunFolder(NAME, print)
         folder.replace(lambda path: save(path, 1))
         folder._lock.close()
-        STOPS[number % len(STOPS)](content, random)
+        how, limit = STOPS[number % len(STOPS)], int(random.integers(1, len(content)))
+        if how == "a full disk":
+            write_onto_a_full_disk(content, limit)
+        else:
+            child = fork(lambda: write_until_stopped(how, content, limit))
+            if how == "from outside":
+                time.sleep(random.uniform(0, 0.05))
+                os.kill(child, signal.SIGKILL)
+            assert ended(child) != 0
         said = []
         again = checkpoint.RunFolder(NAME, said.append)
         assert not said
