@@ -49,13 +49,16 @@ GUARDS = r"""
   [trailing_bytes] storage/model.py: if path.stat().st_size != start + position: ==> if False:
   [duplicate_key] storage/manifest.py: object_pairs_hook=table,  ==>
   [wrong_dtype] storage/model.py: if entry["dtype"] != dtype: ==> if False:
-  [missing_tensor] storage/model.py:     if missing: ==>     if False:
+  [missing_tensor] storage/model.py: if missing:\n        raise damaged(path.name, ==> \
+if False:\n        raise damaged(path.name,
   [extra_tensor] storage/model.py:     if extra: ==>     if False:
   [wrong_shape] storage/model.py: if not _are_whole(found) or found != list(shape): ==> if False:
   [shape_overflow] storage/model.py: or found != list(shape): ==> or False:
   [not_utf8] storage/manifest.py: content.decode("utf-8") ==> content.decode("latin-1")
   [deep_nesting] storage/manifest.py: except RecursionError ==> except KeyError
   [values_that_are_not_finite] storage/model.py: if not np.isfinite(part).all(): ==> if False:
+2 trust/test_hostile_files.py::test_what_is_no_file_is_named
+  storage/model.py: if missing:\n        raise damaged(m ==> if False:\n        raise damaged(m
 2 trust/test_hostile_files.py::test_row_2_positions_out_of_range_are_refused_though_the_sums_fit
   storage/model.py: part.min() < 0 or part.max() > largest[name] ==> part.min() < 0
   storage/model.py: part.min() < 0 or part.max() ==> part.max()
@@ -94,7 +97,8 @@ content = read_json(path, _damaged, LARGEST_TEXT)\n\
   training/init.py: SeedSequence([seed, purpose, epoch, step]) ==> SeedSequence()
   data/tokens.py: return_inverse=True)\n ==> return_inverse=True)\n    rank = np.argsort(first)\n\
     distinct, index = distinct[rank], np.argsort(rank)[index]\n
-  training/trainer.py: yield waiting.popleft() ==> yield waiting.pop()
+  training/trainer.py: workers:\n                yield waiting.popleft() ==> \
+workers:\n                yield waiting.pop()
 8 trust/test_round_trip.py
   storage/model.py: save_file(arrays, ==> save_file({n: a.round(6) for n, a in arrays.items()},
   config/target.py: content["levels"], MOST_LEVELS) ==> sorted(content["levels"]), MOST_LEVELS)

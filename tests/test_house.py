@@ -208,7 +208,7 @@ def test_parts_can_be_imported_without(parts, absent):
     assert finished.returncode == 0, finished.stderr
 
 
-def test_every_mutation_fits_the_source():
+def test_every_mutation_fits_the_source_at_one_place():
     for one in MUTATIONS:
-        assert one.old in (PROJECT / one.file).read_text("utf-8"), one
+        assert (PROJECT / one.file).read_text("utf-8").count(one.old) == 1, one
         assert (PROJECT / one.test.split("::")[0]).exists(), one

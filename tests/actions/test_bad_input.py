@@ -193,37 +193,25 @@ def test_a_matrix_of_percentages_shows_five_pairs(refused, study):
 @pytest.mark.parametrize(
     ("act", "settings", "parts"),
     [
-        (
-            quick.pretrain, {"initial_encoder": True, "pretrained": "bundled", "heads": None,
-                             "hidden_size": 32, "branches": 64},
-            ["hidden_size: 32 was asked for, the encoder has 16",
-             "branches: 64 was asked for, the encoder has 32", "cannot be changed"],
-        ),
-        (
-            quick.pretrain, {"pretrained": "bundled"},
-            ["hidden_size: 16 was asked for", "'none' to train"],
-        ),
+        (quick.pretrain, {"initial_encoder": True, "pretrained": "bundled", "heads": None,
+                          "hidden_size": 32, "branches": 64},
+         ["hidden_size: 32 was asked for, the encoder has 16",
+          "branches: 64 was asked for, the encoder has 32", "cannot be changed"]),
+        (quick.pretrain, {"pretrained": "bundled"},
+         ["hidden_size: 16 was asked for", "'none' to train"]),
         (quick.pretrain, {"hidden_size": 18, "heads": 4}, ["hidden_size (18)", "heads (4)"]),
-        (
-            quick.fit, {"distance_matrix": True},
-            ["would train the encoder", "--p-no-freeze-encoder"],
-        ),
-        (
-            quick.fit, {"epochs": 3, "learning_rate": 0.1, "validation_size": 0.3},
-            ["3 settings would have no effect", "'epochs'", "'learning_rate'", "'validation_size'",
-             "'attention_head'", "'freeze_encoder'"],
-        ),
-        (
-            quick.fit, {"freeze_encoder": False, "attention_head": "off"},
-            ["'attention_head' is 'off'"],
-        ),
+        (quick.fit, {"distance_matrix": True},
+         ["would train the encoder", "--p-no-freeze-encoder"]),
+        (quick.fit, {"epochs": 3, "learning_rate": 0.1, "validation_size": 0.3},
+         ["3 settings would have no effect", "'epochs'", "'learning_rate'", "'validation_size'",
+          "'attention_head'", "'freeze_encoder'"]),
+        (quick.fit, {"freeze_encoder": False, "attention_head": "off"},
+         ["'attention_head' is 'off'"]),
         (quick.fit, {"unifrac_weight": 2.0}, ["'unifrac_weight'", "'distance_matrix'"]),
         (quick.fit, {"target_weight": 0.5}, ["'target_weight'", "nothing else is learned"]),
         (quick.fit, {"quantile_range": 0.5}, ["'quantile_range'", "'target_loss' is 'huber'"]),
-        (
-            quick.fit, {"target_loss": "quantile", "n_estimators": 0},
-            ["'n_estimators' is 0", "'quantile'"],
-        ),
+        (quick.fit, {"target_loss": "quantile", "n_estimators": 0},
+         ["'n_estimators' is 0", "'quantile'"]),
         (quick.fit, {"encoder": True, "pretrained": "none"}, ["'encoder' was given"]),
     ],
 )  # fmt: skip

@@ -30,18 +30,6 @@ def test_split_samples_keeps_groups_together_and_every_class_on_both_sides(aam, 
         assert (part == study.counts.loc[part.index, part.columns]).all().all()
 
 
-def test_a_share_of_each_class_is_held_out(aam, halves):
-    study = halves[0]
-    column = by_age(study)
-    column.iloc[[0, 1]] = None
-    found = aam.split_samples(study.table, column_of(column), test_size=0.25)
-    kept, held = (table.view(pd.DataFrame).index for table in found[:2])
-    assert len(kept) + len(held) == 68
-    counts = column.value_counts()
-    for name in counts.index:
-        assert abs((column[held] == name).sum() - 0.25 * counts[name]) <= 1
-
-
 def test_true_targets_are_those_of_the_tables_and_are_metadata(aam, study):
     for values in (study.ages, by_age(study, (12,), ("1", "2"))):
         found = aam.split_samples(study.table, column_of(values), test_size=0.3)

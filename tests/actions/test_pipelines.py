@@ -150,25 +150,18 @@ def covariates(column: pd.Series) -> dict:
 
 
 REFUSED = {
-    "a sample without a row": (
-        lambda s: {"values": s.ages.iloc[1:]}, ["1 sample of 24", "'S000'", "'missing_samples'"],
-    ),
-    "a covariate's name": (
-        lambda s: covariates(s.ages.rename("Run")), ["no column 'run'", "'Run'"],
-    ),
-    "a covariate that is constant in a fold": (
-        lambda s: covariates(pd.Series(["x", *"a" * 23], s.ages.index, name="run"))
-        | {"folds": 24},
-        ["'run' is 'a' in all 23 training samples"],
-    ),
-    "a target that is constant in a fold": (
+    "a sample without a row": (lambda s: {"values": s.ages.iloc[1:]},
+                               ["1 sample of 24", "'S000'", "'missing_samples'"]),
+    "a covariate": (lambda s: covariates(s.ages.rename("Run")), ["no column 'run'", "'Run'"]),
+    "a covariate constant in a fold": (
+        lambda s: covariates(pd.Series(["x", *"a" * 23], s.ages.index, name="run")) | {"folds": 24},
+        ["'run' is 'a' in all 23 training samples"]),
+    "a target constant in a fold": (
         lambda s: {"values": s.ages.where(s.ages.index == "S000", 2.0), "folds": 24},
-        ["All 23 training samples have the same 'age'"],
-    ),
+        ["All 23 training samples have the same 'age'"]),
     "too many folds": (lambda s: {"folds": 100}, ["24 samples for 100 folds", "at most 24"]),
-    "too many folds for groups": (
-        lambda s: {"folds": 20, "groups": s.subject_column}, ["12 groups for 20 folds"],
-    ),
+    "too many folds for groups": (lambda s: {"folds": 20, "groups": s.subject_column},
+                                  ["12 groups for 20 folds"]),
     "one fold": (lambda s: {"folds": 1}, ["'folds' is 1", "nothing to fit on"]),
     "nothing to test on": (lambda s: {"test_size": 0.0}, ["'test_size' of 0", "no sample of 24"]),
     "folds and a share": (lambda s: {"folds": 2, "test_size": 0.5}, ["'test_size'", "no effect"]),
@@ -176,12 +169,9 @@ REFUSED = {
     "a taxonomy of others": (
         lambda s: {"taxonomy": qiime2.Artifact.import_data("FeatureData[Taxonomy]", pd.DataFrame(
             {"Taxon": "k__B", "Confidence": "1"}, pd.Index(["x"], name="Feature ID")))},
-        ["the taxonomy: 1 id, such as 'x'"],
-    ),
-    "a matrix of others": (
-        lambda s: {"distance_matrix": s.select(s.ages.index[:20]).distances},
-        ["4 samples of 24", "the distance matrix"],
-    ),
+        ["the taxonomy: 1 id, such as 'x'"]),
+    "a matrix of others": (lambda s: {"distance_matrix": s.select(s.ages.index[:20]).distances},
+                           ["4 samples of 24", "the distance matrix"]),
 }  # fmt: skip
 
 

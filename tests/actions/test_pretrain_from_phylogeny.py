@@ -152,19 +152,15 @@ def test_an_encoder_that_knows_a_tree_is_trained_gently(aam, study, learned):
 
 BAD_TREES = {  # how the Newick of a good tree is changed, and what is said of it
     "no tip": (lambda tree, names: tree.replace(names[0], "a"), ["1 sequence of 48", "{names[0]}"]),
-    "other ids": (
-        lambda tree, _: re.sub(r"([(,])([0-9a-f])", r"\1x\2", tree), ["None of the 48 sequences"]
-    ),
-    "no lengths": (
-        lambda tree, _: re.sub(r":[0-9.]+", "", tree), ["94 branches of 94", "no length"],
-    ),
-    "a length missing": (
-        lambda tree, _: re.sub(r":[0-9.]+", "", tree, count=1), ["1 branch of 94", "no length"],
-    ),
+    "other ids": (lambda tree, _: re.sub(r"([(,])([0-9a-f])", r"\1x\2", tree),
+                  ["None of the 48 sequences"]),
+    "no lengths": (lambda tree, _: re.sub(r":[0-9.]+", "", tree),
+                   ["94 branches of 94", "no length"]),
+    "a length missing": (lambda tree, _: re.sub(r":[0-9.]+", "", tree, count=1),
+                         ["1 branch of 94", "no length"]),
     "only zeros": (lambda tree, _: re.sub(r":[0-9.]+", ":0.0", tree), ["length 0"]),
-    "unrooted": (
-        lambda tree, _: f"({tree.strip().rstrip(';')}:1,a:1,b:1);", ["not rooted:", "3 branches"],
-    ),
+    "unrooted": (lambda tree, _: f"({tree.strip().rstrip(';')}:1,a:1,b:1);",
+                 ["not rooted:", "3 branches"]),
     "a tip twice": (lambda tree, names: tree.replace(names[1], names[0]), ["name of another"]),
 }  # fmt: skip
 
