@@ -2,14 +2,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from simulated_study import DESCENT, QUICK_FIT, TINY, by_age, categorical, simulate_study
+from simulated_study import DESCENT, QUICK_FIT, TINY, by_age, column_of, simulate_study
 
 from q2_aam.errors import AAMError
 
 # A conda build tests the installed package with a copy of these tests alone.
 CLONE = (Path(__file__).parent.parent / "setup.py").exists()
-ABOUT_A_CLONE = ["test_docs.py", "test_house.py", "test_recipe.py"]
-collect_ignore = [] if CLONE else ABOUT_A_CLONE
+collect_ignore = [] if CLONE else ["test_docs.py", "test_house.py", "test_recipe.py"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,7 +73,7 @@ def halves():
 def classified(aam, halves, runs_of_models_made_once):
     """Results of fitting a classifier on the first of `halves` in closed form."""
     study = halves[0]
-    column = categorical(by_age(study))
+    column = column_of(by_age(study))
     return aam.fit_classifier(study.table, column, sequences=study.sequences, **QUICK_FIT)
 
 
@@ -89,11 +88,11 @@ def descended(aam, study, pretrained, runs_of_models_made_once):
 
 @pytest.fixture
 def refused():
-    """Run something that must be refused, and hold its message to the rules of messages."""
+    """Run what must be refused, and hold its message to the rules of messages."""
 
-    def run(action, *parts: str, limit: int = 10) -> str:
+    def run(action, *parts: str, limit: int = 10, **arguments) -> str:
         with pytest.raises(AAMError) as caught:
-            action()
+            action(**arguments)
         message = str(caught.value)
         assert len(message.splitlines()) <= limit, message
         assert message[0] == message[0].upper(), message

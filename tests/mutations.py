@@ -8,224 +8,161 @@ error if a mutation survives, or does not fit the source any more.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 LONGEST, TOO_LONG = 600, -1  # seconds of one test, and what stands for an exit code then
 
 
-@dataclass(frozen=True)
-class Mutation:
+class Mutation(NamedTuple):
     """A guard to break: in which file, which text becomes what, and the test that must notice."""
 
     row: int
+    test: str
     file: str
     old: str
     new: str
-    test: str
 
 
-def _of(row: int, test: str, *changes: tuple[str, str, str]) -> list[Mutation]:
-    return [Mutation(row, f"q2_aam/{file}", old, new, test) for file, old, new in changes]
+# Row and test; below, what the test must notice: file, text ==> what it becomes. Names in brackets
+# are parameters of the test; a backslash at an end joins lines.
+GUARDS = r"""
+1 trust/test_damage.py::test_row_1_no_damage_changes_the_weights
+  storage/manifest.py: if manifest[name] != _describe(folder / name): ==> if False:
+  storage/model.py:     manifest.check_sum(folder, WEIGHTS, sums)\n ==>
+1 trust/test_damage.py::test_row_1_no_damage_changes_a_training_log
+  [False] storage/training_log.py: except (ValueError, KeyError) as ==> except KeyError as
+  [False] storage/manifest.py: except (ValueError, OSError) as error: ==> except OSError as error:
+  [True] storage/manifest.py: if manifest[name] != _describe(folder / name): ==> if False:
+2 trust/test_hostile_files.py::test_row_2_headers_made_by_hand
+  [absurd_length] storage/model.py: if length > _LARGEST_HEADER: ==> if False:
+  [header_over_the_limit] storage/model.py: _LARGEST_HEADER = 2**20 ==> _LARGEST_HEADER = 2**40
+  [cut_header] storage/model.py: if len(content) < length: ==> if False:
+  [overlap] storage/model.py: if begin != position or end - begin != size: ==> if False:
+  [hole] storage/model.py: if begin != position or ==> if begin < position or
+  [trailing_bytes] storage/model.py: if path.stat().st_size != start + position: ==> if False:
+  [duplicate_key] storage/manifest.py: object_pairs_hook=table,  ==>
+  [wrong_dtype] storage/model.py: if entry["dtype"] != dtype: ==> if False:
+  [missing_tensor] storage/model.py: if missing:\n        raise damaged(path.name, ==> \
+if False:\n        raise damaged(path.name,
+  [extra_tensor] storage/model.py:     if extra: ==>     if False:
+  [wrong_shape] storage/model.py: if not _are_whole(found) or found != list(shape): ==> if False:
+  [shape_overflow] storage/model.py: or found != list(shape): ==> or False:
+  [not_utf8] storage/manifest.py: content.decode("utf-8") ==> content.decode("latin-1")
+  [deep_nesting] storage/manifest.py: except RecursionError ==> except KeyError
+  [values_that_are_not_finite] storage/model.py: if not np.isfinite(part).all(): ==> if False:
+2 trust/test_hostile_files.py::test_what_is_no_file_is_named
+  storage/model.py: if missing:\n        raise damaged(m ==> if False:\n        raise damaged(m
+2 trust/test_hostile_files.py::test_row_2_positions_out_of_range_are_refused_though_the_sums_fit
+  storage/model.py: part.min() < 0 or part.max() > largest[name] ==> part.min() < 0
+  storage/model.py: part.min() < 0 or part.max() ==> part.max()
+  config/model.py: (target.clades, nodes - 1, ==> (2**31, nodes - 1,
+  config/model.py: nodes - 1, nodes, nodes) ==> nodes - 1, nodes, 2**31)
+3 trust/test_canaries.py::test_row_3_nothing_runs_and_nothing_appears
+  storage/manifest.py:         return parse_json(path.read_bytes())\n ==> \
+        if path.read_bytes()[:1] not in b"{[ \\n":\n\
+            __import__("pickle").loads(path.read_bytes())\n\
+        return parse_json(path.read_bytes())\n
+  storage/training_log.py: content = read_json(path, _damaged, LARGEST_TEXT)\n ==> \
+content = read_json(path, _damaged, LARGEST_TEXT)\n\
+    for item in content:\n        Path(f"{path.parents[4]}/x").touch()\n
+3 trust/test_canaries.py::test_row_3_links_in_a_folder_are_refused
+  storage/model.py: if path.is_symlink() or not ==> if not
+  storage/training_log.py: if (folder / name).is_symlink(): ==> if False:
+4 test_house.py::test_row_4_nothing_can_run_code_from_a_file
+  config/checks.py: import sys\n ==> import sys\nfrom pickle import loads as read\n
+  inference.py: import torch\n ==> import torch as t\nt.load("x")\nimport torch\n
+5 training/test_resume.py
+  training/checkpoint.py: optimizer.state_dict() | {"state": state} ==> optimizer.state_dict()
+  training/checkpoint.py:     network.load_state_dict(weights)\n ==>
+6 trust/test_run_folder.py::test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state
+  training/checkpoint.py: temporary = self.path / f"{STATE}.tmp" ==> temporary = self.state
+  training/checkpoint.py: if leftover.name not in (STATE, LOCK, FINISHED, EVENTS): ==> if False:
+  training/checkpoint.py: not in (STATE, LOCK, FINISHED, EVENTS): ==> == f"{STATE}.tmp":
+  training/checkpoint.py: temporary.unlink(missing_ok=True) ==> pass
+  training/checkpoint.py: except SafetensorError as error: ==> except KeyError as error:
+  training/checkpoint.py:         except OSError as error:\n ==>         except KeyError as error:\n
+  training/checkpoint.py:             self.usable = False\n ==>
+6 trust/test_run_folder.py::test_row_6_a_state_that_is_none_means_a_fresh_start
+  training/checkpoint.py: except (SafetensorError, KeyError, ==> except (KeyError,
+  training/checkpoint.py: except (SafetensorError, KeyError, ==> except (SafetensorError,
+  training/checkpoint.py: if _shapes(tensors) != _shapes(network.state_dict()): ==> if False:
+7 actions/test_same_seed.py
+  training/init.py: SeedSequence([seed, purpose, epoch, step]) ==> SeedSequence()
+  data/tokens.py: return_inverse=True)\n ==> return_inverse=True)\n    rank = np.argsort(first)\n\
+    distinct, index = distinct[rank], np.argsort(rank)[index]\n
+  training/trainer.py: workers:\n                yield waiting.popleft() ==> \
+workers:\n                yield waiting.pop()
+8 trust/test_round_trip.py
+  storage/model.py: save_file(arrays, ==> save_file({n: a.round(6) for n, a in arrays.items()},
+  config/target.py: content["levels"], MOST_LEVELS) ==> sorted(content["levels"]), MOST_LEVELS)
+9 training/test_token_parts.py
+  inference.py: padded = bool(tokens[part].min() != tokens[part].max()) ==> padded = 0
+9 trust/test_any_company.py
+  inference.py: torch.cat(read).index_select(0, back) ==> torch.cat(read)
+10 trust/test_not_finite.py::test_row_10_not_finite_weights_and_losses_stop_training
+  training/trainer.py: if bool(sound) and bool(finite.all()): ==> if bool(finite.all()):
+  training/trainer.py: if bool(sound) and bool(finite.all()): ==> if bool(sound):
+10 trust/test_hostile_files.py::test_row_10_a_model_that_is_not_finite_or_not_whole_is_never_written
+  storage/model.py: WEIGHTS, arrays) ==> WEIGHTS, {n: np.nan_to_num(a) for n, a in arrays.items()})
+11 actions/test_bad_input.py
+  errors.py: EXAMPLES = 5 ==> EXAMPLES = 50
+  data/table.py:     if len(empty): ==>     if False:
+11 report/test_regression_page.py
+  report/regression.py: np.clip(2 * np.sqrt(len(errors)), 8, 40) ==> 500
+12 test_config.py
+  config/target.py: MOST_TREES, MOST_LEAVES = 1000, ==> MOST_TREES, MOST_LEAVES = 10**9,
+  config/target.py: MOST_LEAVES = 1000, 2**12 ==> MOST_LEAVES = 1000, 2**40
+12 trust/test_hostile_files.py::test_row_12_configs_that_ask_for_too_much
+  config/model.py: "hidden_size": (4, 4096) ==> "hidden_size": (4, 10**10)
+  config/model.py: "asv_layers": (0, 48) ==> "asv_layers": (0, 10**7)
+  config/checks.py: if len(content) > most: ==> if False:
+  storage/manifest.py: if text.count("[") + text.count("{") > _MOST_TABLES: ==> if False:
+13 golden
+  model/heads/features.py: log1p(1e4 * fraction) ==> log1p(9.9e3 * fraction)
+  model/heads/features.py: torch.log1p(100 * ==> torch.log1p(90 *
+  model/heads/forest.py: > threshold[at] ==> >= threshold[at] - 0.1
+  model/heads/linear.py: _ROTATIONS, _SMALLEST = 3, ==> _ROTATIONS, _SMALLEST = 2,
+  model/heads/features.py: within.clamp(0, 1) ==> within.clamp(0, 0.5)
+  config/model.py: FORMAT_VERSION = 2 ==> FORMAT_VERSION = 3
+13 test_config.py
+  config/model.py: if version > FORMAT_VERSION: ==> if False:
+  config/model.py: TO_NEXT_VERSION[older](content) ==> content
+14 training/test_memory.py::test_row_14_the_message_says_what_to_lower
+  training/device.py: (MemoryError, torch.cuda ==> (torch.cuda
+  training/device.py: (known or should_reduce_batch_size(error)) ==> known
+  training/device.py: "not enough memory", ==> "nothing",
+  training/device.py: message in _WHOLE_MESSAGES or  ==>
+14 training/test_memory.py::test_another_error_is_not_taken_for_a_lack_of_memory
+  training/device.py: isinstance(error, RuntimeError) and (known or ==> (True or
+14 training/test_memory.py::test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same
+  training/device.py: size, chunks = -(-size // 2), 2 * chunks ==> size = -(-size // 2)
+14 training/test_memory.py::test_row_14_what_the_failed_step_held_is_freed_before_the_next
+  training/device.py: gc.collect() ==> pass
+15 trust/test_run_folder.py::test_row_15_the_second_of_two_at_once_waits_and_trains_nothing
+  training/checkpoint.py:             fcntl.flock(self._lock, fcntl.LOCK_EX)\n ==>
+15 trust/test_run_folder.py::test_row_15_a_folder_cleaned_up_while_waiting_is_made_anew
+  training/checkpoint.py: if not there: ==> if False:
+"""
 
 
-def _of_headers(kind: str, change: tuple[str, str], file: str = "storage/model.py"):
-    return _of(2, f"{_FILES}::test_row_2_headers_made_by_hand[{kind}]", (file, *change))
+def _read(guards: str):
+    for line in guards.strip().replace("\\\n", "").splitlines():
+        if line[0] != " ":
+            row, test = line.split()
+            continue
+        kind, file, old, new = re.fullmatch(r"  (\[\w+\])? ?(\S+): (.*) ==> ?(.*)", line).groups()
+        old, new = (text.encode().decode("unicode_escape") for text in (old, new))
+        yield Mutation(int(row), f"tests/{test}{kind or ''}", f"q2_aam/{file}", old, new)
 
 
-_DAMAGE, _FILES = "tests/trust/test_damage.py", "tests/trust/test_hostile_files.py"
-_CANARIES, _RUNS = "tests/trust/test_canaries.py", "tests/trust/test_run_folder.py"
-_NOT_FINITE = "tests/trust/test_not_finite.py"
-_CONFIGS = f"{_FILES}::test_row_12_configs_that_ask_for_too_much"
-_SHORT, _MEMORY = "tests/training/test_memory.py", "training/device.py"
-_MODEL, _MANIFEST, _LOG = (f"storage/{name}.py" for name in ("model", "manifest", "training_log"))
-_RUN_FOLDER, _CONFIG = "training/checkpoint.py", "config/model.py"
-
-MUTATIONS = [
-    *_of(
-        1, f"{_DAMAGE}::test_row_1_no_damage_changes_the_weights",
-        (_MANIFEST, "if manifest[name] != _describe(folder / name):", "if False:"),
-        (_MODEL, "    manifest.check_sum(folder, WEIGHTS, sums)\n", ""),
-    ),
-    *_of(
-        1, f"{_DAMAGE}::test_row_1_no_damage_changes_a_training_log[False]",
-        (_LOG, "except (ValueError, KeyError) as error:", "except KeyError as error:"),
-        (_MANIFEST, "except (ValueError, OSError) as error:", "except OSError as error:"),
-    ),
-    *_of(
-        1, f"{_DAMAGE}::test_row_1_no_damage_changes_a_training_log[True]",
-        (_MANIFEST, "if manifest[name] != _describe(folder / name):", "if False:"),
-    ),
-    *_of_headers("absurd_length", ("if length > _LARGEST_HEADER:", "if False:")),
-    *_of_headers("header_over_the_limit", ("_LARGEST_HEADER = 2**20", "_LARGEST_HEADER = 2**40")),
-    *_of_headers("cut_header", ("if len(content) < length:", "if False:")),
-    *_of_headers("overlap", ("if begin != position or end - begin != size:", "if False:")),
-    *_of_headers("hole", ("if begin != position or", "if begin < position or")),
-    *_of_headers("trailing_bytes", ("if path.stat().st_size != start + position:", "if False:")),
-    *_of_headers("duplicate_key", ("object_pairs_hook=table, ", ""), _MANIFEST),
-    *_of_headers("wrong_dtype", ('if entry["dtype"] != dtype:', "if False:")),
-    *_of_headers("missing_tensor", ("    if missing:", "    if False:")),
-    *_of_headers("extra_tensor", ("    if extra:", "    if False:")),
-    *_of_headers("wrong_shape", ("if not _are_whole(found) or found != list(shape):", "if False:")),
-    *_of_headers("shape_overflow", ("or found != list(shape):", "or False:")),
-    *_of_headers("not_utf8", ('content.decode("utf-8")', 'content.decode("latin-1")'), _MANIFEST),
-    *_of_headers("deep_nesting", ("except RecursionError", "except KeyError"), _MANIFEST),
-    *_of_headers("values_that_are_not_finite", ("if not np.isfinite(part).all():", "if False:")),
-    *_of(
-        2, f"{_FILES}::test_row_2_positions_out_of_range_are_refused_though_the_sums_fit",
-        (_MODEL, "part.min() < 0 or part.max() > largest[name]", "part.min() < 0"),
-        (_MODEL, "part.min() < 0 or part.max()", "part.max()"),
-        (_CONFIG, "(target.clades, nodes - 1,", "(2**31, nodes - 1,"),
-        (_CONFIG, "nodes - 1, nodes, nodes)", "nodes - 1, nodes, 2**31)"),
-    ),
-    *_of(
-        3, f"{_CANARIES}::test_row_3_nothing_runs_and_nothing_appears",
-        (
-            _MANIFEST, "        return parse_json(path.read_bytes())\n",
-            '        if path.read_bytes()[:1] not in b"{[ \\n":\n'
-            '            __import__("pickle").loads(path.read_bytes())\n'
-            "        return parse_json(path.read_bytes())\n",
-        ),
-        (
-            _LOG, "    content = read_json(path, _damaged, LARGEST_TEXT)\n",
-            "    content = read_json(path, _damaged, LARGEST_TEXT)\n"
-            '    for item in content:\n        Path(f"{path.parents[4]}/x").touch()\n',
-        ),
-    ),
-    *_of(
-        3, f"{_CANARIES}::test_row_3_links_in_a_folder_are_refused",
-        (_MODEL, "if path.is_symlink() or not", "if not"),
-        (_LOG, "if (folder / name).is_symlink():", "if False:"),
-    ),
-    *_of(
-        4, "tests/test_house.py::test_row_4_nothing_can_run_code_from_a_file",
-        ("config/checks.py", "import sys\n", "import sys\nfrom pickle import loads as read\n"),
-        ("inference.py", "import torch\n", 'import torch as t\nt.load("x")\nimport torch\n'),
-    ),
-    *_of(
-        5, "tests/training/test_resume.py",
-        (_RUN_FOLDER, 'optimizer.state_dict() | {"state": state}', "optimizer.state_dict()"),
-        (_RUN_FOLDER, "    network.load_state_dict(weights)\n", ""),
-    ),
-    *_of(
-        6, f"{_RUNS}::test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state",
-        (_RUN_FOLDER, 'temporary = self.path / f"{STATE}.tmp"', "temporary = self.state"),
-        (_RUN_FOLDER, "if leftover.name not in (STATE, LOCK, FINISHED, EVENTS):", "if False:"),
-        (_RUN_FOLDER, "not in (STATE, LOCK, FINISHED, EVENTS):", '== f"{STATE}.tmp":'),
-        (_RUN_FOLDER, "temporary.unlink(missing_ok=True)", "pass"),
-        (_RUN_FOLDER, "except SafetensorError as error:", "except KeyError as error:"),
-        (_RUN_FOLDER, "        except OSError as error:\n", "        except KeyError as error:\n"),
-        (_RUN_FOLDER, "            self.usable = False\n", ""),
-    ),
-    *_of(
-        6, f"{_RUNS}::test_row_6_a_state_that_is_none_means_a_fresh_start",
-        (_RUN_FOLDER, "except (SafetensorError, KeyError,", "except (KeyError,"),
-        (_RUN_FOLDER, "except (SafetensorError, KeyError,", "except (SafetensorError,"),
-        (_RUN_FOLDER, "if _shapes(tensors) != _shapes(network.state_dict()):", "if False:"),
-    ),
-    *_of(
-        7, "tests/actions/test_same_seed.py",
-        ("training/init.py", "SeedSequence([seed, purpose, epoch, step])", "SeedSequence()"),
-        (  # samples are sorted twice: either alone is enough
-            "data/tokens.py", "return_inverse=True)\n",
-            "return_inverse=True)\n    rank = np.argsort(first)\n"
-            "    distinct, index = distinct[rank], np.argsort(rank)[index]\n",
-        ),
-        ("training/trainer.py", "yield waiting.popleft()", "yield waiting.pop()"),
-    ),
-    *_of(
-        8, "tests/trust/test_round_trip.py",
-        (_MODEL, "save_file(arrays,", "save_file({n: a.round(6) for n, a in arrays.items()},"),
-        (
-            "config/target.py", 'listed("covariate levels", content["levels"], MOST_LEVELS)',
-            'listed("covariate levels", sorted(content["levels"]), MOST_LEVELS)',
-        ),
-    ),
-    *_of(
-        9, "tests/training/test_token_parts.py",
-        ("inference.py", "padded = bool(tokens[part].min() != tokens[part].max())", "padded = 0"),
-    ),
-    *_of(
-        9, "tests/trust/test_any_company.py",
-        ("inference.py", "torch.cat(read).index_select(0, back)", "torch.cat(read)"),
-    ),
-    *_of(
-        10, f"{_NOT_FINITE}::test_row_10_not_finite_weights_and_losses_stop_training",
-        ("training/trainer.py", "if bool(sound) and bool(finite.all()):", "if bool(finite.all()):"),
-        ("training/trainer.py", "if bool(sound) and bool(finite.all()):", "if bool(sound):"),
-    ),
-    *_of(
-        10, f"{_FILES}::test_row_10_a_model_that_is_not_finite_or_not_whole_is_never_written",
-        (_MODEL, "WEIGHTS, arrays)", "WEIGHTS, {n: np.nan_to_num(a) for n, a in arrays.items()})"),
-    ),
-    *_of(
-        11, "tests/actions/test_bad_input.py",
-        ("errors.py", "EXAMPLES = 5", "EXAMPLES = 50"),
-        ("data/table.py", "    if len(empty):", "    if False:"),
-    ),
-    *_of(  # many more bins would crash the library that draws them
-        11, "tests/report/test_regression_page.py",
-        ("report/regression.py", "np.clip(2 * np.sqrt(len(errors)), 8, 40)", "500"),
-    ),
-    *_of(
-        12, "tests/test_config.py",
-        ("config/target.py", "MOST_TREES, MOST_LEAVES = 1000,", "MOST_TREES, MOST_LEAVES = 10**9,"),
-        ("config/target.py", "MOST_LEAVES = 1000, 2**12", "MOST_LEAVES = 1000, 2**40"),
-    ),
-    *_of(
-        12, _CONFIGS,
-        (_CONFIG, '"hidden_size": (4, 4096)', '"hidden_size": (4, 10**10)'),
-        (_CONFIG, '"asv_layers": (0, 48)', '"asv_layers": (0, 10**7)'),
-        ("config/checks.py", "if len(content) > most:", "if False:"),
-        (_MANIFEST, 'if text.count("[") + text.count("{") > _MOST_TABLES:', "if False:"),
-    ),
-    *_of(
-        13, "tests/golden",
-        ("model/heads/features.py", "log1p(1e4 * fraction)", "log1p(9.9e3 * fraction)"),
-        ("model/heads/features.py", "torch.log1p(100 *", "torch.log1p(90 *"),
-        ("model/heads/forest.py", "> threshold[at]", ">= threshold[at] - 0.1"),
-        ("model/heads/linear.py", "_ROTATIONS, _SMALLEST = 3,", "_ROTATIONS, _SMALLEST = 2,"),
-        ("model/heads/features.py", "within.clamp(0, 1)", "within.clamp(0, 0.5)"),
-        (_CONFIG, "FORMAT_VERSION = 2", "FORMAT_VERSION = 3"),
-    ),
-    *_of(
-        13, "tests/test_config.py",
-        (_CONFIG, "if version > FORMAT_VERSION:", "if False:"),
-        (_CONFIG, "TO_NEXT_VERSION[older](content)", "content"),
-    ),
-    *_of(
-        14, f"{_SHORT}::test_row_14_the_message_says_what_to_lower",
-        (_MEMORY, "(MemoryError, torch.cuda", "(torch.cuda"),
-        (_MEMORY, "(known or should_reduce_batch_size(error))", "known"),
-        (_MEMORY, '"not enough memory",', '"nothing",'),
-        (_MEMORY, "message in _WHOLE_MESSAGES or ", ""),
-    ),
-    *_of(
-        14, f"{_SHORT}::test_another_error_is_not_taken_for_a_lack_of_memory",
-        (_MEMORY, "isinstance(error, RuntimeError) and (known or", "(True or"),
-    ),
-    *_of(
-        14, f"{_SHORT}::test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same",
-        (_MEMORY, "size, chunks = -(-size // 2), 2 * chunks", "size = -(-size // 2)"),
-    ),
-    *_of(
-        14, f"{_SHORT}::test_row_14_what_the_failed_step_held_is_freed_before_the_next",
-        (_MEMORY, "gc.collect()", "pass"),
-    ),
-    *_of(
-        15, f"{_RUNS}::test_row_15_the_second_of_two_at_once_waits_and_trains_nothing",
-        (_RUN_FOLDER, "            fcntl.flock(self._lock, fcntl.LOCK_EX)\n", ""),
-    ),
-    *_of(
-        15, f"{_RUNS}::test_row_15_a_folder_cleaned_up_while_waiting_is_made_anew",
-        (_RUN_FOLDER, "if not there:", "if False:"),
-    ),
-]  # fmt: skip
+MUTATIONS = list(_read(GUARDS))
 
 
 def run_test(tree: Path, test: str) -> int:

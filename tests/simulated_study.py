@@ -75,14 +75,26 @@ class SimulatedStudy:
 
     @property
     def age_column(self) -> qiime2.NumericMetadataColumn:
-        return qiime2.NumericMetadataColumn(self.ages)
+        return column_of(self.ages)
 
     @property
     def subject_column(self) -> qiime2.CategoricalMetadataColumn:
-        return qiime2.CategoricalMetadataColumn(self.subjects)
+        return column_of(self.subjects)
+
+    def replaced(self, **changes) -> "SimulatedStudy":
+        """Give it other counts, with the DNA of their features if it is known, or other DNA."""
+        if "dna" not in changes and set(changes.get("counts", ())) <= set(self.dna.index):
+            changes["dna"] = self.dna[list(changes.get("counts", self.counts))]
+        return replace(self, **changes)
+
+    def with_copy(self, name: str, fraction: float) -> "SimulatedStudy":
+        """Move a part of a feature's reads to a second feature of the same DNA, "copy"."""
+        counts, dna = self.counts.copy(), self.dna.copy()
+        counts["copy"], dna["copy"] = np.floor(counts[name] * fraction), dna[name]
+        counts[name] -= counts["copy"]
+        return replace(self, counts=counts, dna=dna)
 
     def select(self, sample_ids) -> "SimulatedStudy":
-        """Keep some samples, in the order given, and the ASVs that they hold."""
         counts = self.counts.loc[list(sample_ids)]
         counts = counts.loc[:, counts.sum() > 0]
         dna, ages = self.dna[list(counts)], self.ages[counts.index]
@@ -146,12 +158,10 @@ def _evolve(letters: np.ndarray, tips: int, random, leaves: list) -> str:
 
 
 def table_artifact(table: biom.Table) -> qiime2.Artifact:
-    """Import a table as FeatureTable[Frequency]."""
     return qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
 
 
 def sequences_artifact(dna: pd.Series) -> qiime2.Artifact:
-    """Import DNA by feature id as FeatureData[Sequence]."""
     records = [skbio.DNA(one, {"id": name, "description": ""}) for name, one in dna.items()]
     return qiime2.Artifact.import_data(
         "FeatureData[Sequence]", pd.Series(records, index=list(dna.index))
@@ -159,7 +169,6 @@ def sequences_artifact(dna: pd.Series) -> qiime2.Artifact:
 
 
 def distances_artifact(matrix: skbio.DistanceMatrix) -> qiime2.Artifact:
-    """Import a matrix as DistanceMatrix."""
     return qiime2.Artifact.import_data("DistanceMatrix", matrix)
 
 
@@ -170,24 +179,27 @@ def distances_text_artifact(text: str, folder) -> qiime2.Artifact:
 
 
 def matrix_text(ids, matrix) -> str:
-    """Write a labeled square matrix as tab-separated text."""
     frame = pd.DataFrame(np.array(matrix), ids, ids)
     return frame.to_csv(sep="\t", na_rep="nan", quoting=csv.QUOTE_NONE)
 
 
 def describe_classes(**changes):
-    """Describe a target of three classes."""
     return ClassificationTarget(**CLASSES | changes)
 
 
 def describe_target(**changes):
-    """Describe an unscaled target."""
     return RegressionTarget(**AGE | changes)
 
 
-def model_of(artifact: qiime2.Artifact):
-    """Return the config and the arrays of a model artifact."""
+def model_of(model):
+    """Return the config and the arrays of a model, or of the model among results."""
+    artifact = model if isinstance(model, qiime2.Artifact) else model[0]
     return read_model(str(artifact.view(AAMModelDirectoryFormat)))
+
+
+def target_of(model):
+    """Return what a model, or the model among results, has learned to predict."""
+    return model_of(model)[0].target
 
 
 def by_age(study: SimulatedStudy, bounds=(8, 16), names=("milk", "mixed", "solid")) -> pd.Series:
@@ -196,34 +208,37 @@ def by_age(study: SimulatedStudy, bounds=(8, 16), names=("milk", "mixed", "solid
     return pd.Series(np.array(names, dtype=object)[place], study.ages.index, name="diet")
 
 
-def ages_of(study: SimulatedStudy, change) -> qiime2.NumericMetadataColumn:
-    """Make a column of ages that something changed."""
-    column = study.ages.copy()
-    change(column)
-    return qiime2.NumericMetadataColumn(column)
-
-
 def log_of(results):
-    """Read the training log of what an action gave."""
     return read_training_log(str(results.training_log.view(AAMTrainingLogDirectoryFormat)))
 
 
 def counts_of(results) -> dict[str, int]:
-    """Read what a training log counted."""
     return {item["what"]: item["count"] for item in log_of(results).summary["data"]}
 
 
+def settings_of(results) -> dict[str, tuple]:
+    """Read the settings of a training log by name: value, and who chose it."""
+    return {one.name: (one.value, one.chosen_by) for one in log_of(results).settings}
+
+
 def history_of(results) -> pd.DataFrame:
-    """Read the history of a training log."""
     return results.training_log.view(qiime2.Metadata).to_dataframe()
 
 
-def same_weights(one: qiime2.Artifact, other: qiime2.Artifact) -> bool:
+def same_weights(one, other) -> bool:
     """Tell whether two models have the same weights, bit for bit."""
     (_, left), (_, right) = model_of(one), model_of(other)
     return left.keys() == right.keys() and all(np.array_equal(left[k], right[k]) for k in left)
 
 
-def categorical(values: pd.Series) -> qiime2.CategoricalMetadataColumn:
-    """Make a metadata column of text."""
-    return qiime2.CategoricalMetadataColumn(values)
+def column_of(values: pd.Series):
+    values = values.rename(values.name or "score").rename_axis("id")
+    numeric = pd.api.types.is_numeric_dtype(values)
+    kind = qiime2.NumericMetadataColumn if numeric else qiime2.CategoricalMetadataColumn
+    return kind(values)
+
+
+def values_of(artifact: qiime2.Artifact):
+    """Read sample data or importance: a Series where there is one value a sample, or a table."""
+    one_value = str(artifact.type).endswith(("Predictions]", "TrueTargets]"))
+    return artifact.view(pd.Series if one_value else pd.DataFrame)

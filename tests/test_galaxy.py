@@ -37,70 +37,51 @@ def parts_of(tree):
         yield from parts_of(part)
 
 
-def parts_named(spec, *names):
-    return [part for part in parts_of(spec.qiime_type.to_ast()) if part.get("name") in names]
+def faults_of(spec):
+    """Yield what a form would not show, or not show well."""
+    tree, text = spec.qiime_type.to_ast(), spec.description
+    default = spec.default if spec.has_default() else "none"
+    parts = {}
+    for part in parts_of(tree):
+        parts.setdefault(part.get("name"), []).append(part)
+    if not {part["name"] for part in tree.get("members", [tree])} <= FORMS:
+        yield "no form"
+    for part in parts.get("Range", []):
+        ends = zip(part["range"], part["inclusive"], strict=True)
+        if any(end is not None and not inclusive for end, inclusive in ends):
+            yield "exclusive bounds"  # they are shown 0.000001 off
+    for part in parts.get("Int", []) + parts.get("Float", []):
+        if (part["predicate"] or {}).get("name") != "Range":
+            yield "no plain range"  # numbers from a list are not rendered at all
+    for part in parts.get("Choices", []):
+        if any(f"'{one}'" not in text for one in part["choices"]):
+            yield "a choice that is not explained"
+    if isinstance(default, (list, tuple, set, dict)) or len(repr(default)) > 20:
+        yield "a default that is long or a list"  # the form would show none of a list
+    if "Str" in parts and "Choices" not in parts and PATH.search(text):
+        yield "a path"  # the files of a server are none of its users' business
+    if default is None and not is_metadata_type(spec.qiime_type) and "Default:" not in text:
+        yield "none is not explained"  # it is shown as [optional]: the help must say what happens
 
 
-def has_no_form(spec) -> bool:
-    forms = {"Int", "Float", "Threads", "Bool", "Str", "List", "Metadata", "MetadataColumn"}
-    tree = spec.qiime_type.to_ast()
-    return not {part["name"] for part in tree.get("members", [tree])} <= forms
-
-
-def exclusive_bounds(spec) -> bool:
-    # An exclusive bound is shown 0.000001 off.
-    return any(
-        bound is not None and not inclusive
-        for part in parts_named(spec, "Range")
-        for bound, inclusive in zip(part["range"], part["inclusive"], strict=True)
-    )
-
-
-def no_plain_range(spec) -> bool:
-    # Numbers from a list are not rendered at all; threads have a range of their own.
-    numbers = parts_named(spec, "Int", "Float")
-    return any((part["predicate"] or {}).get("name") != "Range" for part in numbers)
-
-
-def a_choice_is_not_explained(spec) -> bool:
-    choices = [one for part in parts_named(spec, "Choices") for one in part["choices"]]
-    return any(f"'{one}'" not in spec.description for one in choices)
-
-
-def default_is_a_list_or_long(spec) -> bool:
-    # The form would show none of a list.
-    listed = (list, tuple, set, dict)
-    return spec.has_default() and (isinstance(spec.default, listed) or len(repr(spec.default)) > 20)
-
-
-def is_a_path(spec) -> bool:
-    # The files of a server are none of its users' business.
-    path = r"(?i)\b(path|folder|director(y|ies)|file ?names?)\b"
-    free = parts_named(spec, "Str") and not parts_named(spec, "Choices")
-    return bool(free and re.search(path, spec.description))
-
-
-def none_is_not_explained(spec) -> bool:
-    # None is shown as [optional]: the help must say what happens then.
-    optional = spec.has_default() and spec.default is None
-    return optional and not is_metadata_type(spec.qiime_type) and "Default:" not in spec.description
-
-
-FAULTS = {  # each with a parameter that has it, and no other
-    has_no_form: (Visualization, None, "A page."),
-    exclusive_bounds: (Float % Range(0, 1), 0.5, "Share."),
-    no_plain_range: (Float, 0.5, "Share."),
-    a_choice_is_not_explained: (Str % Choices("a", "b"), "a", "Either 'a', the first, or b."),
-    default_is_a_list_or_long: (Str, "x" * 30, "A word."),
-    is_a_path: (Str, "here", "The folder to look into."),
-    none_is_not_explained: (Str, None, "A word."),
+FORMS = {"Int", "Float", "Threads", "Bool", "Str", "List", "Metadata", "MetadataColumn"}
+PATH = re.compile(r"(?i)\b(path|folder|director(y|ies)|file ?names?)\b")
+FAULTS = {  # each with a parameter that has it
+    "no form": (Visualization, None, "A page. Default:"),
+    "exclusive bounds": (Float % Range(0, 1), 0.5, "Share."),
+    "no plain range": (Float, 0.5, "Share."),
+    "a choice that is not explained": (Str % Choices("a", "b"), "a", "Either 'a', or b."),
+    "a default that is long or a list": (Str, "x" * 30, "A word."),
+    "a path": (Str, "here", "The folder to look into."),
+    "none is not explained": (Str, None, "A word."),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_parameter_has_a_fault(fault):
-    assert not [name for name, spec in PARAMETERS.items() if fault(spec)]
-    assert fault(ParameterSpec(FAULTS[fault][0], None, *FAULTS[fault][1:]))
+    assert {name: found for name, spec in PARAMETERS.items() if (found := [*faults_of(spec)])} == {}
+    qiime_type, default, text = FAULTS[fault]
+    assert set(faults_of(ParameterSpec(qiime_type, None, default, text))) == {fault}
 
 
 def descriptions():

@@ -59,15 +59,6 @@ def test_each_asv_is_read_once_by_one_encoder(read, asvs):
     assert not torch.allclose(inference.embed_asvs(network, asvs, everything), found, atol=1e-2)
 
 
-def test_an_embedding_does_not_depend_on_what_is_read_beside_it(read, asvs, monkeypatch):
-    monkeypatch.setattr(inference, "CACHE_BYTES", 0)
-    network, everything = network_of(), np.arange(len(asvs))
-    together = inference.embed_asvs(network, asvs, everything)
-    for part in (everything[::7], everything[3:], everything[5:6]):
-        assert torch.equal(inference.embed_asvs(network, asvs, part), together[part])
-    assert sum(read) == len(asvs) + len(everything[::7]) + len(asvs) - 3 + 1
-
-
 def test_no_more_is_remembered_than_there_is_room_for(read, asvs, monkeypatch):
     monkeypatch.setattr(inference, "CACHE_BYTES", 5000)
     inference.embed_asvs(network_of(), asvs, np.arange(len(asvs)))

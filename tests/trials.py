@@ -13,7 +13,6 @@ ALONE = os.environ.get("Q2_AAM_TRIAL")
 
 
 def count(small: int, full: int) -> int:
-    """Return how many trials were asked for."""
     return full if FULL else small
 
 
@@ -25,13 +24,7 @@ def pick(random: np.random.Generator, choices):
 def repeat(check, small: int, full: int, seed: int = 0) -> None:
     """Run a check in independent, repeatable trials; say which one failed.
 
-    Parameters
-    ----------
-    check : callable
-        Given a random generator, which depends on seed and trial only, and the trial's number.
-    small, full : int
-        Trials in ``make test`` and in ``make test-hard``.
-    seed : int
+    It is given a random generator, which depends on seed and trial only, and the trial's number.
     """
     for number in [int(ALONE)] if ALONE else range(count(small, full)):
         try:

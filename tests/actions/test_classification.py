@@ -6,6 +6,7 @@ import pytest
 import qiime2
 import quick_actions as quick
 import simulated_study as sim
+from qiime2.plugins import sample_classifier
 
 
 @pytest.fixture(scope="module")
@@ -13,54 +14,42 @@ def predicted(halves, classified):
     return quick.predict(halves[1], classified)
 
 
-def test_unseen_samples_are_classified_far_better_than_by_the_most_common_class(halves, predicted):
-    found, truth = predicted.predictions.view(pd.Series), sim.by_age(halves[1])
+def test_unseen_samples_are_classified_with_probabilities(halves, classified, predicted):
+    """Better than by the most common class; the truth is likely where it is not the favorite."""
+    found, truth = sim.values_of(predicted.predictions), sim.by_age(halves[1])
     assert sorted(found.index) == sorted(truth.index)
-    accuracy = (found == truth[found.index]).mean()
-    assert accuracy > truth.value_counts(normalize=True).max() + 0.25
-
-
-def test_probabilities_are_probabilities_and_favour_the_prediction(halves, predicted):
-    shares = predicted.probabilities.view(pd.DataFrame)
+    truth = truth[found.index]
+    assert (found == truth).mean() > truth.value_counts(normalize=True).max() + 0.25
+    shares = sim.values_of(predicted.probabilities).loc[found.index]
     assert list(shares) == ["milk", "mixed", "solid"]
     assert shares.to_numpy().min() >= 0
     assert shares.to_numpy().max() <= 1
     assert (shares.sum(axis=1) - 1).abs().max() < 1e-12
-    favoured = shares.idxmax(axis=1)
-    assert favoured.equals(predicted.predictions.view(pd.Series)[shares.index])
+    assert shares.idxmax(axis=1).equals(found)
     assert shares["milk"].std() > 0.1
-    # the truth has more probability than chance would give it, also where it is not the favourite
-    truth = sim.by_age(halves[1])
-    wrong = shares.index[favoured != truth[shares.index]]
+    wrong = shares.index[found != truth]
     given = [shares.at[name, truth[name]] for name in wrong]
-    rest = [(1 - shares.loc[name].max()) / 2 for name in wrong]
-    assert len(wrong) == 0 or np.mean(given) >= np.mean(rest)
+    rest = (1 - shares.loc[wrong].max(axis=1)) / 2
+    assert len(wrong) == 0 or np.mean(given) >= rest.mean()
+    # what the model and the log say of the training samples
+    target, summary = sim.target_of(classified), sim.log_of(classified).summary
+    counts = sim.by_age(halves[0]).value_counts()
+    assert target.counts == tuple(counts[list(target.classes)])
+    assert summary["sample_ids"] == sorted(halves[0].counts.index)
+    assert 0.5 < summary["scores"]["balanced_accuracy"] <= 1
+    assert sum(head["weight"] for head in summary["heads"]) == pytest.approx(1)
 
 
 def test_other_plugins_read_predictions(predicted, halves):
-    from qiime2.plugins import sample_classifier
-
-    assert str(predicted.predictions.type) == "SampleData[ClassifierPredictions]"
-    assert str(predicted.probabilities.type) == "SampleData[Probabilities]"
-    (page,) = sample_classifier.actions.confusion_matrix(
-        predicted.predictions,
-        sim.categorical(sim.by_age(halves[1])),
-        probabilities=predicted.probabilities,
-    )
+    truth = sim.column_of(sim.by_age(halves[1]))
+    found = predicted[:2]
+    assert [str(one.type) for one in found] == [
+        "SampleData[ClassifierPredictions]", "SampleData[Probabilities]",
+    ]  # fmt: skip
+    (page,) = sample_classifier.actions.confusion_matrix(found[0], truth, probabilities=found[1])
     assert str(page.type) == "Visualization"
-    frame = predicted.predictions.view(qiime2.Metadata).merge(
-        predicted.probabilities.view(qiime2.Metadata)
-    ).to_dataframe()  # fmt: skip
-    assert list(frame) == ["prediction", "milk", "mixed", "solid"]
-
-
-def test_the_log_and_the_model_say_what_was_learned(classified, halves):
-    target, log = sim.model_of(classified.classifier)[0].target, sim.log_of(classified)
-    counts = sim.by_age(halves[0]).value_counts()
-    assert target.counts == tuple(counts[list(target.classes)])
-    assert log.summary["sample_ids"] == sorted(halves[0].counts.index)
-    assert 0.5 < log.summary["scores"]["balanced_accuracy"] <= 1
-    assert sum(head["weight"] for head in log.summary["heads"]) == pytest.approx(1)
+    merged = found[0].view(qiime2.Metadata).merge(found[1].view(qiime2.Metadata))
+    assert list(merged.columns) == ["prediction", "milk", "mixed", "solid"]
 
 
 def test_rare_classes_are_found_more_often_if_classes_are_balanced(halves):
@@ -74,63 +63,44 @@ def test_rare_classes_are_found_more_often_if_classes_are_balanced(halves):
     column, truth = draw(study), draw(unseen)
     assert 0.1 < (column == "rare").mean() < 0.4
     found, fits = {}, {}
-    for how in ("none", "balanced"):
-        fits[how] = fitted = quick.fit(study, column, class_weights=how)
-        found[how] = quick.predict(unseen, fitted).probabilities.view(pd.DataFrame)["rare"]
-        chosen = {setting.name: setting for setting in sim.log_of(fitted).settings}["class_weights"]
-        assert (chosen.value, chosen.chosen_by) == (how, "user" if how == "balanced" else "default")
+    for how, by in (("none", "default"), ("balanced", "user")):
+        fits[how] = quick.fit(study, column, class_weights=how)
+        found[how] = quick.probabilities(unseen, fits[how])["rare"]
+        assert sim.settings_of(fits[how])["class_weights"] == (how, by)
     rare = truth.index[truth == "rare"]
     assert found["balanced"][rare].mean() > found["none"][rare].mean() + 0.1
-    assert not sim.same_weights(*(one.classifier for one in fits.values()))
-
-
-def test_distances_are_learned_beside_classes(study, pretrained):
-    """The encoder of a classifier is trained as that of a regressor."""
-    found = quick.fit(
-        study, sim.by_age(study), distance_matrix=study.distances, encoder=pretrained.encoder,
-        freeze_encoder=False, **sim.DESCENT,
-    )  # fmt: skip
-    assert sim.model_of(found.classifier)[0].distance_state == "trained"
-    history = sim.history_of(found)
-    assert (history[["validation_unifrac_loss", "validation_target_loss"]] > 0).all(axis=None)
-    assert history["validation_accuracy"].between(0, 1).all()
-
-
-def test_classes_that_look_like_numbers_stay_classes(study):
-    from qiime2.plugins import sample_classifier
-
-    column = sim.by_age(study, (12,), ("1", "2"))
-    found = quick.predict(study, quick.fit(study, column))
-    assert list(found.probabilities.view(pd.DataFrame)) == ["1", "2"]
-    assert set(found.predictions.view(pd.Series).astype(str)) <= {"1", "2"}
-    (page,) = sample_classifier.actions.confusion_matrix(found.predictions, sim.categorical(column))
-    assert page is not None
+    assert not sim.same_weights(*fits.values())
 
 
 HOSTILE = ("a,b", '"quoted"', "<script>alert(1)</script>", "#comment", "=1+1", "a.1", "a", "ü \\N")
 
 
-def test_any_name_of_a_class_is_read_back():
+@pytest.mark.parametrize("names", [("1", "2"), HOSTILE])
+def test_any_name_of_a_class_is_read_back(names):
     study = sim.simulate_study(40, 30, 7, (40, 40))
-    column = sim.by_age(study, np.quantile(study.ages, np.arange(1, 8) / 8), HOSTILE)
+    bounds = np.quantile(study.ages, np.arange(1, len(names)) / len(names))
+    column = sim.by_age(study, bounds, names)
     found = quick.predict(study, quick.fit(study, column))
-    assert sorted(HOSTILE) == list(found.probabilities.view(pd.DataFrame))
-    read = found.predictions.view(pd.Series)
-    assert set(read) <= set(HOSTILE)
-    assert read.nunique() > 3
+    assert sorted(names) == list(sim.values_of(found.probabilities))
+    read = sim.values_of(found.predictions).astype(str)
+    assert set(read) <= set(names)
+    assert read.nunique() > len(names) // 3
     frame = found.probabilities.view(qiime2.Metadata).to_dataframe()
     assert np.allclose(frame.sum(axis=1), 1)
     assert frame.idxmax(axis=1).equals(read[frame.index])
+    if names[0] == "1":  # classes that look like numbers stay classes
+        (page,) = sample_classifier.actions.confusion_matrix(
+            found.predictions, sim.column_of(column)
+        )
+        assert page is not None
 
 
 def test_a_class_of_one_group_trains(study):
     """Its samples cannot be on both sides of a fold; the others judge the heads."""
     column = pd.Series("usual", study.counts.index, name="state")
     column.iloc[:4] = "rare"
-    found = quick.fit(
-        study, column, groups=sim.categorical(study.subjects.mask(column == "rare", "1"))
-    )
-    assert sim.model_of(found.classifier)[0].target.counts[0] == 4
+    groups = sim.column_of(study.subjects.mask(column == "rare", "1"))
+    assert sim.target_of(quick.fit(study, column, groups=groups)).counts[0] == 4
 
 
 @pytest.mark.parametrize(
@@ -154,32 +124,21 @@ def test_classes_that_cannot_be_learned(refused, study, change, parts):
     column = sim.by_age(study)
     for place, name in change.items():
         column.iloc[{"all": slice(None), "most": slice(9, None)}.get(place, place)] = name
-    refused(lambda: quick.fit(study, sim.categorical(column)), *parts)
+    refused(quick.fit, *parts, study=study, values=column)
 
 
-def test_classes_lost_with_samples_without_a_group_or_a_distance(refused, study):
+def test_classes_lost_with_samples_without_a_group_or_a_distance_or_that_validate(refused, study):
     column = sim.by_age(study, (np.quantile(study.ages, 0.7),), ("young", "old"))
-    groups = sim.categorical(study.subjects.mask(column == "old"))
-    refused(
-        lambda: quick.fit(study, column, groups=groups),
-        "same 'diet' ('young')", "that can be used",
-    )  # fmt: skip
-    few = column.index[column == "old"][2:]
-    matrix = study.select([name for name in column.index if name not in set(few)]).distances
-    given = {"distance_matrix": matrix, "missing_samples": "ignore", "freeze_encoder": False}
-    refused(
-        lambda: quick.fit(study, column, **given),
-        "1 class with fewer than 3 samples", "'old: 2 samples'",
-    )  # fmt: skip
-
-
-def test_a_class_whose_samples_all_validate(refused, study):
-    column = sim.by_age(study, (12,), ("young", "old"))
-    groups = sim.categorical(column.rename("site"))
-    refused(
-        lambda: quick.fit(study, column, groups=groups, attention_head="on"),
-        "'diet' has 1 class without a training sample", "groups that validate", "'groups'",
-    )  # fmt: skip
+    given = {"study": study, "values": column}
+    groups = sim.column_of(study.subjects.mask(column == "old"))
+    refused(quick.fit, "same 'diet' ('young')", "that can be used", groups=groups, **given)
+    few = set(column.index[column == "old"][2:])
+    matrix = study.select([name for name in column.index if name not in few]).distances
+    beside = {"distance_matrix": matrix, "missing_samples": "ignore", "freeze_encoder": False}
+    refused(quick.fit, "1 class with fewer than 3 samples", "'old: 2 samples'", **beside, **given)
+    parts = ("'diet' has 1 class without a training sample", "groups that validate", "'groups'")
+    groups = sim.column_of(column.rename("site"))
+    refused(quick.fit, *parts, groups=groups, attention_head="on", **given)
 
 
 def test_more_classes_than_can_be_learned(refused):
@@ -190,17 +149,18 @@ def test_more_classes_than_can_be_learned(refused):
     require_classes(values[: 3 * 1024], "strain")
 
 
-def test_a_classifier_is_no_regressor(aam, refused, study, halves, classified, fitted, tmp_path):
+def test_a_classifier_is_no_regressor(aam, refused, study, classified, fitted, tmp_path):
     with pytest.raises(TypeError, match="Categorical"):
         aam.fit_classifier(study.table, study.age_column, sequences=study.sequences)
-    for results, wrong, parts in (
-        (classified, "Regressor", ("'diet'", "no regressor", "predict-classification")),
-        (fitted, "Classifier", ("'age'", "no classifier", "predict-regression")),
+    for results, wrong, act, parts in (
+        (classified, "regressor", aam.predict_regression, ("'diet'", "predict-classification")),
+        (fitted, "classifier", aam.predict_classification, ("'age'", "predict-regression")),
     ):
-        action = getattr(aam, f"predict_{'regression' if wrong[0] == 'R' else 'classification'}")
-        with pytest.raises(TypeError, match=f"AAM{wrong}"):
-            action(study.table, results[0], sequences=study.sequences)
+        given = {"table": study.table, "sequences": study.sequences}
+        kind = f"AAM{wrong.title()}"
+        with pytest.raises(TypeError, match=kind):
+            act(**{wrong: results[0]}, **given)
         # under a wrong type, as someone may import it
         results[0].export_data(str(tmp_path / wrong))
-        model = qiime2.Artifact.import_data(f"AAM{wrong}", str(tmp_path / wrong))
-        refused(lambda m=model, act=action: act(study.table, m, sequences=study.sequences), *parts)
+        model = qiime2.Artifact.import_data(kind, str(tmp_path / wrong))
+        refused(act, f"no {wrong}", *parts, **{wrong: model}, **given)

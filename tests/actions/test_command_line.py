@@ -1,4 +1,4 @@
-"""The actions as people type them."""
+"""The actions as people type them, and what their results cite."""
 
 import re
 import shutil
@@ -9,18 +9,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import qiime2
-import qiime2.sdk
 from click.testing import CliRunner
 from q2cli.__main__ import qiime as command_line
 from q2cli.core.usage import CLIUsage
 from qiime2.core.type.util import is_metadata_type
+from qiime2.sdk import PluginManager
 from simulated_study import simulate_study
 
 from q2_aam.parameters import PARAMETERS
 
 QIIME = shutil.which("qiime", path=str(Path(sys.executable).parent)) or shutil.which("qiime")
-REGISTERED = qiime2.sdk.PluginManager().plugins["aam"].actions
-ACTIONS = {name.replace("_", "-"): action for name, action in REGISTERED.items() if name[0] != "_"}
+PLUGIN = PluginManager().plugins["aam"]
+ACTIONS = {
+    name.replace("_", "-"): action for name, action in PLUGIN.actions.items() if name[0] != "_"
+}
 FAST = ["--p-n-estimators", "6", "--p-threads", "1", "--p-device", "cpu"]
 
 
@@ -110,3 +112,22 @@ def test_bad_input_ends_with_a_message_and_no_files(inputs, tmp_path):
     assert "Traceback" not in found.stderr
     assert len(found.stderr.strip().splitlines()) <= 14
     assert not list(tmp_path.rglob("*.qza"))
+
+
+def test_results_cite_the_plugin_aam_and_who_fits_the_heads_and_forests(aam):
+    encoder = aam.load_encoder().encoder
+    cited = (encoder._archiver.provenance_dir / "citations.bib").read_text("utf-8")
+    for work in ("The q2-aam developers", "Attention All Microbes (AAM)"):
+        assert work in cited.replace("{", "").replace("}", "")
+    for name in ("fit_regressor", "fit_classifier", "regress_samples", "classify_samples"):
+        cited = " ".join(one.fields["title"] for one in PLUGIN.actions[name].citations)
+        assert "Scikit-learn" in cited
+        assert ("q2-sample" in cited) == ("samples" in name)
+
+
+@pytest.mark.parametrize("name", ["aam", *PLUGIN.actions])
+def test_citations_can_be_written_in_any_locale(name):
+    works = PLUGIN.citations if name == "aam" else PLUGIN.actions[name].citations
+    for work in works:
+        for field, text in work.fields.items():
+            assert text.isascii(), (work.type, field, text)

@@ -1,34 +1,55 @@
 """The importance of a feature is what predictions lose without it."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
-from planted_study import PLANTED, halves, plant_asvs
-from simulated_study import simulate_study
+import scipy.stats
+import simulated_study as sim
 
 from q2_aam.actions.explain import feature_importance
 from q2_aam.types import AAMModelDirectoryFormat
 
-ALL = 1000
+ALL, PLANTED = 1000, 10
+
+
+def in_halves(study) -> pd.Series:
+    """Call the older half of the samples old."""
+    old = np.where(study.ages > study.ages.median(), "old", "young")
+    return pd.Series(old, study.ages.index, name="diet")
 
 
 @pytest.fixture(scope="module")
 def importance(aam, mixed_study, fitted):
     def run(study=mixed_study, model=fitted.regressor, **settings) -> pd.DataFrame:
         given = {"sequences": study.sequences} | settings
-        found = aam.feature_importance(study.table, model, **given).importance
-        return found.view(pd.DataFrame)
+        return sim.values_of(aam.feature_importance(study.table, model, **given).importance)
 
     return run
 
 
 @pytest.fixture(scope="module")
 def planted():
-    return plant_asvs(160)
+    """Samples whose ages follow from the log abundances of some ASVs of many.
+
+    Returns the study, and by how much a standard deviation of each planted ASV raises the age.
+    """
+    random, base = np.random.default_rng([0, 7]), sim.simulate_study(160, 60, 0)
+    prevalence = np.clip(random.beta(1.2, 2.8, 60), 0.02, 0.8)
+    chosen = random.choice(np.flatnonzero(prevalence > 0.15), PLANTED, replace=False)
+    level = random.normal(2.5, 1, 60)
+    counts = random.poisson(np.exp(level + random.normal(0, 1, (160, 60))))
+    counts = counts * (random.random((160, 60)) < prevalence)
+    counts[:, 0] += counts.sum(axis=1) == 0
+    counts[0] += counts.sum(axis=0) == 0
+    seen = np.log1p(1e4 * counts[:, chosen] / counts.sum(axis=1, keepdims=True))
+    weights = random.choice([-1, 1], PLANTED) * random.uniform(0.7, 1.3, PLANTED)
+    ages = scipy.stats.zscore(scipy.stats.zscore(seen) @ weights)
+    ages = pd.Series(30 + 5 * ages + random.normal(0, 1, 160), base.counts.index, name="age")
+    counts = pd.DataFrame(counts.astype(float), base.counts.index, base.counts.columns)
+    effects = pd.Series(5 * weights, counts.columns[chosen])
+    return base.replaced(counts=counts, ages=ages), effects
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +57,8 @@ def planted_models(planted):
     study, _ = planted
     return {
         "regressor": quick.fit(study).regressor,
-        "classifier": quick.fit(study, halves(study)).classifier,
+        "classifier": quick.fit(study, in_halves(study)).classifier,
     }
-
-
-def with_counts(study, counts):
-    """Give a study other counts, and the DNA of their features."""
-    return dataclasses.replace(study, counts=counts, dna=study.dna[list(counts)])
 
 
 @pytest.mark.parametrize(("kind", "effect"), [("regressor", ""), ("classifier", " old")])
@@ -57,16 +73,28 @@ def test_features_that_drive_a_target_are_found_with_their_direction(
     assert (direction == np.sign(effects)).mean() >= 0.8
 
 
-def test_effects_are_what_predictions_lose_without_the_feature(importance, mixed_study, fitted):
-    found = importance(samples_per_feature=ALL)
-    whole = quick.predictions(mixed_study, fitted)
+@pytest.mark.parametrize(("kind", "effect"), [("regressor", ""), ("classifier", " old")])
+def test_effects_are_what_predictions_lose_without_the_feature(
+    importance, planted, planted_models, kind, effect
+):
+    study, model = planted[0].select(planted[0].counts.index[:12]), planted_models[kind]
+
+    def predict(counts):
+        one = study.replaced(counts=counts)
+        return quick.probabilities(one, model)["old"] if effect else quick.predictions(one, model)
+
+    found, whole = importance(study, model, samples_per_feature=ALL), predict(study.counts)
     for name in (*found.index[:2], found.index[-1]):
-        kept = with_counts(mixed_study, mixed_study.counts.drop(columns=name))
-        effects = whole - quick.predictions(kept, fitted)[whole.index]
+        effects = whole - predict(study.counts.drop(columns=name))[whole.index]
         raised, lowered = effects.clip(lower=0).mean(), -effects.clip(upper=0).mean()
+        of_name = found.loc[name, ["importance", f"raises{effect}", f"lowers{effect}"]]
         expected = [effects.abs().mean(), raised, lowered]
-        assert np.allclose(found.loc[name], expected, rtol=1e-3, atol=1e-4), name
+        assert np.allclose(of_name, expected, rtol=1e-3, atol=1e-4), name
     assert found["importance"].iloc[0] > 10 * found["importance"].iloc[-1]
+    if effect:
+        classes = ["raises old", "lowers old", "raises young", "lowers young"]
+        assert list(found) == ["importance", *classes]
+        assert np.allclose(found["raises old"], found["lowers young"], atol=1e-6)
 
 
 def test_importance_does_not_depend_on_how_many_are_taken_out_at_once(importance, monkeypatch):
@@ -74,24 +102,6 @@ def test_importance_does_not_depend_on_how_many_are_taken_out_at_once(importance
     monkeypatch.setattr("q2_aam.importance._ASVS_AT_ONCE", {True: 1, False: 1})
     one_by_one = importance().loc[at_once.index]
     np.testing.assert_allclose(one_by_one, at_once, atol=1e-5 * at_once.to_numpy().max())
-
-
-def test_effects_on_classes_are_what_probabilities_lose(importance, planted, planted_models):
-    study, classifier = (
-        planted[0].select(planted[0].counts.index[:12]),
-        planted_models["classifier"],
-    )
-    found = importance(study, classifier, samples_per_feature=ALL)
-    assert list(found) == ["importance", "raises old", "lowers old", "raises young", "lowers young"]
-    name = found.index[0]
-    whole, without = (
-        quick.predict(one, classifier).probabilities.view(pd.DataFrame)["old"]
-        for one in (study, with_counts(study, study.counts.drop(columns=name)))
-    )
-    effects = whole - without[whole.index]
-    assert np.allclose(found.loc[name, "importance"], effects.abs().mean(), atol=1e-5)
-    assert np.allclose(found.loc[name, "raises old"], effects.clip(lower=0).mean(), atol=1e-5)
-    assert np.allclose(found["raises old"], found["lowers young"], atol=1e-6)
 
 
 def test_the_most_important_come_first_whatever_the_order(importance, mixed_study):
@@ -108,72 +118,57 @@ def test_the_most_important_come_first_whatever_the_order(importance, mixed_stud
 def test_features_of_the_same_dna_share_its_effect_by_their_reads(importance, mixed_study):
     whole = importance(samples_per_feature=ALL)
     name = whole.index[0]
-    counts, dna = mixed_study.counts.copy(), mixed_study.dna.copy()
-    counts["copy"] = np.floor(counts[name] / 4)
-    counts[name] -= counts["copy"]
-    dna["copy"] = dna[name]
-    study = dataclasses.replace(mixed_study, counts=counts, dna=dna)
+    study = mixed_study.with_copy(name, 1 / 4)
     found = importance(study, samples_per_feature=ALL)
-    share = counts["copy"].sum() / (counts["copy"] + counts[name]).sum()
+    share = study.counts["copy"].sum() / mixed_study.counts[name].sum()
     assert np.allclose(found.loc["copy"], share * whole.loc[name], rtol=1e-3)
     assert np.allclose(found.loc["copy"] + found.loc[name], whole.loc[name], rtol=1e-3)
 
 
 def test_some_samples_of_each_feature_tell_nearly_as_much(importance, planted, planted_models):
-    every, some = (
-        importance(planted[0], planted_models["regressor"], samples_per_feature=number)[
-            "importance"
-        ]
-        for number in (ALL, 10)
-    )
+    model = planted_models["regressor"]
+    every, some = (importance(planted[0], model, samples_per_feature=one) for one in (ALL, 10))
     assert not some.equals(every)
-    assert some.corr(every.loc[some.index]) > 0.95
+    assert some["importance"].corr(every["importance"]) > 0.95
 
 
 def test_a_sample_of_one_feature_cannot_lose_it(importance, mixed_study):
     counts = mixed_study.counts.iloc[:2].copy()
     counts.iloc[0] = 0
     counts.iloc[0, 0] = 7
-    study = with_counts(mixed_study, counts.loc[:, counts.sum() > 0])
+    study = mixed_study.replaced(counts=counts.loc[:, counts.sum() > 0])
     both = importance(study)
     assert np.isfinite(both).all(axis=None)
     alone = importance(study.select(counts.index[1:]))
     assert np.allclose(both.loc[alone.index], alone / 2, atol=1e-5)
 
 
-def test_where_every_sample_holds_one_asv_nothing_is_important(aam, importance, study):
-    """As of isolates: fitted, explained and shown without a fault."""
-    counts = study.counts.iloc[:, :2] * 0.0
-    counts.iloc[::2, 0], counts.iloc[1::2, 1] = 7, 9
-    alone = with_counts(study, counts)
-    fitted = quick.fit(alone)
-    found = importance(alone, fitted.regressor)
-    assert sorted(found.index) == sorted(counts)
-    assert (found == 0).all(axis=None)
-    predicted = quick.predict(alone, fitted).predictions
-    shown = qiime2.Artifact.import_data("FeatureData[Importance]", found)
-    assert aam.evaluate_regression(predicted, alone.age_column, importance=shown)
-
-
 @pytest.mark.parametrize(
     "change",
     [lambda c: c.assign(**{c.columns[0]: c.iloc[:, 0] + 1e9}),  # one dwarfs all others
      lambda c: c.iloc[:, :1] * 0 + 3,  # there is only one
-     lambda c: c.iloc[:, :20] * 0 + np.eye(len(c)) + (np.arange(20) < 5)],  # most occur once
+     lambda c: c.iloc[:, :20] * 0 + np.eye(len(c)) + (np.arange(20) < 5),  # most occur once
+     lambda c: c.iloc[:, :2] * 0 + 7 * np.eye(2)[np.arange(len(c)) % 2]],  # as of isolates
 )  # fmt: skip
-def test_importance_is_finite_for_every_table_that_can_be_fitted(importance, study, change):
-    odd = with_counts(study, change(study.counts))
-    found = importance(odd, quick.fit(odd).regressor)
+def test_importance_is_finite_for_every_table_that_can_be_fitted(aam, importance, study, change):
+    odd = study.replaced(counts=change(study.counts))
+    fitted = quick.fit(odd)
+    found = importance(odd, fitted.regressor)
     assert sorted(found.index) == sorted(odd.counts)
     assert np.isfinite(found).all(axis=None)
+    if odd.counts.astype(bool).sum(axis=1).max() == 1:  # where each sample holds one ASV
+        assert (found == 0).all(axis=None)
+        shown = qiime2.Artifact.import_data("FeatureData[Importance]", found)
+        predicted = quick.predict(odd, fitted).predictions
+        assert aam.evaluate_regression(predicted, odd.age_column, importance=shown)
 
 
 def test_covariates_are_read_and_asked_for(importance, refused, study):
-    frame = pd.DataFrame({"sex": np.where(np.arange(20) % 2, "f", "m")}, study.counts.index)
+    frame = pd.DataFrame({"sex": [*"fm" * 10]}, study.counts.index)
     given = {"covariates": qiime2.Metadata(frame)}
     model = quick.fit(study, covariate_columns=["sex"], **given).regressor
     assert importance(study, model, **given)["importance"].iloc[0] > 0
-    refused(lambda: importance(study, model), "1 covariate", "'sex'")
+    refused(importance, "1 covariate", "'sex'", study=study, model=model)
 
 
 def test_sample_classifier_draws_the_most_important(aam, planted, planted_models):
@@ -183,17 +178,19 @@ def test_sample_classifier_draws_the_most_important(aam, planted, planted_models
     few = study.select(study.counts.index[:16])
     found = aam.feature_importance(few.table, planted_models["classifier"], few.sequences)
     page, filtered = sample_classifier.actions.heatmap(
-        few.table, found.importance, sample_metadata=halves(study), feature_count=5
+        few.table,
+        found.importance,
+        sample_metadata=sim.column_of(in_halves(study)),
+        feature_count=5,
     )
     assert str(page.type) == "Visualization"
-    most = found.importance.view(pd.DataFrame).index[:5]
+    most = sim.values_of(found.importance).index[:5]
     assert sorted(filtered.view(pd.DataFrame).columns) == sorted(most)
 
 
 def test_what_cannot_be_explained_is_refused(importance, refused, study, pretrained):
     with pytest.raises(TypeError, match="AAMEncoder"):
         importance(study, pretrained.encoder)
-    model = pretrained.encoder.view(AAMModelDirectoryFormat)
-    refused(lambda: feature_importance(study.biom, model), "an encoder", "fit-regressor")
-    others = simulate_study(12, 30, 9)
-    refused(lambda: importance(others, sequences=None), "30 feature ids", "sequences")
+    given = {"table": study.biom, "model": pretrained.encoder.view(AAMModelDirectoryFormat)}
+    refused(feature_importance, "an encoder", "fit-regressor", **given)
+    refused(importance, "40 feature ids", "sequences", sequences=None)

@@ -1,6 +1,5 @@
 """What is read of a sample: ASVs, clades, or both; a model of clades holds no DNA."""
 
-import dataclasses
 import zipfile
 
 import numpy as np
@@ -24,27 +23,11 @@ def long_study():
 @pytest.fixture(scope="module")
 def models(aam, long_study, runs_of_models_made_once):
     """Fits of an age and of a class, by what they read."""
-    columns = {aam.fit_regressor: long_study.age_column}
-    columns[aam.fit_classifier] = sim.categorical(sim.by_age(long_study))
+    columns = (long_study.ages, sim.by_age(long_study))
     return {
-        features: [
-            fit(long_study.table, column, features=features, **sim.QUICK_FIT)
-            for fit, column in columns.items()
-        ]
+        features: [quick.fit(long_study, one, features=features, sequences=None) for one in columns]
         for features in ("auto", "asvs", "clades")
     }
-
-
-def strangers(long_study):
-    """Number the features, and give them DNA that no study has."""
-    names = [f"f{place}" for place in range(len(long_study.dna))]
-    reads = pd.Series(["".join(RANDOM.choice(list("ACGT"), 150)) for _ in names], names)
-    table = table_of(long_study, long_study.counts.set_axis(names, axis=1))
-    return table, sim.sequences_artifact(reads)
-
-
-def table_of(study, counts):
-    return dataclasses.replace(study, counts=counts).table
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -74,63 +57,58 @@ def test_a_model_of_clades_holds_no_dna_of_the_study(models, long_study, tmp_pat
 def test_heads_read_what_was_asked_for(models):
     read = {}
     for features, (found, _) in models.items():
-        config, arrays = sim.model_of(found.regressor)
+        config, arrays = sim.model_of(found)
         assert config.target.features == features
         names = ("vocabulary", "branches")
         read[features] = [one for one in names if f"target_head.ridge.{one}" in arrays]
-        settings = {one.name: one for one in sim.log_of(found).settings}
-        assert settings["features"].value == features
-        assert settings["features"].chosen_by == ("default" if features == "auto" else "user")
+        chosen_by = "default" if features == "auto" else "user"
+        assert sim.settings_of(found)["features"] == (features, chosen_by)
     assert read == {
         "auto": ["vocabulary", "branches"], "asvs": ["vocabulary"], "clades": ["branches"],
     }  # fmt: skip
     assert "holds no sequence" in str(sim.log_of(models["clades"][0]).summary["model"])
 
 
-def test_a_model_of_clades_predicts_what_it_learned(aam, models, long_study):
-    found = aam.predict_regression(long_study.table, models["clades"][0].regressor)
-    errors = found.predictions.view(pd.Series) - long_study.ages
-    assert errors.abs().mean() < 0.5 * (long_study.ages - long_study.ages.mean()).abs().mean()
-    classes = aam.predict_classification(long_study.table, models["clades"][1].classifier)
-    predicted = classes.predictions.view(pd.Series)
-    assert (predicted == sim.by_age(long_study)[predicted.index]).mean() > 0.8
+def test_a_model_of_clades_predicts_what_it_learned(models, long_study):
+    ages, classes = (quick.predictions(long_study, one, sequences=None) for one in models["clades"])
+    errors = (ages - long_study.ages).abs().mean()
+    assert errors < 0.5 * (long_study.ages - long_study.ages.mean()).abs().mean()
+    assert (classes == sim.by_age(long_study)[classes.index]).mean() > 0.8
 
 
 def test_recognition_does_not_apply_to_a_model_of_clades(aam, models, long_study, capsys, refused):
     regressor, classifier = (one[0] for one in models["clades"])
-    table, strange = strangers(long_study)
+    # features are numbered, and have DNA that no study has
+    names = [f"f{place}" for place in range(len(long_study.dna))]
+    reads = pd.Series(["".join(RANDOM.choice(list("ACGT"), 150)) for _ in names], names)
+    table = long_study.replaced(counts=long_study.counts.set_axis(names, axis=1)).table
+    strange = sim.sequences_artifact(reads)
     capsys.readouterr()
     found = aam.predict_regression(table, regressor, sequences=strange, min_recognized=1.0)
     assert "reads the clades of its encoder" in capsys.readouterr().out
-    intervals = found.intervals.view(pd.DataFrame)
+    intervals = sim.values_of(found.intervals)
     assert list(intervals) == ["lower", "upper", ONLY]
     assert (intervals[ONLY] == 1).all()
-    as_fitted = aam.predict_regression(long_study.table, regressor).intervals.view(pd.DataFrame)
+    as_fitted = sim.values_of(aam.predict_regression(long_study.table, regressor).intervals)
     widths = [one["upper"] - one["lower"] for one in (intervals, as_fitted)]
     np.testing.assert_allclose(*widths, rtol=1e-5)
     classes = aam.predict_classification(table, classifier, sequences=strange, min_recognized=1.0)
-    assert list(classes.recognition.view(pd.DataFrame)) == [ONLY]
+    assert list(sim.values_of(classes.recognition)) == [ONLY]
     (importance,) = aam.feature_importance(table, regressor, sequences=strange)
-    assert (importance.view(pd.DataFrame)["importance"] >= 0).all()
-    refused(
-        lambda: aam.check_table(long_study.table, regressor),
-        "holds no sequences to look up", "'auto' or 'asvs'",
-    )  # fmt: skip
+    assert (sim.values_of(importance)["importance"] >= 0).all()
+    parts = ("holds no sequences to look up", "'auto' or 'asvs'")
+    refused(aam.check_table, *parts, table=long_study.table, model=regressor)
 
 
 def test_pages_say_that_a_model_reads_clades(aam, models, long_study, tmp_path):
     regressor, classifier = (one[0] for one in models["clades"])
     found = aam.predict_regression(long_study.table, regressor)
     classes = aam.predict_classification(long_study.table, classifier)
+    ages, diets = long_study.age_column, sim.column_of(sim.by_age(long_study))
+    shares = {"recognition": classes.recognition}
     pages = (
-        aam.evaluate_regression(
-            found.predictions, long_study.age_column, intervals=found.intervals
-        ),
-        aam.evaluate_classification(
-            classes.predictions,
-            sim.categorical(sim.by_age(long_study)),
-            recognition=classes.recognition,
-        ),
+        aam.evaluate_regression(found.predictions, ages, intervals=found.intervals),
+        aam.evaluate_classification(classes.predictions, diets, **shares),
     )
     for place, page in enumerate(pages):
         page.visualization.export_data(str(tmp_path / str(place)))
@@ -139,41 +117,30 @@ def test_pages_say_that_a_model_reads_clades(aam, models, long_study, tmp_path):
         assert "error-by-recognition" not in text
 
 
-def test_reads_outside_the_vocabulary_are_nothing_to_a_model_of_asvs(aam, models, long_study):
-    regressor = models["asvs"][0].regressor
-    counts = long_study.counts.copy()
-    counts["".join(RANDOM.choice(list("ACGT"), 150))] = counts.sum(axis=1)
-    found = [
-        aam.predict_regression(table, regressor).predictions.view(pd.Series)
-        for table in (long_study.table, table_of(long_study, counts))
-    ]
-    np.testing.assert_allclose(*found, atol=1e-4)
-
-
-def test_a_model_of_clades_predicts_a_sample_alike_in_any_company(aam, models, long_study):
-    """Sequences of a table are not merged, as which of them overlap depends on the others."""
+def test_what_changes_nothing_to_a_model_of_asvs_and_to_one_of_clades(models, long_study):
+    """Reads that the vocabulary lacks; sequences of others, which are not merged where they fit."""
     counts = long_study.counts
+    stranger = {"".join(RANDOM.choice(list("ACGT"), 150)): counts.sum(axis=1)}
     cut = counts.set_axis([name[:100] for name in counts], axis=1)
     alone = counts.iloc[:3].loc[:, counts.iloc[:3].sum() > 0]
     both = pd.concat([alone, cut.iloc[3:]]).fillna(0.0)
-    regressor = models["clades"][0].regressor
-    found = [
-        aam.predict_regression(table_of(long_study, one), regressor).predictions.view(pd.Series)
-        for one in (alone, both)
-    ]
-    np.testing.assert_allclose(found[1][list(alone.index)], found[0], atol=1e-4)
+    for features, *tables in (("asvs", counts, counts.assign(**stranger)), ("clades", alone, both)):
+        plain, other = (
+            quick.predictions(long_study.replaced(counts=one), models[features][0], sequences=None)
+            for one in tables
+        )
+        np.testing.assert_allclose(other[plain.index], plain, atol=1e-4)
 
 
 def test_an_encoder_without_clades_is_refused(study, refused):
     given = sim.TINY_FIT | {"features": "clades"}
-    refused(lambda: quick.fit(study, **given), "has learned no clades", "bundled")
+    refused(quick.fit, "has learned no clades", "bundled", study=study, **given)
 
 
 def test_a_pipeline_joins_what_models_of_clades_say(aam, long_study):
-    found = aam.regress_samples(
-        long_study.table, long_study.age_column, folds=2, features="clades", device="cpu"
-    )
-    intervals = found.intervals.view(pd.DataFrame)
+    given = {"folds": 2, "features": "clades", "device": "cpu"}
+    found = aam.regress_samples(long_study.table, long_study.age_column, **given)
+    intervals = sim.values_of(found.intervals)
     assert list(intervals) == ["lower", "upper", ONLY]
     assert len(intervals) == len(long_study.counts)
-    assert sim.model_of(found.regressor)[0].target.features == "clades"
+    assert sim.target_of(found.regressor).features == "clades"

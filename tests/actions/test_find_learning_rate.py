@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-import quick_actions as quick
-from simulated_study import by_age
+from simulated_study import by_age, column_of
 
 SETTINGS = {"pretrained": "none", "batch_size": 8, "threads": 1, "device": "cpu", "steps": 20}
 SETTINGS |= {"precision": "fp32"}
@@ -38,7 +37,7 @@ def test_11_6_the_curve_of_a_regressor_is_shown(find, study):
 
 
 def test_11_6_a_column_of_classes_is_learned_as_classes(find, study):
-    diet = quick.column_of(by_age(study, (12,), ("milk", "solid")))
+    diet = column_of(by_age(study, (12,), ("milk", "solid")))
     curve, _, page = find(metadata=diet)
     assert curve["loss"].iloc[0] == pytest.approx(np.log(2), rel=0.2)
     assert "for fit-classifier: <em>diet</em>" in page
@@ -59,12 +58,7 @@ def test_11_6_an_encoder_is_frozen_or_trained(find, study, pretrained, frozen):
 
 def test_11_6_what_cannot_be_tested_is_refused(find, study, refused):
     refused(find, "nothing to learn", "'metadata'", "'distance_matrix'")
-    age = study.age_column
-    refused(
-        lambda: find(metadata=age, lowest_rate=0.1, highest_rate=0.01),
-        "'lowest_rate' is 0.1", "'highest_rate' is 0.01",
-    )  # fmt: skip
-    refused(
-        lambda: find(metadata=age, unifrac_weight=2.0),
-        "'unifrac_weight' was given without 'distance_matrix'",
-    )
+    age, parts = {"metadata": study.age_column}, ("'lowest_rate' is 0.1", "'highest_rate' is 0.01")
+    refused(find, *parts, lowest_rate=0.1, highest_rate=0.01, **age)
+    without = "'unifrac_weight' was given without 'distance_matrix'"
+    refused(find, without, unifrac_weight=2.0, **age)

@@ -20,15 +20,13 @@ def parts():
 def columns(parts):
     """A numeric and a categorical column, and the targets that follow from them."""
     random = np.random.default_rng(2)
-    ids = [*parts[0].counts.index, *parts[1].counts.index]
+    ids = pd.Index([*parts[0].counts.index, *parts[1].counts.index], name="id")
     bmi = random.normal(25, 4, len(ids))
     site = random.choice(["gut", "skin", "soil"], len(ids))
     mean = pd.Series(site).map({"gut": 10.0, "skin": 30.0, "soil": 80.0}).to_numpy()
     noise = random.normal(0, 1, len(ids))
-    return pd.DataFrame(
-        {"bmi": bmi, "site": site, "of bmi": 3 * bmi + noise, "of site": mean + noise},
-        index=pd.Index(ids, name="id"),
-    )
+    said = {"bmi": bmi, "site": site, "of bmi": 3 * bmi + noise, "of site": mean + noise}
+    return pd.DataFrame(said, index=ids)
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +67,12 @@ def test_what_depends_on_a_covariate_is_learned(fit, predict, columns, name):
     assert r_squared(predict(fit(f"of {name}")), truth) < 0.2
 
 
-def test_what_descends_reads_covariates_too(fit, pretrained):
-    found = fit("of bmi", ["bmi"], encoder=pretrained.encoder, attention_head="on", epochs=1)
-    (covariate,) = sim.model_of(found.regressor)[0].target.covariates
-    assert covariate.name == "bmi"
-
-
-def test_a_classifier_reads_covariates(fit, predict, columns):
+def test_classifiers_and_what_descends_read_covariates_too(fit, predict, columns, pretrained):
     origin = columns["site"].map({"soil": "wild"}).fillna("host").rename("origin")
     found = predict(fit(origin, ["site"]), columns)
     assert (found == origin[found.index]).mean() > 0.9
+    found = fit("of bmi", ["bmi"], encoder=pretrained.encoder, attention_head="on", epochs=1)
+    assert [one.name for one in sim.target_of(found).covariates] == ["bmi"]
 
 
 def test_the_microbes_are_read_beside_covariates(parts):
@@ -95,8 +89,7 @@ def test_the_microbes_are_read_beside_covariates(parts):
 
 def test_order_of_rows_and_columns_does_not_matter(fit, predict, both, columns):
     shuffled = columns.sample(frac=1, random_state=1)[["site", "of bmi", "bmi"]]
-    again = fit("of site", ["bmi", "site"], shuffled)
-    assert sim.same_weights(both.regressor, again.regressor)
+    assert sim.same_weights(both, fit("of site", ["bmi", "site"], shuffled))
     found = predict(both, columns)
     assert found.equals(predict(both, shuffled))
     assert found.nunique() > 10
@@ -115,8 +108,7 @@ def test_missing_cells_and_unknown_levels_are_predicted_between_the_known(
     warned = capsys.readouterr().err
     assert "Warning: The covariate 'site' has 2 levels" in warned
     assert "'moon', 'sea'" in warned
-    blank = predict(both, frame.assign(site=None, bmi=np.nan))
-    for found in (unknown, blank):
+    for found in (unknown, predict(both, frame.assign(site=None, bmi=np.nan))):
         assert np.isfinite(found).all()
         assert gut - 0.5 * span < found.mean() < soil + 0.5 * span
     some = frame.copy()
@@ -127,10 +119,7 @@ def test_missing_cells_and_unknown_levels_are_predicted_between_the_known(
     # that a value is missing can itself say something
     frame = columns[["site"]].replace("soil", np.nan)
     assert r_squared(predict(fit("of site", ["site"], frame), frame), columns["of site"]) > 0.7
-
-
-def test_distances_need_no_covariates(both, parts):
-    assert quick.distances(parts[1], both.regressor)
+    assert quick.distances(parts[1], both.regressor), "distances need no covariates"
 
 
 def test_11_7_metadata_as_people_write_it(tmp_path):
@@ -142,79 +131,65 @@ def test_11_7_metadata_as_people_write_it(tmp_path):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     metadata = qiime2.Metadata.load(str(path))
-    fitted = quick.fit(
-        study, metadata.get_column("age"), covariates=metadata,
-        covariate_columns=["body site", " bmi "],
-    )  # fmt: skip
-    site, bmi = sim.model_of(fitted.regressor)[0].target.covariates
+    given = {"covariates": metadata, "covariate_columns": ["body site", " bmi "]}
+    fitted = quick.fit(study, metadata.get_column("age"), **given)
+    site, bmi = sim.target_of(fitted).covariates
     assert (site.name, site.levels, bmi.name) == ("body site", ("gut", "skin"), "bmi")
-    assert quick.predictions(study, fitted, covariates=metadata).index.tolist() == ids
+    # ids that look like numbers keep their zeros
+    for one in quick.predict(study, fitted, covariates=metadata):
+        assert sim.values_of(one).index.tolist() == ids
+    assert list(quick.distances(study, fitted.regressor).ids) == ids
 
 
 def test_11_7_a_wrong_name_lists_the_columns(refused, fit, predict, both, columns):
     there = "The columns there are: 'bmi', 'site', 'of bmi', 'of site'."
-    refused(lambda: fit(names=["Bmi", "sites"]), "no column 'Bmi', 'sites'", there)
-    refused(
-        lambda: predict(both, columns[["bmi", "of bmi"]]),
-        "no column 'site'", "The columns there are: 'bmi', 'of bmi'.",
-    )  # fmt: skip
+    refused(fit, "no column 'Bmi', 'sites'", there, names=["Bmi", "sites"])
+    parts = ("no column 'site'", "The columns there are: 'bmi', 'of bmi'.")
+    refused(predict, *parts, fitted=both, frame=columns[["bmi", "of bmi"]])
 
 
 def test_columns_that_cannot_be_covariates(refused, fit, columns):
-    refused(lambda: fit(covariate_columns=["bmi"]), "'covariate_columns' was given without")
-    refused(
-        lambda: fit(covariates=qiime2.Metadata(columns)),
-        "'covariates' was given without 'covariate_columns'", "'bmi', 'site'",
-    )  # fmt: skip
-    refused(lambda: fit(names=["bmi", "site", "bmi"]), "names 'bmi' more than once")
-    refused(lambda: fit("of bmi", ["bmi", "of bmi"]), "'of bmi'", "the column to predict")
+    refused(fit, "'covariate_columns' was given without", covariate_columns=["bmi"])
+    parts = ("'covariates' was given without 'covariate_columns'", "'bmi', 'site'")
+    refused(fit, *parts, covariates=qiime2.Metadata(columns))
     frame = columns.assign(same=4.5, gone=np.nan, word="x")
-    for name, parts in (
-        ("same", ["'same' is '4.5' in all 80 training samples", "covariate_columns"]),
-        ("word", ["'word' is 'x' in all 80"]),
-        ("gone", ["'gone' is blank in all 80"]),
+    for names, parts in (
+        (["bmi", "site", "bmi"], ["names 'bmi' more than once"]),
+        (["bmi", "of bmi"], ["'of bmi'", "the column to predict"]),
+        (["same"], ["'same' is '4.5' in all 80 training samples", "covariate_columns"]),
+        (["word"], ["'word' is 'x' in all 80"]),
+        (["gone"], ["'gone' is blank in all 80"]),
     ):
-        refused(lambda name=name: fit(names=[name], frame=frame), *parts)
-
-
-def test_what_a_column_holds_must_stay_the_same(refused, predict, both, parts, columns):
-    refused(
-        lambda: predict(both, columns.assign(site=np.arange(120.0))),
-        "'site' was categorical when the model was fitted, and is numeric here", "#q2:types",
-    )  # fmt: skip
-    refused(lambda: predict(both, columns.assign(bmi="high")), "'bmi' was numeric", "'high'")
-    far, name = columns.copy(), parts[1].counts.index[3]
-    far.loc[name, "bmi"] = 1e300
-    refused(
-        lambda: predict(both, far), "1 sample of 40", "'bmi'", repr(name), "Correct the metadata"
-    )
+        refused(fit, *parts, names=names, frame=frame)
 
 
 def test_a_model_and_its_covariates_belong_together(
-    refused, predict, both, columns, fitted, mixed_study
+    refused, predict, both, parts, columns, fitted, mixed_study
 ):
-    refused(lambda: predict(both), "fitted with 2 covariates, 'bmi', 'site'", "'covariates'")
-    other = pd.DataFrame({"bmi": 1.0}, mixed_study.counts.index)
-    refused(
-        lambda: predict(fitted, other, mixed_study), "without covariates", "no effect", "Leave it"
-    )
-    message = refused(
-        lambda: predict(both, columns.iloc[:100]),
-        "20 samples of 40", "not in the covariates", "cells may be blank",
-    )  # fmt: skip
-    assert "missing_samples" not in message
-    refused(lambda: predict(both, columns.iloc[:80]), "no ids in common", "the covariates")
+    far, name = columns.copy(), parts[1].counts.index[3]
+    far.loc[name, "bmi"] = 1e300
+    was = "'site' was categorical when the model was fitted, and is numeric here"
+    for frame, words in (
+        (None, ["fitted with 2 covariates, 'bmi', 'site'", "'covariates'"]),
+        (columns.assign(site=np.arange(120.0)), [was, "#q2:types"]),
+        (columns.assign(bmi="high"), ["'bmi' was numeric", "'high'"]),
+        (far, ["1 sample of 40", "'bmi'", repr(name), "Correct the metadata"]),
+        (columns.iloc[:80], ["no ids in common", "the covariates"]),
+        (columns[:100], ["20 samples of 40", "not in the covariates", "cells may be blank"]),
+    ):
+        message = refused(predict, *words, fitted=both, frame=frame)
+        assert "missing_samples" not in message
+    given = {"fitted": fitted, "frame": columns, "study": mixed_study}
+    refused(predict, "without covariates", "no effect", "Leave it", **given)
 
 
 def test_samples_without_a_row_in_fitting(refused, fit, columns):
-    part = columns.iloc[7:]
-    refused(
-        lambda: fit(names=["bmi"], frame=part),
-        "7 samples of 80", "not in the covariates", "'missing_samples' to 'ignore'",
-    )  # fmt: skip
-    found = fit(names=["bmi"], frame=part, missing_samples="ignore")
+    given = {"names": ["bmi"], "frame": columns.iloc[7:]}
+    parts = ("7 samples of 80", "not in the covariates", "'missing_samples' to 'ignore'")
+    refused(fit, *parts, **given)
+    found = fit(**given, missing_samples="ignore")
     assert sim.counts_of(found)["samples dropped: not in the covariates"] == 7
     assert len(sim.log_of(found).summary["sample_ids"]) == 73
-    settings = {setting.name: setting for setting in sim.log_of(found).settings}
-    for name, value in {"missing_samples": "ignore", "covariate_columns": ["bmi"]}.items():
-        assert (settings[name].value, settings[name].chosen_by) == (value, "user")
+    settings = sim.settings_of(found)
+    assert settings["missing_samples"] == ("ignore", "user")
+    assert settings["covariate_columns"] == (["bmi"], "user")

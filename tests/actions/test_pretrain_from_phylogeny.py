@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import qiime2
 import quick_actions as quick
+import simulated_study as sim
 import skbio
-from simulated_study import history_of, log_of, model_of, sequences_artifact, simulate_study
 
-from q2_aam.data.phylogeny import parse_newick
-from q2_aam.errors import AAMError
 from q2_aam.storage.model import read_boxed
 
 MACHINE = {"threads": 1, "device": "cpu"}
@@ -22,7 +20,7 @@ SMALL = MACHINE | {
 
 @pytest.fixture(scope="module")
 def study():
-    return simulate_study(samples=24, asvs=48, seed=5)
+    return sim.simulate_study(samples=24, asvs=48, seed=5)
 
 
 def tree_of(newick) -> qiime2.Artifact:
@@ -45,28 +43,28 @@ def learned(teach, study, runs_of_models_made_once):
     return teach(table=study.select(study.counts.index[::2]).table, epochs=30)
 
 
-def pairs(study, encoder) -> tuple[np.ndarray, np.ndarray]:
-    """Return predicted and true UniFrac of all pairs of samples."""
+def agreement(study, encoder) -> tuple[float, float, float]:
+    """Compare predicted and true UniFrac of all pairs: r, the share explained, squared error."""
     predicted = quick.distances(study, encoder)
-    return predicted.condensed_form(), study.unifrac.filter(predicted.ids).condensed_form()
+    actual = study.unifrac.filter(predicted.ids).condensed_form()
+    error = np.square(predicted.condensed_form() - actual).mean()
+    r = np.corrcoef(predicted.condensed_form(), actual)[0, 1]
+    return r, 1 - error / actual.var(), error
 
 
 def test_unifrac_of_unseen_samples_is_predicted_without_a_matrix(study, learned):
-    predicted, actual = pairs(study.select(study.counts.index[1::2]), learned.encoder)
-    assert np.corrcoef(predicted, actual)[0, 1] > 0.99
-    assert 1 - np.square(predicted - actual).mean() / actual.var() > 0.95
-
-
-def test_the_log_holds_the_agreement_with_scikit_bio(study, learned):
-    history = history_of(learned)
-    predicted, actual = pairs(study.select(study.counts.index[::2]), learned.encoder)
+    seen, unseen = (study.select(study.counts.index[start::2]) for start in (0, 1))
+    r, explained, _ = agreement(unseen, learned.encoder)
+    assert r > 0.99
+    assert explained > 0.95
+    # the log holds the agreement of those that were given
+    history = sim.history_of(learned)
+    r, explained, _ = agreement(seen, learned.encoder)
     kept = history.loc[history["validation_unifrac_loss"].idxmin()]
-    r = np.corrcoef(predicted, actual)[0, 1]
     assert kept["validation_unifrac_r"] == pytest.approx(r, abs=1e-4)
-    explained = 1 - np.square(predicted - actual).mean() / actual.var()
     assert kept["validation_unifrac_r2"] == pytest.approx(explained, abs=1e-3)
     assert history["train_clade_loss"].iloc[-1] < 0.5 * history["train_clade_loss"].iloc[0]
-    config, arrays = model_of(learned.encoder)
+    config, arrays = sim.model_of(learned)
     assert config.distance_state == "trained"
     assert config.asv_tips
     assert config.branches == len(arrays["distance_head.log_length"]) <= 47
@@ -76,7 +74,7 @@ def test_the_bundled_encoder_goes_on_with_other_branches(aam, study, capsys):
     found = aam.pretrain_from_phylogeny(
         study.sequences, tree_of(study.tree), epochs=1, learning_rate=1e-6, branches=9, **MACHINE
     )
-    config, arrays = model_of(found.encoder)
+    config, arrays = sim.model_of(found.encoder)
     boxed, before = read_boxed()
     assert config == dataclasses.replace(boxed, branches=9)
     assert np.abs(arrays["asv_encoder.positions.weight"]).max() > 0.1
@@ -88,12 +86,6 @@ def test_the_bundled_encoder_goes_on_with_other_branches(aam, study, capsys):
     assert "ASVs used for training: 48" in said
 
 
-def test_without_samples_held_out_asvs_are_scored(teach):
-    history = history_of(teach(validation_size=0.25, epochs=3))
-    assert history["validation_clade_loss"].gt(0).all()
-    assert not [name for name in history if "unifrac" in name]
-
-
 def test_a_run_killed_after_an_epoch_ends_as_an_unbroken_one(
     teach, study, monkeypatch, tmp_path, capsys
 ):
@@ -101,7 +93,7 @@ def test_a_run_killed_after_an_epoch_ends_as_an_unbroken_one(
 
     def run(folder):
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / folder))
-        return model_of(teach(table=study.table, epochs=3, dropout=0.1).encoder)[1]
+        return sim.model_of(teach(table=study.table, epochs=3, dropout=0.1).encoder)[1]
 
     def killed(logger, progress):
         if len(progress.history) == 2:
@@ -119,10 +111,13 @@ def test_a_run_killed_after_an_epoch_ends_as_an_unbroken_one(
 
 def test_chunks_of_a_step_change_nothing_but_memory(teach):
     plain, chunked = (
-        history_of(teach(batch_size=size, gradient_accumulation=chunks))["train_clade_loss"]
-        for size, chunks in ((16, 1), (4, 4))
+        sim.history_of(teach(batch_size=one, gradient_accumulation=16 // one, validation_size=0.25))
+        for one in (16, 4)
     )
-    assert np.allclose(plain, chunked, rtol=1e-4)
+    assert np.allclose(plain["train_clade_loss"], chunked["train_clade_loss"], rtol=1e-4)
+    # without samples, held-out ASVs are scored
+    assert plain["validation_clade_loss"].gt(0).all()
+    assert not [name for name in plain if "unifrac" in name]
 
 
 def test_a_matrix_of_another_tree_calibrates_the_branches(aam, study, learned):
@@ -130,21 +125,17 @@ def test_a_matrix_of_another_tree_calibrates_the_branches(aam, study, learned):
     random, tree = np.random.default_rng(0), study.tree.copy()
     for node in tree.postorder(include_self=False):
         node.length *= 9 ** random.uniform(-1, 1)
-    other = dataclasses.replace(simulate_study(samples=60, asvs=48, seed=5), tree=tree)
+    other = sim.simulate_study(samples=60, asvs=48, seed=5).replaced(tree=tree)
     half, unseen = (other.select(other.counts.index[start::2]) for start in (0, 1))
     found = aam.pretrain(
         [half.table], [half.distances], sequences=[study.sequences], epochs=1, learning_rate=1e-6,
         initial_encoder=learned.encoder, validation_size=0.0, **MACHINE,
     )  # fmt: skip
-    before, after = model_of(learned.encoder)[1], model_of(found.encoder)[1]
+    before, after = sim.model_of(learned)[1], sim.model_of(found)[1]
     for name, array in after.items():
         moved = np.abs(array - before[name]).max()
         assert moved < 1e-4 or name.startswith("distance_head"), name
-    errors = []
-    for encoder in (learned.encoder, found.encoder):
-        predicted, actual = pairs(unseen, encoder)
-        errors.append(np.square(predicted - actual).mean())
-    assert errors[1] < 0.6 * errors[0]
+    assert agreement(unseen, found.encoder)[2] < 0.6 * agreement(unseen, learned.encoder)[2]
 
 
 def test_an_encoder_that_knows_a_tree_is_trained_gently(aam, study, learned):
@@ -152,67 +143,40 @@ def test_an_encoder_that_knows_a_tree_is_trained_gently(aam, study, learned):
         ({"initial_encoder": learned.encoder}, {"epochs": 3, "learning_rate": 3e-4}),
         ({"pretrained": "none", "hidden_size": 8}, {"epochs": 40, "learning_rate": 3e-3}),
     ):
-        found = aam.pretrain(
-            [study.table], [study.distances], sequences=[study.sequences], **MACHINE | given
-        )
-        chosen = {one.name: (one.value, one.chosen_by) for one in log_of(found).settings}
-        for name, value in expected.items():
-            assert chosen[name] == (value, "default")
+        given |= MACHINE | {"sequences": [study.sequences]}
+        chosen = sim.settings_of(aam.pretrain([study.table], [study.distances], **given))
+        assert {name: chosen[name] for name in expected} == {
+            name: (value, "default") for name, value in expected.items()
+        }
 
 
-def lacking_tips(study) -> str:
-    pruned = study.tree.shear(list(study.dna.index[2:]))
-    pruned.prune()
-    return str(pruned)
-
-
-BAD_TREES = {  # and what is said of each
-    "lacks tips": (lacking_tips, r"2 sequences of 48 are no tip .*{names[0]}"),
-    "other ids": (
-        lambda study: re.sub(r"([(,])([0-9a-f])", r"\1x\2", str(study.tree)),
-        "None of the 48 sequences",
-    ),
-    "no lengths": (
-        lambda study: re.sub(r":[0-9.]+", "", str(study.tree)), r"94 branches of 94 .* no length",
-    ),
-    "a length missing": (
-        lambda study: re.sub(r":[0-9.]+", "", str(study.tree), count=1),
-        r"1 branch of 94 .* no length",
-    ),
-    "only zeros": (lambda study: re.sub(r":[0-9.]+", ":0.0", str(study.tree)), "length 0"),
-    "unrooted": (
-        lambda study: f"({str(study.tree).strip().rstrip(';')}:1,a:1,b:1);",
-        "not rooted: .* 3 branches",
-    ),
-    "a tip twice": (
-        lambda study: str(study.tree).replace(study.dna.index[1], study.dna.index[0]),
-        "name of another",
-    ),
+BAD_TREES = {  # how the Newick of a good tree is changed, and what is said of it
+    "no tip": (lambda tree, names: tree.replace(names[0], "a"), ["1 sequence of 48", "{names[0]}"]),
+    "other ids": (lambda tree, _: re.sub(r"([(,])([0-9a-f])", r"\1x\2", tree),
+                  ["None of the 48 sequences"]),
+    "no lengths": (lambda tree, _: re.sub(r":[0-9.]+", "", tree),
+                   ["94 branches of 94", "no length"]),
+    "a length missing": (lambda tree, _: re.sub(r":[0-9.]+", "", tree, count=1),
+                         ["1 branch of 94", "no length"]),
+    "only zeros": (lambda tree, _: re.sub(r":[0-9.]+", ":0.0", tree), ["length 0"]),
+    "unrooted": (lambda tree, _: f"({tree.strip().rstrip(';')}:1,a:1,b:1);",
+                 ["not rooted:", "3 branches"]),
+    "a tip twice": (lambda tree, names: tree.replace(names[1], names[0]), ["name of another"]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", BAD_TREES)
-def test_trees_that_cannot_teach_are_refused_by_name(teach, study, kind, tmp_path):
-    newick, said = BAD_TREES[kind]
-    (tmp_path / "tree.nwk").write_text(newick(study))
+def test_trees_that_cannot_teach_are_refused_by_name(refused, teach, study, kind, tmp_path):
+    (change, parts), names = BAD_TREES[kind], study.dna.index
+    (tmp_path / "tree.nwk").write_text(change(str(study.tree), names))
     tree = qiime2.Artifact.import_data("Phylogeny[Rooted]", str(tmp_path / "tree.nwk"))
-    with pytest.raises(AAMError, match=f"(?s){said.format(names=study.dna.index)}"):
-        teach(tree=tree)
+    refused(teach, *(part.format(names=names) for part in parts), tree=tree)
 
 
-def test_what_cannot_be_learned_from_is_refused(teach, study):
-    one = study.dna.iloc[:1]
-    with pytest.raises(AAMError, match="no clade"):
-        teach(sequences_artifact(one), tree_of(f"({one.index[0]}:1,other:1);"))
-    with pytest.raises(AAMError, match="2 samples: it takes 3"):
-        teach(table=study.select(study.counts.index[:2]).table)
-    with pytest.raises(AAMError, match="8 features of 48 .* no sequence"):
-        teach(sequences_artifact(study.dna.iloc[:40]), table=study.table)
-
-
-def test_quoted_names_are_read_as_they_are(study):
-    names = [f"{name}, a;b" for name in study.dna.index]
-    newick = str(study.tree)
-    for name, old in zip(names, study.dna.index, strict=True):
-        newick = newick.replace(old, f"'{name}'")
-    assert set(parse_newick(newick).tips()) == set(names)
+def test_what_cannot_be_learned_from_is_refused(refused, teach, study):
+    one, some = study.dna.iloc[:1], sim.sequences_artifact(study.dna.iloc[:40])
+    tree = tree_of(f"({one.index[0]}:1,other:1);")
+    refused(teach, "no clade", sequences=sim.sequences_artifact(one), tree=tree)
+    few = study.select(study.counts.index[:2])
+    refused(teach, "2 samples: it takes 3", table=few.table)
+    refused(teach, "8 features of 48", "no sequence", sequences=some, table=study.table)

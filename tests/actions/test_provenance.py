@@ -1,17 +1,115 @@
 """What the demo's final page recorded is enough to make its predictions anew."""
 
+import tempfile
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 import qiime2
-from provenance_replay import Replay, replay_predictions
+import yaml
 from qiime2.sdk import PluginManager
-from simulated_study import QUICK_FIT, TINY
+from simulated_study import QUICK_FIT, TINY, values_of
 from small_demo import compute_unifrac, write_small_demo
+
+
+class MetadataFile(str):
+    """The name of a file of metadata that lies beside the record of an action."""
+
+
+class Loader(yaml.SafeLoader):
+    """Reads QIIME 2's own tags as what they hold."""
+
+
+def construct(loader, tag, node):
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node)
+    value = loader.construct_scalar(node)
+    # "uuid:file" if the metadata was itself an artifact
+    return MetadataFile(value.split(":")[-1]) if tag == "metadata" else value
+
+
+# The framework registers readers of its tags for all of YAML, which look for files here and now.
+Loader.yaml_constructors = {
+    tag: reader
+    for tag, reader in yaml.SafeLoader.yaml_constructors.items()
+    if not str(tag).startswith("!")
+}
+Loader.add_multi_constructor("!", construct)
+
+
+class Replay:
+    """Makes the results anew that led to a result, a .qza or .qzv file.
+
+    `given`, by UUID, are taken as they are: they were imported, or made by others.
+    """
+
+    def __init__(self, path: Path, given: dict[str, qiime2.Artifact]):
+        self.archive = zipfile.ZipFile(path)
+        self.final = self.archive.namelist()[0].split("/")[0]
+        self.given, self.executions, self.records = given, {}, []
+
+    def read(self, uuid: str, name: str) -> bytes:
+        """Read a file beside the record of the action that made a result."""
+        place = "" if uuid == self.final else f"artifacts/{uuid}/"
+        return self.archive.read(f"{self.final}/provenance/{place}action/{name}")
+
+    def record_of(self, uuid: str) -> SimpleNamespace:
+        """Return what was recorded of the action that made a result."""
+        content = yaml.load(self.read(uuid, "action.yaml"), Loader=Loader)
+        action = content["action"]
+        inputs, parameters = (
+            {name: value for one in action[kind] for name, value in one.items()}
+            for kind in ("inputs", "parameters")
+        )
+        actions = PluginManager().plugins[action["plugin"].split(":")[-1]].actions
+        return SimpleNamespace(
+            execution=content["execution"]["uuid"], action=actions[action["action"]],
+            inputs=inputs, parameters=parameters, output=action["output-name"],
+        )  # fmt: skip
+
+    def result_of(self, uuid):
+        """Return a result, or a list of them, made anew unless it was given."""
+        if isinstance(uuid, list):
+            return [self.result_of(one) for one in uuid]
+        if uuid is None or uuid in self.given:
+            return self.given.get(uuid)
+        record = self.record_of(uuid)
+        if record.execution not in self.executions:
+            self.executions[record.execution] = self.run(uuid, record)
+        return getattr(self.executions[record.execution], record.output)
+
+    def run(self, uuid: str, record: SimpleNamespace):
+        """Run a recorded action; every parameter is given, so no default has a say."""
+        self.records.append(record)
+        given = {name: self.result_of(value) for name, value in record.inputs.items()}
+        for name, value in record.parameters.items():
+            if isinstance(value, MetadataFile):
+                value = self.metadata(uuid, value, record.action.signature.parameters[name])
+            given[name] = value
+        return record.action(**given)
+
+    def metadata(self, uuid: str, name: str, spec):
+        """Read recorded metadata, as a column if the action takes a column."""
+        with tempfile.NamedTemporaryFile(suffix=".tsv") as file:
+            file.write(self.read(uuid, name))
+            file.flush()
+            metadata = qiime2.Metadata.load(file.name)
+        if not str(spec.qiime_type).startswith("MetadataColumn"):
+            return metadata
+        return metadata.get_column(*metadata.columns)
+
+    def predictions(self) -> pd.Series:
+        """Make the predictions anew that an evaluation page shows."""
+        page = self.record_of(self.final)
+        self.records.append(page)
+        return values_of(self.result_of(page.inputs["predictions"]))
 
 
 @pytest.fixture(scope="module")
 def demo(aam, tmp_path_factory, runs_of_models_made_once):
-    """The demo's steps from the UniFrac matrix to the final page, on a smaller table."""
+    """Run the demo's steps to the final page on a smaller table: page, inputs, predictions."""
     folder = tmp_path_factory.mktemp("demo")
     write_small_demo(folder, samples=30, asvs=60)
     table, sequences, tree = (
@@ -29,45 +127,31 @@ def demo(aam, tmp_path_factory, runs_of_models_made_once):
     ).regressor  # fmt: skip
     predicted = aam.predict_regression(split.test_table, regressor, sequences=sequences)
     (page,) = aam.evaluate_regression(predicted.predictions, month, intervals=predicted.intervals)
-    page.save(str(folder / "evaluation.qzv"))
-    return {
-        "page": folder / "evaluation.qzv",
-        "given": {str(one.uuid): one for one in (table, sequences, unifrac)},
-        "predictions": predicted.predictions.view(pd.Series),
-    }
+    given = {str(one.uuid): one for one in (table, sequences, unifrac)}
+    path = page.save(str(folder / "evaluation.qzv"))
+    return path, given, values_of(predicted.predictions)
 
 
 def test_the_recorded_actions_and_parameters_give_the_same_predictions(demo):
-    replay, replayed = replay_predictions(demo["page"], demo["given"])
-    pd.testing.assert_series_equal(replayed, demo["predictions"], check_exact=True)
-    assert len(replay.executions) == 4  # pretrain, split, fit, predict
-
-
-def test_every_parameter_is_recorded_also_those_left_at_their_defaults(demo):
-    replay = Replay(demo["page"], demo["given"])
-    seen, waiting = set(), [replay.final]
-    while waiting:
-        uuid = waiting.pop()
-        if uuid in demo["given"] or uuid is None:
-            continue
-        record = replay.record_of(uuid)
-        signature = PluginManager().plugins["aam"].actions[record.action].signature
-        assert set(record.parameters) == set(signature.parameters), record.action
-        assert set(record.inputs) == set(signature.inputs), record.action
-        seen.add(record.action)
-        for value in record.inputs.values():
-            waiting += value if isinstance(value, list) else [value]
-    assert seen == {
-        "pretrain", "split_samples", "fit_regressor", "predict_regression", "evaluate_regression"
-    }  # fmt: skip
+    """Every parameter is recorded, also those left at their defaults."""
+    page, given, predictions = demo
+    replay = Replay(page, given)
+    pd.testing.assert_series_equal(replay.predictions(), predictions, check_exact=True)
+    assert [record.action.id for record in replay.records] == [
+        "evaluate_regression", "predict_regression", "split_samples", "fit_regressor", "pretrain",
+    ]  # fmt: skip
+    for record in replay.records:
+        signature = record.action.signature
+        assert set(record.parameters) == set(signature.parameters), record.action.id
+        assert set(record.inputs) == set(signature.inputs), record.action.id
 
 
 def test_another_recorded_seed_would_give_other_predictions(demo, monkeypatch):
+    page, given, predictions = demo
     read = Replay.read
 
     def other_seed(self, uuid, name):
         return read(self, uuid, name).replace(b"random_seed: 7", b"random_seed: 8")
 
     monkeypatch.setattr(Replay, "read", other_seed)
-    _, replayed = replay_predictions(demo["page"], demo["given"])
-    assert not replayed.equals(demo["predictions"])
+    assert not Replay(page, given).predictions().equals(predictions)

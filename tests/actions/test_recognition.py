@@ -1,12 +1,14 @@
-"""A table of other reads is the same table: what a model makes of reads cut, turned or unknown."""
+"""What becomes of reads that are cut, turned, unknown, or of another gene."""
 
-import dataclasses
-
+import biom
 import numpy as np
 import pandas as pd
 import pytest
+import qiime2
 import quick_actions as quick
-from simulated_study import by_age, model_of, same_weights, sequences_artifact, simulate_study
+import simulated_study as sim
+from skbio import DNA, DistanceMatrix
+from small_demo import DEMO, write_small_demo
 
 from q2_aam.data.matching import reverse_complement
 
@@ -20,7 +22,7 @@ def dna(size: int) -> str:
 
 @pytest.fixture(scope="module")
 def long_study():
-    return simulate_study(samples=24, asvs=30, seed=4, lengths=(150, 150))
+    return sim.simulate_study(samples=24, asvs=30, seed=4, lengths=(150, 150))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def regressor(long_study, runs_of_models_made_once):
 @pytest.fixture(scope="module")
 def strange(long_study):
     """The same study with sequences that no model knows."""
-    return dataclasses.replace(long_study, dna=long_study.dna.map(lambda read: dna(len(read))))
+    return long_study.replaced(dna=long_study.dna.map(lambda read: dna(len(read))))
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,8 @@ def predict(long_study, regressor):
 
     def run(study, **settings):
         if isinstance(study, pd.Series):
-            study = dataclasses.replace(long_study, dna=study)
-        found = quick.predict(study, regressor, **settings)
-        return found.predictions.view(pd.Series), found.intervals.view(pd.DataFrame)
+            study = long_study.replaced(dna=study)
+        return tuple(map(sim.values_of, quick.predict(study, regressor, **settings)))
 
     return run
 
@@ -64,28 +65,33 @@ READS = {
 
 
 @pytest.mark.parametrize("reads", READS)
-def test_other_reads_of_the_same_asvs_are_the_same_table(long_study, predict, as_fitted, reads):
+def test_other_reads_of_the_same_asvs_are_the_same_table(
+    long_study, predict, as_fitted, reads, capsys
+):
     other, intervals = predict(long_study.dna.map(READS[reads]))
     spread = long_study.ages.max() - long_study.ages.min()
     np.testing.assert_allclose(other, as_fitted[0], atol=1e-6 * spread)
     assert list(intervals) == ["lower", "upper", *SHARES]
     assert (intervals.embedding_only == 0).all()
+    printed = capsys.readouterr().out
+    assert ("100 % overlapping" in printed) == (reads != "the other strand")
+    turned = "30 sequences read as the reverse complement" in printed
+    assert turned == ("other strand" in reads)
 
 
-def test_ids_that_are_rna_in_lower_case_are_the_same_asvs(long_study, predict, as_fitted):
-    ids = long_study.dna.str.replace("T", "U").str.lower()
-    spelled = dataclasses.replace(long_study, counts=long_study.counts.rename(columns=ids))
-    np.testing.assert_allclose(predict(spelled, sequences=None)[0], as_fitted[0], atol=1e-6)
-
-
-def test_an_asv_under_two_lengths_in_one_table_is_one_asv(long_study, predict, as_fitted):
-    counts = long_study.counts
+def test_other_spellings_and_two_lengths_of_an_asv_are_the_same_table(
+    long_study, predict, as_fitted
+):
+    counts, reads = long_study.counts, long_study.dna
+    spelled = counts.rename(columns=reads.str.replace("T", "U").str.lower())  # RNA
+    found, _ = predict(long_study.replaced(counts=spelled), sequences=None)
+    np.testing.assert_allclose(found, as_fitted[0], atol=1e-6)
     parts = np.floor(counts / 2)
     both = pd.concat([counts - parts, parts.add_suffix("short")], axis=1)
     both = both.loc[:, both.sum() > 0]
-    reads = pd.concat([long_study.dna, long_study.dna.str[:100].add_suffix("short")])
-    study = dataclasses.replace(long_study, counts=both, dna=reads[list(both)])
-    np.testing.assert_allclose(predict(study)[0], as_fitted[0], atol=1e-5)
+    reads = pd.concat([reads, reads.str[:100].add_suffix("short")])
+    found, _ = predict(long_study.replaced(counts=both, dna=reads[list(both)]))
+    np.testing.assert_allclose(found, as_fitted[0], atol=1e-5)
 
 
 def test_a_merged_training_table_teaches_one_thing(long_study):
@@ -93,7 +99,7 @@ def test_a_merged_training_table_teaches_one_thing(long_study):
     whole = long_study.counts.rename(columns=long_study.dna)
     mixed = pd.concat([whole.iloc[1::2], whole.iloc[::2].rename(columns=lambda read: read[:100])])
     mixed = mixed.fillna(0.0).loc[:, lambda frame: frame.sum() > 0]
-    whole, mixed = (dataclasses.replace(long_study, counts=one) for one in (whole, mixed))
+    whole, mixed = (long_study.replaced(counts=one) for one in (whole, mixed))
     found = [
         quick.predictions(whole, quick.fit(one, sequences=None), sequences=None)
         for one in (mixed, whole)
@@ -101,18 +107,12 @@ def test_a_merged_training_table_teaches_one_thing(long_study):
     np.testing.assert_allclose(*found, atol=1e-4)
 
 
-def test_a_table_that_is_hardly_recognized_is_refused(long_study, strange, regressor, refused):
-    message = refused(
-        lambda: quick.predict(strange, regressor),
-        "recognizes 0 % of the reads", "0 features of 30", "min_recognized", "check-table",
-        "another gene",
-    )  # fmt: skip
-    assert long_study.counts.sum().idxmax() in message
-
-
-def test_predicted_all_the_same_the_intervals_hold_the_whole_range(
-    long_study, strange, predict, as_fitted
+def test_a_table_that_is_hardly_recognized_is_refused_or_has_wide_intervals(
+    long_study, strange, regressor, predict, as_fitted, refused
 ):
+    parts = ("recognizes 0 % of the reads", "0 features of 30", "min_recognized", "check-table")
+    common = long_study.counts.sum().idxmax()
+    refused(quick.predict, *parts, "another gene", common, study=strange, model=regressor)
     _, intervals = predict(strange, min_recognized=0.0)
     assert (intervals.embedding_only == 1).all()
     assert (intervals.lower <= long_study.ages.min()).all()
@@ -124,76 +124,124 @@ def test_predicted_all_the_same_the_intervals_hold_the_whole_range(
 def test_a_read_that_fits_nothing_changes_nothing_but_its_share(long_study, predict):
     counts = long_study.counts.assign(stranger=long_study.counts.sum(axis=1))
     reads = pd.concat([long_study.dna, pd.Series({"stranger": dna(150)})])
-    _, intervals = predict(dataclasses.replace(long_study, counts=counts, dna=reads))
+    _, intervals = predict(long_study.replaced(counts=counts, dna=reads))
     np.testing.assert_allclose(intervals.embedding_only, 0.5)
     np.testing.assert_allclose(intervals.same, 0.5)
 
 
-def test_verbose_output_says_what_was_recognized(long_study, predict, capsys):
-    predict(long_study.dna.map(lambda read: reverse_complement(read[:100])))
-    printed = capsys.readouterr().out
-    assert "100 % overlapping" in printed
-    assert "30 sequences read as the reverse complement" in printed
-
-
 def test_classes_too(long_study, strange, refused):
-    model = quick.fit(long_study, by_age(long_study))
-    cut = dataclasses.replace(long_study, dna=long_study.dna.str[:90])
-    whole, found = quick.predict(long_study, model), quick.predict(cut, model)
-    left, right = (one.probabilities.view(pd.DataFrame) for one in (whole, found))
-    np.testing.assert_allclose(right, left, atol=1e-6)
-    shares = found.recognition.view(pd.DataFrame)
-    assert list(shares) == SHARES
-    assert (shares.overlapping == 1).all()
-    refused(lambda: quick.predict(strange, model), "predictions would mean nothing")
-
-
-def test_a_short_read_of_a_common_asv_is_not_taken_for_a_rare_one_too(long_study):
-    """The old hold a little of ASVs that begin as common ones do."""
+    """Nor is a short read of a common ASV taken for a rare one that begins alike."""
     counts, reads = long_study.counts.copy(), long_study.dna.copy()
-    classes = by_age(long_study, bounds=(12,), names=("young", "old"))
+    classes = sim.by_age(long_study, bounds=(12,), names=("young", "old"))
     old = classes == "old"
     for name in counts.columns[counts.sum().argsort()[-8:]]:
         reads[f"{name}-like"] = reads[name][:100] + dna(50)
         counts[f"{name}-like"] = np.where(old & (counts[name] > 0), 5.0, 0.0)
-    study = dataclasses.replace(long_study, counts=counts, dna=reads)
+    study = long_study.replaced(counts=counts, dna=reads)
     model = quick.fit(study, classes)
-    cut = dataclasses.replace(study, dna=reads.str[:100])
-    whole, found = (
-        quick.predict(one, model).probabilities.view(pd.DataFrame)["old"] for one in (study, cut)
+    whole = quick.probabilities(study, model)["old"]
+    found = quick.predict(study.replaced(dna=reads.str[:100]), model)
+    shares, cut = sim.values_of(found.recognition), sim.values_of(found.probabilities)["old"]
+    assert cut[old].mean() > 0.5 > whole[~old].max()
+    assert (cut[~old] < 0.3).all()
+    assert list(shares) == SHARES
+    assert (shares.overlapping == 1).all()
+    refused(quick.predict, "predictions would mean nothing", study=strange, model=model)
+    model = quick.fit(long_study, classes)
+    whole, cut = (
+        quick.probabilities(long_study.replaced(dna=one), model)
+        for one in (long_study.dna, long_study.dna.str[:90])
     )
-    assert found[old].mean() > 0.5 > whole[~old].max()
-    assert (found[~old] < 0.3).all()
+    np.testing.assert_allclose(cut, whole, atol=1e-6)
 
 
 def test_importance_and_embeddings_read_the_same_asvs(aam, long_study, regressor):
-    reads = (long_study.sequences, sequences_artifact(long_study.dna.str[:90]))
+    reads = (long_study.sequences, sim.sequences_artifact(long_study.dna.str[:90]))
+    table = long_study.select(long_study.counts.index[:8]).table
     for action in (aam.feature_importance, aam.embed_samples):
         frames = [
-            action(long_study.table, regressor, sequences=one)[0].view(pd.DataFrame).sort_index()
-            for one in reads
+            sim.values_of(action(table, regressor, sequences=one)[0]).sort_index() for one in reads
         ]
         np.testing.assert_allclose(*frames, atol=1e-5)
 
 
 def test_features_split_over_two_ids_of_one_sequence_change_nothing(mixed_study, fitted):
-    counts, dna = mixed_study.counts.copy(), mixed_study.dna.copy()
-    name = counts.columns[counts.sum().argmax()]
-    counts["copy"] = np.floor(counts[name] / 2)
-    counts[name] -= counts["copy"]
-    dna["copy"] = dna[name]
-    split = dataclasses.replace(mixed_study, counts=counts, dna=dna)
+    split = mixed_study.with_copy(mixed_study.counts.sum().idxmax(), 0.5)
     before, after = (quick.predictions(one, fitted) for one in (mixed_study, split))
     assert before.std() > 0.5, "predictions must differ, else nothing is tested"
-    scale = model_of(fitted.regressor)[0].target.scale
+    scale = sim.target_of(fitted).scale
     assert (before - after[before.index]).abs().max() < 1e-5 * scale
 
 
 def test_ids_that_are_dna_give_the_same_model_and_predictions():
-    named = simulate_study(14, 25, 6)
-    spelled = dataclasses.replace(named, counts=named.counts.rename(columns=named.dna))
+    named = sim.simulate_study(14, 25, 6)
+    spelled = named.replaced(counts=named.counts.rename(columns=named.dna))
     one, other = quick.fit(named), quick.fit(spelled, sequences=None)
-    assert model_of(one.regressor)[0] == model_of(other.regressor)[0]
-    assert same_weights(one.regressor, other.regressor)
+    assert sim.model_of(one)[0] == sim.model_of(other)[0]
+    assert sim.same_weights(one, other)
     left, right = quick.predictions(named, one), quick.predictions(spelled, other, sequences=None)
     assert (left == right[left.index]).all()
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """A small real table and its DNA by feature."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_small_demo(folder, 12, 60)
+    table = qiime2.Artifact.load(str(folder / "table.qza")).view(biom.Table)
+    table = table.remove_empty(axis="observation", inplace=False)
+    dna = qiime2.Artifact.load(str(DEMO / "rep-seqs.qza")).view(pd.Series).map(str)
+    return table, dna[list(table.ids("observation"))]
+
+
+def replaced(real, features, letters):
+    """Give features other DNA, as `letters` makes it of theirs; return table and sequences."""
+    table, dna = real
+    dna = dna.copy()
+    dna.iloc[features] = [letters(one) for one in dna.iloc[features]]
+    return {"table": sim.table_artifact(table), "sequences": sim.sequences_artifact(dna)}
+
+
+def backwards(dna):
+    return str(DNA(dna).reverse_complement())
+
+
+def shuffled(dna):
+    return "".join(np.random.default_rng(len(dna)).permutation(list(dna)))
+
+
+def matrix_of(aam, real, features, letters):
+    found = aam.predict_distances(**replaced(real, features, letters))
+    return found.distance_matrix.view(DistanceMatrix).data
+
+
+def test_reads_of_the_other_strand_give_the_same_distances(aam, real, capsys):
+    whole = matrix_of(aam, real, slice(0), backwards)
+    assert "reverse complement" not in capsys.readouterr().out
+    for features, said in ((slice(None), f"{len(real[1])} sequences"), (slice(1), "1 sequence")):
+        assert np.allclose(matrix_of(aam, real, features, backwards), whole, atol=1e-6)
+        assert f"{said} read as the reverse complement" in capsys.readouterr().out
+
+
+def test_a_fit_on_the_other_strand_is_the_same_fit(aam, real):
+    ages = sim.column_of(pd.Series(np.arange(12.0), real[0].ids()))
+    found = []
+    for letters in (str, backwards):
+        given = replaced(real, slice(None), letters)
+        model, _ = aam.fit_regressor(metadata=ages, n_estimators=6, threads=1, **given)
+        predictions, _ = aam.predict_regression(regressor=model, **given)
+        found.append(sim.values_of(predictions))
+    assert np.allclose(*found, atol=1e-5)
+
+
+def test_distances_of_another_gene_are_refused_and_some_reads_counted(aam, real, refused, capsys):
+    given = replaced(real, slice(None), shuffled)
+    parts = ("58 features of 58", "100 % of the reads", "16S", "pretrain-from-phylogeny")
+    refused(aam.predict_distances, *parts, **given)
+    encoder = aam.load_encoder().encoder  # who chooses it gets what it says
+    assert aam.predict_distances(model=encoder, **given)
+    capsys.readouterr()
+    rare = np.argsort(np.asarray(real[0].sum("observation")))[:5]
+    matrix_of(aam, real, rare, shuffled)
+    said = capsys.readouterr()
+    assert "5 features of 58" in said.out + said.err

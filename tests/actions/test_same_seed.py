@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
-from simulated_study import TINY_FIT, model_of, simulate_study
+from simulated_study import TINY_FIT, column_of, model_of, simulate_study
 from trials import count
 
 # batches of two, so that they must wait for one another whatever the workers
@@ -31,7 +31,7 @@ def fit(order: int | None = None, **settings):
         groups = groups.iloc[random.permutation(14)]
     return quick.fit(
         study, distance_matrix=study.distances, freeze_encoder=False,
-        groups=quick.column_of(groups), covariates=qiime2.Metadata(rows),
+        groups=column_of(groups), covariates=qiime2.Metadata(rows),
         covariate_columns=["site", "mass"], **SETTINGS | settings,
     ).regressor  # fmt: skip
 

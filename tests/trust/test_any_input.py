@@ -13,21 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
+import simulated_study as sim
 import skbio
 from golden_models import read_inputs
 from qiime2.plugin import ValidationError
-from simulated_study import (
-    QUICK_FIT,
-    TINY,
-    distances_artifact,
-    sequences_artifact,
-    table_artifact,
-)
 from trials import ALONE, count, pick, repeat
 
 from q2_aam.errors import AAMError
 
-SETTINGS = TINY | {"hidden_size": 8, "branches": 16, "epochs": 1}
+SETTINGS = sim.TINY | {"hidden_size": 8, "branches": 16, "epochs": 1}
 FITTED = ("regressor", "regressor-of-quantiles", "classifier")
 NUMBERS, CLASSES = ("RegressorPredictions", "predictions"), ("ClassifierPredictions", "classes")
 CHANCES = {"model": 1, "encoder": 2 / 3, "metadata": 0.8}  # that an optional input is given
@@ -38,27 +32,16 @@ ODD_WORDS = ["NA", "nan", "", " ", "0", "x" * 100, "<b>", "🦠"]
 # --- what may be wrong with an input: each takes it and a random generator ------------------------
 
 
-def same(frame, random):
-    return frame
-
-
-def some(frame, random):
-    return frame.iloc[random.permutation(len(frame))[: random.integers(1, len(frame) + 1)]]
-
-
-def shuffled(frame, random):
-    return frame.iloc[random.permutation(len(frame))]
-
-
-def renamed(change):
-    return lambda frame, random: frame.set_axis([change(name) for name in frame.index])
-
-
 def replaced(values, random, value):
     """Replace some values, now and then all."""
     number = pick(random, [1, 2, 7, len(values)])
     values.iloc[random.integers(len(values), size=number)] = value
     return values
+
+
+def odd_values(values, random):
+    odd = ODD_WORDS if values.dtype == object else ODD_NUMBERS
+    return replaced(values, random, pick(random, odd))
 
 
 def odd_sample(counts, random):
@@ -72,12 +55,6 @@ def cut_names(counts, random):
     return counts.set_axis(names, axis=1)
 
 
-def odd_values(values, random):
-    return replaced(
-        values, random, pick(random, ODD_WORDS if values.dtype == object else ODD_NUMBERS)
-    )
-
-
 def one_class_each(values, random):
     return values if values.dtype != object else pd.Series(values.index + " own", values.index)
 
@@ -88,28 +65,31 @@ def odd_column(frame, random):
 
 
 ROWS = [
-    same, same, some, shuffled, renamed(str.lower),
-    *(renamed(change.format) for change in ("1.{}", "{}-x", "0{}")),
-]  # fmt: skip
+    *[lambda frame, random: frame] * 2,
+    lambda frame, random: frame.sample(frac=random.uniform(0.1, 1), random_state=random),
+    lambda frame, random: frame.sample(frac=1, random_state=random),
+    lambda frame, random: frame.rename(str.lower),
+    lambda frame, random: frame.rename(pick(random, ["1.{}", "{}-x", "0{}"]).format),
+]
 TABLE = [
-    same, same, odd_sample, cut_names,
+    *[lambda counts, random: counts] * 2, odd_sample, cut_names,
     lambda counts, random: counts * 0,
     lambda counts, random: counts.rename(columns=lambda dna: hashlib.md5(dna.encode()).hexdigest()),
     lambda counts, random: counts.iloc[:, : int(random.integers(1, 4))],
     lambda counts, random: counts.iloc[: int(random.integers(0, 3))],
 ]  # fmt: skip
 COLUMN = [
-    same, odd_values, one_class_each,
+    lambda values, random: values, odd_values, one_class_each,
     lambda values, random: replaced(values, random, None),
     lambda values, random: values.where(values.index == values.index[0], values.iloc[0]),
 ]  # fmt: skip
 FRAME = [
-    same, odd_column,
-    lambda frame, random: frame.iloc[:, random.permutation(frame.shape[1])],
+    lambda frame, random: frame, odd_column,
+    lambda frame, random: frame.sample(frac=1, axis=1, random_state=random),
     lambda frame, random: frame.iloc[:, : int(random.integers(1, frame.shape[1] + 1))],
 ]  # fmt: skip
 DNA = [
-    some,
+    ROWS[2],
     lambda dna, random: dna.set_axis([*dna.index[1:], "another"]),
     lambda dna, random: dna.where(
         random.random(len(dna)) < 0.5, pick(random, ["N" * 30, "A", "ACGTRYKM" * 5])
@@ -153,7 +133,7 @@ class Inputs:
         """A table; the same whenever it is asked for."""
         counts = self._counts
         values = counts.to_numpy().T.astype(float)
-        return table_artifact(biom.Table(values, list(counts), list(counts.index)))
+        return sim.table_artifact(biom.Table(values, list(counts), list(counts.index)))
 
     def sequences(self) -> qiime2.Artifact:
         """Sequences by the ids that the table has, or should have."""
@@ -162,18 +142,13 @@ class Inputs:
             dna.index = list(self._counts)
         if self.random.random() < 1 / 3:
             dna = pick(self.random, DNA)(dna, self.random)
-        return sequences_artifact(dna)
+        return sim.sequences_artifact(dna)
 
-    def number(self, name: str = "age") -> qiime2.NumericMetadataColumn:
-        values = self.drawn(self.rows[name], COLUMN).rename_axis("id").astype(float)
-        return qiime2.NumericMetadataColumn(as_metadata(values))
-
-    def words(self, name: str = "stage") -> qiime2.CategoricalMetadataColumn:
-        values = self.drawn(self.rows[name], COLUMN).rename_axis("id").rename(name)
-        return qiime2.CategoricalMetadataColumn(as_metadata(values))
-
-    def column(self) -> qiime2.MetadataColumn:
-        return pick(self.random, [self.number, self.words])()
+    def column(self, *names: str) -> qiime2.MetadataColumn:
+        """One of some columns of the metadata."""
+        name = pick(self.random, names or ["age", "stage"])
+        values = self.drawn(self.rows[name], COLUMN).rename(name)
+        return sim.column_of(as_metadata(values.astype(float if name == "age" else object)))
 
     def metadata(self) -> qiime2.Metadata:
         return qiime2.Metadata(as_metadata(self.drawn(self.rows, FRAME).rename_axis("id")))
@@ -195,11 +170,11 @@ class Inputs:
             return pd.DataFrame(values + values.T, matrix.index)
 
         matrix = self.drawn(self.square, [other_values])
-        return distances_artifact(skbio.DistanceMatrix(matrix.to_numpy(), list(matrix.index)))
+        return sim.distances_artifact(skbio.DistanceMatrix(matrix.to_numpy(), list(matrix.index)))
 
     def phylogeny(self) -> qiime2.Artifact:
         """A rooted phylogeny with a tip for each sequence, or for some, or for others."""
-        newick, *rest = self.drawn(pd.DataFrame(index=list(self.counts)), [same]).index
+        newick, *rest = self.drawn(pd.DataFrame(index=list(self.counts)), ROWS[:1]).index
         for name in rest:
             newick = f"({newick}:{self.random.random():.3f},{name}:0.1)"
         tree = skbio.TreeNode.read([f"{newick};"], convert_underscores=False)
@@ -222,10 +197,8 @@ def sound(aam, golden):
     made = {path.stem: qiime2.Artifact.load(str(path)) for path in golden.glob("*.qza")}
     numbers = aam.predict_regression(table, made["regressor"], confidence_level=0.5)
     classes = aam.predict_classification(table, made["classifier"], covariates=metadata)
-    views = (pd.Series, pd.DataFrame, pd.Series, pd.DataFrame, pd.DataFrame)
-    forecasts = [one.view(view) for one, view in zip((*numbers, *classes), views, strict=True)]
-    inputs = table.view(pd.DataFrame), metadata.to_dataframe(), matrix
-    return inputs, made, dict(zip(FORECASTS, forecasts, strict=True))
+    forecasts = dict(zip(FORECASTS, map(sim.values_of, (*numbers, *classes)), strict=True))
+    return (table.view(pd.DataFrame), metadata.to_dataframe(), matrix), made, forecasts
 
 
 def settings_for(name: str, given: Inputs, random) -> dict:
@@ -245,7 +218,7 @@ def settings_for(name: str, given: Inputs, random) -> dict:
     if name.startswith("pretrain"):
         return settings | SETTINGS | descent
     if name in ("fit_regressor", "fit_classifier", "regress_samples", "classify_samples"):
-        settings |= QUICK_FIT | given.covariates()
+        settings |= sim.QUICK_FIT | given.covariates()
         return settings | pick(random, [{}, descent | {"freeze_encoder": False}])
     return settings | {"threads": 1, "covariates": given.maybe(given.metadata, 0.7)}
 
@@ -253,7 +226,7 @@ def settings_for(name: str, given: Inputs, random) -> dict:
 def draws(name: str, given: Inputs, models: dict, forecasts: dict, random) -> dict:
     """Say how each input, and each column, of an action is drawn."""
     of_classes, any_column = "classif" in name, name in ("split_samples", "find_learning_rate")
-    column = given.words if of_classes else given.number
+    column = partial(given.column, *([] if any_column else ["stage" if of_classes else "age"]))
     kind, predicted = CLASSES if of_classes else NUMBERS
     predictions = partial(given.imported, kind, forecasts[predicted])
     shares = partial(given.imported, "Probabilities", forecasts["probabilities"])
@@ -273,9 +246,8 @@ def draws(name: str, given: Inputs, models: dict, forecasts: dict, random) -> di
         **dict.fromkeys(("predictions", "baseline_predictions"), predictions),
         **dict.fromkeys(("probabilities", "baseline_probabilities"), shares),
         "intervals": partial(given.imported, "PredictionIntervals", forecasts["intervals"]),
-        "metadata": given.column if any_column else column,
-        "truth": column,
-        "groups": given.column if any_column else partial(given.words, "sex"),
+        **dict.fromkeys(("metadata", "truth"), column),
+        "groups": given.column if any_column else partial(given.column, "sex"),
         "color_by": given.column,
     }
 
@@ -295,12 +267,6 @@ def prepare(aam, name: str, sound, random):
     return partial(action, **arguments)
 
 
-def check_message(message: str) -> None:
-    assert len(message.splitlines()) <= 10, message
-    assert len(message) < 2000, message
-    assert message[-1] in ".!'", message
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_row_11_any_input_works_or_is_explained(aam, sound, tmp_path, monkeypatch):
     from q2_aam.plugin_setup import plugin
@@ -315,7 +281,10 @@ def test_row_11_any_input_works_or_is_explained(aam, sound, tmp_path, monkeypatc
         try:
             call()
         except (AAMError, ValidationError) as error:
-            check_message(str(error))
+            message = str(error)
+            assert len(message.splitlines()) <= 10, message
+            assert len(message) < 2000, message
+            assert message[-1] in ".!'", message
             if isinstance(error, AAMError):
                 refused.add(name)
         except (TypeError, ValueError) as error:  # what QIIME 2 itself refuses

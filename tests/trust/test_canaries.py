@@ -116,68 +116,62 @@ def opened(aam, golden_table):
     return run
 
 
-# Each changes files of an archive, one of which is the slot, or puts links beside them.
-
-
-def with_pickle(archive, slot, canary, random, number):
-    wrapped = "bare" if number < 96 else pick(random, ["bare", "npy", "pt"])
-    return {slot: pickled(canary, (number // 16) % 6, wrapped)}, {}
-
-
-def with_class_names(archive, slot, canary, random, number):
-    slot = pick(random, [name for name in archive.payload if name.endswith(".json")])
-    order = pick(random, names_of_classes(f"touch '{canary}'"))
-    content = json.loads(archive.payload[slot])
-    if isinstance(content, list):
-        pick(random, content)["value"] = order
-    else:
-        tables = [content, *(value for value in content.values() if isinstance(value, dict))]
-        inner = pick(random, tables)
-        inner.update(order if random.random() < 0.5 else {pick(random, list(inner)): order})
-    return {slot: json.dumps(content).encode()}, {}
-
-
-def with_paths(archive, slot, canary, random, number):
+def poisoned(kind: str, archive, slot: str, canary: Path, random, number: int):
+    """Change files of an archive, one of which is the slot, or put links beside them."""
+    payload, links = archive.payload, {}
+    contents = {name: json.loads(data) for name, data in payload.items() if name in NAMED_IN}
+    match kind:
+        case "pickles":
+            wrapped = "bare" if number < 96 else pick(random, ["bare", "npy", "pt"])
+            return {slot: pickled(canary, (number // 16) % 6, wrapped)}, links
+        case "links":
+            away = [str(canary.parent / "secret"), "../../../../canary", "/etc/passwd", "."]
+            name = slot if random.random() < 0.7 else "extra"
+            return ({slot: None} if name == slot else {}), {name: pick(random, away)}
+        case "names of classes":
+            slot = pick(random, [name for name in payload if name.endswith(".json")])
+            order = pick(random, names_of_classes(f"touch '{canary}'"))
+            content = json.loads(payload[slot])
+            if isinstance(content, list):
+                pick(random, content)["value"] = order
+            else:
+                tables = [content, *(one for one in content.values() if isinstance(one, dict))]
+                inner = pick(random, tables)
+                inner.update(order if random.random() < 0.5 else {pick(random, [*inner]): order})
+            return {slot: json.dumps(content).encode()}, links
     text, changes = pick(random, path_like(canary)), {}
-    content = {name: json.loads(data) for name, data in archive.payload.items() if name in NAMED_IN}
-    if "config.json" in content:
-        content["config.json"]["target"]["name"] = text
+    if "config.json" in contents:
+        contents["config.json"]["target"]["name"] = text
     else:
-        summary = content["summary.json"]
+        summary = contents["summary.json"]
         summary["action"] = summary["stop_reason"] = summary["target"]["name"] = text
-        pick(random, content["settings.json"])[pick(random, ["name", "value", "why"])] = text
+        pick(random, contents["settings.json"])[pick(random, ["name", "value", "why"])] = text
         if random.random() < 0.5:
-            table = archive.payload["history.tsv"].decode()
+            table = payload["history.tsv"].decode()
             changes["history.tsv"] = table.replace("train_loss", f"train_{text}").encode()
-    return changes | {name: json.dumps(one).encode() for name, one in content.items()}, {}
-
-
-def with_links(archive, slot, canary, random, number):
-    target = pick(random, [str(canary.parent / "secret"), "../../../../canary", "/etc/passwd", "."])
-    name = slot if random.random() < 0.7 else "extra"
-    return ({slot: None} if name == slot else {}), {name: target}
+    return changes | {name: json.dumps(one).encode() for name, one in contents.items()}, links
 
 
 def test_row_3_nothing_runs_and_nothing_appears(model_archive, log_archive, opened, folders):
     folder, may_write = folders
     canary = folder / "canary"
-    kinds = [with_class_names, with_paths, with_links]
+    kinds = ["names of classes", "paths", "links"]
     beside = sorted(path.name for path in folder.iterdir())
     accepted = []
 
     def check(random, number):
         slot = SLOTS[(number // 2) % len(SLOTS)]
         archive: Archive = model_archive if slot in MODEL_SLOTS else log_archive
-        kind = with_pickle if number % 2 == 0 else kinds[(number // 2) % 3]
-        changes, links = kind(archive, slot, canary, random, number)
-        if changes.keys() & set(MODEL_SLOTS[:2]) and kind is not with_links:
+        kind = "pickles" if number % 2 == 0 else kinds[(number // 2) % 3]
+        changes, links = poisoned(kind, archive, slot, canary, random, number)
+        if changes.keys() & set(MODEL_SLOTS[:2]) and kind != "links":
             changes["manifest.json"] = fitting_manifest(archive.payload | changes)
         path = archive.rebuilt(folder / "made", changes, links)
         with watched(*may_write) as seen:
             read = opened(path, slot in MODEL_SLOTS, page=number % 20 == 3)
-        assert not seen, f"{kind.__name__}: {seen}"
+        assert not seen, f"{kind}: {seen}"
         assert sorted(one.name for one in folder.iterdir()) == beside
-        if kind is with_pickle and slot not in EVENTS:
+        if kind == "pickles" and slot not in EVENTS:
             assert not read, slot
         accepted.append(read)
         path.unlink()

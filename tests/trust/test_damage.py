@@ -37,13 +37,6 @@ def damage(content: bytes, random: np.random.Generator) -> bytes:
     }[kind]
 
 
-def check_refusal(refusal: str, name: str) -> None:
-    assert "damaged" in refusal, refusal
-    # a changed sum in the manifest makes another file differ from it
-    assert name in refusal or (name == "manifest.json" and "the manifest says" in refusal), refusal
-    assert len(refusal.splitlines()) <= 10, refusal
-
-
 def damage_all(archive: Archive, folder, read, accept, small: int, full: int) -> float:
     """Damage each file again and again; return the share refused, and `accept` what was read."""
     names, refused = sorted(archive.payload), []
@@ -56,7 +49,11 @@ def damage_all(archive: Archive, folder, read, accept, small: int, full: int) ->
         try:
             found = read(artifact)
         except (ValidationError, AAMError) as error:
-            check_refusal(str(error), name)
+            refusal = str(error)
+            assert "damaged" in refusal, refusal
+            # a changed sum in the manifest makes another file differ from it
+            named = name in refusal or (name in MANIFEST and "the manifest says" in refusal)
+            assert named and len(refusal.splitlines()) <= 10, refusal
             refused.append(True)
         else:
             accept(found)
@@ -78,18 +75,6 @@ def test_row_1_no_damage_changes_the_weights(model_archive: Archive, regressor, 
 
     # what is left are blanks of the manifest
     assert damage_all(model_archive, tmp_path, model_of, accept, 60, 3000) > 0.8
-
-
-@pytest.mark.parametrize("name", ["config.json", "weights.safetensors", "manifest.json"])
-def test_row_1_actions_refuse_damage_too(aam, golden_table, model_archive, tmp_path, name):
-    content = bytearray(model_archive.payload[name])
-    content[len(content) // 2] ^= 1
-    path = model_archive.rebuilt(tmp_path, {name: bytes(content)})
-    damaged = qiime2.Artifact.load(str(path))
-    for predict in (aam.predict_regression, aam.predict_distances):
-        with pytest.raises((ValidationError, AAMError)) as caught:
-            predict(golden_table, damaged)
-        check_refusal(str(caught.value), name)
 
 
 @pytest.mark.parametrize("sums", [True, False])

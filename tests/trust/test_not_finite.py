@@ -98,57 +98,54 @@ def check_states(runs: Path) -> None:
             assert not tensor.is_floating_point() or tensor.isfinite().all(), name
 
 
-def spoil_counts(counts, ages, random):
-    values = counts.matrix_data.toarray()
-    places = random.integers(values.size, size=random.integers(1, 4))
-    values.flat[places] = pick(random, [*NOT_FINITE, -1, 1e308, 1e300, 1e39])
-    ids = counts.ids("observation"), counts.ids()
-    return biom.Table(values, *ids), ages, {}
+def spoil(kind: str, counts, ages, random):
+    """Return a table, ages and settings, of which something is not finite or leads there."""
+    few, settings = {"size": random.integers(1, 4)}, {"batch_size": 4}
+    match kind:
+        case "counts":
+            values = counts.matrix_data.toarray()
+            odd = pick(random, [*NOT_FINITE, -1, 1e308, 1e300, 1e39])
+            values.flat[random.integers(values.size, **few)] = odd
+            counts = biom.Table(values, counts.ids("observation"), counts.ids())
+        case "targets":
+            ages = ages.copy()
+            odd = pick(random, [*NOT_FINITE, 1e308, -1e308, 1e39, 1e-320])
+            ages.iloc[random.integers(len(ages), **few)] = odd
+            scalings = ["none", "min-max", "z-score", "log-min-max"]
+            settings["target_scaling"] = pick(random, scalings)
+        case "learning rate":
+            ages = ages * 10.0 ** random.integers(2, 30)
+            settings |= {
+                "learning_rate": 1.0, "gradient_clipping": 1e6, "optimizer": "sgd", "epochs": 20,
+                "target_scaling": "none", "target_loss": "mse",
+            }  # fmt: skip
+    return counts, ages, settings
 
 
-def spoil_targets(counts, ages, random):
-    ages = ages.copy()
-    value = pick(random, [*NOT_FINITE, 1e308, -1e308, 1e39, 1e-320])
-    ages.iloc[random.integers(len(ages), size=random.integers(1, 4))] = value
-    scaling = pick(random, ["none", "min-max", "z-score", "log-min-max"])
-    return counts, ages, {"target_scaling": scaling}
-
-
-def spoil_learning_rate(counts, ages, random):
-    settings = {
-        "learning_rate": 1.0, "gradient_clipping": 1e6, "optimizer": "sgd", "epochs": 20,
-        "target_scaling": "none", "target_loss": "mse",
-    }  # fmt: skip
-    return counts, ages * 10.0 ** random.integers(2, 30), settings
-
-
-def spoil_head(counts, ages, random):
-    return counts, ages, {}
+KINDS = ["counts", "targets", "learning rate", "head"]
 
 
 def test_row_10_not_finite_inputs_never_reach_a_model(aam, inputs, tmp_path, monkeypatch):
-    kinds = [spoil_counts, spoil_targets, spoil_learning_rate, spoil_head]
     refused = []
 
     def check(random, number):
         runs = tmp_path / f"runs {number}"
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(runs))
-        kind = kinds[number % 4]
-        counts, ages, settings = kind(*inputs[:2], random)
-        refusal = None
-        solve = spoiled_solution if kind is spoil_head else ridge.fit_ridge
+        kind, refusal = KINDS[number % 4], None
+        counts, ages, settings = spoil(kind, *inputs[:2], random)
+        solve = spoiled_solution if kind == "head" else ridge.fit_ridge
         try:
             with mock.patch.object(ridge, "fit_ridge", solve):
-                found = fit(aam, (counts, ages, inputs[2]), **settings | {"batch_size": 4})
+                found = fit(aam, (counts, ages, inputs[2]), **settings)
         except (AAMError, ValueError) as error:
             refusal = str(error)
-            framework = kind is spoil_targets and "infinity" in refusal
+            framework = kind == "targets" and "infinity" in refusal
             assert isinstance(error, AAMError) or framework, repr(error)
             assert len(refusal.splitlines()) <= 10
         else:
             arrays = model_of(found.regressor)[1]
             assert all(np.isfinite(array).all() for array in arrays.values())
-        assert refusal or kind is not spoil_head
+        assert refusal or kind != "head"
         refused.append(refusal is not None)
         check_states(runs)
 

@@ -11,20 +11,7 @@ from archives import Archive
 from simulated_study import model_of
 from trials import pick, repeat
 
-from q2_aam.config import (
-    DISTANCE_FORMS,
-    DISTANCE_STATES,
-    FEATURES,
-    FUSIONS,
-    HEADS,
-    SCALINGS,
-    TARGET_LOSSES,
-    ClassificationTarget,
-    Covariate,
-    ModelConfig,
-    RegressionTarget,
-    largest_positions,
-)
+from q2_aam import config as configs
 from q2_aam.data.study import Batch
 from q2_aam.inference import arrays_of, load_network, predict_distances, to_tensors
 from q2_aam.model.network import Network
@@ -34,6 +21,7 @@ from q2_aam.types import AAMModelDirectoryFormat
 pytestmark = pytest.mark.usefixtures("own_artifact_cache")
 NAMES = ["age", "", "день", "a b", "NA", "nan", "0001", "x" * 300, '"', "\\", "a\tb\nc", "🦠"]
 SAMPLES, ASVS = 5, 9
+KINDS = {None: "AAMEncoder", "regression": "AAMRegressor", "classification": "AAMClassifier"}
 
 
 def number(random) -> float:
@@ -45,64 +33,61 @@ def some_names(random, fewest: int, most: int) -> tuple[str, ...]:
     return tuple(map(str, random.permutation(NAMES)[: random.integers(fewest, most)]))
 
 
-def random_covariates(random) -> tuple[Covariate, ...]:
-    covariates = []
-    for name in some_names(random, 1, 5):
-        levels = some_names(random, 1, 6) if random.random() < 0.5 else ()
-        covariates.append(Covariate(name, levels, number(random), abs(number(random))))
-    return tuple(covariates)
+def random_covariate(name: str, random) -> configs.Covariate:
+    levels = some_names(random, 1, 6) if random.random() < 0.5 else ()
+    return configs.Covariate(name, levels, number(random), abs(number(random)))
 
 
 def random_target(random):
-    features = pick(random, FEATURES)
+    features = pick(random, configs.FEATURES)
     shared = {
         "name": pick(random, NAMES),
         "features": features,
         "vocabulary_size": 0 if features == "clades" else int(random.integers(1, 20)),
         "clades": 0 if features == "clades" else pick(random, [0, 4]),
-        "covariates": random_covariates(random) if random.random() < 0.5 else (),
-        "covariate_fusion": pick(random, FUSIONS),
+        "covariates": tuple(random_covariate(name, random) for name in some_names(random, 0, 5)),
+        "covariate_fusion": pick(random, configs.FUSIONS),
     }
     of_classes = random.random() < 0.4
-    there = {name: bool(random.integers(2)) for name in HEADS} | {"ridge": True}
+    there = {name: bool(random.integers(2)) for name in configs.HEADS} | {"ridge": True}
     there["logistic"] &= of_classes
-    shared["heads"] = tuple(name for name in HEADS if there[name])
+    shared["heads"] = tuple(name for name in configs.HEADS if there[name])
     shared["random_features"] = int(random.integers(0, 40))
     if there["forest"]:
         shared |= {"trees": int(random.integers(1, 5)), "leaves": int(random.integers(2, 9))}
     if of_classes:
         classes = tuple(sorted(some_names(random, 2, 6)))
         counts = tuple(random.integers(0, 100, len(classes)).tolist())
-        return ClassificationTarget(**shared, classes=classes, counts=counts)
+        return configs.ClassificationTarget(**shared, classes=classes, counts=counts)
     names = ("location", "minimum", "maximum", "mean")
     residuals = sorted(abs(number(random)) for _ in range(random.integers(0, 20)))
-    return RegressionTarget(
+    return configs.RegressionTarget(
         **shared, **{name: number(random) for name in names}, scale=abs(number(random)),
-        scaling=pick(random, SCALINGS), loss=pick(random, TARGET_LOSSES),
+        scaling=pick(random, configs.SCALINGS), loss=pick(random, configs.TARGET_LOSSES),
         bounded=bool(random.integers(2)), quantile_range=float(random.uniform(0.1, 0.99)),
         residuals=tuple(residuals),
     )  # fmt: skip
 
 
-def random_config(random) -> ModelConfig:
+def random_config(random) -> configs.ModelConfig:
     ranges = {
         "heads": (1, 5), "asv_layers": (0, 3), "sample_layers": (0, 3), "branches": (1, 40),
         "nucleotides_per_token": (1, 17), "max_sequence_length": (1, 60), "max_asvs": (ASVS, 65537),
     }  # fmt: skip
     sizes = {name: int(random.integers(*ends)) for name, ends in ranges.items()}
-    return ModelConfig(
+    return configs.ModelConfig(
         **sizes,
         hidden_size=sizes["heads"] * 2 * int(random.integers(2, 5)),
         branch_hidden_size=pick(random, [0, 6]),
         asv_tips=bool(random.integers(2)),
-        distance_form=pick(random, DISTANCE_FORMS),
-        distance_state=pick(random, DISTANCE_STATES),
+        distance_form=pick(random, configs.DISTANCE_FORMS),
+        distance_state=pick(random, configs.DISTANCE_STATES),
         rarefaction_depth=pick(random, [None, 1, 900, 10**9]),
         target=random_target(random) if random.random() < 0.8 else None,
     )
 
 
-def random_network(config: ModelConfig, random) -> Network:
+def random_network(config: configs.ModelConfig, random) -> Network:
     torch.manual_seed(int(random.integers(2**31)))
     network = Network(config)
     with torch.no_grad():
@@ -110,7 +95,7 @@ def random_network(config: ModelConfig, random) -> Network:
             if tensor.is_floating_point():
                 tensor.add_(torch.rand_like(tensor), alpha=0.3)
             else:
-                most = largest_positions(config).get(name, 7)
+                most = configs.largest_positions(config).get(name, 7)
                 tensor.copy_(torch.randint(0, most + 1, tensor.shape))
     return network.eval()
 
@@ -140,11 +125,6 @@ def predictions(network: Network, seed: int) -> list[np.ndarray]:
     return found
 
 
-def kind_of(config: ModelConfig) -> str:
-    kinds = {RegressionTarget: "AAMRegressor", ClassificationTarget: "AAMClassifier"}
-    return kinds.get(type(config.target), "AAMEncoder")
-
-
 def test_row_8_saving_and_loading_changes_nothing(tmp_path):
     """The tensors of a network are those that its config announces, or it would not be written."""
 
@@ -154,7 +134,7 @@ def test_row_8_saving_and_loading_changes_nothing(tmp_path):
         before = predictions(network, trial)
         view = AAMModelDirectoryFormat()
         write_model(str(view), config, arrays_of(network))
-        artifact = qiime2.Artifact.import_data(kind_of(config), view)
+        artifact = qiime2.Artifact.import_data(KINDS[getattr(config.target, "kind", None)], view)
         path = Archive.of(artifact, tmp_path).rebuilt(tmp_path, {})  # not known to the cache
         found, arrays = model_of(qiime2.Artifact.load(str(path)))
         assert found == config

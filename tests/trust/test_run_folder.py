@@ -23,24 +23,13 @@ from trials import repeat
 
 from q2_aam.config import ModelConfig
 from q2_aam.model.network import Network
-from q2_aam.training.checkpoint import (
-    EVENTS,
-    FINISHED,
-    LOCK,
-    STATE,
-    Progress,
-    RunFolder,
-    UnreadableStateError,
-    clean_old_runs,
-    load_checkpoint,
-    save_checkpoint,
-)
+from q2_aam.training import checkpoint
 from q2_aam.training.figures import write_events
 
 CONFIG = ModelConfig(
     hidden_size=8, heads=2, branches=8, max_sequence_length=10, target=describe_target()
 )
-BELONGS = {STATE, LOCK, FINISHED, EVENTS}
+BELONGS = {checkpoint.STATE, checkpoint.LOCK, checkpoint.FINISHED, checkpoint.EVENTS}
 NAME = "f" * 40
 
 
@@ -55,18 +44,18 @@ def state_after(epochs: int, config=CONFIG):
         for weight in network.parameters():
             weight.fill_(epochs)
     history = [{"epoch": epoch + 1, "seconds": 0.1, "train_loss": 1.0} for epoch in range(epochs)]
-    return network, optimizer, Progress(history, network.state_dict(), epochs, 0.5)
+    return network, optimizer, checkpoint.Progress(history, network.state_dict(), epochs, 0.5)
 
 
 def save(path: Path, epochs: int) -> None:
     network, optimizer, progress = state_after(epochs)
-    save_checkpoint(path, network, optimizer, None, progress)
+    checkpoint.save_checkpoint(path, network, optimizer, None, progress)
 
 
 def load(path: Path, config=CONFIG) -> int:
     """Load a state and return its epoch, which its weights must confirm."""
     network, optimizer, _ = state_after(0, config)
-    progress = load_checkpoint(path, network, optimizer, None)
+    progress = checkpoint.load_checkpoint(path, network, optimizer, None)
     epochs = len(progress.history)
     for tensors in (dict(network.named_parameters()), progress.best):
         for name, _ in network.named_parameters():
@@ -96,58 +85,37 @@ def die(path: Path, content: bytes) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# Ways to stop a writer of a state, of which the content is given.
+STOPS = ["within the write", "within the library", "from outside", "among events", "a full disk"]
 
 
-def within_the_write(content: bytes, random):
-    part = content[: int(random.integers(len(content) + 1))]
-    ended(fork(lambda: RunFolder(NAME, print).replace(lambda path: die(path, part))))
+def write_until_stopped(how: str, content: bytes, limit: int) -> None:
+    """Write a state in a process of its own, and be stopped."""
+    folder = checkpoint.RunFolder(NAME, print)
+    match how:
+        case "within the write":
+            folder.replace(lambda path: die(path, content[:limit]))
+        case "within the library":  # safetensors has temporary files of its own
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            folder.replace(lambda path: save(path, 2))
+        case "from outside":
+            while True:
+                folder.replace(lambda path: path.write_bytes(content))
+        case "among events":
+            folder.attempt(lambda path: die(Path(tempfile.mkdtemp(dir=path)) / "half", content))
 
 
-def within_the_library(content: bytes, random):
-    # safetensors has temporary files of its own
-    def work() -> None:
-        folder = RunFolder(NAME, print)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        limit = int(random.integers(1, len(content)))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        folder.replace(lambda path: save(path, 2))
-
-    assert ended(fork(work)) != 0
-
-
-def from_outside_at_any_moment(content: bytes, random):
-    def work() -> None:
-        folder = RunFolder(NAME, print)
-        while True:
-            folder.replace(lambda path: path.write_bytes(content))
-
-    child = fork(work)
-    time.sleep(random.uniform(0, 0.05))
-    os.kill(child, signal.SIGKILL)
-    ended(child)
-
-
-def among_live_events(content: bytes, random):
-    def work(folder: Path) -> None:
-        die(Path(tempfile.mkdtemp(dir=folder)) / "half", content[:100])
-
-    ended(fork(lambda: RunFolder(NAME, print).attempt(work)))
-
-
-def by_a_full_disk(content: bytes, random):
-    said, length = [], int(random.integers(1, len(content)))
-
+def write_onto_a_full_disk(content: bytes, limit: int) -> None:
     def write(path: Path) -> None:
-        path.write_bytes(content[:length])
+        path.write_bytes(content[:limit])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     # no file can grow beyond this: what a full disk looks like to a writer
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (length, before[1]))
+    before, said = resource.getrlimit(resource.RLIMIT_FSIZE), []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
-        folder = RunFolder(NAME, said.append)
-        folder.replace(write if random.random() < 0.5 else lambda path: save(path, 2))
+        folder = checkpoint.RunFolder(NAME, said.append)
+        folder.replace(write if limit % 2 else lambda path: save(path, 2))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert {path.name for path in folder.path.iterdir()} <= BELONGS
@@ -158,12 +126,6 @@ def by_a_full_disk(content: bytes, random):
     folder._lock.close()
 
 
-STOPS = [
-    within_the_write, within_the_library, from_outside_at_any_moment, among_live_events,
-    by_a_full_disk,
-]  # fmt: skip
-
-
 def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, monkeypatch):
     save(tmp_path / "new", 2)
     content = (tmp_path / "new").read_bytes()
@@ -171,12 +133,20 @@ def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, m
 
     def check(random, number):
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / f"runs {number}"))
-        folder = RunFolder(NAME, print)
+        folder = checkpoint.RunFolder(NAME, print)
         folder.replace(lambda path: save(path, 1))
         folder._lock.close()
-        STOPS[number % len(STOPS)](content, random)
+        how, limit = STOPS[number % len(STOPS)], int(random.integers(1, len(content)))
+        if how == "a full disk":
+            write_onto_a_full_disk(content, limit)
+        else:
+            child = fork(lambda: write_until_stopped(how, content, limit))
+            if how == "from outside":
+                time.sleep(random.uniform(0, 0.05))
+                os.kill(child, signal.SIGKILL)
+            assert ended(child) != 0
         said = []
-        again = RunFolder(NAME, said.append)
+        again = checkpoint.RunFolder(NAME, said.append)
         assert not said
         found.append(load(again.state))
         assert found[-1] in (1, 2)
@@ -191,7 +161,7 @@ def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, m
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"not a state", "no run", "another"])
 def test_row_6_a_state_that_is_none_means_a_fresh_start(tmp_path, content):
-    path, config = tmp_path / STATE, CONFIG
+    path, config = tmp_path / checkpoint.STATE, CONFIG
     if content == "no run":
         save_file({"network/asv_mean": torch.zeros(3)}, str(path), {"progress": "{}"})
     elif content == "another":
@@ -199,7 +169,7 @@ def test_row_6_a_state_that_is_none_means_a_fresh_start(tmp_path, content):
         config = replace(CONFIG, branches=9)
     else:
         path.write_bytes(content)
-    with pytest.raises(UnreadableStateError):
+    with pytest.raises(checkpoint.UnreadableStateError):
         load(path, config)
 
 
@@ -213,10 +183,11 @@ def test_row_6_an_unreadable_state_is_said_and_training_starts_again(aam, study,
 
     weights, _ = pretrain()
     (folder,) = Path(os.environ["Q2_AAM_RUN_DIR"]).iterdir()
-    assert {path.name for path in folder.iterdir()} == {STATE, LOCK, FINISHED}
-    content = (folder / STATE).read_bytes()  # a finished run keeps its best weights alone
+    assert {path.name for path in folder.iterdir()} == BELONGS - {checkpoint.EVENTS}
+    # a finished run keeps its best weights alone
+    content = (folder / checkpoint.STATE).read_bytes()
     assert len(content) < 1.5 * sum(array.nbytes for array in weights.values()) + 20_000
-    (folder / STATE).write_bytes(content[:-100])
+    (folder / checkpoint.STATE).write_bytes(content[:-100])
     again, printed = pretrain()
     assert "The saved state of this command cannot be read" in printed
     assert "epoch 1/3" in printed
@@ -229,8 +200,8 @@ def test_row_6_an_unreadable_state_is_said_and_training_starts_again(aam, study,
 def test_what_vanishes_while_old_runs_are_cleaned_stops_nothing(tmp_path, monkeypatch):
     """Two starts clean up at once: one finds folders that the other is deleting."""
     monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path))
-    old = [RunFolder(f"{number}" * 40, print) for number in range(3)]
-    live, said = RunFolder(NAME, print), []
+    old = [checkpoint.RunFolder(f"{number}" * 40, print) for number in range(3)]
+    live, said = checkpoint.RunFolder(NAME, print), []
     for folder in (*old, live):
         folder.replace(lambda path: save(path, 1))
         if folder is not live:
@@ -246,8 +217,8 @@ def test_what_vanishes_while_old_runs_are_cleaned_stops_nothing(tmp_path, monkey
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", vanishing)
-    RunFolder("a" * 40, said.append)
-    clean_old_runs(tmp_path, tmp_path / "another")
+    checkpoint.RunFolder("a" * 40, said.append)
+    checkpoint.clean_old_runs(tmp_path, tmp_path / "another")
     assert not said
     assert {path.name[-3:] for path in real(tmp_path)} == {"fff", "aaa"}  # the live one stays
     live.replace(lambda path: save(path, 2))
@@ -256,7 +227,7 @@ def test_what_vanishes_while_old_runs_are_cleaned_stops_nothing(tmp_path, monkey
 
 def train(epochs: int, say, pause: float) -> int:
     """Do as the training loop does: go on from the state there is; return epochs trained here."""
-    folder = RunFolder(NAME, say)
+    folder = checkpoint.RunFolder(NAME, say)
     reached = load(folder.state) if folder.state.exists() else 0
     trained = epochs - reached
     for number in range(reached + 1, epochs + 1):
@@ -290,15 +261,15 @@ def test_row_15_the_second_of_two_at_once_waits_and_trains_nothing(tmp_path, mon
         assert trained.startswith("4 ")
         assert "running already" not in trained
         (folder,) = runs.iterdir()
-        assert load(folder / STATE) == 4
+        assert load(folder / checkpoint.STATE) == 4
 
     repeat(check, 2, 10, seed=15)
 
 
 def test_row_15_a_folder_cleaned_up_while_waiting_is_made_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path))
-    first, said = RunFolder(NAME, print), []
-    waiting = threading.Thread(target=lambda: said.append(RunFolder(NAME, said.append)))
+    first, said = checkpoint.RunFolder(NAME, print), []
+    waiting = threading.Thread(target=lambda: said.append(checkpoint.RunFolder(NAME, said.append)))
     waiting.start()
     while not said:
         time.sleep(0.01)

@@ -39,13 +39,7 @@ sys.addaudithook(_hook)
 
 @contextlib.contextmanager
 def watched(*allowed: Path):
-    """Collect what is started, and what is written outside of some folders.
-
-    Yields
-    ------
-    list of tuple of str and str
-        Audit events and what they are about.
-    """
+    """Collect what is started, and what is written outside of some folders: event and subject."""
     global _seen, _allowed
     _allowed = (*(os.path.realpath(folder) + os.sep for folder in allowed), "/dev/null")
     _seen = found = []
