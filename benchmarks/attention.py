@@ -2,34 +2,61 @@
 
     python attention.py --samples 200 1000
 
-Simulated tables. The target is a sum over groups of related ASVs (additive), a sum of products of
-two groups (interactions), or half of each; a fifth of its variance is noise.
+Simulated tables of the demo's most common ASVs. The target is a sum over clades of their tree
+(additive), a sum of products of two clades (interactions), or half of each; a fifth of its variance
+is noise.
 """
 
 import contextlib
 import io
 import time
+from pathlib import Path
 
 import biom
 import numpy as np
 import pandas as pd
 import qiime2
-from made_up import LENGTH, PREVALENCE_SPREAD, draw_counts, evolve_sequences
+import skbio
+from made_up import PREVALENCE_SPREAD, draw_counts
 from measuring import markdown, parser_of, store
 from qiime2.plugins import aam
 from sklearn.metrics import r2_score
 
-ASVS, RICHNESS, RELATED, TERMS, NOISE, TESTED = 300, (40, 120), 5, 12, 0.2, 1000
+ASVS, RICHNESS, LARGEST, TERMS, NOISE, TESTED = 300, (40, 120), 8, 12, 0.2, 1000
+DEMO = Path(__file__).parents[1] / "q2_aam" / "demo_data"
 
 
-def draw_targets(counts, random: np.random.Generator) -> dict[str, np.ndarray]:
+def read_asvs() -> tuple[list[str], list[list[int]]]:
+    """Return DNA of the demo's most common ASVs, and clades of them that share none."""
+    table, dna, tree = (
+        qiime2.Artifact.load(DEMO / f"{name}.qza").view(view)
+        for name, view in (
+            ("table", pd.DataFrame), ("rep-seqs", pd.Series), ("rooted-tree", skbio.TreeNode)
+        )
+    )  # fmt: skip
+    common = (table > 0).sum().sort_values(ascending=False, kind="stable").index[:ASVS]
+    tree = tree.shear(set(common))
+    order = [tip.name for tip in tree.tips()]
+    clades, waiting = [], [tree]
+    while waiting:
+        node = waiting.pop()
+        tips = [order.index(tip.name) for tip in node.tips(include_self=True)]
+        if len(tips) > LARGEST:
+            waiting += node.children
+        else:
+            clades.append(tips)
+    return dna[order].astype(str).tolist(), clades
+
+
+def draw_targets(counts, clades, random: np.random.Generator) -> dict[str, np.ndarray]:
     """Return the number of each sample, by kind of target."""
 
     def scaled(values: np.ndarray) -> np.ndarray:
         return (values - values.mean(axis=0)) / values.std(axis=0)
 
     shares = np.asarray(counts / counts.sum(axis=1, keepdims=True))
-    related = scaled(np.log(shares.reshape(len(shares), -1, RELATED).sum(axis=2) + 1e-3))
+    sums = np.stack([shares[:, asvs].sum(axis=1) for asvs in clades], axis=1)
+    related = scaled(np.log(sums + 1e-3))
     first, second = (related[:, random.permutation(related.shape[1])[:TERMS]] for _ in range(2))
     weights = random.standard_normal(TERMS)
     additive, products = scaled(first @ weights), scaled((first * second) @ weights)
@@ -57,16 +84,15 @@ def main() -> None:
     """Fit every target at every size, print a table and store it."""
     parser = parser_of(__doc__)
     parser.add_argument("--samples", type=int, nargs="+", default=[200, 1000])
-    rows, result = [], {}
+    (dna, clades), rows, result = read_asvs(), [], {}
     for samples in parser.parse_args().samples:
         random = np.random.default_rng([0, samples])
-        dna = evolve_sequences(ASVS, LENGTH, random)
         prevalence = PREVALENCE_SPREAD * random.standard_normal(ASVS)
         counts = draw_counts(prevalence, samples + TESTED, RICHNESS, random)
         ids = [f"sample{place:06d}" for place in range(samples + TESTED)]
         table = biom.Table(counts.T, dna, ids)
         table = qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
-        for name, numbers in draw_targets(counts.toarray(), random).items():
+        for name, numbers in draw_targets(counts.toarray(), clades, random).items():
             values = pd.Series(numbers, pd.Index(ids, name="id"), name="y")
             off, on = (run(table, values, head) for head in ("off", "on"))
             result[f"{samples} {name}"] = {"off": off, "on": on}

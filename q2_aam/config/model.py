@@ -189,7 +189,7 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     if config.target is not None:
         tensors |= _target_head(config)
         if "attention" in config.target.heads:
-            layers |= _attention_layers(config.target, size)
+            layers |= _attention_layers(config.target, size, config.branches)
     tensors |= {f"{name}.weight": shape for name, shape in layers.items()}
     return tensors | {f"{name}.bias": shape[:1] for name, shape in layers.items()}
 
@@ -233,11 +233,14 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         tensors |= {f"{_FOREST}.{name}": shape for name in ("feature", "threshold", "child")}
         tensors[f"{_FOREST}.value"] = (*shape, target.points)
     if "attention" in target.heads:
-        for name in target.blocks_of("attention"):
+        hidden = target.hidden_units
+        for name in () if hidden else target.blocks_of("attention"):
             tensors[f"{_ATTENTION}.linear.{name}.weight"] = (target.outputs, sizes[name])
         if target.covariates:
             shape = (config.hidden_size, target.covariate_inputs)
             tensors[f"{_ATTENTION}.fusion.embedding.weight"] = shape
+        if hidden:
+            tensors[f"{_ATTENTION}.perceptron.output.weight"] = (target.outputs, hidden)
     if target.clades:
         nodes = target.vocabulary_size + target.clades
         tensors[f"{_CLADES}.embedding"] = (target.vocabulary_size, config.hidden_size)
@@ -246,10 +249,15 @@ def _target_head(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return tensors
 
 
-def _attention_layers(target, size: int) -> dict[str, tuple[int, ...]]:
+def _attention_layers(target, size: int, branches: int) -> dict[str, tuple[int, ...]]:
     joined = 2 * size if target.covariates else size
     layers = {f"{_ATTENTION}.norm": (size,)}
     if target.covariates and target.covariate_fusion == "gate":
         joined = size
         layers[f"{_ATTENTION}.fusion.gate"] = (size, size)
+    if target.hidden_units:
+        sizes = target.block_sizes(branches)
+        inputs = sum(sizes[name] for name in target.blocks_of("attention"))
+        layers[f"{_ATTENTION}.perceptron.input"] = (target.hidden_units, inputs)
+        layers[f"{_ATTENTION}.perceptron.hidden"] = 2 * (target.hidden_units,)
     return layers | {f"{_ATTENTION}.pooled": (target.outputs, joined)}

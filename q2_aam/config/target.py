@@ -78,6 +78,7 @@ class _Target:
     leaves: int = 0  # at most, of a tree
     clades: int = 0  # of models of format version 1
     features: str = FEATURES[0]  # with "clades" the vocabulary is empty: no sequence is held
+    hidden_units: int = 0  # of the attention head; 0 in models whose head reads features linearly
 
     is_quantile = False  # whether a range is predicted around the median
     forest_levels = ()  # quantiles over the trees that the forest predicts; none for their mean
@@ -97,6 +98,7 @@ class _Target:
                 f"The heads {checks.shown(list(self.heads))} are not in the order of {HEADS}."
             )
         checks.whole("random_features", self.random_features, 0, 2**14)
+        checks.whole("hidden_units", self.hidden_units, 0, 2**12)
         checks.whole("clades", self.clades, 0, min(bounds[1], 2**14))  # of known ASVs
         grown = "forest" in self.heads
         checks.whole("trees", self.trees, *((1, MOST_TREES) if grown else (0, 0)))
@@ -248,7 +250,8 @@ def target_from_json(content) -> Target:
     kind = content.get("kind") if isinstance(content, dict) else None
     cls = ClassificationTarget if kind == CLASSIFICATION else RegressionTarget
     if isinstance(content, dict):
-        content = {"features": FEATURES[0]} | content  # models of before there was a choice
+        # models of before there was a choice
+        content = {"features": FEATURES[0], "hidden_units": 0} | content
     content = checks.keys(cls, content)
     for name, most in _LISTS.items():
         if name in content:

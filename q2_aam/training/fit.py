@@ -23,6 +23,7 @@ from .trainer import Trainer
 
 FITTERS = {"ridge": ridge, "logistic": logistic, "forest": forest}
 FOLDS = 5
+HIDDEN_UNITS = 128  # of each layer of the attention head's perceptron
 RANDOM_FEATURES = 2048  # of the ridge head
 LEAST_RECOGNIZED = 0.01  # of samples by a model of other groups: it divides
 TUNED_ON = 1024  # samples that folds divide; more hardly change what is chosen by them
@@ -75,8 +76,9 @@ def with_heads(target: Target, trees: int, samples: int, attends: bool) -> Targe
     heads = tuple(name for name in HEADS if chosen.get(name, True))
     leaves = forest.leaves_for(samples, trees, target.points) if trees else 0
     return dataclasses.replace(
-        target, heads=heads, random_features=RANDOM_FEATURES, trees=trees, leaves=leaves
-    )
+        target, heads=heads, random_features=RANDOM_FEATURES, trees=trees, leaves=leaves,
+        hidden_units=HIDDEN_UNITS if attends else 0,
+    )  # fmt: skip
 
 
 def start_fit(network: Network, task: Task, config: TrainingConfig) -> tuple[Task, SampleFeatures]:

@@ -7,9 +7,11 @@ from torch.nn import functional
 from ...config import CLASSIFICATION, Target
 from .features import Scaling, TargetFeatures
 
+DROPOUT = 0.5  # of the perceptron
+
 
 class AttentionHead(nn.Module):
-    """Read the pooled embedding (B, D) and, linearly, blocks of so many features.
+    """Read the pooled embedding (B, D), and blocks of so many features by a perceptron.
 
     Its weights start from zero, so that it starts from what is right on average.
     """
@@ -23,8 +25,11 @@ class AttentionHead(nn.Module):
                 size, target.covariate_inputs, target.missing_inputs, target.covariate_fusion
             )
         self.pooled = nn.Linear(self.fusion.output_size if self.fusion else size, target.outputs)
+        hidden, outputs = target.hidden_units, target.outputs
+        self.perceptron = Perceptron(blocks, hidden, outputs) if hidden else None
+        linear = {} if hidden else blocks  # of older models
         self.linear = nn.ModuleDict(
-            {name: nn.Linear(n, target.outputs, bias=False) for name, n in blocks.items()}
+            {name: nn.Linear(n, outputs, bias=False) for name, n in linear.items()}
         )
         for layer in (self.pooled, *self.linear.values()):
             nn.init.zeros_(layer.weight)
@@ -38,6 +43,8 @@ class AttentionHead(nn.Module):
         if self.fusion is not None:
             read = self.fusion(read, scaling["covariates"](features.covariates))
         raw = self.pooled(read)
+        if self.perceptron is not None:
+            raw = raw + self.perceptron(features, scaling)
         for name, linear in self.linear.items():
             raw = raw + linear(scaling[name](getattr(features, name)))
         return raw
@@ -47,6 +54,29 @@ class AttentionHead(nn.Module):
         if self.is_classifier:
             return torch.softmax(raw, dim=1)
         return ordered_quantiles(raw) if self.is_quantile else raw
+
+
+class Perceptron(nn.Module):
+    """Read blocks of features by two hidden layers, which find what clades do together.
+
+    Without dropout it learns the training samples by heart. See Srivastava et al. 2014, "Dropout: a
+    simple way to prevent neural networks from overfitting".
+    """
+
+    def __init__(self, blocks: dict[str, int], hidden: int, outputs: int):
+        super().__init__()
+        self.blocks = dict(blocks)
+        self.input = nn.Linear(sum(blocks.values()), hidden)
+        self.hidden = nn.Linear(hidden, hidden)
+        self.output = nn.Linear(hidden, outputs, bias=False)
+        nn.init.zeros_(self.output.weight)
+
+    def forward(self, features: TargetFeatures, scaling: Scaling) -> Tensor:
+        """Return what is added to the outputs, (B, outputs)."""
+        x = scaling(features, self.blocks)
+        for layer in (self.input, self.hidden):
+            x = functional.dropout(functional.gelu(layer(x)), DROPOUT, self.training)
+        return self.output(x)
 
 
 def ordered_quantiles(raw: Tensor) -> Tensor:
