@@ -10,10 +10,9 @@ from .errors import AAMError, counted, percent, warn
 
 
 def nonconformity(predictions: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Say by how much true values (samples,) lie outside of what was predicted, negative if inside.
+    """Say by how much true values (samples,) lie outside of predictions (samples, 1 or 3), scaled.
 
-    Predictions are scaled: a number, or lower bound, median and upper bound, (samples, 1 or 3).
-    See Romano, Patterson and Candès 2019, "Conformalized quantile regression".
+    Negative if inside. See Romano, Patterson and Candès 2019, "Conformalized quantile regression".
     """
     return np.maximum(predictions[:, 0] - actual, actual - predictions[:, -1])
 
@@ -34,13 +33,10 @@ def kept_scores(scores: np.ndarray, weights: np.ndarray) -> dict[str, tuple[floa
 def conformal_margin(target: RegressionTarget, level: float) -> float:
     """Return by how much (scaled) to widen predictions so that they hold the truth so often.
 
-    Below 0 if quantiles were wider than needed. If samples are too few for the level, the largest
-    score, with a warning.
-
-    See Vovk 2015, "Cross-conformal predictors"; Barber, Candès, Ramdas and Tibshirani 2021,
-    "Predictive inference with the jackknife+", for scores of cross-validation; Dunn, Wasserman
-    and Ramdas 2022, "Distribution-free prediction sets for two-layer hierarchical models", for
-    groups that count alike.
+    Below 0 if quantiles were wider than needed; of too few samples the largest score. See Vovk
+    2015, "Cross-conformal predictors"; Barber, Candès, Ramdas and Tibshirani 2021, "Predictive
+    inference with the jackknife+"; Dunn, Wasserman and Ramdas 2022, "Distribution-free prediction
+    sets for two-layer hierarchical models", for groups that count alike.
     """
     number = len(target.residuals)
     if not number:
@@ -61,16 +57,13 @@ def conformal_margin(target: RegressionTarget, level: float) -> float:
 
 
 def prediction_intervals(
-    target: RegressionTarget,
-    predictions: np.ndarray,
-    level: float,
+    target: RegressionTarget, predictions: np.ndarray, level: float,
     recognized: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return the lower and upper bounds of predictions, (samples,) each, in the target's units.
 
-    Intervals widen by what was not `recognized` of each sample's reads: a share like that of
-    samples of training, `target.recognized`, leaves them as they are; where nothing is recognized
-    they hold the whole range of the training values.
+    Intervals widen by what was not `recognized` of each sample's reads: not at all at the share
+    `target.recognized`, and to the whole range of the training values where nothing is.
     """
     margin, center = conformal_margin(target, level), point_prediction(predictions)
     lower = to_units(target, np.minimum(predictions[:, 0] - margin, center))

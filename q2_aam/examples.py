@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from importlib import resources
-from typing import Any, NamedTuple
 
 import biom
 import pandas as pd
@@ -104,18 +103,6 @@ _predicted_distances = _one_of("distance_matrix", "predict_distances")
 # --- examples -------------------------------------------------------------------------------------
 
 
-class Example(NamedTuple):
-    """An example of an action.
-
-    Inputs are functions that make artifacts, lists of them, or plain values; columns are names in
-    the metadata. Of each output, its type is asserted, or lines that a file holds.
-    """
-
-    inputs: dict[str, Any]
-    outputs: dict[str, Any]
-    columns: dict[str, str] = {}
-
-
 _STUDY = {"table": _table, "sequences": _sequences}
 _OF_CHILDREN = {"metadata": "month", "groups": "studyid"}
 _PAGE = {"visualization": "Visualization"}
@@ -129,55 +116,57 @@ _REPORT = {
     "test_targets": "SampleData[TrueTargets]", "importance": "FeatureData[Importance]",
     "evaluation": "Visualization",
 }  # fmt: skip
+# Of each action: inputs, which are functions that make artifacts, lists of them, or plain values;
+# of each output its type, or lines that a file holds; and columns by their names in the metadata.
 _EXAMPLES = {
-    "pretrain": Example(
+    "pretrain": (
         {"tables": [_table], "distance_matrices": [_unifrac], "sequences": [_sequences]},
         {"encoder": "AAMEncoder", "training_log": _EPOCHS},
     ),
-    "pretrain_from_phylogeny": Example(
+    "pretrain_from_phylogeny": (
         {"sequences": _common_sequences, "phylogeny": _tree, "table": _table},
         {"encoder": "AAMEncoder", "training_log": _EPOCHS},
     ),
-    "load_encoder": Example({"version": "1"}, {"encoder": "AAMEncoder"}),
-    "split_samples": Example(
+    "load_encoder": ({"version": "1"}, {"encoder": "AAMEncoder"}),
+    "split_samples": (
         {"table": _table},
         {"training_table": "FeatureTable[Frequency]", "test_table": "FeatureTable[Frequency]",
          "training_targets": [("true_targets.tsv", "^id\tmonth$")],
          "test_targets": "SampleData[TrueTargets]"},
         _OF_CHILDREN,
     ),
-    "fit_regressor": Example(
+    "fit_regressor": (
         _STUDY, {"regressor": "AAMRegressor", "training_log": _OF_MONTH}, _OF_CHILDREN
     ),
-    "fit_classifier": Example(
+    "fit_classifier": (
         _STUDY, {"classifier": "AAMClassifier", "training_log": _OF_DELIVERY},
         {"metadata": "delivery", "groups": "studyid"},
     ),
-    "find_learning_rate": Example(_STUDY, _PAGE, {"metadata": "month"}),
-    "predict_regression": Example(
+    "find_learning_rate": (_STUDY, _PAGE, {"metadata": "month"}),
+    "predict_regression": (
         _STUDY | {"regressor": _regressor}, {"predictions": _PREDICTIONS, "intervals": _INTERVALS}
     ),
-    "predict_classification": Example(
+    "predict_classification": (
         _STUDY | {"classifier": _classifier},
         {"predictions": _PREDICTIONS, "probabilities": "SampleData[Probabilities]",
          "recognition": "SampleData[AAMRecognition]"},
     ),
-    "predict_distances": Example(_STUDY, {"distance_matrix": "DistanceMatrix"}),
-    "check_table": Example(_STUDY | {"model": _regressor}, _PAGE),
-    "embed_samples": Example(
+    "predict_distances": (_STUDY, {"distance_matrix": "DistanceMatrix"}),
+    "check_table": (_STUDY | {"model": _regressor}, _PAGE),
+    "embed_samples": (
         _STUDY | {"model": _regressor},
         {"embeddings": [("embeddings.tsv", "^id\t")],
          "ordination": [("ordination.txt", "^Proportion explained\t10$")]},
     ),
-    "feature_importance": Example(
+    "feature_importance": (
         _STUDY | {"model": _regressor},
         {"importance": [("importance.tsv", "^id\timportance\traises\tlowers$")]},
     ),
-    "evaluate_regression": Example(
+    "evaluate_regression": (
         {"predictions": _predictions, "intervals": _intervals}, _PAGE,
         {"truth": "month", "groups": "studyid"},
     ),
-    "evaluate_classification": Example(
+    "evaluate_classification": (
         {"predictions": _classes, "probabilities": _probabilities,
          "baseline_predictions": _most_common_class, "importance": _importance,
          "taxonomy": _taxonomy},
@@ -188,20 +177,20 @@ _EXAMPLES = {
         ]},
         {"truth": "delivery", "groups": "studyid"},
     ),
-    "evaluate_distances": Example(
+    "evaluate_distances": (
         {"predicted": _predicted_distances, "actual": _unifrac},
         {"visualization": [("downloads/scores.tsv", "^correlation\t.*\t0.8")]},
         {"color_by": "delivery"},
     ),
-    "summarize_training": Example({"training_log": _training_log}, _PAGE),
-    "regress_samples": Example(
+    "summarize_training": ({"training_log": _training_log}, _PAGE),
+    "regress_samples": (
         _STUDY,
         {"regressor": "AAMRegressor", "training_log": _OF_MONTH, "predictions": _PREDICTIONS,
          "intervals": _INTERVALS, "baseline_predictions": "SampleData[RegressorPredictions]",
          **_REPORT},
         _OF_CHILDREN,
     ),
-    "classify_samples": Example(
+    "classify_samples": (
         _STUDY,
         {"classifier": "AAMClassifier", "training_log": _OF_DELIVERY, "predictions": _PREDICTIONS,
          "probabilities": "SampleData[Probabilities]",
@@ -214,7 +203,7 @@ _EXAMPLES = {
 
 def examples_of(action: str) -> dict:
     """Return the usage example of an action, as the framework takes it."""
-    inputs, outputs, columns = _EXAMPLES[action]
+    inputs, outputs, *columns = _EXAMPLES[action]
 
     def example(use):
         def given(value):
@@ -223,9 +212,9 @@ def examples_of(action: str) -> dict:
             return use.init_artifact(value.__name__[1:], value) if callable(value) else value
 
         arguments = {name: given(value) for name, value in inputs.items()}
-        if columns:
+        for of_metadata in columns:
             rows = use.init_metadata("metadata", _metadata)
-            for name, column in columns.items():
+            for name, column in of_metadata.items():
                 arguments[name] = use.get_metadata_column(column, column, rows)
         results = use.action(
             use.UsageAction("aam", action),

@@ -17,21 +17,17 @@ _ASVS_AT_ONCE = {True: 2**15, False: 2**18}
 
 
 def effects_of_asvs(
-    network: Network,
-    studies: Studies,
-    in_units: Callable[[np.ndarray], np.ndarray],
+    network: Network, studies: Studies, in_units: Callable[[np.ndarray], np.ndarray],
     samples_per_asv: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Find by how much each ASV raises and lowers predictions, both (asvs, outputs) and at least 0.
 
-    Each ASV is taken out of samples that hold it; the change is averaged over all samples. What
-    remains of a sample is divided by its sum, as if the ASV had never been in the table. A
-    sample of one ASV cannot lose it, and counts as a sample without it. If more than
-    `samples_per_asv` samples hold an ASV, those it is taken out of are spread over its abundances.
-    `in_units` turns the model's predictions (R, O) into what is explained, (R, outputs).
-
-    See Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks" (occlusion);
-    Covert, Lundberg and Lee 2021, "Explaining by removing".
+    Each ASV is taken out of samples that hold it, as if it had never been in the table; the change
+    is averaged over all samples. One that is a sample's only ASV stays. Of more than
+    `samples_per_asv` samples, some spread over its abundances are taken. `in_units` turns
+    predictions (R, O) into what is explained, (R, outputs). See Zeiler and Fergus 2014,
+    "Visualizing and understanding convolutional networks" (occlusion); Covert, Lundberg and Lee
+    2021, "Explaining by removing".
     """
     study = studies.studies[0]
     held = np.unique(study.abundances.indices)
@@ -41,11 +37,9 @@ def effects_of_asvs(
     target = network.config.target
     outputs = len(target.classes) if target.kind == CLASSIFICATION else 1
     raises, lowers = np.zeros((2, len(studies.asvs), outputs))
-    for sample in range(len(study)):
+    for sample in np.flatnonzero(np.diff(removals.indptr)):
         chosen = slice(*removals.indptr[sample : sample + 2])
         asvs, stands_for = removals.indices[chosen], removals.data[chosen]
-        if not len(asvs):
-            continue
         predictions = in_units(_predictions_without(network, studies, sample, asvs, embedded, held))
         effects = (predictions[0] - predictions[1:]) * stands_for[:, None]
         raises[asvs] += effects.clip(min=0)
@@ -54,10 +48,9 @@ def effects_of_asvs(
 
 
 def spread_removals(abundances: scipy.sparse.csr_matrix, most: int) -> scipy.sparse.csr_matrix:
-    """Choose which ASVs are taken out of which samples, at most `most` of each ASV.
+    """Choose which ASVs are taken out of which samples: at most `most`, at even steps of abundance.
 
-    Returns, (samples, asvs), how many samples each of these stands for: where more hold an ASV,
-    those at even steps in the order of its abundance.
+    Returns, (samples, asvs), how many samples each of these stands for.
     """
     sizes = np.diff(abundances.indptr)
     rows = np.repeat(np.arange(abundances.shape[0]), sizes)

@@ -121,9 +121,9 @@ def token_parts(
     """Divide ASVs into parts of one number of tokens, which need no mask, on the device.
 
     A mask keeps attention from its fastest kernel, and padding is computed in vain. Lengths of
-    fewer ASVs than `least_alike` (else `LEAST_ALIKE`) share padded parts. A part has at most
-    `at_once` ASVs, and no more than suits the device. Returns the parts, as `Network.embed_asvs`
-    takes them, and where each of `chosen`, (U,) int64, stands in them, one after the other.
+    fewer ASVs than `least_alike` (else `LEAST_ALIKE`) share padded parts, of at most `at_once` ASVs
+    each. Returns the parts, as `Network.embed_asvs` takes them, and where each of `chosen`, (U,)
+    int64, stands in them, one after the other.
     """
     device = device_of(network)
     at_once = min(at_once, ASVS_AT_ONCE.get(device.type, 1024))
@@ -140,22 +140,10 @@ def token_parts(
 
 
 @torch.no_grad()
-def embed_held(network: Network, asvs: Asvs, held: np.ndarray) -> Tensor:
-    """Embed the ASVs at some positions: (asvs, D), with zeros for the others."""
-    found = embed_asvs(network, asvs, held)
-    rows = to_device(held, found.device)
-    return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
-
-
-@torch.no_grad()
 def sample_states(
-    network: Network,
-    studies: Studies,
-    study: int,
-    samples: np.ndarray,
-    embedded: Tensor | None = None,
-    parts: Parts | None = None,
-) -> Iterator[SampleState]:
+    network: Network, studies: Studies, study: int, samples: np.ndarray,
+    embedded: Tensor | None = None, parts: Parts | None = None,
+) -> Iterator[SampleState]:  # fmt: skip
     """Yield states of some samples of a study, `SAMPLES_AT_ONCE` at a time, in order.
 
     Each distinct ASV is read once, unless all are `embedded`, (asvs, D), already. By default the
@@ -180,13 +168,9 @@ def join_states(states: Iterable[SampleState]) -> SampleState:
 
 
 def all_states(
-    network: Network,
-    studies: Studies,
-    study: int,
-    samples: np.ndarray,
-    embedded: Tensor | None = None,
-    parts: Parts | None = None,
-) -> SampleState:
+    network: Network, studies: Studies, study: int, samples: np.ndarray,
+    embedded: Tensor | None = None, parts: Parts | None = None,
+) -> SampleState:  # fmt: skip
     """Return what is asked for of all samples at once (see `sample_states`)."""
     return join_states(sample_states(network, studies, study, samples, embedded, parts))
 
@@ -217,10 +201,7 @@ def predict_states(network: Network, state: SampleState) -> np.ndarray:
 def predict_distances(
     network: Network, state: SampleState, abundances: scipy.sparse.csr_matrix | None = None
 ) -> np.ndarray:
-    """Predict UniFrac between all samples: (B, B) float32 in [0, 1], symmetric, zero diagonal.
-
-    The samples' relative abundances (B, asvs) are read if ASVs are tips of the tree.
-    """
+    """Predict UniFrac between all samples: (B, B) float32; abundances are read if ASVs are tips."""
     size, device = next(len(part) for part in state if part is not None), device_of(network)
     matrix = np.zeros((size, size), dtype=np.float32)
     if network.config.asv_tips:
@@ -243,9 +224,8 @@ def predict_distances(
 def principal_components(values: np.ndarray, number: int) -> np.ndarray:
     """Describe samples (samples, columns) by their first components: float64 (samples, number).
 
-    Centered, in the units of `values`, the most variable first. The largest weight of a component
-    is positive, so that its sign is always the same. scikit-learn's PCA, which keeps several
-    copies of all values, needs many times the memory.
+    The most variable stand first. The largest weight of each is positive, so that its sign is
+    always the same. scikit-learn's PCA keeps several copies of all values.
     """
     mean = values.mean(axis=0, dtype=np.float64)
     # centered in parts, to hold the values once

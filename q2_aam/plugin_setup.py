@@ -24,6 +24,7 @@ from .examples import examples_of
 from .parameters import described
 
 citations = q2.Citations.load("citations.bib", package="q2_aam")
+_CITED = ("q2aam", "cantrell_aam", "lozupone2005unifrac", "vaswani2017attention")
 
 plugin = q2.Plugin(
     name="aam",
@@ -36,29 +37,23 @@ plugin = q2.Plugin(
         "bacterial tree, and predicts sample metadata: a number or a class of each sample. Tables "
         "of another read length are the same tables to it. It also predicts UniFrac without a tree."
     ),
-    citations=[
-        citations[name]
-        for name in ("q2aam", "cantrell_aam", "lozupone2005unifrac", "vaswani2017attention")
-    ],
+    citations=[citations[name] for name in _CITED],
 )
 
 # --- types of artifacts ---------------------------------------------------------------------------
 
-_EMBEDDINGS = types.AAMEmbeddingsDirectoryFormat
+_MODELS, _LOGS = types.AAMModelDirectoryFormat, types.AAMTrainingLogDirectoryFormat
+_BOUNDS, _EMBEDDINGS = types.PredictionIntervalsDirectoryFormat, types.AAMEmbeddingsDirectoryFormat
 plugin.register_semantic_types(
     types.AAMEncoder, types.AAMRegressor, types.AAMClassifier, types.AAMTrainingLog,
     types.PredictionIntervals, types.AAMEmbeddings, types.AAMRecognition,
 )  # fmt: skip
 for kind, directory, text in (
-    (types.AAMEncoder, types.AAMModelDirectoryFormat,
-     "A pretrained model: it embeds samples and predicts UniFrac."),
-    (types.AAMRegressor, types.AAMModelDirectoryFormat,
-     "A model that predicts a number of each sample."),
-    (types.AAMClassifier, types.AAMModelDirectoryFormat,
-     "A model that predicts a class of each sample."),
-    (types.AAMTrainingLog, types.AAMTrainingLogDirectoryFormat,
-     "History and settings of a training run."),
-    (SampleData[types.PredictionIntervals], types.PredictionIntervalsDirectoryFormat,
+    (types.AAMEncoder, _MODELS, "A pretrained model: it embeds samples and predicts UniFrac."),
+    (types.AAMRegressor, _MODELS, "A model that predicts a number of each sample."),
+    (types.AAMClassifier, _MODELS, "A model that predicts a class of each sample."),
+    (types.AAMTrainingLog, _LOGS, "History and settings of a training run."),
+    (SampleData[types.PredictionIntervals], _BOUNDS,
      "A lower and an upper bound for the predicted value of each sample."),
     (SampleData[types.AAMEmbeddings], _EMBEDDINGS,
      "What a model has learned of each sample, as numbers."),
@@ -67,10 +62,8 @@ for kind, directory, text in (
 ):  # fmt: skip
     plugin.register_artifact_class(kind, directory, description=text)
 plugin.register_views(
-    types.AAMModelDirectoryFormat, types.AAMTrainingLogDirectoryFormat,
-    types.PredictionIntervalsFormat, types.PredictionIntervalsDirectoryFormat,
-    types.AAMEmbeddingsFormat, _EMBEDDINGS,
-)  # fmt: skip
+    _MODELS, _LOGS, types.PredictionIntervalsFormat, _BOUNDS, types.AAMEmbeddingsFormat, _EMBEDDINGS
+)
 for transformer in types.TRANSFORMERS:
     plugin.register_transformer(transformer)
 
@@ -446,8 +439,7 @@ _register(
     "What the predictions come from, losses by epoch where there are any, every setting, and the "
     "samples used and dropped.",
     inputs={
-        "training_log": (types.AAMTrainingLog, "From pretrain, fit-regressor or fit-classifier.")
-    },
+        "training_log": (types.AAMTrainingLog, "From pretrain, fit-regressor or fit-classifier.")},
 )  # fmt: skip
 
 # --- the common case in one command ---------------------------------------------------------------
@@ -467,8 +459,7 @@ _register(
     "Join what belongs to the predictions of the parts of a cross-validation.",
     inputs={
         "tables": (q2.List[SampleData[_numbers]],
-            "Intervals, probabilities or shares, of different samples.")
-    },
+            "Intervals, probabilities or shares, of different samples.")},
     outputs={"merged_table": (SampleData[_numbers], "Those of all samples.")},
 )  # fmt: skip
 

@@ -19,36 +19,34 @@ _FOREST = "q2-sample-classifier's random forest"
 _OPTIONAL = dict.fromkeys(
     ("sequences", "encoder", "distance_matrix", "taxonomy", "groups", "covariates")
 )
-_TO_FIT = (
-    "metadata", "sequences", "groups", "covariates", "covariate_columns", "missing_samples",
-    "pretrained", "features", "attention_head", "device", "random_seed", "bound_predictions",
-    "class_weights",
+_NOT_TO_FIT = (
+    "table", "encoder", "distance_matrix", "taxonomy", "folds", "test_size", "confidence_level",
 )  # fmt: skip
 _TO_PREDICT = ("sequences", "covariates", "confidence_level")
-_BASELINE = ("baseline_predictions", "baseline_probabilities")
 _PREDICTED = {  # by a model, and by the forest
-    "regression": ("predictions", "intervals", *_BASELINE[:1]),
-    "classification": ("predictions", "probabilities", "recognition", *_BASELINE),
-}
+    "regression": ("predictions", "intervals", "baseline_predictions"),
+    "classification": (
+        "predictions", "probabilities", "recognition", "baseline_predictions",
+        "baseline_probabilities",
+    ),
+}  # fmt: skip
 
 
 @with_settings((*_OPTIONAL, *REGRESSION_PIPELINE), DEFAULT | _OPTIONAL)
 def regress_samples(ctx, table, metadata, **given):
     """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
-    given |= {"table": table, "metadata": metadata}
-    return _cross_validate(ctx, "regression", "regressor", given)
+    return _cross_validate(ctx, "regression", "regressor", table, metadata, given)
 
 
 @with_settings((*_OPTIONAL, *CLASSIFICATION_PIPELINE), DEFAULT | _OPTIONAL)
 def classify_samples(ctx, table, metadata, **given):
     """Predict held-out samples by a model and by a random forest, and fit a model on them all."""
-    given |= {"table": table, "metadata": metadata}
-    return _cross_validate(ctx, "classification", "classifier", given)
+    return _cross_validate(ctx, "classification", "classifier", table, metadata, given)
 
 
-def _cross_validate(ctx, task: str, kind: str, given: dict) -> tuple:
+def _cross_validate(ctx, task: str, kind: str, table, metadata, given: dict) -> tuple:
     """Check everything, fit and predict each part, fit on everything, and report."""
-    table = given["table"]
+    given |= {"table": table, "metadata": metadata}
     training = _check(given)
     parts = make_folds(training, given["folds"], given["test_size"], given["random_seed"])
     for kept, held in parts:  # what a fit on a part, or a prediction, would refuse
@@ -58,11 +56,10 @@ def _cross_validate(ctx, task: str, kind: str, given: dict) -> tuple:
         if training.covariates is not None:
             described = describe_covariates(training.covariates.loc[kept])
             encode_covariates(described, training.covariates.loc[held])
-    to_fit = {name: given[name] for name in _TO_FIT if given.get(name) is not None}
-    encoder = _encoder(ctx, given)
-    if encoder is not None:
-        to_fit["encoder"] = encoder
-    to_predict = {name: given[name] for name in _TO_PREDICT if given.get(name) is not None}
+    given = {name: value for name, value in given.items() if value is not None}
+    to_fit = {name: value for name, value in given.items() if name not in _NOT_TO_FIT}
+    to_fit |= _encoder(ctx, given)
+    to_predict = {name: given[name] for name in _TO_PREDICT if name in given}
     fit, predict = ctx.get_action("aam", f"fit_{kind}"), ctx.get_action("aam", f"predict_{task}")
     logs, results = [], []
     for number, (kept, held) in enumerate(parts, start=1):
@@ -74,7 +71,7 @@ def _cross_validate(ctx, task: str, kind: str, given: dict) -> tuple:
         predicted = predict(table=test, **{kind: model}, **to_predict)
         # q2-sample-classifier's random forest, as it comes
         forest, _ = ctx.get_action("sample_classifier", f"fit_{kind}")(
-            table=train, metadata=given["metadata"], random_state=given["random_seed"],
+            table=train, metadata=metadata, random_state=given["random_seed"],
             missing_samples="ignore",
         )  # fmt: skip
         by_forest = ctx.get_action("sample_classifier", f"predict_{task}")(
@@ -94,11 +91,10 @@ def _cross_validate(ctx, task: str, kind: str, given: dict) -> tuple:
     held = sorted(name for _, held in parts for name in held)
     truth = ctx.make_artifact("SampleData[TrueTargets]", true_targets(training, held))
     (evaluation,) = ctx.get_action("aam", f"evaluate_{task}")(
-        truth=given["metadata"], table=table, importance=importance,
+        truth=metadata, table=table, importance=importance,
         training_log=logs[0] if len(logs) == 1 else log,
-        design=describe_design(training, parts, given),
-        **{name: given[name] for name in ("groups", "sequences", "taxonomy") if given[name]},
-        **merged,
+        design=describe_design(training, parts, given), **merged,
+        **{name: given[name] for name in ("groups", "sequences", "taxonomy") if name in given},
     )  # fmt: skip
     merged.pop("recognition", None)
     return model, log, *merged.values(), truth, importance, evaluation
@@ -127,21 +123,20 @@ def _check(given: dict) -> TrainingSamples:
     return training
 
 
-def _encoder(ctx, given: dict):
-    """Return the encoder to fit with: pretrained on all samples where a matrix is given."""
-    if given["distance_matrix"] is None:
-        return given["encoder"]
-    optional = {"initial_encoder": given["encoder"]} if given["encoder"] else {}
-    if given["sequences"]:
+def _encoder(ctx, given: dict) -> dict:
+    """Name the encoder to fit with: pretrained on all samples where a matrix is given."""
+    known = {"encoder": given["encoder"]} if "encoder" in given else {}
+    if "distance_matrix" not in given:
+        return known
+    optional = {f"initial_{name}": one for name, one in known.items()}
+    if "sequences" in given:
         optional["sequences"] = [given["sequences"]]
     print("pretraining on all samples, without labels", flush=True)
     encoder, _ = ctx.get_action("aam", "pretrain")(
-        tables=[given["table"]],
-        distance_matrices=[given["distance_matrix"]],
-        **optional,
+        tables=[given["table"]], distance_matrices=[given["distance_matrix"]], **optional,
         **{name: given[name] for name in ("missing_samples", "device", "random_seed")},
-    )
-    return encoder
+    )  # fmt: skip
+    return {"encoder": encoder}
 
 
 def _select(ctx, table, sample_ids: list[str]):
@@ -187,7 +182,7 @@ def describe_design(training: TrainingSamples, parts, given: dict) -> str:
         groups = counted(len(set(training.groups.values())), "group")
         words.append(f"{groups} of '{given['groups'].name}' kept apart")
     words.extend(f"{len(ids):,} left out ({reason})" for reason, ids in training.dropped.items())
-    if given["distance_matrix"] is not None:
+    if "distance_matrix" in given:
         words.append("encoder pretrained on the distances of all samples, without labels")
     words.append(f"compared with {_FOREST} on the same samples")
     return "; ".join(words) + "."

@@ -16,23 +16,15 @@ from .inputs import merge_sequences
 
 
 def evaluate_regression(
-    output_dir: str,
-    predictions: pd.Series,
-    truth: qiime2.NumericMetadataColumn,
-    intervals: pd.DataFrame = None,
-    baseline_predictions: pd.Series = None,
-    groups: qiime2.MetadataColumn = None,
-    color_by: qiime2.MetadataColumn = None,
-    training_log: AAMTrainingLogDirectoryFormat = None,
-    importance: pd.DataFrame = None,
-    sequences: pd.Series = None,
-    taxonomy: pd.DataFrame = None,
-    table: biom.Table = None,
+    output_dir: str, predictions: pd.Series, truth: qiime2.NumericMetadataColumn,
+    intervals: pd.DataFrame = None, baseline_predictions: pd.Series = None,
+    groups: qiime2.MetadataColumn = None, color_by: qiime2.MetadataColumn = None,
+    training_log: AAMTrainingLogDirectoryFormat = None, importance: pd.DataFrame = None,
+    sequences: pd.Series = None, taxonomy: pd.DataFrame = None, table: biom.Table = None,
     design: str = "",
-) -> None:
+) -> None:  # fmt: skip
     """Write the evaluation of a regressor's predictions as a page."""
-    from ..report.regression import write_regression_page
-    from ..report.regression_scores import join_numbers
+    from ..report.regression import join_numbers, write_regression_page
 
     samples = join_numbers(
         predictions, truth.to_series(), intervals=intervals, groups=_series(groups),
@@ -43,51 +35,41 @@ def evaluate_regression(
 
 
 def evaluate_classification(
-    output_dir: str,
-    predictions: PredictionsDirectoryFormat,
-    truth: qiime2.CategoricalMetadataColumn,
-    probabilities: ProbabilitiesDirectoryFormat = None,
+    output_dir: str, predictions: PredictionsDirectoryFormat,
+    truth: qiime2.CategoricalMetadataColumn, probabilities: ProbabilitiesDirectoryFormat = None,
     baseline_predictions: PredictionsDirectoryFormat = None,
     baseline_probabilities: ProbabilitiesDirectoryFormat = None,
-    groups: qiime2.MetadataColumn = None,
-    training_log: AAMTrainingLogDirectoryFormat = None,
-    importance: pd.DataFrame = None,
-    sequences: pd.Series = None,
-    taxonomy: pd.DataFrame = None,
-    table: biom.Table = None,
-    recognition: pd.DataFrame = None,
-    design: str = "",
-) -> None:
+    groups: qiime2.MetadataColumn = None, training_log: AAMTrainingLogDirectoryFormat = None,
+    importance: pd.DataFrame = None, sequences: pd.Series = None, taxonomy: pd.DataFrame = None,
+    table: biom.Table = None, recognition: pd.DataFrame = None, design: str = "",
+) -> None:  # fmt: skip
     """Write the evaluation of a classifier's predictions as a page."""
     from ..report.classification import write_classification_page
     from ..report.classification_scores import join_classes, read_classes, read_probabilities
 
-    def read(reader, given, file: str, name: str):
-        return None if given is None else reader(given.path / file, name)
-
     # read from files, as q2-sample-classifier names them: see `join_classes`
-    of_classes, of_shares = "predictions.tsv", "class_probabilities.tsv"
-    baseline, shares = "The baseline predictions", "The baseline probabilities"
+    def classes(given, name: str):
+        return None if given is None else read_classes(given.path / "predictions.tsv", name)
+
+    def shares(given, name: str):
+        path = given and given.path / "class_probabilities.tsv"
+        return None if given is None else read_probabilities(path, name)
+
     samples = join_classes(
-        read(read_classes, predictions, of_classes, "The predictions"),
-        truth.to_series(),
-        read(read_probabilities, probabilities, of_shares, "The probabilities"),
-        read(read_classes, baseline_predictions, of_classes, baseline),
-        read(read_probabilities, baseline_probabilities, of_shares, shares),
-        _series(groups),
-        recognition,
-    )
+        classes(predictions, "The predictions"), truth.to_series(),
+        shares(probabilities, "The probabilities"),
+        classes(baseline_predictions, "The baseline predictions"),
+        shares(baseline_probabilities, "The baseline probabilities"), _series(groups), recognition,
+    )  # fmt: skip
     important = _join_importance(importance, sequences, taxonomy, table)
     write_classification_page(output_dir, samples, _read_log(training_log, design), important)
 
 
 def evaluate_distances(
-    output_dir: str,
-    predicted: DistanceMatrixDirectoryFormat,
-    actual: DistanceMatrixDirectoryFormat,
-    color_by: qiime2.MetadataColumn = None,
+    output_dir: str, predicted: DistanceMatrixDirectoryFormat,
+    actual: DistanceMatrixDirectoryFormat, color_by: qiime2.MetadataColumn = None,
     random_seed: int = DEFAULT["random_seed"],
-) -> None:
+) -> None:  # fmt: skip
     """Write the comparison of predicted with actual distances as a page."""
     from ..report.distance_scores import compare_distances, read_distances
     from ..report.distances import write_distances_page

@@ -19,20 +19,16 @@ from .predict import read_any_model, read_studies
 
 # of each content: where a sample's state holds it, and what a number of it is called
 _CONTENTS = {
-    "branches": ("abundance", "branch"),
-    "presence": ("presence", "branch"),
+    "branches": ("abundance", "branch"), "presence": ("presence", "branch"),
     "pooled": ("pooled", "pooled"),
-}
+}  # fmt: skip
 ORDINATED = 10  # most axes of the ordination
 
 
 def embed_samples(
-    table: biom.Table,
-    model: AAMModelDirectoryFormat = None,
-    sequences: pd.Series = None,
-    content: str = DEFAULT["content"],
-    dimensions: int = DEFAULT["dimensions"],
-) -> (pd.DataFrame, skbio.OrdinationResults):
+    table: biom.Table, model: AAMModelDirectoryFormat = None, sequences: pd.Series = None,
+    content: str = DEFAULT["content"], dimensions: int = DEFAULT["dimensions"],
+) -> (pd.DataFrame, skbio.OrdinationResults):  # fmt: skip
     """Embed every sample of a table."""
     from .. import inference
 
@@ -92,12 +88,9 @@ def refuse_untrained(config: ModelConfig, content: str) -> None:
 
 
 def feature_importance(
-    table: biom.Table,
-    model: AAMModelDirectoryFormat,
-    sequences: pd.Series = None,
-    covariates: qiime2.Metadata = None,
-    samples_per_feature: int = DEFAULT["samples_per_feature"],
-) -> pd.DataFrame:
+    table: biom.Table, model: AAMModelDirectoryFormat, sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None, samples_per_feature: int = DEFAULT["samples_per_feature"],
+) -> pd.DataFrame:  # fmt: skip
     """Take each feature out of samples that hold it, and see how predictions change."""
     from ..importance import effects_of_asvs
     from ..inference import load_network
@@ -127,12 +120,9 @@ def feature_importance(
     raises, lowers = (shares @ part for part in effects)
     moved = (raises + lowers).sum(axis=1)
     # no column is below 0, as q2-sample-classifier's heatmap ranks features by the sum of a row
-    if target.kind == CLASSIFICATION:
-        columns = {"importance": moved / 2}  # what one class gains the others lose
-        for place, name in enumerate(target.classes):
-            columns[f"raises {name}"] = raises[:, place]
-            columns[f"lowers {name}"] = lowers[:, place]
-    else:
-        columns = {"importance": moved, "raises": raises[:, 0], "lowers": lowers[:, 0]}
+    of_classes = target.kind == CLASSIFICATION  # what one class gains the others lose
+    columns = {"importance": moved / 2 if of_classes else moved}
+    for place, name in enumerate([f" {one}" for one in target.classes] if of_classes else [""]):
+        columns |= {f"raises{name}": raises[:, place], f"lowers{name}": lowers[:, place]}
     table = pd.DataFrame(columns, pd.Index(samples.feature_ids, name="id")).sort_index()
     return table.sort_values("importance", ascending=False, kind="stable")

@@ -9,10 +9,9 @@ from .. import parameters
 from ..errors import AAMError
 from ..parameters import FITTING_DEFAULT
 from ..types import AAMModelDirectoryFormat
-from . import training_run
 from .fit import FitInputs, prepare_fit
 from .pretrain import prepare_pretraining
-from .training_run import with_settings
+from .training_run import log_settings, with_settings
 
 # nothing is kept, so that nothing need be validated, and only what learns by steps is built
 _ALL_SAMPLES = {"validation_size": 0.0, "n_estimators": 0}
@@ -20,14 +19,10 @@ _ALL_SAMPLES = {"validation_size": 0.0, "n_estimators": 0}
 
 @with_settings(parameters.LEARNING_RATE_SETTINGS, FITTING_DEFAULT)
 def find_learning_rate(
-    output_dir: str,
-    table: biom.Table,
-    sequences: pd.Series = None,
-    encoder: AAMModelDirectoryFormat = None,
-    distance_matrix: DistanceMatrixDirectoryFormat = None,
-    metadata: qiime2.MetadataColumn = None,
-    **settings,
-) -> None:
+    output_dir: str, table: biom.Table, sequences: pd.Series = None,
+    encoder: AAMModelDirectoryFormat = None, distance_matrix: DistanceMatrixDirectoryFormat = None,
+    metadata: qiime2.MetadataColumn = None, **settings,
+) -> None:  # fmt: skip
     """Run a learning-rate range test and write its page."""
     from ..report.learning_rate import write_learning_rate_page
     from ..training import lr_finder
@@ -64,7 +59,7 @@ def find_learning_rate(
         index=pd.Index([f"step {step + 1}" for step in range(len(found.rates))], name="id"),
     )
     told = ("lowest_rate", "highest_rate", "steps", "missing_samples")
-    training_run.log_settings(logger, settings, FITTING_DEFAULT, told)
+    log_settings(logger, settings, FITTING_DEFAULT, told)
     write_learning_rate_page(
         output_dir, curve, found.suggestion, found.diverged, action=action,
         target=None if metadata is None else metadata.name,

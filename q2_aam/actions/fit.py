@@ -37,15 +37,11 @@ def _fit_action(kind: str, column: type, names: tuple[str, ...]):
     """Make the action that fits a model of a kind to a column of metadata, with these settings."""
 
     def fit(
-        table: biom.Table,
-        metadata: column,
-        sequences: pd.Series = None,
+        table: biom.Table, metadata: column, sequences: pd.Series = None,
         encoder: AAMModelDirectoryFormat = None,
-        distance_matrix: DistanceMatrixDirectoryFormat = None,
-        groups: qiime2.MetadataColumn = None,
-        covariates: qiime2.Metadata = None,
-        **settings,
-    ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+        distance_matrix: DistanceMatrixDirectoryFormat = None, groups: qiime2.MetadataColumn = None,
+        covariates: qiime2.Metadata = None, **settings,
+    ) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):  # fmt: skip
         from ..training.fit import fit as train
         from ..training.logger import TrainingLogger
 

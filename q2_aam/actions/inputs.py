@@ -16,18 +16,14 @@ from ..errors import AAMError, counted, examples, percent, verb, warn
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSamples:
-    """Samples with a value of the target and, if asked for, a group, covariates and distances.
-
-    Values (numbers or class names), groups and covariates are by sample id; `dropped` lists the
-    ids of the samples that are not used, by reason.
-    """
+    """Samples with a value of the target and, if asked for, a group, covariates and distances."""
 
     samples: SampleTable
-    values: pd.Series
+    values: pd.Series  # numbers or class names, by sample id as groups and covariates are
     groups: dict[str, str] | None
     covariates: pd.DataFrame | None
     distances: object
-    dropped: dict[str, list[str]]
+    dropped: dict[str, list[str]]  # ids of samples that are not used, by reason
 
     @property
     def classes(self) -> dict[str, str] | None:
@@ -42,22 +38,16 @@ class TrainingSamples:
 
     def split(self, validation_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Divide samples, whole groups and all classes, to train and to validate: positions."""
-        ids = list(self.samples.sample_ids)
-        parts = (ids, ())
+        ids, parts = self.samples.sample_ids, (self.samples.sample_ids, ())
         if validation_size:
             parts = train_test_split(ids, validation_size, seed, self.groups, self.classes)
         return tuple(pd.Index(ids).get_indexer(part) for part in parts)
 
 
 def read_training_samples(
-    table,
-    metadata,
-    groups=None,
-    covariates=None,
-    covariate_columns=None,
-    distance_matrix=None,
+    table, metadata, groups=None, covariates=None, covariate_columns=None, distance_matrix=None,
     missing_samples: str = "error",
-) -> TrainingSamples:
+) -> TrainingSamples:  # fmt: skip
     """Keep the samples of a table that can be learned from, and say why the others cannot."""
     if metadata.name in {name.strip() for name in covariate_columns or ()}:
         raise AAMError(
@@ -116,10 +106,7 @@ def merge_sequences(sequences) -> dict[str, str] | None:
 
 
 def refuse_other_genes(samples, far, only_warn: bool = False) -> None:
-    """Refuse a table of which the bundled encoder knows little, or say so; count what is far.
-
-    `far` tells which features do not resemble its reference, 16S of bacteria and archaea.
-    """
+    """Refuse a table of which the bundled encoder knows little, or say so; `far` are features."""
     if not far.any():
         return
     reads = np.asarray(samples.counts.sum(axis=0)).ravel()

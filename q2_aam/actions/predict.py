@@ -40,13 +40,10 @@ _REMEDIES = {
 
 
 def predict_regression(
-    table: biom.Table,
-    regressor: AAMModelDirectoryFormat,
-    sequences: pd.Series = None,
-    covariates: qiime2.Metadata = None,
-    confidence_level: float = DEFAULT["confidence_level"],
+    table: biom.Table, regressor: AAMModelDirectoryFormat, sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None, confidence_level: float = DEFAULT["confidence_level"],
     min_recognized: float = DEFAULT["min_recognized"],
-) -> (pd.Series, pd.DataFrame):
+) -> (pd.Series, pd.DataFrame):  # fmt: skip
     """Predict every sample of a table, in the target's units."""
     target, index, outputs, recognition = predict_table(
         table, sequences, regressor, REGRESSION, covariates, min_recognized
@@ -60,12 +57,9 @@ def predict_regression(
 
 
 def predict_classification(
-    table: biom.Table,
-    classifier: AAMModelDirectoryFormat,
-    sequences: pd.Series = None,
-    covariates: qiime2.Metadata = None,
-    min_recognized: float = DEFAULT["min_recognized"],
-) -> (pd.Series, pd.DataFrame, pd.DataFrame):
+    table: biom.Table, classifier: AAMModelDirectoryFormat, sequences: pd.Series = None,
+    covariates: qiime2.Metadata = None, min_recognized: float = DEFAULT["min_recognized"],
+) -> (pd.Series, pd.DataFrame, pd.DataFrame):  # fmt: skip
     """Predict every sample of a table."""
     target, index, outputs, recognition = predict_table(
         table, sequences, classifier, CLASSIFICATION, covariates, min_recognized
@@ -230,10 +224,7 @@ def _strangers(samples, recognition) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_table(
-    output_dir: str,
-    table: biom.Table,
-    model: AAMModelDirectoryFormat,
-    sequences: pd.Series = None,
+    output_dir: str, table: biom.Table, model: AAMModelDirectoryFormat, sequences: pd.Series = None
 ) -> None:
     """Write what a model would recognize of a table as a page."""
     from ..report.recognition import write_recognition_page

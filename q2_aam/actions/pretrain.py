@@ -95,14 +95,13 @@ def read_pairs(tables, matrices, missing_samples: str, logger):
             f"{counted(len(matrices), 'distance matrix', 'distance matrices')}. Give one matrix "
             "for each table."
         )
-    names = [f"table {number}" for number in range(1, len(tables) + 1)]
-    if len(tables) == 1:
-        names = ["table"]
+    several = len(tables) > 1
+    names = [f"table {place + 1}" for place in range(len(tables))] if several else ["table"]
     read = [read_table(table, f"the {name}") for table, name in zip(tables, names, strict=True)]
     found = [read_distances(one.path / "distance-matrix.tsv") for one in matrices]
     samples, distances = [], []
     for table, name, place in zip(read, names, pair_by_ids(read, found), strict=True):
-        matrix = f"the distance matrix{f' of {name}' if len(tables) > 1 else ''}"
+        matrix = f"the distance matrix{f' of {name}' if several else ''}"
         aligned, of_samples, missing = with_distances(table, *found[place], matrix, missing_samples)
         logger.log_dropped({f"not in {matrix}": missing} if missing else {})
         require_enough(len(aligned.sample_ids), f"pretraining on {name}")
@@ -126,12 +125,9 @@ def pair_by_ids(samples: list[SampleTable], matrices: list) -> list[int]:
 
 @with_settings(parameters.PHYLOGENY_SETTINGS, parameters.PHYLOGENY_DEFAULT)
 def pretrain_from_phylogeny(
-    sequences: pd.Series,
-    phylogeny: NewickFormat,
-    table: biom.Table = None,
-    initial_encoder: AAMModelDirectoryFormat = None,
-    **settings,
-) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):
+    sequences: pd.Series, phylogeny: NewickFormat, table: biom.Table = None,
+    initial_encoder: AAMModelDirectoryFormat = None, **settings,
+) -> (AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat):  # fmt: skip
     """Pretrain an encoder on the clades of a phylogeny."""
     from ..training import phylogeny as teacher
     from ..training.logger import TrainingLogger
@@ -155,7 +151,7 @@ def pretrain_from_phylogeny(
 
 def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings: dict) -> tuple:
     """Check and read everything: the network to start from, a lesson, config and accelerator."""
-    from ..training import init
+    from ..training.init import continued_network
     from ..training.phylogeny import Lesson
 
     dna, seed = sequences_of(known, known), settings["random_seed"]
@@ -185,9 +181,9 @@ def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings:
         logger.log_count("sequences cut at the length limit", asvs.shortened)
     samples, weights, names = None, None, list(known)
     if table is not None:
-        read = read_table(table)
-        samples = samples_of(read, known, tree, config, seed, logger)
-        weights = weigh(read, dict(zip(names, place, strict=True)), len(asvs))
+        table = read_table(table)
+        samples = samples_of(table, known, tree, config, seed, logger)
+        weights = weigh(table, dict(zip(names, place, strict=True)), len(asvs))
     defaults = parameters.PHYLOGENY_DEFAULT | {"epochs": settings["epochs"]}
     trained_by, accelerator = training_run.start_run(logger, settings, defaults)
     shapes = expected_tensors(config)
@@ -196,9 +192,9 @@ def prepare_phylogeny(logger, known: dict, tree, tips, table, encoder, settings:
         for name, array in (arrays or {}).items()
         if array.shape == shapes.get(name) and not name.startswith("branches.membership")
     }
-    network = init.continued_network(config, kept, seed, accelerator.device)
-    names = [names[row] for row in first]
-    lesson = Lesson(asvs, names, clades, samples, weights, spread=arrays is None)
+    network = continued_network(config, kept, seed, accelerator.device)
+    names, spread = [names[row] for row in first], arrays is None
+    lesson = Lesson(asvs, names, clades, samples, weights, spread)
     return network, lesson, trained_by, accelerator
 
 

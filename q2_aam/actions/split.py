@@ -17,13 +17,10 @@ _DRAWS = 32  # of folds, until every class is left to learn from in each
 
 
 def split_samples(
-    table: biom.Table,
-    metadata: qiime2.MetadataColumn,
-    groups: qiime2.MetadataColumn = None,
-    test_size: float = DEFAULT["test_size"],
-    missing_samples: str = DEFAULT["missing_samples"],
+    table: biom.Table, metadata: qiime2.MetadataColumn, groups: qiime2.MetadataColumn = None,
+    test_size: float = DEFAULT["test_size"], missing_samples: str = DEFAULT["missing_samples"],
     random_seed: int = DEFAULT["random_seed"],
-) -> (biom.Table, biom.Table, pd.Series, pd.Series):
+) -> (biom.Table, biom.Table, pd.Series, pd.Series):  # fmt: skip
     """Divide a table into a training and a test table; return their true values too."""
     found = read_training_samples(table, metadata, groups, missing_samples=missing_samples)
     require_test_samples(found, test_size)
@@ -62,9 +59,8 @@ def make_folds(
 ) -> list[tuple[list[str], list[str]]]:
     """Divide samples into parts to fit on and parts to predict, whole groups at a time.
 
-    No folds hold out one share, the `test_size`; several predict every sample once. Raises
-    `AAMError` if there are fewer groups than folds, nothing would be held out, or a class would be
-    left without samples to learn from.
+    No folds hold out one share, the `test_size`; several predict every sample once. AAMError if
+    there are too few groups, nothing is held out, or a class is left with too few samples.
     """
     ids, groups, classes = training.samples.sample_ids, training.groups, training.classes
     if folds == 0:
@@ -116,17 +112,16 @@ def _lost(kept: list[str], classes: dict[str, str]) -> list[str]:
 
 
 def _refuse_lost_classes(kept: list[str], classes: dict, groups: dict | None, part: str) -> None:
-    lost, shown = _lost(kept, classes), []
-    left, total = Counter(classes[name] for name in kept), Counter(classes.values())
-    for one in lost:
+    left, total, shown = Counter(map(classes.get, kept)), Counter(classes.values()), []
+    for one in _lost(kept, classes):
         where = f"{one}: {counted(total[one], 'sample')}"
         if groups:
             of_class = {groups[name] for name in classes if classes[name] == one}
             where += f" in {counted(len(of_class), 'group')}"
         shown.append(f"{where}, of which {left[one]} {verb(left[one], 'remain')} to learn from")
-    if lost:
+    if shown:
         raise AAMError(
-            f"{counted(len(lost), 'class', 'classes')} would have fewer than {FEWEST_OF_A_CLASS} "
+            f"{counted(len(shown), 'class', 'classes')} would have fewer than {FEWEST_OF_A_CLASS} "
             f"samples to learn from {part}: {examples(shown)}.\nJoin classes, blank their cells to "
             "leave these samples out, or choose fewer 'folds', a smaller 'test_size' or other "
             "'groups'."

@@ -30,27 +30,19 @@ def with_settings(names: tuple[str, ...], defaults: dict) -> Callable:
     """
 
     def decorate(function: Callable) -> Callable:
-        kept = [
-            one
-            for one in inspect.signature(function).parameters.values()
-            if one.kind is not one.VAR_KEYWORD
-        ]
-        annotations = dict(function.__annotations__)
-        if annotations:
-            annotations |= {
-                name: _VIEWS[re.match(r"\w+", str(PARAMETERS[name].type)).group()] for name in names
-            }
+        *kept, _ = inspect.signature(function).parameters.values()  # the last are the settings
         of_kept = [one.default for one in kept if one.default is not one.empty]
         shown = [one.name for one in kept] + list(names)
         action = FunctionMaker.create(
             f"{function.__name__}({', '.join(shown)})",
             f"return action({', '.join(f'{name}={name}' for name in shown)})",
-            {"action": function},
-            defaults=(*of_kept, *(defaults[name] for name in names)),
-            doc=function.__doc__,
-            module=function.__module__,
-        )
-        action.__annotations__ = annotations
+            {"action": function}, defaults=(*of_kept, *(defaults[name] for name in names)),
+            doc=function.__doc__, module=function.__module__,
+        )  # fmt: skip
+        action.__annotations__ = dict(function.__annotations__)
+        for name in names if function.__annotations__ else ():
+            kind = re.match(r"\w+", str(PARAMETERS[name].type)).group()
+            action.__annotations__[name] = _VIEWS[kind]
         return action
 
     return decorate
@@ -60,7 +52,7 @@ def choose_model(encoder, settings: dict, longest: int, logger):
     """Choose the encoder that was given, else the bundled one, else a new one; tell the logger.
 
     `longest` is the length of the longest sequence. Returns the `ModelConfig` and the encoder's
-    weights, None if it is new. Raises `AAMError` if a parameter contradicts the encoder.
+    weights, None if it is new; AAMError if a parameter contradicts the encoder.
     """
     given = {name: settings[name] for name in ARCHITECTURE if settings.get(name) is not None}
     refuse_encoder_twice(encoder, settings["pretrained"])
@@ -107,10 +99,8 @@ def _new_config(given: dict, longest: int, logger) -> ModelConfig:
     if longest > LONGEST_BY_DEFAULT:
         why = f"the longest sequence has {longest:,} nucleotides; set it to read them all"
     for name in ARCHITECTURE:
-        source = ("user",) if name in given else ("default",)
-        if name in chosen and name not in given:
-            source = ("automatic", why)
-        logger.log_param(name, getattr(config, name), *source)
+        source = ("user",) if name in given else ("automatic", why) if name in chosen else ()
+        logger.log_param(name, getattr(config, name), *source or ("default",))
     return config
 
 
@@ -137,28 +127,25 @@ def start_run(logger, settings: dict, defaults: dict, unused=(), **changed):
     refuse_without_effect(training, defaults)
     told = [name for name, value in training.items() if value != AUTO and name not in unused]
     log_settings(logger, training, defaults, told)  # others are told when everything is known
-    chosen = {}
-    chosen["device"], why_device = choose_device(settings["device"])
-    chosen["precision"], why_precision = choose_precision(settings["precision"], chosen["device"])
-    accelerator = build_accelerator(*chosen.values(), settings["threads"])
-    for name, why in (("device", why_device), ("precision", why_precision)):
-        chosen_by = "automatic" if settings[name] == AUTO else "user"
-        logger.log_param(name, chosen[name], chosen_by, why)
+    device, why_device = choose_device(settings["device"])
+    precision, why_precision = choose_precision(settings["precision"], device)
+    accelerator = build_accelerator(device, precision, settings["threads"])
+    for name, value, why in (
+        ("device", device, why_device), ("precision", precision, why_precision),
+    ):  # fmt: skip
+        logger.log_param(name, value, "automatic" if settings[name] == AUTO else "user", why)
     by_threads = ("user", "") if settings["threads"] else ("automatic", "PyTorch's choice")
     logger.log_param("threads", torch.get_num_threads(), *by_threads)
-    return dataclasses.replace(TrainingConfig(), **training, **chosen), accelerator
+    return TrainingConfig(**training, device=device, precision=precision), accelerator
 
 
 def start_network(logger, settings: dict, defaults: dict, config, arrays, studies, **changed):
     """Start a run; build its network of the encoder's weights, or anew where there are none."""
-    from ..training import init
+    from ..training.init import continued_network, new_network
 
     trained_by, accelerator = start_run(logger, settings, defaults, **changed)
-    seed, device = settings["random_seed"], accelerator.device
-    if arrays is None:
-        network = init.new_network(config, studies, seed, device)
-    else:
-        network = init.continued_network(config, arrays, seed, device)
+    build, content = (new_network, studies) if arrays is None else (continued_network, arrays)
+    network = build(config, content, settings["random_seed"], accelerator.device)
     return network, trained_by, accelerator
 
 

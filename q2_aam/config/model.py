@@ -137,10 +137,7 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, content: dict) -> ModelConfig:
-        """Build a config from `to_json`'s dictionary, of this or an older version of the format.
-
-        AAMError if a key is missing, unknown or of the wrong type, or a value out of range.
-        """
+        """Build a config from `to_json`'s dictionary, of this or an older format; or AAMError."""
         if isinstance(content, dict) and "format_version" in content:
             content = to_present_version(content)
         content = checks.keys(cls, content)
@@ -158,14 +155,12 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     per_token = config.nucleotides_per_token
     tensors = {
         "asv_encoder.nucleotides.weight": (per_token * VOCABULARY, size),
-        "asv_encoder.start": (size,),
+        "asv_encoder.start": (size,), "asv_mean": (size,), "asv_scale": (size,),
         "asv_encoder.positions.weight": (config.tokens_per_sequence, size),
         "asv_encoder.pooling.score.weight": (1, size),
-        "asv_mean": (size,),
-        "asv_scale": (size,),
         "sample_encoder.abundance.hidden": (size,),
         "sample_encoder.pooling.score.weight": (1, size),
-    }
+    }  # fmt: skip
     layers = {  # those of linear layers (outputs, inputs) and norms, which have a bias as well
         "asv_encoder.norm": (size,),
         "sample_encoder.norm": (size,),
@@ -189,10 +184,8 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         if config.asv_tips:
             tensors["distance_head.log_tip_length"] = (1,)
     else:
-        tensors |= {
-            "distance_head.projection.weight": (size, size),
-            "distance_head.log_scale": (1,),
-        }
+        tensors["distance_head.projection.weight"] = (size, size)
+        tensors["distance_head.log_scale"] = (1,)
     if config.target is not None:
         tensors |= _target_head(config)
         if "attention" in config.target.heads:

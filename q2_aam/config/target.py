@@ -35,9 +35,8 @@ REGRESSION, CLASSIFICATION = "regression", "classification"
 class Covariate:
     """A metadata column that a model reads beside the microbes.
 
-    ``levels`` are the values that a categorical column had among the training samples; a numeric
-    column has none, and is read as ``(value - mean) / scale``. One more input says that the value
-    is missing, or was not among the training samples.
+    ``levels`` are those of a categorical column among the training samples; a numeric one has none,
+    and is read as ``(value - mean) / scale``. One more input says that the value is missing or new.
     """
 
     name: str
@@ -67,24 +66,18 @@ class Covariate:
 
 @dataclass(frozen=True)
 class _Target:
-    """What every target has: a name, a vocabulary of ASVs, covariates, and heads that predict it.
-
-    ``heads`` name what predicts, in the order of `HEADS`. ``trees`` are those of the forest, each
-    of at most ``leaves`` leaves; 0 of both if there is none. ``random_features`` belong to the
-    ridge head. ``features`` is one of `FEATURES`; with ``clades`` the vocabulary is empty: such a
-    model holds no sequence. The number ``clades`` is that of models of format version 1.
-    """
+    """What every target has: a name, a vocabulary of ASVs, covariates, and heads."""
 
     name: str
     vocabulary_size: int
     covariates: tuple[Covariate, ...] = ()
     covariate_fusion: str = FUSIONS[0]
-    heads: tuple[str, ...] = ("ridge",)
-    random_features: int = 0
-    trees: int = 0
-    leaves: int = 0
-    clades: int = 0
-    features: str = FEATURES[0]
+    heads: tuple[str, ...] = ("ridge",)  # in the order of `HEADS`
+    random_features: int = 0  # of the ridge head
+    trees: int = 0  # of the forest
+    leaves: int = 0  # at most, of a tree
+    clades: int = 0  # of models of format version 1
+    features: str = FEATURES[0]  # with "clades" the vocabulary is empty: no sequence is held
 
     is_quantile = False  # whether a range is predicted around the median
     forest_levels = ()  # quantiles over the trees that the forest predicts; none for their mean
@@ -111,8 +104,7 @@ class _Target:
 
     def block_sizes(self, branches: int) -> dict[str, int]:
         """Return the blocks of features that heads read scaled, with their numbers of features."""
-        heads = [name for name in self.heads if name != "forest"]
-        read = {block for name in heads for block in self.blocks_of(name)}
+        read = {block for one in self.heads if one != "forest" for block in self.blocks_of(one)}
         return {name: size for name, size in self._sizes(branches).items() if name in read}
 
     def forest_blocks(self, branches: int) -> dict[str, int]:
@@ -142,13 +134,12 @@ class _Target:
     @property
     def covariate_inputs(self) -> int:
         """How many numbers the model reads of the covariates."""
-        return sum(covariate.inputs for covariate in self.covariates)
+        return sum(one.inputs for one in self.covariates)
 
     @property
     def missing_inputs(self) -> list[int]:
         """Positions of the inputs that say that a covariate is missing: the last of each."""
-        ends = itertools.accumulate(covariate.inputs for covariate in self.covariates)
-        return [end - 1 for end in ends]
+        return [end - 1 for end in itertools.accumulate(one.inputs for one in self.covariates)]
 
 
 @dataclass(frozen=True)
@@ -157,29 +148,23 @@ class RegressionTarget(_Target):
 
     The model's output is the number scaled: ``(transformed - location) / scale``, where scalings
     that begin with ``log`` transform by ``log(1 + value)``. The statistics are of the training
-    samples only; `minimum`, `maximum` and `mean` are in original units.
-
-    ``residuals`` are sorted scores, in scaled units, of samples predicted without their group: by
-    how much their true values lay outside of what was predicted. Conformal prediction takes its
-    intervals from them; each counts as much as its one of ``residual_weights``, or all alike if
-    there are none. With the loss ``quantile`` a range is predicted, which is to hold the fraction
-    ``quantile_range`` of true values; else one number.
-
-    ``recognized`` is the mean fraction of reads that a model fitted on some of the groups
-    recognizes of samples of the others: above 0, at most 1.
+    samples only. Conformal prediction takes its intervals from the residuals.
     """
 
     scaling: str = SCALINGS[0]
     location: float = 0.0
     scale: float = 1.0
-    minimum: float = 0.0
+    minimum: float = 0.0  # in original units, as the next two
     maximum: float = 1.0
     mean: float = 0.5
     bounded: bool = False
-    loss: str = TARGET_LOSSES[0]
-    quantile_range: float = 0.9
+    loss: str = TARGET_LOSSES[0]  # with "quantile" a range is predicted, else one number
+    quantile_range: float = 0.9  # fraction of true values that the range is to hold
+    # Sorted: by how much, scaled, true values of samples that were predicted without their group
+    # lay outside of what was predicted; and how much each counts, all alike if there are none.
     residuals: tuple[float, ...] = ()
     residual_weights: tuple[float, ...] = ()
+    # mean fraction of reads that a model fitted on some groups recognizes of samples of the others
     recognized: float = 1.0
     kind: str = field(default=REGRESSION)
 
@@ -202,9 +187,9 @@ class RegressionTarget(_Target):
         checks.whole("number of residuals", number, 0, MOST_RESIDUALS)
         for value in self.residuals:
             checks.finite("target residuals", value)
-        if self.residual_weights:
-            checks.whole("number of residual weights", len(self.residual_weights), number, number)
-        for value in self.residual_weights:
+        weights = self.residual_weights
+        checks.whole("number of residual weights", len(weights or self.residuals), number, number)
+        for value in weights:
             checks.positive("residual weight", value)
 
     @property

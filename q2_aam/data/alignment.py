@@ -37,11 +37,7 @@ class Labels(NamedTuple):
 def match_samples(
     wanted: tuple[str, ...], known, name: str, missing_samples: str
 ) -> tuple[list[str], list[str]]:
-    """Divide a table's samples into those that another input knows, and those that are missing.
-
-    `name` is what the user calls the other input. Raises AAMError if none is shared, or some are
-    missing and `missing_samples` is ``error``, not ``ignore``.
-    """
+    """Divide a table's samples into those that another input, called `name`, knows, and others."""
     known = set(known)
     shared = [sample for sample in wanted if sample in known]
     missing = [sample for sample in wanted if sample not in known]
@@ -81,10 +77,7 @@ def require_variation(values: np.ndarray, name: str, what: str = "samples") -> N
 def with_distances(
     table: SampleTable, ids: list[str], matrix: np.ndarray, name: str, missing_samples: str
 ) -> tuple[SampleTable, Distances, list[str]]:
-    """Find each sample of a table in a matrix, without copying the matrix.
-
-    Returns the samples that the matrix knows, their distances, and the ids that it does not know.
-    """
+    """Find a table's samples in a matrix: those it knows, their distances, and the other ids."""
     shared, missing = match_samples(table.sample_ids, ids, name, missing_samples)
     kept = table.select(shared) if missing else table
     row_of = {sample: row for row, sample in enumerate(ids)}
@@ -93,10 +86,7 @@ def with_distances(
 
 
 def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
-    """Find each sample's number in a metadata column, whose blanks are NaN.
-
-    AAMError if a value is infinite or all but infinite, fewer than 10 are left, or all are equal.
-    """
+    """Find each sample's number in a metadata column, whose blanks are NaN."""
     labels = _present(table, column, missing_samples, np.float64)
     values = labels.values
     infinite = values.index[np.abs(values) > LARGEST_NUMBER]
@@ -119,11 +109,7 @@ def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
 
 
 def require_classes(values: pd.Series, name: str) -> None:
-    """Refuse classes (of the usable samples) that cannot be learned, or written as QIIME 2 does.
-
-    AAMError if fewer than 10 samples are left, there are fewer than two classes or more than 1,024,
-    or a class has fewer than 3 samples or a name that files or QIIME 2 read as something else.
-    """
+    """Refuse classes, of the usable samples, that cannot be learned, or written as QIIME 2 does."""
     require_enough(len(values), f"learning '{name}'")
     counts = values.value_counts()
     _refuse_names(sorted(counts.index), name)
@@ -157,13 +143,10 @@ def _refuse_names(classes: list[str], name: str) -> None:
     for why, holds in refused.items():
         found = [one for one in classes if holds(one)]
         if found:
-            # control characters as Python writes them, so that the message keeps to its lines
-            shown = [
-                one.encode("unicode_escape").decode() if _CONTROL.search(one) else one
-                for one in found
-            ]
+            if holds == _CONTROL.search:  # as Python writes them: the message keeps to its lines
+                found = [one.encode("unicode_escape").decode() for one in found]
             raise AAMError(
-                f"'{name}' has classes with names that {why}: {examples(shown)}. "
+                f"'{name}' has classes with names that {why}: {examples(found)}. "
                 "Rename them (for example 'not applicable'), or leave the cells blank to leave "
                 "these samples out."
             )

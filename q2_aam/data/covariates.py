@@ -12,11 +12,7 @@ FARTHEST = 1e6  # standard deviations from the mean of the training samples
 
 
 def describe_covariates(columns: pd.DataFrame) -> tuple[Covariate, ...]:
-    """Describe metadata columns, float64 or text, by what the training samples have in them.
-
-    Raises AAMError if there are too many columns, or one is the same in all samples, holds
-    infinite numbers or has too many levels to learn from.
-    """
+    """Describe metadata columns, float64 or text, by what the training samples have in them."""
     if columns.shape[1] > MOST_COVARIATES:
         raise AAMError(
             f"{columns.shape[1]:,} covariates were asked for, but at most {MOST_COVARIATES} can be "
@@ -58,9 +54,8 @@ def encode_covariates(covariates: Sequence[Covariate], columns: pd.DataFrame) ->
 
     A categorical column becomes one number for each level, 1 where the sample has it; a numeric
     one becomes its scaled value, 0 where it is missing. One more number is 1 where the value is
-    missing or is a level that the training samples did not have. Raises AAMError if a column is
-    numeric that was categorical in fitting, or the other way round, or holds a number that is far
-    from all that the training samples had.
+    missing or is a level that the training samples did not have. AAMError if a column has another
+    type than in fitting, or a number far from all that the training samples had.
     """
     parts = [_encode(covariate, columns[covariate.name]) for covariate in covariates]
     return np.concatenate(parts, axis=1).astype(np.float32)

@@ -52,8 +52,8 @@ def runs_root() -> Path:
 def read_distances(path: Path) -> tuple[list[str], np.ndarray]:
     """Read the matrix in a file (see `parse_distances`); a large one is converted once.
 
-    It then lies on disk: later runs find it by the digest of the file's content, and only what is
-    read of it takes memory. Where it cannot be written, it is read into memory.
+    Later runs find it on disk by the digest of the file's content, and only what is read of it
+    takes memory. Where it cannot be written, it is read into memory.
     """
     kept = runs_root() / "matrices"
     if path.stat().st_size > LARGEST_UNCONVERTED:
@@ -85,11 +85,10 @@ def _convert(path: Path, to_values: Path, to_names: Path) -> None:
     with tempfile.TemporaryDirectory(dir=kept) as scratch:
         values, names = Path(scratch) / "values", Path(scratch) / "names"
 
-        def allocate(ids: int) -> np.ndarray:
-            return np.memmap(values, np.float32, "w+", shape=(ids, ids))
-
         with path.open(encoding="utf-8-sig") as lines:
-            ids, matrix = parse_distances(lines, allocate)
+            ids, matrix = parse_distances(
+                lines, lambda ids: np.memmap(values, np.float32, "w+", shape=(ids, ids))
+            )
         matrix.flush()
         names.write_text(json.dumps(ids), encoding="utf-8")
         names.replace(to_names)
@@ -102,8 +101,7 @@ def parse_distances(
     """Read a labeled square matrix from tab-separated text, a row at a time, as float32.
 
     Before the header of ids, blank lines and lines that begin with # are skipped. `allocate`
-    returns the array to write to. Raises AAMError if the text is not a square matrix of numbers in
-    [0, 1], symmetric and without NaN.
+    returns the array to write to. AAMError if the text is no symmetric matrix of numbers in [0, 1].
     """
     lines = iter(lines)
     ids = []
@@ -159,7 +157,7 @@ def _numbers(name: str, text: str, columns: int) -> np.ndarray:
 def check_distances(ids: Sequence[str], matrix: np.ndarray) -> None:
     """Refuse a matrix with NaN, values outside [0, 1] or asymmetric ones off its diagonal."""
     number = dict.fromkeys(("NaN", "outside [0, 1]", "asymmetric"), 0)
-    shown: dict[str, list[str]] = {what: [] for what in number}
+    shown = {what: [] for what in number}
     for start in range(0, len(ids), _ROWS_AT_ONCE):
         rows = matrix[start : start + _ROWS_AT_ONCE]
         mirrored = matrix[:, start : start + _ROWS_AT_ONCE].T

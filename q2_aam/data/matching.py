@@ -1,8 +1,7 @@
 """What sequences are: ASVs of a vocabulary, and like the reference of the bundled encoder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +53,12 @@ def reverse_complement(sequence: str) -> str:
 def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
     """Find distinct upper-case sequences in a vocabulary, in either orientation.
 
-    A sequence is, in this order: the same as an ASV; equal to ASVs over the whole of an overlap of
-    at least `FEWEST_NUCLEOTIDES` (prefix, suffix, contained either way, dovetailed), shared among
-    them by their abundance; or none. Nearly equal ASVs are none: taken for each other they raised
-    errors (`benchmarks/README.md`). What fits in neither way forwards is tried as its reverse
-    complement; where most of what was found is reversed, all that was not found is reversed too. A
-    letter other than A, C, G and T equals itself only.
+    A sequence is the same as an ASV; or equal to ASVs over the whole of an overlap of at least
+    `FEWEST_NUCLEOTIDES` (prefix, suffix, contained either way, dovetailed), shared among them by
+    abundance; or none, as nearly equal ASVs are: taken for each other they raised errors
+    (`benchmarks/README.md`). What fits in neither way is tried as its reverse complement; where
+    most of what was found is reversed, all the rest is too. Letters but A, C, G and T equal
+    themselves only.
     """
     number = len(sequences)
     kind = np.full(number, EMBEDDING_ONLY, dtype=np.int8)
@@ -68,26 +67,23 @@ def match_sequences(sequences: list[str], vocabulary: Vocabulary) -> Match:
     known = {sequence: row for row, sequence in enumerate(vocabulary.sequences)}
     texts = _Texts(vocabulary.sequences)
 
-    def search(rows: np.ndarray, backwards: bool) -> None:
-        strand = [sequences[row] for row in rows]
-        if backwards:
-            strand = [reverse_complement(one) for one in strand]
+    def search(rows: np.ndarray, read: Callable[[str], str], backwards: bool) -> None:
+        strand = [read(sequences[row]) for row in rows]
         equal = np.array([known.get(one, -1) for one in strand], dtype=np.int64)
-        found = np.flatnonzero(equal >= 0)
-        record(rows, np.stack([found, equal[found]], axis=1), SAME, backwards)
-        rest = np.flatnonzero(equal < 0)
+        is_known = equal >= 0
+        record(rows[is_known], equal[is_known], SAME, backwards)
+        rest = np.flatnonzero(~is_known)
         if len(rest):
-            found = _overlaps(_Texts([strand[one] for one in rest]), texts)
-            record(rows[rest], found, OVERLAPPING, backwards)
+            left, right = _overlaps(_Texts([strand[one] for one in rest]), texts).T
+            record(rows[rest[left]], right, OVERLAPPING, backwards)
 
-    def record(rows: np.ndarray, found: np.ndarray, what: int, backwards: bool) -> None:
-        matched = rows[found[:, 0]]
-        kind[matched], turned[matched] = what, backwards
-        pairs.append(np.stack([matched, found[:, 1]], axis=1))
+    def record(rows: np.ndarray, asvs: np.ndarray, what: int, backwards: bool) -> None:
+        kind[rows], turned[rows] = what, backwards
+        pairs.append(np.stack([rows, asvs], axis=1))
 
-    search(np.arange(number), False)
+    search(np.arange(number), str, False)
     missing = np.flatnonzero(kind == EMBEDDING_ONLY)
-    search(missing, True)
+    search(missing, reverse_complement, True)
     turned[kind == EMBEDDING_ONLY] = turned.sum() > number - len(missing)
     assignment = _share(np.concatenate(pairs), vocabulary.abundance, number)
     return Match(assignment, kind, turned)
@@ -97,9 +93,9 @@ def merge_overlapping(sequences: list[str], reads: np.ndarray) -> scipy.sparse.c
     """Give each of distinct sequences that overlaps longer or more abundant ones to them.
 
     A table merged from runs of different read lengths holds one organism under several sequences.
-    Sequences are taken by length, then by reads; one that equals kept ones over the whole of an
-    overlap is shared among them by their reads, else it is kept. Returns (sequences, sequences)
-    shares: rows sum to 1; kept sequences have a 1 on the diagonal.
+    Taken by length, then by reads, one that equals kept ones over the whole of an overlap is shared
+    among them by their reads, else kept. Returns (sequences, sequences) shares: rows sum to 1; kept
+    sequences have a 1 on the diagonal.
     """
     texts = _Texts(sequences)
     partners: dict[int, set[int]] = {}
@@ -187,16 +183,8 @@ def _overlaps(texts: _Texts, others: _Texts) -> np.ndarray:
     return np.unique(np.concatenate([np.zeros((0, 2), dtype=np.int64), *found]), axis=0)
 
 
-@lru_cache(maxsize=1)
-def _reference_words() -> np.ndarray:
-    return np.load(KMERS)  # one bit a word
-
-
 def words_of(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the words of reads, tokens without START (reads, longest), by their nucleotides.
-
-    Returns int64 (reads, longest - WORD + 1), and where a word is nothing but A, C, G and T.
-    """
+    """Number the words of reads, (reads, words), and tell which are nothing but A, C, G and T."""
     places = letters.shape[1] - WORD + 1
     words = np.zeros((len(letters), places), dtype=np.int64)
     valid = np.ones((len(letters), places), dtype=bool)
@@ -211,7 +199,7 @@ def words_of(letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def resemblance(sequences: list[str]) -> np.ndarray:
     """Return the share of each read's words that the reference holds; 0 of a read without words."""
     found = np.zeros(len(sequences))
-    bits = _reference_words()
+    bits = np.load(KMERS)  # one a word
     for start in range(0, len(sequences), _READS_AT_ONCE):
         letters = tokenize(sequences[start : start + _READS_AT_ONCE])[0][:, 1:]
         if letters.shape[1] >= WORD:

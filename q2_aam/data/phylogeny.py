@@ -42,10 +42,7 @@ class Clades:
 
 
 def parse_newick(text: str) -> Phylogeny:
-    """Read a tree in Newick format, whose names may be quoted and hold any letter.
-
-    Raises AAMError if the brackets do not close or a length is not a number.
-    """
+    """Read a tree in Newick format, whose names may be quoted and hold any letter; or AAMError."""
     amiss = AAMError("The phylogeny is not a tree in Newick format: brackets are amiss.")
     parent, length, names = [-1], [np.nan], [None]
 
@@ -73,8 +70,7 @@ def parse_newick(text: str) -> Phylogeny:
                 try:
                     length[node] = float(token)
                 except ValueError:
-                    bad = f"The phylogeny has the branch length {token[:40]!r}."
-                    raise AAMError(bad) from None
+                    raise AAMError(f"The phylogeny has the branch length {token[:40]!r}.") from None
             else:
                 names[node] = token[1:-1].replace("''", "'") if token[0] == "'" else token
         is_length = token == ":"
@@ -137,12 +133,11 @@ def find_tips(phylogeny: Phylogeny, names: Sequence[str]) -> np.ndarray:
 def unweighted_unifrac(
     phylogeny: Phylogeny, tips: np.ndarray, present: scipy.sparse.csr_matrix
 ) -> np.ndarray:
-    """Compute unweighted UniFrac of samples, as scikit-bio does, by matrix products.
+    """Compute unweighted UniFrac, as scikit-bio does, by products: float32 (samples, samples).
 
-    `tips` are those of the features; `present` (samples, features) is above 0 where a sample holds
-    one. Returns float32 (samples, samples).
+    Of the tips of features, and where samples hold these, `present` (samples, features) above 0.
     """
-    rows, nodes, node = [], [], tips.copy()
+    rows, nodes, node = [], [], tips
     while (node > 0).any():
         rows.append(np.flatnonzero(node > 0))
         nodes.append(node[node > 0])
@@ -169,8 +164,7 @@ def choose_clades(
 ) -> Clades:
     """Choose at most `number` clades, with the longest branches and the most tips.
 
-    `tips` have a sequence; `known` (tips,) says which are learned from, of which a clade has at
-    least `smallest`; the others are judged only.
+    Of `tips`, `known` (tips,) says which are learned from; a clade has at least `smallest` of them.
     """
     parent, length = phylogeny.parent, np.nan_to_num(phylogeny.length)
     below = np.zeros(len(parent), dtype=np.int64)
@@ -189,20 +183,13 @@ def choose_clades(
             lengths[clade] += length[above]
             above = parent[above]
     tip_length = (length[below > 0].sum() - lengths.sum()) / known.sum()
-    lineages = _lineages(parent, place, tips, len(nodes))
-    return Clades(nodes, lengths.astype(np.float32), float(tip_length), lineages)
-
-
-def _lineages(parent: np.ndarray, place: np.ndarray, tips: np.ndarray, number: int) -> np.ndarray:
-    """List the clades above each tip: (tips, deepest), filled with `number`."""
-    nearest = place.copy()  # the smallest clade that holds each node
+    nearest = place  # the smallest clade that holds each node
     for node in range(1, len(parent)):
         if nearest[node] < 0:
             nearest[node] = nearest[parent[node]]
-    nodes = np.flatnonzero(place >= 0)
-    above = np.append(nearest[parent[nodes]], -1)
-    columns, clade = [], nearest[tips]
+    above, columns, clade = np.append(nearest[parent[nodes]], -1), [], nearest[tips]
     while not columns or (clade >= 0).any():
-        columns.append(np.where(clade >= 0, clade, number))
+        columns.append(np.where(clade >= 0, clade, len(nodes)))
         clade = above[clade]
-    return np.stack(columns, axis=1).astype(np.int32)
+    lineages = np.stack(columns, axis=1).astype(np.int32)
+    return Clades(nodes, lengths.astype(np.float32), float(tip_length), lineages)

@@ -19,9 +19,8 @@ def is_dna(text: str) -> bool:
 def sequences_of(feature_ids: Iterable[str], sequences: Mapping[str, str] | None) -> list[str]:
     """Find the upper-case DNA of each feature: among the given sequences by id, or in the id.
 
-    U is read as T, every other IUPAC letter as N. Gaps are refused: QIIME 2 allows none in
-    FeatureData[Sequence]. Without sequences the ids themselves must be DNA (Deblur, Qiita). Raises
-    AAMError if a feature has no sequence, or what it has is not DNA.
+    U is read as T, every other IUPAC letter as N. Without sequences the ids themselves must be DNA
+    (Deblur, Qiita). AAMError if a feature has no sequence, or what it has is not DNA, or has gaps.
     """
     feature_ids = list(feature_ids)
     if sequences is None:

@@ -12,17 +12,14 @@ _DRAWS = 32  # of splits by group and class, of which the best is taken
 
 
 def train_test_split(
-    sample_ids: Sequence[str],
-    test_size: float,
-    seed: int,
-    groups: Mapping[str, str] | None = None,
+    sample_ids: Sequence[str], test_size: float, seed: int, groups: Mapping[str, str] | None = None,
     classes: Mapping[str, str] | None = None,
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[str], list[str]]:  # fmt: skip
     """Hold out a share of the samples, whole groups at a time; return the kept and the held out.
 
-    Without groups (subjects, sites, cages) each sample is its own group. With classes the share is
-    held out of each class, as nearly as groups allow, and a class that cannot be on both sides
-    stays among the samples kept. Raises AAMError if there are fewer than two groups.
+    Without groups (subjects, sites, cages) each sample is its own. With classes the share is held
+    out of each, as nearly as groups allow; one that cannot be on both sides is kept. AAMError if
+    there are fewer than two groups.
     """
     members: dict[str, list[str]] = {}
     for name in sorted(sample_ids):
@@ -67,9 +64,7 @@ def _draw_by_class(
     """
     of_group = {group: Counter(map(classes.get, samples)) for group, samples in members.items()}
     total = sum(of_group.values(), Counter())
-    sole = {
-        group for group, counts in of_group.items() if any(counts[n] == total[n] for n in counts)
-    }
+    sole = {name for name, held in of_group.items() if any(held[n] == total[n] for n in held)}
     kept = sole if len(sole) < len(members) else set()
     strata: dict[str, dict[str, list[str]]] = {}
     for group, samples in members.items():

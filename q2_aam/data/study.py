@@ -6,17 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
+from . import matching
 from .distances import Distances
-from .matching import (
-    EMBEDDING_ONLY,
-    KINDS,
-    Match,
-    Vocabulary,
-    match_sequences,
-    merge_overlapping,
-    orient,
-    reverse_complement,
-)
 from .sequences import sequences_of
 from .table import SampleTable
 from .tokens import Asvs, tokenize_asvs
@@ -49,7 +40,7 @@ class Recognition:
     @property
     def recognized(self) -> np.ndarray:
         """Share of each sample's reads that is in the vocabulary: (samples,)."""
-        return 1 - self.shares[:, EMBEDDING_ONLY]
+        return 1 - self.shares[:, matching.EMBEDDING_ONLY]
 
 
 @dataclass(frozen=True)
@@ -72,20 +63,15 @@ class Studies:
 
 
 def build_studies(
-    tables: Sequence[SampleTable],
-    sequences: Mapping[str, str] | None,
-    max_sequence_length: int,
-    max_asvs: int,
-    distances: Sequence[Distances | None] | None = None,
-    vocabulary: Vocabulary | None = None,
-) -> Studies:
-    """Put tables over one set of distinct ASVs.
+    tables: Sequence[SampleTable], sequences: Mapping[str, str] | None, max_sequence_length: int,
+    max_asvs: int, distances: Sequence[Distances | None] | None = None,
+    vocabulary: matching.Vocabulary | None = None,
+) -> Studies:  # fmt: skip
+    """Put tables over one set of distinct ASVs; `sequences` are DNA by feature id.
 
-    Without a vocabulary, as in training, sequences that overlap are merged: runs of different read
-    lengths hold one organism under several sequences. With one, sequences are looked up in it;
-    that of a model that reads clades only is empty.
-    `sequences` are DNA by feature id (see `sequences_of`). Of a sample the `max_asvs` most abundant
-    ASVs are read, ties by sequence.
+    Without a vocabulary, as in training, sequences that overlap are merged. With one, sequences are
+    looked up in it; that of a model that reads clades only is empty. Of a sample the `max_asvs`
+    most abundant ASVs are read, ties by sequence.
     """
     dna = [sequences_of(table.feature_ids, sequences) for table in tables]
     reads = np.concatenate([np.asarray(table.counts.sum(axis=0)).ravel() for table in tables])
@@ -93,20 +79,20 @@ def build_studies(
     known = turned = far = recognition = None
     merged = 0
     if not vocabulary:
-        oriented, turned, far = (np.asarray(one)[index] for one in orient(distinct))
+        oriented, turned, far = (np.asarray(one)[index] for one in matching.orient(distinct))
         distinct, index = _distinct(oriented)
     if vocabulary is None:
-        shares = merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
+        shares = matching.merge_overlapping(distinct, np.bincount(index, reads, len(distinct)))
         kept = np.flatnonzero(shares.diagonal())
         merged = len(distinct) - len(kept)
         read_as, shares = [distinct[row] for row in kept], shares[:, kept]
     elif not len(vocabulary):  # none are merged: a sample's reads must not depend on the others
         read_as, shares, used = distinct, scipy.sparse.identity(len(distinct)), []
     else:
-        match = match_sequences(distinct, vocabulary)
+        match = matching.match_sequences(distinct, vocabulary)
         kind, used = match.kind[index], np.unique(match.assignment.indices)
         read_as, shares = _look_up(distinct, match, vocabulary, used)
-        of_kind = tables[0].counts @ np.eye(len(KINDS))[kind]
+        of_kind = tables[0].counts @ np.eye(len(matching.KINDS))[kind]
         of_kind /= of_kind.sum(axis=1, keepdims=True)
         recognition = Recognition(kind, match.reversed[index], of_kind)
     asvs, place = tokenize_asvs(read_as, max_sequence_length)
@@ -140,13 +126,10 @@ def build_studies(
 
 
 def _presence(counts, assignment, kept) -> scipy.sparse.csr_matrix | None:
-    """Return how sure a sample is to hold each of its kept ASVs; None if all are sure.
-
-    A feature of which an ASV has a share is this ASV with that probability.
-    """
+    """Return how sure a sample is to hold each of its kept ASVs; None if all are sure."""
     if assignment.data.min() > 1 - 1e-9:
         return None
-    is_other = assignment.copy()
+    is_other = assignment.copy()  # a feature is each ASV with the probability of its share
     is_other.data = np.log1p(-np.minimum(assignment.data, 1 - 1e-12))
     found = ((counts > 0) @ is_other).multiply(kept != 0).tocsr()
     found.data = -np.expm1(found.data).astype(np.float32)
@@ -159,15 +142,14 @@ def _distinct(sequences) -> tuple[list[str], np.ndarray]:
     return distinct.tolist(), index.ravel()
 
 
-def _look_up(distinct: list[str], match: Match, vocabulary: Vocabulary, used: np.ndarray):
-    """Return what a table is read as, the used ASVs of a vocabulary and what fits none, and shares.
-
-    The shares (distinct, read as) are those of each sequence's reads.
-    """
-    rest = np.flatnonzero(match.kind == EMBEDDING_ONLY)
-    others = [
-        reverse_complement(distinct[row]) if match.reversed[row] else distinct[row] for row in rest
-    ]
+def _look_up(
+    distinct: list[str], match: matching.Match, vocabulary: matching.Vocabulary, used: np.ndarray
+):
+    """Return what a table is read as, used ASVs and what fits none, and shares of its reads."""
+    rest = np.flatnonzero(match.kind == matching.EMBEDDING_ONLY)
+    others = [distinct[row] for row in rest]
+    for place in np.flatnonzero(match.reversed[rest]):
+        others[place] = matching.reverse_complement(others[place])
     alone = scipy.sparse.identity(len(distinct), format="csr")[:, rest]
     shares = scipy.sparse.hstack([match.assignment[:, used], alone])
     return [vocabulary.sequences[row] for row in used] + others, shares
@@ -240,24 +222,20 @@ def build_batch(studies: Studies, study: int, samples: np.ndarray) -> Batch:
     asvs, position = np.unique(rows.indices, return_inverse=True)
     sizes = np.diff(rows.indptr)
     filled = np.arange(sizes.max()) < sizes[:, None]
-    index = np.zeros(filled.shape, dtype=np.int64)
-    abundances = np.zeros(filled.shape, dtype=np.float32)
-    index[filled] = position
-    abundances[filled] = rows.data
-    presence = None
-    if one.presence is not None:
-        presence = np.zeros(filled.shape, dtype=np.float32)
-        presence[filled] = one.presence[samples].data
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        found = np.zeros(filled.shape, values.dtype)
+        found[filled] = values
+        return found
+
+    index, abundances = spread(position.astype(np.int64)), spread(rows.data)
+    presence = None if one.presence is None else spread(one.presence[samples].data)
     return Batch(
-        samples=samples,
-        asvs=asvs.astype(np.int64),
-        index=index,
-        abundances=abundances,
-        distances=one.distances.block(samples) if one.distances is not None else None,
-        known=studies.known[asvs] if studies.known is not None else None,
-        covariates=one.covariates[samples] if one.covariates is not None else None,
-        presence=presence,
-    )
+        samples, asvs.astype(np.int64), index, abundances,
+        None if one.distances is None else one.distances.block(samples),
+        None if studies.known is None else studies.known[asvs],
+        None if one.covariates is None else one.covariates[samples], presence,
+    )  # fmt: skip
 
 
 def asv_tokens(asvs: Asvs, chosen: np.ndarray) -> np.ndarray:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse
 
 from ..errors import AAMError, counted, examples, verb
-
-if TYPE_CHECKING:
-    import biom
 
 
 @dataclass(frozen=True)
@@ -32,12 +28,8 @@ class SampleTable:
         return SampleTable(tuple(names), features, counts[:, held])
 
 
-def read_table(table: biom.Table, name: str = "the table") -> SampleTable:
-    """Check a feature table of counts and turn it into samples; nothing is made dense.
-
-    Features that no sample holds are left out. `name` is what the user calls the table. Raises
-    AAMError if it is empty, a sample has no features, or a count is negative or not finite.
-    """
+def read_table(table, name: str = "the table") -> SampleTable:
+    """Check a `biom.Table` of counts, called `name` in messages, and turn it into samples."""
     sample_ids = [str(value) for value in table.ids(axis="sample")]
     feature_ids = [str(value) for value in table.ids(axis="observation")]
     if not sample_ids or not feature_ids:

@@ -61,8 +61,8 @@ def to_scaled(target: RegressionTarget, values: np.ndarray) -> np.ndarray:
 def to_units(target: RegressionTarget, scaled: np.ndarray) -> np.ndarray:
     """Turn what a model says into the target's units: float64, same shape.
 
-    Values are kept within the training samples' range if the target is bounded, and at or above 0
-    if it is scaled by logarithms, as values below 0 then cannot be.
+    Kept within the training samples' range if the target is bounded, and at or above 0 if it is
+    scaled by logarithms.
     """
     values = np.asarray(scaled, dtype=np.float64) * target.scale + target.location
     if target.scaling.startswith("log-"):
@@ -78,38 +78,33 @@ def point_prediction(predictions: np.ndarray) -> np.ndarray:
 
 
 def far_off(values: np.ndarray) -> np.ndarray:
-    """Find values far from the others, such as codes of missing values (999): (samples,) bool.
+    """Find values farther from the middle half than `FAR` times its width: (samples,) bool.
 
-    Farther than `FAR` times the middle half's width from it; none where half of all are equal.
+    Such are codes of missing values (999). There are none where half of all are equal.
     """
     low, high = np.quantile(values, [0.25, 0.75])
-    if low == high:
-        return np.zeros(len(values), dtype=bool)
-    return (values < low - FAR * (high - low)) | (values > high + FAR * (high - low))
+    reach = FAR * (high - low) or np.inf
+    return (values < low - reach) | (values > high + reach)
 
 
 def clip_far_values(values, scaling: str, loss: str, name: str):
     """Find values far from the others, and take what robust losses learn from into the range.
 
-    Returns the values to learn, by sample id (far ones taken to the ends of the others' range if
-    the loss is robust: heads in closed form would follow them), the ids of those that are far, and
-    a warning that says what becomes of them.
+    Returns the values to learn, by sample id (far ones at the ends of the others' range if the loss
+    is robust: heads in closed form would follow them), the ids of those, and a warning.
     """
     is_far = far_off(np.log1p(values) if scaling.startswith("log-") else values)
     if not is_far.any():
         return values, [], ""
     far, inner = values[is_far], values[~is_far]
-    robust = loss in ROBUST_LOSSES
-    outcome = (
-        f"The loss '{loss}' learns them as {inner.min():g} or {inner.max():g}, the ends of the "
-        "others' range"
-        if robust
-        else f"The loss '{loss}' learns them as they are, and all predictions may suffer"
-    )
+    robust, outcome = loss in ROBUST_LOSSES, "they are, and all predictions may suffer"
+    if robust:
+        outcome = f"{inner.min():g} or {inner.max():g}, the ends of the others' range"
     shown = examples(f"{sample}: {value:g}" for sample, value in far.items())
     warning = (
         f"{counted(len(far), 'sample')} of {len(values):,} {verb(len(far), 'have')} a '{name}' far "
-        f"from all others: {shown}. {outcome}. Blank these cells if the numbers stand for missing "
-        "values; set 'target_scaling' to 'log-min-max' if values span powers of ten."
+        f"from all others: {shown}. The loss '{loss}' learns them as {outcome}. Blank these cells "
+        "if the numbers stand for missing values; set 'target_scaling' to 'log-min-max' if values "
+        "span powers of ten."
     )
     return values.clip(inner.min(), inner.max()) if robust else values, list(far.index), warning

@@ -20,8 +20,7 @@ def know_prevalent_asvs(
 ) -> tuple[Studies, np.ndarray]:
     """Take the prevalent ASVs of the only study as the vocabulary.
 
-    Returns the studies, with the row of each ASV in it, and the tokens (vocabulary, 1 +
-    max_sequence_length).
+    Returns the studies, with each ASV's row there, and tokens (ASVs, 1 + max_sequence_length).
     """
     prevalent = prevalent_asvs(studies.studies[0], samples)
     known = np.full(len(studies.asvs), len(prevalent), dtype=np.int64)
@@ -40,10 +39,7 @@ def prevalent_asvs(study: Study, samples: np.ndarray) -> np.ndarray:
 
 
 def recognized_of_others(study: Study, samples: np.ndarray, folds: list[np.ndarray]) -> float:
-    """Return the mean share of reads that samples have in common with other groups' vocabulary.
-
-    `folds` are positions among the samples, each left out in turn.
-    """
+    """Return the mean share of reads of samples, in folds, that the other folds' vocabulary has."""
     shares = []
     for fold in folds:
         known = prevalent_asvs(study, np.delete(samples, fold))

@@ -12,8 +12,7 @@ _ELEMENTS_AT_ONCE = 2**24
 class Branches(nn.Module):
     """Give each ASV a probability of lying under each learned branch.
 
-    Clades of a known tree need a hidden layer before the branches: which lie above an ASV is no
-    linear function of its embedding. A `hidden_size` of 0 is none.
+    Clades of a known tree need a hidden layer, as they are no linear function of embeddings.
     """
 
     def __init__(self, size: int, number: int, hidden_size: int = 0):
@@ -36,11 +35,10 @@ class Branches(nn.Module):
 
 
 def presence(log_odds: Tensor, abundances: Tensor, depth: int | None = None) -> Tensor:
-    """Return the probability that samples hold branches: that not all of their ASVs miss them.
+    """Return the probability (B, K) that samples hold branches: that not all of their ASVs miss.
 
     Of log-odds (U, K) and relative abundances f (B, U): ``1 - prod(1 - sigmoid(log_odds))`` over
-    the ASVs of each sample, (B, K). If `depth` reads are drawn of each sample, an ASV is detected
-    with probability ``1 - (1 - f) ** depth``.
+    ASVs. If `depth` reads are drawn of a sample, each is seen with ``1 - (1 - f) ** depth``.
     """
     if depth is None:
         return -torch.expm1(-((abundances > 0).to(log_odds) @ functional.softplus(log_odds)))
@@ -77,8 +75,7 @@ class BranchDistance(nn.Module):
     For presences of 0 and 1 it is unweighted UniFrac exactly. For soft ones ``|a - b|`` and
     ``max(a, b)`` stand for unshared and total, so that equal samples are at distance 0. With
     `asv_tips` each ASV is one more branch, all of one length: clades alone cannot tell apart close
-    relatives. See Lozupone and Knight 2005, "UniFrac: a new phylogenetic method for comparing
-    microbial communities".
+    relatives. See Lozupone and Knight 2005, "UniFrac: a new phylogenetic method".
     """
 
     def __init__(self, number: int, asv_tips: bool = False):
@@ -105,10 +102,9 @@ class BranchDistance(nn.Module):
 
 
 class EuclideanDistance(nn.Module):
-    """Distance of pooled sample embeddings after a learned projection, squashed into [0, 1).
+    """Distance of pooled sample embeddings after a learned projection: ``tanh(distance / scale)``.
 
-    ``tanh(distance / scale)`` with a learned scale, which starts so that typical embeddings lie
-    where tanh is steep, at any width.
+    The learned scale starts so that typical embeddings lie where tanh is steep, at any width.
     """
 
     def __init__(self, size: int):

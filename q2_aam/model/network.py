@@ -44,16 +44,12 @@ class SampleState(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Which parts of a `SampleState` are asked for; the others are not computed.
+    """Which parts of a `SampleState` are asked for; the others are not computed."""
 
-    They are the transformer's output (`attend`), the presence of branches (`detect`), the log
-    abundances of branches and known ASVs (`quantify`), and of clades of known ASVs (`join`).
-    """
-
-    attend: bool = True
-    detect: bool = True
-    quantify: bool = True
-    join: bool = True
+    attend: bool = True  # the transformer's output
+    detect: bool = True  # the presence of branches
+    quantify: bool = True  # the log abundances of branches and known ASVs
+    join: bool = True  # and of clades of known ASVs
 
 
 class Network(nn.Module):

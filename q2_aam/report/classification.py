@@ -1,8 +1,6 @@
 """The page of evaluate-classification."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -11,15 +9,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..errors import counted
 from ..storage.training_log import TrainingLog
-from . import style
-from .classification_scores import (
-    MOST_DETAILED,
-    PredictedClasses,
-    calibration_error,
-    score_classification,
-    tabulate_calibration,
-    tabulate_confusion,
-)
+from . import classification_scores, style
+from .classification_scores import MOST_DETAILED, PredictedClasses, score_classification
 from .evaluation import ALL_SAMPLES, BASELINE, DUMMY, LOOKS, MODEL, Evaluation, Scores, in_sentence
 from .formatting import MISSING, format_count, format_decimals, format_fraction, words
 from .importance import ImportantFeatures
@@ -39,11 +30,9 @@ _MOST_POINTS = 200  # of one curve: more than a screen resolves
 
 
 def write_classification_page(
-    output_dir: str | Path,
-    samples: PredictedClasses,
-    training_log: TrainingLog | None = None,
+    output_dir: str | Path, samples: PredictedClasses, training_log: TrainingLog | None = None,
     important: ImportantFeatures | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write the evaluation of a classifier, whose training log tells of its classes and design."""
     evaluation = Evaluation(samples, training_log)
     names = evaluation.names
@@ -57,9 +46,9 @@ def write_classification_page(
         _scores_section(samples, scores, names, by_class if samples.has_baseline else []),
     ]
     if samples.probabilities is not None:
-        table = tabulate_calibration(samples, names)
+        table = classification_scores.tabulate_calibration(samples, names)
         figures = [
-            *_curve_figures(samples, list_curves(samples, names)),
+            *_curve_figures(samples, names),
             _calibration_figure(samples, table, names),
             _confidence_figure(samples),
         ]
@@ -103,9 +92,18 @@ def _shown(metrics, samples: PredictedClasses) -> list:
 def _classes_section(samples: PredictedClasses, names: dict, beside: list[Figure]) -> Section:
     detailed, figures, confused, tables = len(samples.classes) <= MOST_DETAILED, [], [], []
     for key, predictor in samples.predictors.items():
-        table = tabulate_confusion(samples, predictor)
+        table = classification_scores.tabulate_confusion(samples, predictor)
         figures += [_confusion_figure(samples, table, key, names[key])] if detailed else []
-        confused += _confused_blocks(samples, table) if key == MODEL else []
+        wrong = table[(table["actual"] != table["predicted"]) & (table["samples"] > 0)]
+        if key == MODEL and len(samples.classes) > 2 and len(wrong):
+            wrong = wrong.sort_values("samples", ascending=False, kind="stable").head(PAIRS_SHOWN)
+            columns = [
+                ("Actual", wrong["actual"]), ("Predicted as", wrong["predicted"]),
+                ("Samples", wrong["samples"].map(format_count), True),
+                ("Share of actual", wrong["share_of_actual"].map(format_fraction), True),
+            ]  # fmt: skip
+            title = Text("Confused most often", tag="h3")
+            confused = [title, table_of("pairs-table", columns)]
         pairs = zip(table["actual"], table["predicted"], strict=True)
         table.index = pd.Index([f"{key}: {a} as {b}" for a, b in pairs], name="id")
         table.insert(0, "predictor", names[key])
@@ -116,29 +114,15 @@ def _classes_section(samples: PredictedClasses, names: dict, beside: list[Figure
     return Section("classes", "Classes", "Classes", blocks)
 
 
-def _confused_blocks(samples: PredictedClasses, table: pd.DataFrame) -> list:
-    wrong = table[(table["actual"] != table["predicted"]) & (table["samples"] > 0)]
-    if len(samples.classes) <= 2 or not len(wrong):
-        return []
-    wrong = wrong.sort_values("samples", ascending=False, kind="stable").head(PAIRS_SHOWN)
-    columns = [
-        ("Actual", wrong["actual"]),
-        ("Predicted as", wrong["predicted"]),
-        ("Samples", wrong["samples"].map(format_count), True),
-        ("Share of actual", wrong["share_of_actual"].map(format_fraction), True),
-    ]
-    return [Text("Confused most often", tag="h3"), table_of("pairs-table", columns)]
-
-
 def _scores_section(samples, scores: Scores, names: dict, by_class: list[Figure]) -> Section:
     rows, n_samples = dict(scores.rows), scores.rows[MODEL].n_samples
-    on_all = rows.pop(ALL_SAMPLES, None)
-    found = list(rows.values())
+    on_all = {key: rows.pop(key) for key in [ALL_SAMPLES] if key in rows}
     for other, differences in scores.differences.items():
-        label = f"difference: {names[MODEL]} minus {names.get(other, other)}"
-        found.append(ScoreRow(f"{MODEL} minus {other}", label, n_samples, differences))
-    found += [] if on_all is None else [on_all]
-    notes = [samples.describe_bootstrap(samples.n_numbers)]
+        key, against = f"{MODEL} minus {other}", names.get(other, other)
+        label = f"difference: {names[MODEL]} minus {against}"
+        rows[key] = ScoreRow(key, label, n_samples, differences)
+    found = [*rows.values(), *on_all.values()]
+    notes = [samples.describe_bootstrap()]
     if BASELINE in scores.differences:
         cell = _BALANCED.cell(scores.differences[BASELINE][_BALANCED.name])
         values = {"model": names[MODEL], "baseline": in_sentence(names[BASELINE])}
@@ -157,19 +141,18 @@ def _class_blocks(samples: PredictedClasses, scores: Scores) -> list:
     metrics, rows, records = _shown(CLASS_METRICS, samples), [], []
     columns = [Column("Class"), Column("Predictor"), Column("Samples", True, "of this class")]
     columns += [Column("Predicted", True, "as this class"), *(m.column for m in metrics)]
+    n_actual = samples.count("actual")
+    predicted = {key: samples.count(column) for key, column in samples.predictors.items()}
     for place, name in enumerate(samples.classes):
-        for row in map(scores.rows.get, samples.predictors):
-            counts = int(row.n_actual[place]), int(row.n_predicted[place])
+        for key, n_predicted in predicted.items():
+            row, counts = scores.rows[key], (int(n_actual[place]), int(n_predicted[place]))
             about = {"class": name, "actual_samples": counts[0], "predicted_samples": counts[1]}
-            of_class = replace(row, estimates=row.by_class[place])
+            of_class = row._replace(estimates=row.by_class[place])
             rows.append([name, row.label, *map(format_count, counts), *of_class.cells(metrics)])
             records += of_class.records(metrics, f" of {name}", **about)
     frame = pd.DataFrame.from_records(records, index="id")
-    return [
-        Table("class-table", columns, rows, shown=CLASSES_SHOWN * len(samples.predictors)),
-        define(columns),
-        Download("class-scores", "the scores of every class", frame),
-    ]
+    table = Table("class-table", columns, rows, shown=CLASSES_SHOWN * len(samples.predictors))
+    return [table, define(columns), Download("class-scores", "the scores of every class", frame)]
 
 
 def _mistakes_section(samples: PredictedClasses, names: dict) -> Section:
@@ -180,8 +163,7 @@ def _mistakes_section(samples: PredictedClasses, names: dict) -> Section:
     if has:
         for column in ("predicted", "actual"):
             table[f"probability_of_{column}"] = samples.given_to(column)
-    given = {"baseline": samples.has_baseline, "group": samples.group_name is not None}
-    table = table.join(frame[[name for name, known in given.items() if known]])
+    table = table.join(frame[["baseline", "group"]].dropna(axis="columns", how="all"))
     wrong = table[mistaken]
     if has:
         wrong = wrong.sort_values("probability_of_predicted", ascending=False, kind="stable")
@@ -196,11 +178,10 @@ def _mistakes_section(samples: PredictedClasses, names: dict) -> Section:
             columns.append((label, cells, True))
     if samples.has_baseline:
         columns.append((names[BASELINE], [name or MISSING for name in worst["baseline"]]))
-    blocks = ["Every sample is predicted right."]
-    if len(wrong):
-        sure = ", those that the model was surest of" if has else ""
-        values = {"shown": len(worst), "samples": counted(len(wrong), "sample"), "sure": sure}
-        blocks = [words("notes", "mistakes", **values), table_of("worst-table", columns)]
+    sure = ", those that the model was surest of" if has else ""
+    values = {"shown": len(worst), "samples": counted(len(wrong), "sample"), "sure": sure}
+    blocks = [words("notes", "mistakes", **values), table_of("worst-table", columns)]
+    blocks = blocks if len(wrong) else ["Every sample is predicted right."]
     blocks += recognition_blocks(samples.recognition, mistaken.astype(float), is_mistake=True)
     table = samples.with_recognition(table)
     blocks.append(Download("predictions", "every prediction", table))
@@ -218,17 +199,22 @@ def _confusion_figure(samples, table: pd.DataFrame, key: str, name: str) -> Figu
     below["labelAngle"] = 0 if upright else -40 if n_classes <= _MOST_TILTED else -90
     below["labelOverlap"] = False
     scale = alt.Scale(domain=classes, paddingInner=0.03, paddingOuter=0)
-    base = style.chart_of(_cells(table, n_classes)).encode(
-        alt.X("predicted:N", title=f"Predicted {target}", scale=scale, axis=below),
-        alt.Y("actual:N", title=f"Actual {target}", scale=scale, axis=axis),
-    )
+    x = alt.X("predicted:N", title=f"Predicted {target}", scale=scale, axis=below)
+    y = alt.Y("actual:N", title=f"Actual {target}", scale=scale, axis=axis)
+    with_shares, with_counts = n_classes <= MOST_WITH_SHARES, n_classes <= MOST_WITH_COUNTS
+    records = table[["actual", "predicted", "samples"]].to_dict("records")
+    for record, share in zip(records, table["share_of_actual"].fillna(0), strict=True):
+        count, record["share"] = record["samples"], style.short(share)
+        record["text"] = f"{count:,}" if count and with_counts else ""
+        if with_shares:
+            record["text"] = f"{count:,}\n{format_fraction(share)}" if count else "0"
+    base = style.chart_of(records).encode(x, y)
     legend = alt.Legend(format="%", gradientLength=200, tickCount=3)
     colors = alt.Scale(domain=[0, 0.5, 1], range=style.SHARES, interpolate="rgb")
     squares = base.mark_rect(stroke="#DDDDDD", strokeWidth=0.5).encode(
         alt.Color("share:Q", title="Share of the row", scale=colors, legend=legend),
         tooltip=tips("actual", "predicted", samples="d", share=("share of actual", ".0%")),
     )
-    with_shares, with_counts = n_classes <= MOST_WITH_SHARES, n_classes <= MOST_WITH_COUNTS
     size = 12 if with_shares else 10
     numbers = base.mark_text(fontSize=size, lineBreak="\n", lineHeight=14, aria=False).encode(
         text="text:N",
@@ -237,22 +223,10 @@ def _confusion_figure(samples, table: pd.DataFrame, key: str, name: str) -> Figu
     )
     height = max(150, (56 if with_shares else 24 if with_counts else 17) * n_classes)
     cells = "shares" if with_shares else "counts" if with_counts else "colors"
-    cells = words("confusion-matrix", cells)
-    return figure(
-        "confusion-matrix" if key == MODEL else "baseline-confusion",
-        themed(squares, numbers, height=height), "confusion", 2 * len(table),
-        name=name, cells=cells, whose=in_sentence(name),
-    )  # fmt: skip
-
-
-def _cells(table: pd.DataFrame, n_classes: int) -> list[dict]:
-    records = table[["actual", "predicted", "samples"]].to_dict("records")
-    for record, share in zip(records, table["share_of_actual"].fillna(0), strict=True):
-        count, record["share"] = record["samples"], style.short(share)
-        record["text"] = f"{count:,}" if count and n_classes <= MOST_WITH_COUNTS else ""
-        if n_classes <= MOST_WITH_SHARES:
-            record["text"] = f"{count:,}\n{format_fraction(share)}" if count else "0"
-    return records
+    texts = {"cells": words("confusion-matrix", cells), "name": name, "whose": in_sentence(name)}
+    file = "confusion-matrix" if key == MODEL else "baseline-confusion"
+    chart = themed(squares, numbers, height=height)
+    return figure(file, chart, "confusion", 2 * len(table), **texts)
 
 
 def _class_scores_figure(scores: ScoreRow, classes: tuple[str, ...]) -> Figure:
@@ -285,47 +259,41 @@ def _class_scores_figure(scores: ScoreRow, classes: tuple[str, ...]) -> Figure:
     return figure("scores-by-class", chart, "class-scores", 6 * len(classes))
 
 
-class OneVsRest(NamedTuple):
-    """One class against all others, as one predictor sees it; arrays are of shape (decisions,)."""
-
-    name: str  # in the legend: the class, or the predictor if there are only two classes
-    is_class: np.ndarray
-    probability: np.ndarray
-
-
-def list_curves(samples: PredictedClasses, names: dict[str, str]) -> list[OneVsRest]:
+def _list_curves(samples: PredictedClasses, names: dict[str, str]) -> list[tuple]:
     """List the curves to draw: of two classes the rarer, else the model's for each class.
 
+    Each has a name in the legend, whether decisions are of the class, and their probabilities.
     Without classes that no or every sample belongs to; of more than `MOST_CURVES` the most
     frequent, in the order of the classes. The micro average of all classes comes last, and is
     alone if there are very many.
     """
-    actual, classes, found = samples.codes("actual"), samples.classes, []
+    actual, classes, found = samples.actual, samples.classes, []
     if samples.positive_class is not None:
         place = classes.index(samples.positive_class)
         for key, predictor in samples.predictors.items():
             given, known = samples.probabilities_of(predictor), samples.codes(predictor) >= 0
             if given is not None:
-                found.append(OneVsRest(names[key], actual[known] == place, given[known, place]))
-        return [one for one in found if 0 < one.is_class.sum() < len(one.is_class)]
+                found.append((names[key], actual[known] == place, given[known, place]))
+        return [one for one in found if 0 < one[1].sum() < len(one[1])]
     frequency, given = np.bincount(actual, minlength=len(classes)), samples.probabilities
     usable = np.flatnonzero((frequency > 0) & (frequency < len(actual)))
     if len(classes) <= MOST_DETAILED:
         shown = sorted(usable[np.argsort(-frequency[usable], kind="stable")][:MOST_CURVES])
-        found = [OneVsRest(classes[c], actual == c, given[:, c]) for c in shown]
+        found = [(classes[c], actual == c, given[:, c]) for c in shown]
     if len(usable):
         is_class = actual[:, None] == np.arange(len(classes))
-        found.append(OneVsRest("micro average", is_class.ravel(), given.ravel()))
+        found.append(("micro average", is_class.ravel(), given.ravel()))
     return found
 
 
-def _curve_figures(samples: PredictedClasses, curves: list[OneVsRest]) -> list[Figure]:
+def _curve_figures(samples: PredictedClasses, names: dict[str, str]) -> list[Figure]:
     """Draw ROC and precision-recall curves, and guessing where it is the same for all of them."""
+    curves = _list_curves(samples, names)
     if not curves:
         return []
     positive, n_classes, more, guessing = samples.positive_class, len(samples.classes), "", []
     if positive is not None:
-        guess = float(curves[0].is_class.mean())
+        guess = float(curves[0][1].mean())
         how_rare = "as frequent as the other" if guess == 0.5 else "the rarer of the two"
         whose = words("roc", "of_two", positive=positive, how_rare=how_rare)
         share = format_fraction(guess)
@@ -343,15 +311,11 @@ def _curve_figures(samples: PredictedClasses, curves: list[OneVsRest]) -> list[F
         # The last point (recall 0, precision 1) is no threshold's: it is scikit-learn's anchor.
         recalls.append(_curve_points(name, recall[-2::-1], precision[-2::-1]))
     rates, recalls = pd.concat(rates), pd.concat(recalls)
-    names = [one.name for one in curves]
-    looks = dict(zip(names, LOOKS.values(), strict=False))
-    if positive is None:
-        dashes = len(style.DASHES)
-        looks = {
-            n: (style.CATEGORIES[k], style.DASHES[(k + 1) % dashes])
-            for k, n in enumerate(names[:-1])
-        }
-        looks[names[-1]] = LOOKS[MODEL]
+    looks = LOOKS.values()
+    if positive is None:  # the last one, the micro average, as the model
+        dashes = [*style.DASHES[1:], style.DASHES[0]]
+        looks = [*zip(style.CATEGORIES, dashes, strict=True)][: len(curves) - 1] + [LOOKS[MODEL]]
+    looks = dict(zip((name for name, *_ in curves), looks, strict=False))
     titles = ("False positive rate", "True positive rate")
     x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
     diagonal = style.line_through([(0, 0), (1, 1)], x, y)
@@ -407,7 +371,8 @@ def _calibration_figure(samples: PredictedClasses, table: pd.DataFrame, names: d
         height=380,
     )
     name = names[MODEL]
-    off = format_decimals(100 * calibration_error(table[table["predictor"] == name]), 0)
+    of_model = table[table["predictor"] == name]
+    off = format_decimals(100 * classification_scores.calibration_error(of_model), 0)
     values = {"what": whose, "was": was, "name": name, "off": off}
     return figure("calibration-curve", chart, "calibration", 4 * len(table), **values)
 
@@ -415,23 +380,21 @@ def _calibration_figure(samples: PredictedClasses, table: pd.DataFrame, names: d
 def _confidence_figure(samples: PredictedClasses) -> Figure:
     positive = samples.positive_class
     if positive is None:
-        title, what = "Probability of the predicted class", words("confidence", "of_many")
-        right = samples.codes("predicted") == samples.codes("actual")
+        of, kinds, colors = "the predicted class", ["right", "wrong"], [style.SKY, style.BLACK]
+        right = samples.codes("predicted") == samples.actual
         kind, probability = np.where(right, "right", "wrong"), samples.given_to("predicted")
-        kinds, colors = ["right", "wrong"], [style.SKY, style.BLACK]
     else:
-        title = f"Probability of '{positive}'"
-        what = words("confidence", "of_two", positive=positive)
+        of, kinds, colors = f"'{positive}'", list(samples.classes), style.CATEGORIES
         kind = samples.frame["actual"]
         probability = samples.probabilities[:, samples.classes.index(positive)]
-        kinds, colors = list(samples.classes), style.CATEGORIES
+    what = words("confidence", "of_many" if positive is None else "of_two", positive=positive)
     records = [
         {"kind": k, "probability": style.short(p)} for k, p in zip(kind, probability, strict=True)
     ]
     bins, tenths = alt.Bin(extent=[0, 1], step=0.05), [place / 10 for place in range(11)]
     axis = alt.Axis(format=".1f", values=tenths)
     bars = style.chart_of(records).mark_bar(stroke="white", strokeWidth=1).encode(
-        alt.X("probability:Q", bin=bins, title=title, axis=axis),
+        alt.X("probability:Q", bin=bins, title=f"Probability of {of}", axis=axis),
         style.count_samples(),
         by_name(alt.Color, "kind:N", kinds, colors),
         tooltip=[*tips("kind"), alt.Tooltip("count()", title="samples")],

@@ -1,12 +1,8 @@
-"""Predicted and true classes joined by sample id, and how good the predictions are.
+"""Predicted and true classes joined by sample id, and how good the predictions are."""
 
-q2-sample-classifier's own reader takes a class called NA or nan for a missing value and turns
-the classes 01 and 1.0 into the number 1. Here a class is text, whatever it looks like.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +12,7 @@ from scipy.stats import binomtest
 from ..errors import AAMError, counted, examples
 from . import metrics
 from .evaluation import DUMMY, JoinedSamples, Scores, join_samples, require_shared
-from .formatting import natural_order
+from .formatting import natural_order, words
 from .recognition import read_shares
 
 MOST_DETAILED = 50  # classes; of more there is no confusion matrix and no interval by class
@@ -31,10 +27,41 @@ class PredictedClasses(JoinedSamples):
     classes: tuple[str, ...] = ()  # true or predicted ones, in the order of tables and charts
     probabilities: np.ndarray | None = None
     baseline_probabilities: np.ndarray | None = None
+    measured = metrics.OVERALL_METRICS
 
     def codes(self, column: str) -> np.ndarray:
         """Return a column as places in `classes`; -1 where it is blank."""
         return pd.Index(self.classes).get_indexer(self.frame[column])
+
+    @cached_property
+    def actual(self) -> np.ndarray:
+        """The true classes as places in `classes`."""
+        return self.codes("actual")
+
+    def count(self, column: str) -> np.ndarray:
+        """Count the samples that all predictors have predicted, by their class in a column."""
+        return np.bincount(self.codes(column)[self.common], minlength=len(self.classes))
+
+    def measure(self, predicted: list, rows: np.ndarray, resampled: bool) -> np.ndarray:
+        """Score predictors, each of codes and probabilities (or None), the dummy last."""
+        actual, n_classes = self.actual[rows], len(self.classes)
+        is_class = actual[:, None] == np.arange(n_classes)
+        detailed = not resampled or n_classes <= MOST_DETAILED  # else no interval by class
+        dummy_accuracy, found = (predicted[-1][0][rows] == actual).mean() or np.nan, []
+        for codes, probabilities in predicted:
+            codes, areas, micro = codes[rows], np.full(n_classes, np.nan), np.nan
+            if probabilities is not None and detailed:
+                given = probabilities[rows]
+                areas = metrics.area_under_roc(is_class, given)
+                micro = metrics.area_under_roc(is_class.reshape(-1, 1), given.reshape(-1, 1))[0]
+            by_class = np.vstack([metrics.score_classes(actual, codes, n_classes), areas]).T
+            # averages over the classes where a score is defined
+            known = np.isfinite(by_class[:, 1:]).sum(axis=0)
+            means, accuracy = np.nansum(by_class[:, 1:], axis=0) / known, (codes == actual).mean()
+            by_class = by_class if detailed else np.full_like(by_class, np.nan)
+            overall = [accuracy, accuracy / dummy_accuracy, *means, micro]
+            found.append([*overall, *by_class.ravel()])
+        return np.array(found)
 
     def probabilities_of(self, predictor: str) -> np.ndarray | None:
         """Return the probabilities of a predictor, ``predicted`` or ``baseline``."""
@@ -42,7 +69,8 @@ class PredictedClasses(JoinedSamples):
 
     def given_to(self, column: str, predictor: str = "predicted") -> np.ndarray:
         """Return the probability that a predictor gave to the class in a column."""
-        return _take(self.probabilities_of(predictor), np.maximum(self.codes(column), 0))
+        places = np.arange(len(self.frame)), np.maximum(self.codes(column), 0)
+        return self.probabilities_of(predictor)[places]
 
     @property
     def n_numbers(self) -> int:
@@ -55,28 +83,17 @@ class PredictedClasses(JoinedSamples):
         """The rarer of two classes, for which curves are drawn; None with more of them."""
         if len(self.classes) != 2:
             return None
-        first, second = np.bincount(self.codes("actual"), minlength=2)
+        first, second = np.bincount(self.actual, minlength=2)
         return self.classes[0 if first < second else 1]
 
 
-def _take(probabilities: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(probabilities, classes[:, None], axis=1)[:, 0]
-
-
 def join_classes(
-    predictions: pd.Series,
-    truth: pd.Series,
-    probabilities: pd.DataFrame | None = None,
+    predictions: pd.Series, truth: pd.Series, probabilities: pd.DataFrame | None = None,
     baseline_predictions: pd.Series | None = None,
-    baseline_probabilities: pd.DataFrame | None = None,
-    groups: pd.Series | None = None,
+    baseline_probabilities: pd.DataFrame | None = None, groups: pd.Series | None = None,
     recognition: pd.DataFrame | None = None,
-) -> PredictedClasses:
-    """Join predicted classes with the true ones by sample id.
-
-    Raises `AAMError` if no predicted sample has a true value, the classes are others, or the
-    probabilities lack a sample or a class that was predicted.
-    """
+) -> PredictedClasses:  # fmt: skip
+    """Join predicted classes with the true ones by sample id; `AAMError` if they do not fit."""
     if baseline_predictions is None and baseline_probabilities is not None:
         raise AAMError(
             "There are baseline probabilities but no baseline predictions. Give both, or neither."
@@ -125,27 +142,19 @@ def _align(probabilities, predicted: pd.Series, classes: list[str], whose: str, 
         )
     new = [name for name in classes if name not in probabilities.columns]
     if new:
-        warnings.append(
-            f"{whose.capitalize()} does not know {counted(len(new), 'class', 'classes')} of the "
-            f"samples shown here: {examples(new)}. It cannot predict them; they count all the same."
-        )
+        number, who = counted(len(new), "class", "classes"), whose.capitalize()
+        warnings.append(words("notes", "new_classes", who=who, classes=number, new=examples(new)))
     values = probabilities.loc[known.index].to_numpy(float)
-    chosen = _take(values, probabilities.columns.get_indexer(known))
+    chosen = values[np.arange(len(known)), probabilities.columns.get_indexer(known)]
     less = int((chosen < values.max(axis=1) - _ROUNDING).sum())
     if less:
-        warnings.append(
-            f"For {counted(less, 'sample')}, {whose} predicted another class than its most "
-            "probable one: check that predictions and probabilities come from one run."
-        )
+        warnings.append(words("notes", "other_run", samples=counted(less, "sample"), who=whose))
     aligned = probabilities.reindex(columns=classes, fill_value=0.0).reindex(known.index)
     return aligned.reindex(predicted.index).to_numpy(float)
 
 
 def read_classes(path: str | Path, name: str = "The predictions") -> pd.Series:
-    """Read the class predicted for each sample id, of predictions that the user calls by the name.
-
-    Raises `AAMError` if the file is no such table, a sample comes twice or has no class.
-    """
+    """Read the class of each sample id; an `AAMError` calls a table that is none by the name."""
     header, cells = _read_table(path, name)
     if len(header) != 1:
         raise AAMError(
@@ -163,11 +172,7 @@ def read_classes(path: str | Path, name: str = "The predictions") -> pd.Series:
 
 
 def read_probabilities(path: str | Path, name: str = "The probabilities") -> pd.DataFrame:
-    """Read the probability of each class (columns) for each sample.
-
-    Raises `AAMError` if the file is no such table, a sample or class comes twice, or the numbers
-    of a sample are no probabilities that add up to 1.
-    """
+    """Read the probability of each class (columns) for each sample id, as `read_classes` does."""
     classes, cells = _read_table(path, name)
     twice = classes[classes.duplicated()].unique()
     if len(twice):
@@ -187,11 +192,12 @@ def read_probabilities(path: str | Path, name: str = "The probabilities") -> pd.
 
 
 def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
-    """Return the columns and, as text by sample id, the cells of a table."""
+    """Return the columns and, by sample id, the cells of a table, all as text: to the reader of
+    q2-sample-classifier a class called NA is missing, and 01 and 1.0 are 1.
+    """
+    text = {"sep": "\t", "dtype": str, "na_filter": False, "encoding": "utf-8-sig"}
     try:
-        cells = pd.read_csv(
-            path, sep="\t", header=None, dtype=str, na_filter=False, encoding="utf-8-sig"
-        )
+        cells = pd.read_csv(path, header=None, **text)
     except ValueError as error:
         raise AAMError(f"{name} are no table of tab-separated columns: {error}") from error
     header, ids = (pd.Index(one.str.strip(), dtype=object) for one in (cells.iloc[0, 1:], cells[0]))
@@ -205,107 +211,31 @@ def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
     return header, cells
 
 
-@dataclass(frozen=True)
-class ClassifierScores(metrics.ScoreRow):
-    """The scores of one predictor, and for each class those of `CLASS_METRICS`."""
-
-    by_class: list[dict[str, metrics.Estimate]]
-    n_actual: np.ndarray  # (classes,)
-    n_predicted: np.ndarray  # (classes,)
-
-
 def score_classification(
-    samples: PredictedClasses,
-    names: dict[str, str],
-    training_counts: Mapping[str, float] | None = None,
+    samples: PredictedClasses, names: dict, training_counts: Mapping[str, float] | None = None
 ) -> Scores:
-    """Score predictions, baseline and dummy with bootstrap intervals.
-
-    The dummy predicts the class with the most training samples, where their counts are known, else
-    the most frequent class of the evaluated samples, which is a harder rival.
+    """Score model, baseline and a dummy that predicts the class with the most training samples or,
+    a harder rival, if their counts are not known, the most frequent of the evaluated ones.
     """
-    actual, of_which = samples.codes("actual"), "of the training samples"
+    of_which = "of the training samples"
     frequency = np.array([(training_counts or {}).get(name, 0) for name in samples.classes])
     if not frequency.any():
-        frequency = np.bincount(actual[samples.common], minlength=len(samples.classes))
-        of_which = "of the samples shown here"
+        frequency, of_which = samples.count("actual"), "of the samples shown here"
     dummy, tied = int(frequency.argmax()), (frequency == frequency.max()).sum() > 1
     dummy_is = "one of the most frequent classes" if tied else "the most frequent class"
     predicted = {
         key: (samples.codes(column), samples.probabilities_of(column))
         for key, column in samples.predictors.items()
     }
-    predicted[DUMMY] = np.full(len(actual), dummy), None
+    predicted[DUMMY] = np.full(len(samples.frame), dummy), None
     names = {**names, DUMMY: f"dummy (always '{samples.classes[dummy]}')"}
-    score_together = partial(_score_together, samples)
-    rows, differences = samples.score(names, predicted, score_together)
+    rows, differences = samples.score(names, predicted)
     return Scores(rows, differences, samples.classes[dummy], f"{dummy_is} {of_which}")
 
 
-def _score_together(samples: PredictedClasses, predicted: dict, names: dict, chosen: np.ndarray):
-    """Score classes and probabilities (or None) of predictors, the first compared with the rest."""
-    actual, n_classes = samples.codes("actual")[chosen], len(samples.classes)
-    groups, detailed = samples.group_codes[chosen], n_classes <= MOST_DETAILED
-    of_each = [
-        (classes[chosen], None if probabilities is None else probabilities[chosen])
-        for classes, probabilities in predicted.values()
-    ]
-
-    def statistics(rows):
-        given = [(classes[rows], None if p is None else p[rows]) for classes, p in of_each]
-        overall, by_class = _all_scores(actual[rows], given, n_classes, detailed)
-        parts = [overall, overall[0] - overall[1:], *([by_class] if detailed else [])]
-        return np.concatenate([part.ravel() for part in parts])
-
-    scores = iter(metrics.bootstrap(statistics, groups, samples.n_numbers))
-    overall = [_named(scores, metrics.OVERALL_METRICS) for _ in predicted]
-    differences = [_named(scores, metrics.OVERALL_METRICS) for _ in of_each[1:]]
-    if not detailed:  # no intervals by class, and none of areas
-        known, by_class = _all_scores(actual, of_each, n_classes, True)
-        for row, values in zip(overall, known, strict=True):
-            for metric, value in zip(metrics.OVERALL_METRICS, values.tolist(), strict=True):
-                row[metric.name] = metrics.Estimate(value) if metric.is_area else row[metric.name]
-        scores = map(metrics.Estimate, by_class.ravel().tolist())
-    rows = {}
-    for key, estimates, (classes, _) in zip(predicted, overall, of_each, strict=True):
-        by_class = [_named(scores, metrics.CLASS_METRICS) for _ in range(n_classes)]
-        counts = (np.bincount(codes, minlength=n_classes) for codes in (actual, classes))
-        rows[key] = ClassifierScores(key, names[key], len(actual), estimates, by_class, *counts)
-    return rows, dict(zip(list(predicted)[1:], differences, strict=True))
-
-
-def _named(scores: Iterator[metrics.Estimate], wanted) -> dict[str, metrics.Estimate]:
-    return {metric.name: next(scores) for metric in wanted}
-
-
-def _all_scores(actual: np.ndarray, of_each: list, n_classes: int, with_areas: bool):
-    """Return scores of predictors, the dummy last, each of classes and probabilities (or None).
-
-    Of shape (predictors, overall metrics) and (predictors, classes, class metrics).
-    """
-    right = [float((predicted == actual).mean()) for predicted, _ in of_each]
-    is_class = actual[:, None] == np.arange(n_classes)
-    overall, by_class = [], []
-    for (predicted, probabilities), accuracy in zip(of_each, right, strict=True):
-        areas, micro = np.full(n_classes, np.nan), np.nan
-        if probabilities is not None and with_areas:
-            areas = metrics.area_under_roc(is_class, probabilities)
-            micro = metrics.area_under_roc(is_class.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
-        of_classes = np.vstack([metrics.score_classes(actual, predicted, n_classes), areas])
-        by_class.append(of_classes.T)
-        # averages over the classes where a score is defined
-        known = [values[np.isfinite(values)] for values in of_classes[1:]]
-        means = [values.mean() if len(values) else np.nan for values in known]
-        ratio = accuracy / right[-1] if right[-1] else np.nan
-        overall.append([accuracy, ratio, *means, micro])
-    return np.array(overall), np.array(by_class)
-
-
 def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") -> pd.DataFrame:
-    """Count how often samples of each class were predicted as each class.
-
-    Columns: actual, predicted, samples, share_of_actual (NaN for a class without samples). All
-    pairs of up to `MOST_DETAILED` classes, of more those that occur.
+    """Count samples of each pair of classes, if there are more than `MOST_DETAILED` of pairs that
+    occur: actual, predicted, samples, share_of_actual (NaN for a class without samples).
     """
     known = samples.frame[samples.frame[predictor].notna()]
     counts = known.groupby(["actual", predictor]).size()
@@ -319,27 +249,21 @@ def tabulate_confusion(samples: PredictedClasses, predictor: str = "predicted") 
 
 
 def tabulate_calibration(samples: PredictedClasses, names: dict[str, str]) -> pd.DataFrame:
-    """Return `calibration_bins` of the model and the baseline, with a column ``predictor``.
-
-    Of two classes for the probability of the rarer one, else of the class that was predicted.
+    """Return `calibration_bins` of every predictor: of two classes for the probability of the rarer
+    one, else of the class that was predicted.
     """
-    actual, positive, tables = samples.codes("actual"), samples.positive_class, []
+    actual, positive, tables = samples.actual, samples.positive_class, []
     for key, predictor in samples.predictors.items():
-        given, codes, name = (
-            samples.probabilities_of(predictor),
-            samples.codes(predictor),
-            names[key],
-        )
+        given, codes = samples.probabilities_of(predictor), samples.codes(predictor)
         if given is None:
             continue
-        if positive is None:
-            probability, happened = samples.given_to(predictor, predictor), codes == actual
-        else:
+        probability, happened = samples.given_to(predictor, predictor), codes == actual
+        if positive is not None:
             place = samples.classes.index(positive)
             probability, happened = given[:, place], actual == place
         table = calibration_bins(probability[codes >= 0], happened[codes >= 0])
-        table.index = pd.Index([f"{name}: {bin}" for bin in table.index], name="id")
-        table.insert(0, "predictor", name)
+        table.index = pd.Index([f"{names[key]}: {bin}" for bin in table.index], name="id")
+        table.insert(0, "predictor", names[key])
         tables.append(table)
     return pd.concat(tables)
 
@@ -356,10 +280,9 @@ def calibration_bins(probability: np.ndarray, happened: np.ndarray) -> pd.DataFr
     places = np.searchsorted(edges, probability, side="right")
     values = pd.DataFrame({"probability": probability, "share": happened.astype(float)})
     by_bin = values.groupby(places)
-    table, sizes = by_bin.mean(), by_bin.size()
-    table.insert(0, "samples", sizes)
-    counts = zip(by_bin["share"].sum().astype(int), sizes, strict=True)
-    ends = [binomtest(int(k), int(n)).proportion_ci(method="wilson") for k, n in counts]
+    table, counts = by_bin.mean(), by_bin["share"].agg(["sum", "size"]).astype(int)
+    table.insert(0, "samples", counts["size"])
+    ends = [binomtest(*pair).proportion_ci(method="wilson") for pair in counts.to_numpy().tolist()]
     table[["lower", "upper"]] = [(end.low, end.high) for end in ends]
     table.index = pd.Index([f"bin {place + 1}" for place in range(len(table))], name="id")
     return table

@@ -1,8 +1,8 @@
 """Predicted and actual distances among the samples that both matrices have, and their scores."""
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,9 @@ PERMUTATIONS = 999
 _AXES = 2
 
 
-@dataclass(frozen=True)
-class ComparedDistances:
-    """Predicted and actual distances (samples, samples), float32, among the same samples.
-
-    In the order of the predicted matrix, with a diagonal of 0, whatever the files hold there.
+class ComparedDistances(NamedTuple):
+    """Predicted and actual distances (samples, samples), float32, in the order of the predicted
+    matrix, with a diagonal of 0, whatever the files hold there.
     """
 
     ids: list[str]
@@ -80,8 +78,7 @@ def compare_distances(
     return ComparedDistances(shared, *matrices, counts)
 
 
-@dataclass(frozen=True)
-class DistanceScores:
+class DistanceScores(NamedTuple):
     """The scores of a predicted matrix; their intervals are from drawing samples, not pairs."""
 
     estimates: dict[str, Estimate]  # by the names of `DISTANCE_METRICS`
@@ -94,55 +91,45 @@ class DistanceScores:
 def score_distances(compared: ComparedDistances, random_seed: int = 0) -> DistanceScores:
     """Score predicted distances over all pairs of different samples.
 
-    A resample weighs samples, and pairs by both of theirs: scipy and scikit-learn would need the
-    millions of pairs of each resample.
+    A resample weighs samples, and pairs by both of theirs, as there may be millions of pairs.
     """
     n_samples, total = len(compared.ids), 2 * compared.n_pairs
     center = [m.sum(dtype=np.float64) / total for m in (compared.predicted, compared.actual)]
-    weights = np.random.default_rng(random_seed).multinomial(
-        n_samples, np.full(n_samples, 1 / n_samples), size=RESAMPLES
-    )
-    weights = np.vstack([np.ones(n_samples), weights]).astype(np.float64)
-    sums, dummy_error = _weighted_sums(compared, weights, center)
-    values, slope, intercept = _metrics(sums, weights, center)
-    estimates = {name: Estimate.from_draws(v[0], v[1:]) for name, v in values.items()}
-    return DistanceScores(estimates, center[1], dummy_error / total, slope, intercept)
-
-
-def _weighted_sums(compared: ComparedDistances, weights: np.ndarray, center: list[float]):
-    """Sum products of centered distances over ordered pairs, each weighted by both its samples."""
-    names, n_samples = ("x", "y", "xx", "yy", "xy", "absolute"), len(compared.ids)
-    sums, dummy_error = {name: np.zeros(len(weights)) for name in names}, 0.0
-    for some in np.array_split(np.arange(n_samples), -(-(n_samples**2) // _PAIRS_AT_ONCE)):
-        x, y = (m[some].astype(np.float64) for m in (compared.predicted, compared.actual))
-        error, own = np.abs(x - y), (np.arange(len(some)), some)
-        x, y = x - center[0], y - center[1]
-        x[own] = y[own] = 0
-        dummy_error += np.abs(y).sum()
-        for name, part in zip(names, (x, y, x * x, y * y, x * y, error), strict=True):
-            sums[name] += ((weights @ part.T) * weights[:, some]).sum(axis=1)
-    return sums, dummy_error
-
-
-def _metrics(sums: dict, weights: np.ndarray, center: list[float]):
-    """Turn sums into metrics of each resample, and into the least-squares line of the first."""
-    pairs = weights.sum(axis=1) ** 2 - np.square(weights).sum(axis=1)
+    random = np.random.default_rng(random_seed)
+    weights = random.multinomial(n_samples, np.full(n_samples, 1 / n_samples), size=RESAMPLES)
+    weights = np.vstack([np.ones(n_samples), weights])
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean_x, mean_y = sums["x"] / pairs, sums["y"] / pairs
-        var_x, var_y = sums["xx"] / pairs - mean_x**2, sums["yy"] / pairs - mean_y**2
-        covariance = sums["xy"] / pairs - mean_x * mean_y
-        mean_error = mean_x - mean_y + center[0] - center[1]
+        x, y, xx, yy, xy, absolute, dummy = _weighted_means(compared, weights, center)
+        var_x, var_y, covariance = xx - x**2, yy - y**2, xy - x * y
+        mean_error = x - y + center[0] - center[1]
         squared_error = var_x + var_y - 2 * covariance + mean_error**2
         var_x, var_y = (np.where(v > 1e-12, v, np.nan) for v in (var_x, var_y))
         slope = float(covariance[0] / var_y[0])
         values = {
             "correlation": covariance / np.sqrt(var_x * var_y),
             "r_squared": 1 - squared_error / var_y,
-            "mean_absolute_error": sums["absolute"] / pairs,
+            "mean_absolute_error": absolute,
             "mean_error": mean_error,
             "spread_ratio": np.sqrt(var_x / var_y),
         }
-    return values, slope, float(mean_x[0] + center[0] - slope * (mean_y[0] + center[1]))
+    estimates = {name: Estimate.from_draws(v[0], v[1:]) for name, v in values.items()}
+    intercept = float(x[0] + center[0] - slope * (y[0] + center[1]))
+    return DistanceScores(estimates, center[1], float(dummy[0]), slope, intercept)
+
+
+def _weighted_means(compared: ComparedDistances, weights: np.ndarray, center: list[float]):
+    """Average x, y, xx, yy, xy, |x - y| and |y| of centered distances, predicted (x) and actual
+    (y), over pairs, weighted by both their samples (7, resamples).
+    """
+    n_samples, sums = len(compared.ids), 0.0
+    for some in np.array_split(np.arange(n_samples), -(-(n_samples**2) // _PAIRS_AT_ONCE)):
+        x, y = (m[some].astype(np.float64) for m in (compared.predicted, compared.actual))
+        error, own = np.abs(x - y), (np.arange(len(some)), some)
+        x, y = x - center[0], y - center[1]
+        x[own] = y[own] = 0
+        parts, of_rows = (x, y, x * x, y * y, x * y, error, np.abs(y)), weights[:, some]
+        sums += np.stack([((weights @ part.T) * of_rows).sum(axis=1) for part in parts])
+    return sums / (weights.sum(axis=1) ** 2 - np.square(weights).sum(axis=1))
 
 
 def errors_by_sample(compared: ComparedDistances) -> pd.DataFrame:
@@ -196,8 +183,7 @@ def _edges(values: np.ndarray, steps: tuple[float, ...], most: float) -> np.ndar
     return (np.arange(first, max(last, first + 1) + 1) * step).round(4)
 
 
-@dataclass(frozen=True)
-class Ordinations:
+class Ordinations(NamedTuple):
     """Principal coordinates of actual and predicted distances, after Procrustes alignment.
 
     The coordinates are actual_1, actual_2, predicted_1, predicted_2 by sample id; both sides
@@ -215,9 +201,8 @@ class Ordinations:
 
 
 def ordinate(compared: ComparedDistances, random_seed: int = 0) -> Ordinations | None:
-    """Ordinate both matrices and align the results; None if the samples of one lie in one place.
-
-    The seed chooses the samples, if there are more than `MOST_ORDINATED`, and the permutations.
+    """Ordinate both matrices, or `MOST_ORDINATED` random samples of them, and align the results;
+    None if the samples of one lie in one place.
     """
     random = np.random.default_rng(random_seed)
     chosen = np.arange(len(compared.ids))
@@ -233,11 +218,11 @@ def ordinate(compared: ComparedDistances, random_seed: int = 0) -> Ordinations |
     columns = ["actual_1", "actual_2", "predicted_1", "predicted_2"]
     coordinates = pd.DataFrame(np.hstack([first, second]), index, columns)
 
-    def agreement(second: np.ndarray) -> float:
-        return np.linalg.norm(first.T @ second, "nuc")  # large if the disparity is small
+    def agreement(order: np.ndarray | slice) -> float:
+        return np.linalg.norm(first.T @ second[order], "nuc")  # large if the disparity is small
 
-    found, n = agreement(second) - 1e-12, len(second)
-    better = sum(agreement(second[random.permutation(n)]) >= found for _ in range(PERMUTATIONS))
+    found, n = agreement(slice(None)) - 1e-12, len(second)
+    better = sum(agreement(random.permutation(n)) >= found for _ in range(PERMUTATIONS))
     p_value = float((better + 1) / (PERMUTATIONS + 1))
     explained = actual_explained, predicted_explained
     return Ordinations(coordinates, *explained, float(disparity), p_value, len(compared.ids))

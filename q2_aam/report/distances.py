@@ -8,17 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import counted
-from . import distance_scores, samples, style
+from . import distance_scores, formatting, samples, style
 from .distance_scores import ComparedDistances, DistanceScores, Ordinations
-from .formatting import (
-    format_cell,
-    format_decimals,
-    format_fraction,
-    format_number,
-    format_p,
-    join_words,
-    words,
-)
+from .formatting import format_decimals, words
 from .metrics import DISTANCE_METRICS, ScoreRow, score_blocks
 from .page import Download, Figure, Section, figure, table_of, write_page
 from .samples import ColorBy
@@ -34,11 +26,9 @@ _COLUMNS = {  # of the samples' table
 
 
 def write_distances_page(
-    output_dir: str | Path,
-    compared: ComparedDistances,
-    column: pd.Series | None = None,
+    output_dir: str | Path, compared: ComparedDistances, column: pd.Series | None = None,
     random_seed: int = 0,
-) -> None:
+) -> None:  # fmt: skip
     """Write the comparison of two distance matrices; the column colors the samples."""
     color_by = None if column is None else ColorBy.of(column, pd.Index(compared.ids))
     scores = distance_scores.score_distances(compared, random_seed)
@@ -64,38 +54,38 @@ def write_distances_page(
     counts = [*compared.counts, *([] if color_by is None else [color_by.count_blanks()])]
     blocks = samples.count_blocks(counts, "counts-table", "counts")
     sections.append(Section("counts", "Samples", "Samples compared and left out", blocks))
-    write_page(
-        output_dir,
-        "Evaluation of predicted distances",
-        "How well distances between samples are predicted",
-        write_headline(compared, scores, ordinations),
-        sections,
-        row.cards(DISTANCE_METRICS),
-        write_warnings(compared, scores, ordinations),
-    )
+    title = "Evaluation of predicted distances"
+    heading = "How well distances between samples are predicted"
+    headline = write_headline(compared, scores, ordinations)
+    spread, n_samples = scores.estimates["spread_ratio"].value, len(compared.ids)
+    found = {
+        "narrow": spread < 0.5, "all_equal": math.isnan(spread),
+        "no_ordinations": ordinations is None, "rough": n_samples < samples.FEW_SAMPLES,
+    }  # fmt: skip
+    number = counted(n_samples, "sample")
+    warnings = [words("notes", name, samples=number) for name, holds in found.items() if holds]
+    cards = row.cards(DISTANCE_METRICS)
+    write_page(output_dir, title, heading, headline, sections, cards, warnings)
 
 
-def write_headline(
-    compared: ComparedDistances, scores: DistanceScores, ordinations: Ordinations | None
-) -> str:
+def write_headline(compared, scores: DistanceScores, ordinations: Ordinations | None) -> str:
     """Say in two sentences how well distances are predicted."""
     correlation, _, error, *_ = DISTANCE_METRICS
     r, r_squared, estimate, *_ = (scores.estimates[one.name] for one in DISTANCE_METRICS)
     r_squared = r_squared.value
     values = {
-        "error": error.cell(estimate).text,
-        "interval": error.in_brackets(estimate),
+        "error": error.cell(estimate).text, "interval": error.in_brackets(estimate),
         "pairs": counted(compared.n_pairs, "pair"),
         "samples": counted(len(compared.ids), "sample"),
         "mean": format_decimals(scores.mean_actual, 2),
         "dummy": format_decimals(scores.dummy_error, 3),
-    }
+    }  # fmt: skip
     text, parts = words("distances", "opening", **values), []
     if not r_squared > 0:
         text += words("distances", "no_better")
     if not math.isnan(r.value):
         values = {"r": correlation.cell(r).text, "interval": correlation.in_brackets(r)}
-        values["explained"] = format_fraction(r_squared) if r_squared > 0 else "nothing"
+        values["explained"] = formatting.format_fraction(r_squared) if r_squared > 0 else "nothing"
         parts.append(words("distances", "correlate", **values))
     if ordinations is not None:
         agree = "agree" if ordinations.p_value <= 0.05 else "disagree"
@@ -106,34 +96,20 @@ def write_headline(
 
 def _in_words(ordinations: Ordinations) -> dict[str, str]:
     disparity = format_decimals(ordinations.disparity, 2)
-    return {"disparity": disparity, "p_value": format_p(ordinations.p_value)}
-
-
-def write_warnings(compared: ComparedDistances, scores: DistanceScores, ordinations) -> list[str]:
-    """Warn of results that cannot be taken at their word."""
-    spread, n_samples = scores.estimates["spread_ratio"].value, len(compared.ids)
-    found = {
-        "narrow": spread < 0.5,
-        "all_equal": math.isnan(spread),
-        "no_ordinations": ordinations is None,
-        "rough": n_samples < samples.FEW_SAMPLES,
-    }
-    number = counted(n_samples, "sample")
-    return [words("notes", name, samples=number) for name, holds in found.items() if holds]
+    return {"disparity": disparity, "p_value": formatting.format_p(ordinations.p_value)}
 
 
 def _worst_section(by_sample: pd.DataFrame, color_by: ColorBy | None) -> Section:
-    drawn = samples.choose_drawn(by_sample, by_sample["mean_absolute_error"])
     table = by_sample.sort_values("mean_absolute_error", ascending=False, kind="stable")
     columns = [("Sample", table.index.map(str))]
     if color_by is not None:
         table["color_by"] = color_by.values
-        columns.append((color_by.name, table["color_by"].map(format_cell)))
+        columns.append((color_by.name, table["color_by"].map(formatting.format_cell)))
     for name, label in _COLUMNS.items():
         columns.append((label, [format_decimals(value, 3) for value in table[name]], True))
     columns = [(label, cells[:WORST_SHOWN], *number) for label, cells, *number in columns]
     blocks = [
-        [_sample_figure(drawn, len(by_sample), color_by)],
+        [_sample_figure(by_sample, color_by)],
         words("notes", "worst_distances"),
         table_of("worst-table", columns),
         Download("samples", "the errors of every sample", table),
@@ -162,7 +138,7 @@ def _density_figure(cells: pd.DataFrame, scores: DistanceScores) -> Figure:
         over = float(cells["actual_from"].min()), float(cells["actual_to"].max())
         fitted = [(end, scores.slope * end + scores.intercept) for end in over]
         lines.append((fitted, style.VERMILLION, [7, 4]))
-        line = " " + words("density", "line", slope=format_number(scores.slope))
+        line = " " + words("density", "line", slope=formatting.format_number(scores.slope))
     layers = [density]
     for ends, color, dash in lines:  # on white ones, so that they show on light and dark cells
         layers.append(style.line_through(ends, x, y, color="white", strokeWidth=4, opacity=0.8))
@@ -178,22 +154,23 @@ def _error_figure(bins: pd.DataFrame) -> Figure:
     middle = (bins["actual_from"] + bins["actual_to"]) / 2
     ends = [float(bins["actual_from"].min()), float(bins["actual_to"].max())]
     scale = alt.Scale(domain=ends, nice=False, zero=False)
-    title = f"Error (predicted {style.MINUS} actual distance)"
+    title, layers = f"Error (predicted {style.MINUS} actual distance)", [style.rule_at("y")]
     base = style.chart_of(bins.assign(middle=middle).round(6).to_dict("records"))
     base = base.encode(alt.X("middle:Q", title="Actual distance", scale=scale))
-    bars = [
-        base.mark_rule(color=style.BLUE, strokeWidth=width, strokeOpacity=opacity, aria=False)
-        .encode(alt.Y(f"{lower}:Q", title=title), alt.Y2(f"{upper}:Q"))
-        for lower, upper, width, opacity in (
-            ("lower_5", "upper_95", 1.6, 1), ("lower_25", "upper_75", 9, 0.45),
-        )
-    ]  # fmt: skip
-    numbers = {"actual_from": ".3~f", "actual_to": ("to", ".3~f"), "pairs": ","}
-    numbers |= {"median": ("median error", ".3f"), "lower_5": ("5 % are below", ".3f")}
-    numbers |= {"upper_95": ("5 % are above", ".3f")}
+    for lower, upper, width, opacity in (
+        ("lower_5", "upper_95", 1.6, 1), ("lower_25", "upper_75", 9, 0.45),
+    ):  # fmt: skip
+        look = {"color": style.BLUE, "strokeWidth": width, "strokeOpacity": opacity}
+        ends = alt.Y(f"{lower}:Q", title=title), alt.Y2(f"{upper}:Q")
+        layers.append(base.mark_rule(**look, aria=False).encode(*ends))
+    numbers = {
+        "actual_from": ".3~f", "actual_to": ("to", ".3~f"), "pairs": ",",
+        "median": ("median error", ".3f"), "lower_5": ("5 % are below", ".3f"),
+        "upper_95": ("5 % are above", ".3f"),
+    }  # fmt: skip
     medians = base.mark_point(filled=True, color=style.BLACK, size=45, opacity=1)
     medians = medians.encode(alt.Y("median:Q", title=title), tooltip=tips(**numbers))
-    chart = themed(style.rule_at("y"), *bars, medians, height=420)
+    chart = themed(*layers, medians, height=420)
     return figure("errors-by-distance", chart, "error-by-distance", 3 * len(bins))
 
 
@@ -206,22 +183,18 @@ def _ordination_figures(
     n_drawn, n_samples, more = len(shown), ordinations.n_samples, samples.describe_colors(color_by)
     if n_drawn < n_samples:
         more += " " + words("actual-ordination", "more", shown=n_drawn, samples=n_samples)
-    values = {
-        "more": more,
-        "own": join_words(f"{100 * share:.0f} %" for share in ordinations.predicted_explained),
-        "permutations": distance_scores.PERMUTATIONS,
-        **_in_words(ordinations),
-    }
+    own = formatting.join_words(f"{100 * one:.0f} %" for one in ordinations.predicted_explained)
+    values = {"more": more, "own": own, "permutations": distance_scores.PERMUTATIONS}
+    values |= _in_words(ordinations)
+    shares = ordinations.actual_explained
     for side in ("actual", "predicted"):
         axes = []
-        for channel, number in ((alt.X, 1), (alt.Y, 2)):
-            title = f"Turned onto the actual axis {number}"
-            if side == "actual":
-                share = 100 * ordinations.actual_explained[number - 1]
-                title = f"Axis {number} ({share:.0f} % of the variation)"
-            scale = exact(coordinates[[f"actual_{number}", f"predicted_{number}"]])
+        for channel, n, share in zip((alt.X, alt.Y), (1, 2), shares, strict=True):
+            title = f"Axis {n} ({100 * share:.0f} % of the variation)"
+            title = title if side == "actual" else f"Turned onto the actual axis {n}"
+            scale = exact(coordinates[[f"actual_{n}", f"predicted_{n}"]])
             axis = alt.Axis(labels=False, ticks=False)
-            axes.append(channel(f"{side}_{number}:Q", title=title, scale=scale, axis=axis))
+            axes.append(channel(f"{side}_{n}:Q", title=title, scale=scale, axis=axis))
         chart = _sample_points(_ORDINATED, n_drawn, axes, {}, color_by, 400)
         shared = {_ORDINATED: shown}
         one = figure(f"{side}-ordination", chart, "ordinations", n_drawn, False, shared, **values)
@@ -229,7 +202,7 @@ def _ordination_figures(
     return figures
 
 
-def _sample_figure(drawn: pd.DataFrame, n_samples: int, color_by: ColorBy | None) -> Figure:
+def _sample_figure(by_sample: pd.DataFrame, color_by: ColorBy | None) -> Figure:
     """Draw the mean absolute error of each sample over its mean distance to the others."""
     scale, error = alt.Scale(padding=style.EDGE), "Mean absolute error of a sample's distances"
     axes = [
@@ -238,14 +211,15 @@ def _sample_figure(drawn: pd.DataFrame, n_samples: int, color_by: ColorBy | None
     ]
     numbers = {"mean_actual": ("mean actual distance", ".3f")}
     numbers |= {"mean_predicted": ("mean predicted distance", ".3f")}
-    chart = _sample_points(samples.POINTS, len(drawn), axes, numbers, color_by, 340)
-    shared = {samples.POINTS: samples.as_records(drawn, color_by)}
-    more = samples.describe_drawn(len(drawn), n_samples)
-    return figure("error-by-sample", chart, "samples", len(drawn), True, shared, more=more)
+    shared = samples.draw(by_sample, by_sample["mean_absolute_error"], color_by)
+    n_drawn = len(shared[samples.POINTS])
+    chart = _sample_points(samples.POINTS, n_drawn, axes, numbers, color_by, 340)
+    more = samples.describe_drawn(n_drawn, len(by_sample))
+    return figure("error-by-sample", chart, "samples", n_drawn, True, shared, more=more)
 
 
 def _sample_points(data: str, n_drawn: int, axes: list, numbers: dict, color_by, height: int):
-    points = style.points_of(data).mark_point(
+    points = style.chart_of(data).mark_point(
         filled=True, size=26 if n_drawn > style.CROWDED else 50, fillOpacity=0.7,
         color=style.BLUE, aria=False,
     )  # fmt: skip

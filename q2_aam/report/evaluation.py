@@ -1,8 +1,9 @@
 """What both evaluations share: predictions joined with the truth, rivals, training log, page."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from ..storage.training_log import SAMPLES_USED_FOR_TRAINING, TrainingLog
 from . import style
 from .formatting import format_fraction, join_words, words
 from .importance import ImportantFeatures, section_of_importance
-from .metrics import Estimate, Metric, ScoreRow, count_resamples
+from .metrics import CLASS_METRICS, Estimate, Metric, ScoreRow, bootstrap, count_resamples
 from .page import Card, Section, Text, write_page
 from .samples import FEW_SAMPLES, count_blocks, count_ids, table_of_counts
 
@@ -28,10 +29,8 @@ FEWEST_GROUPS_TO_DRAW = 8  # resampling two or three groups gives absurdly narro
 
 @dataclass(frozen=True)
 class JoinedSamples:
-    """The samples that can be judged.
-
-    The frame, by sample id, has the columns actual, predicted, baseline (blank without) and group
-    (text, or None without groups).
+    """Samples that can be judged: by id, the frame has actual, predicted, baseline (blank without)
+    and group (text, or None without groups).
     """
 
     frame: pd.DataFrame
@@ -40,6 +39,10 @@ class JoinedSamples:
     counts: list[dict]  # of `count_ids`
     recognition: pd.DataFrame | None = None  # of the reads of each sample: `recognition.SHARES`
     warnings: list[str] = field(default_factory=list)  # what a reader should know first
+    measured = ()  # the metrics that `measure` returns
+    classes = ()  # for each of which it returns `CLASS_METRICS` too
+    better = 1  # whether more of a metric is better, or less (-1)
+    n_numbers = 1  # of a sample that `measure` looks at
 
     @property
     def group_names(self) -> list[str]:
@@ -52,16 +55,12 @@ class JoinedSamples:
         return len(set(self.group_names) - {NO_GROUP})
 
     @property
-    def draws_groups(self) -> bool:
-        """Whether there are groups, and enough of them to be drawn in a bootstrap."""
-        return self.n_groups >= FEWEST_GROUPS_TO_DRAW
-
-    @property
     def group_codes(self) -> np.ndarray:
         """What a bootstrap draws, as a number for each sample: its group, or the sample alone."""
         names, alone = self.frame["group"].astype(str), np.arange(len(self.frame))
-        codes = len(alone) + pd.factorize(names)[0]
-        return np.where(names != NO_GROUP, codes, alone) if self.draws_groups else alone
+        if self.n_groups < FEWEST_GROUPS_TO_DRAW:
+            return alone
+        return np.where(names != NO_GROUP, len(alone) + pd.factorize(names)[0], alone)
 
     @property
     def has_baseline(self) -> bool:
@@ -82,26 +81,45 @@ class JoinedSamples:
         """Add to a table of samples how their reads were recognized, if that is known."""
         return table if self.recognition is None else table.join(self.recognition)
 
-    def score(
-        self, names: dict[str, str], predicted: dict, score_together: Callable
-    ) -> tuple[dict, dict]:
-        """Return rows and differences of `Scores`.
+    def measure(self, predicted: list, rows: np.ndarray, resampled: bool) -> np.ndarray:
+        """Return, by predictor, `measured` and the `CLASS_METRICS` of each class, of such rows."""
+        raise NotImplementedError
 
-        ``predicted`` is by predictor, the model first and the dummy last. ``score_together`` takes
-        it, the predictors' names and which samples to score; it returns rows and differences.
-        """
-        rows, differences = score_together(predicted, names, self.common)
+    def score(self, names: dict[str, str], predicted: dict) -> tuple[dict, dict]:
+        """Return rows and differences of `Scores`; the model comes first, the dummy last."""
+        rows, differences = self._score_on(self.common, names, predicted)
         if not self.common.all():
             alone = {ALL_SAMPLES: predicted[MODEL], DUMMY: predicted[DUMMY]}
             label = f"{names[MODEL]}, with the samples that {in_sentence(names[BASELINE])} lacks"
             everyone, labels = np.ones(len(self.frame), bool), {**names, ALL_SAMPLES: label}
-            rows[ALL_SAMPLES] = score_together(alone, labels, everyone)[0][ALL_SAMPLES]
+            rows[ALL_SAMPLES] = self._score_on(everyone, labels, alone)[0][ALL_SAMPLES]
         return rows, differences
 
-    def describe_bootstrap(self, size: int = 1) -> str:
+    def _score_on(self, chosen: np.ndarray, names: dict[str, str], predicted: dict):
+        """Score predictors on the same samples and resamples; compare the first with the rest."""
+        places, given = np.flatnonzero(chosen), list(predicted.values())
+
+        def statistics(rows):
+            scores = self.measure(given, places[rows], resampled=not isinstance(rows, slice))
+            differences = self.better * (scores[0] - scores[1:])[:, : len(self.measured)]
+            return np.concatenate([scores.ravel(), differences.ravel()])
+
+        found = iter(bootstrap(statistics, self.group_codes[places], self.n_numbers))
+
+        def named(metrics):
+            return {metric.name: next(found) for metric in metrics}
+
+        rows = {}
+        for key in predicted:
+            overall, by_class = named(self.measured), [named(CLASS_METRICS) for _ in self.classes]
+            rows[key] = ScoreRow(key, names[key], len(places), overall, by_class)
+        return rows, {key: named(self.measured) for key in list(predicted)[1:]}
+
+    def describe_bootstrap(self) -> str:
         """Say what was drawn for the intervals of the scores, and when to distrust them."""
         n_samples, n_groups, name = len(self.frame), self.n_groups, self.group_name
-        times, groups = count_resamples(n_samples * size), self.draws_groups
+        times = count_resamples(n_samples * self.n_numbers)
+        groups = n_groups >= FEWEST_GROUPS_TO_DRAW
         drawn = "whole groups" if groups else "samples"
         out_of = f" out of {n_groups:,} groups ('{name}')" if groups else ""
         parts = [words("notes", "bootstrap", drawn=drawn, times=times, groups=out_of)]
@@ -115,10 +133,7 @@ class JoinedSamples:
 
 
 def join_samples(
-    predictions: pd.Series,
-    truth: pd.Series,
-    baseline: pd.Series | None = None,
-    groups: pd.Series | None = None,
+    predictions: pd.Series, truth: pd.Series, baseline: pd.Series | None, groups: pd.Series | None
 ) -> JoinedSamples:
     """Join by sample id, in the order of the predictions; an `AAMError` if nothing is shared."""
     require_shared(predictions.index, "the predictions", truth.index, "the metadata")
@@ -129,9 +144,9 @@ def join_samples(
             f"metadata column {truth.name!r}, such as {examples(predictions.index, 5)}. "
             "Fill in the column, or name another one."
         )
-    frame = pd.DataFrame({"actual": truth[shown], "predicted": predictions[shown]}, dtype=object)
+    columns = {"actual": truth[shown], "predicted": predictions[shown]}
+    frame = pd.DataFrame({**columns, "baseline": None, "group": None}, dtype=object)
     frame.index.name = "id"
-    frame["baseline"] = frame["group"] = None
     if baseline is not None:
         require_shared(baseline.index, "the baseline predictions", shown)
         values = baseline.reindex(shown).astype(object)
@@ -144,9 +159,8 @@ def join_samples(
     counts = _count_evaluated(predictions.index, truth, frame, groups)
     if baseline is not None:
         counts.append(count_without("a baseline prediction", frame["baseline"]))
-    return JoinedSamples(
-        frame, str(truth.name), None if groups is None else str(groups.name), counts
-    )
+    group_name = None if groups is None else str(groups.name)
+    return JoinedSamples(frame, str(truth.name), group_name, counts)
 
 
 def require_shared(
@@ -160,13 +174,12 @@ def require_shared(
 def _count_evaluated(predicted: pd.Index, truth: pd.Series, frame: pd.DataFrame, groups):
     """Count the samples evaluated, and those left out, by reason."""
     name, left_out = str(truth.name), "samples left out:"
-    unknown = predicted[~predicted.isin(truth.index)]
-    blank = predicted[predicted.isin(truth.index[truth.isna()])]
+    blank = predicted.isin(truth.index[truth.isna()])
     elsewhere = truth.dropna().index.difference(predicted, sort=False)
     counts = {
         "samples evaluated here: predicted, and with a true value": frame.index,
-        f"{left_out} predicted, but not in the metadata": unknown,
-        f"{left_out} predicted, but blank in '{name}'": blank,
+        f"{left_out} predicted, but not in the metadata": predicted[~predicted.isin(truth.index)],
+        f"{left_out} predicted, but blank in '{name}'": predicted[blank],
     }
     if groups is not None:
         ungrouped = elsewhere[elsewhere.isin(groups.index[groups.isna()])]
@@ -175,8 +188,8 @@ def _count_evaluated(predicted: pd.Index, truth: pd.Series, frame: pd.DataFrame,
     what = f"samples with a value in '{name}' that were not predicted"
     counts[f"{what} (used for fitting, or not in the table)"] = elsewhere
     if groups is not None:
-        without = frame.index[frame["group"] == NO_GROUP]
-        counts[f"evaluated samples blank in '{groups.name}'"] = without
+        blank = frame["group"] == NO_GROUP
+        counts[f"evaluated samples blank in '{groups.name}'"] = frame.index[blank]
     everyone = {"what": "samples with a prediction", "count": len(predicted), "examples": []}
     return [everyone, *(count_ids(what, ids) for what, ids in counts.items())]
 
@@ -186,12 +199,9 @@ def count_without(what: str, column: pd.Series) -> dict:
     return count_ids(f"evaluated samples without {what}", column.index[column.isna()])
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What an evaluation measures.
-
-    Rows, by predictor, are on the same samples: those with a baseline prediction if there is one.
-    If that leaves samples out, the model on all of them comes last, as `ALL_SAMPLES`.
+class Scores(NamedTuple):
+    """What an evaluation measures: rows, by predictor, on the samples with a baseline prediction if
+    there is one. If that leaves samples out, the model on all of them comes last (`ALL_SAMPLES`).
     """
 
     rows: dict[str, ScoreRow]
@@ -199,14 +209,15 @@ class Scores:
     differences: dict[str, dict[str, Estimate]]
     dummy: float | str  # what it always predicts
     dummy_is: str  # where that comes from
+    coverage: Estimate | None = None  # the share of intervals that hold the true value
+    n_intervals: int = 0
+    n_inside: int = 0
 
     def of(self, predictor: str, metric: Metric) -> Estimate:
         """Return a score of a predictor."""
         return self.rows[predictor].estimates[metric.name]
 
-    def describe_difference(
-        self, kind: str, other: str, metric: Metric, name: str, **values
-    ) -> str:
+    def describe_difference(self, kind: str, other: str, metric: Metric, name: str, **values):
         """Say who is better, the model or another predictor, in the words of a kind of page."""
         difference = self.differences[other][metric.name]
         equal = other == BASELINE and difference.value == 0
@@ -234,36 +245,26 @@ class Evaluation:
         cards: Sequence[Card], important: ImportantFeatures | None, warnings: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """Write the page, with the sections that every evaluation has."""
-        samples = self.samples
+        samples, summary = self.samples, self.summary
         features = section_of_importance(important, samples.frame["actual"], samples.target)
         blocks = count_blocks(samples.counts, "counts-table", "samples")
-        trained = self.summary.get("data")
-        if trained:
-            title = Text("When the model was trained", tag="h3")
-            blocks += [title, table_of_counts(trained, "data-table")]
+        if summary.get("data"):
+            blocks.append(Text("When the model was trained", tag="h3"))
+            blocks.append(table_of_counts(summary["data"], "data-table"))
         counts = Section("samples", "Samples", "Samples used and left out", blocks)
+        # how samples were divided and compared, and what predicts
+        design = {"Design: ": summary.get("design", "").rstrip(".")}
+        design["Predictions: "] = describe_heads(summary)
+        known = any(design.values())
+        design["Encoder: "] = (summary.get("encoder") or "").strip().rstrip(".")
+        design["q2-aam "] = (summary.get("environment") or {}).get("q2-aam")
+        said = " ".join(f"{what}{text}." for what, text in design.items() if text)
+        heading = Markup("How well <em>{}</em> is predicted").format(samples.target)
+        sections, warnings = [*sections, *features, counts], [*self._note_training(), *warnings]
         write_page(
-            output_dir,
-            f"Evaluation of a {kind}",
-            Markup("How well <em>{}</em> is predicted").format(samples.target),
-            headline,
-            [*sections, *features, counts],
-            cards,
-            [*samples.warnings, *self._note_training(), *warnings],
-            self._describe_design(),
-        )
-
-    def _describe_design(self) -> list[str]:
-        """Say how samples were divided and compared, and what predicts; empty if unknown."""
-        summary = self.summary
-        heads, design = describe_heads(summary), summary.get("design", "").rstrip(".")
-        if not heads and not design:
-            return []
-        encoder = (summary.get("encoder") or "").strip().rstrip(".")
-        version = (summary.get("environment") or {}).get("q2-aam")
-        parts = ("Design: ", design), ("Predictions: ", heads), ("Encoder: ", encoder)
-        found = [f"{what}{text}." for what, text in (*parts, ("q2-aam ", version)) if text]
-        return [" ".join(found)]
+            output_dir, f"Evaluation of a {kind}", heading, headline, sections, cards,
+            [*samples.warnings, *warnings], [said] if known else [],
+        )  # fmt: skip
 
     def _note_training(self) -> Iterable[str]:
         """Warn of a log of another target, and of samples that the model was fitted on."""
@@ -292,7 +293,5 @@ def describe_heads(summary: dict) -> str:
     heads = summary.get("heads") or []
     used = [f"{head['name']} {format_fraction(head['weight'])}" for head in heads if head["weight"]]
     unused = [head["name"] for head in heads if not head["weight"]]
-    text = ", ".join(used)
-    if unused:
-        text += f"; {join_words(unused)} {'head' if len(unused) == 1 else 'heads'} off"
-    return text
+    off = f"; {join_words(unused)} {'head' if len(unused) == 1 else 'heads'} off" if unused else ""
+    return ", ".join(used) + off

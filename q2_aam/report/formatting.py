@@ -112,11 +112,6 @@ def parts(section: str, key: str) -> list[str]:
     return [part.strip() for part in words(section, key).split(" | ")]
 
 
-def keys(section: str) -> list[str]:
-    """Return the keys of a section, in their order."""
-    return list(_read_words()[section])
-
-
 def _is_missing(value) -> bool:
     return value is None or not math.isfinite(value)
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -30,13 +30,9 @@ _SAYS_NOTHING = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class ImportantFeatures:
-    """Features by importance.
-
-    The frame, by feature id, has the most important first, at most `MOST_LISTED`. Columns: rank,
-    importance, share (of the importance of all features), effect (what the feature does to
-    predictions), taxon and sequence (None where unknown).
+class ImportantFeatures(NamedTuple):
+    """The most important features first, at most `MOST_LISTED`, by id: rank, importance, share (of
+    the importance of all), effect (on predictions), taxon and sequence (None where unknown).
     """
 
     frame: pd.DataFrame
@@ -52,12 +48,10 @@ def join_important_features(
     taxa: Mapping[str, str] | None = None,
     table=None,
 ) -> ImportantFeatures:
-    """Rank features, and look up by their ids what is known of them.
+    """Rank features, and look up by their ids what is known of them; `AAMError` if nothing fits.
 
     The importance is from feature-importance, or of another method of q2-sample-classifier: then
-    the column ``importance``, or else the sum of all columns, ranks. An id that is DNA needs no
-    sequence. Raises `AAMError` if there is no feature, a value is no finite number, or the others
-    are of other features.
+    the column ``importance``, or else the sum of all columns, ranks.
     """
     if importance.empty:
         raise AAMError("The importance holds no feature. Give that of feature-importance.")
@@ -80,9 +74,9 @@ def join_important_features(
     frame["share"] = frame["importance"] / total if total > 0 else np.nan
     frame["effect"] = effect
     frame["taxon"] = [(taxa or {}).get(name) for name in frame.index]
-    of_ids = {name: name.upper() for name in frame.index if is_dna(name)}
-    dna = [(sequences or {}).get(name, of_ids.get(name)) for name in frame.index]
-    frame["sequence"] = [one if one is None else str(one) for one in dna]
+    # an id that is DNA needs no sequence
+    dna = {name: name.upper() for name in frame.index if is_dna(name)} | dict(sequences or {})
+    frame["sequence"] = [str(dna[name]) if name in dna else None for name in frame.index]
     return ImportantFeatures(frame, len(importance), effects, of_classes, table)
 
 
@@ -153,17 +147,11 @@ def _importance_figure(features: ImportantFeatures, target: str) -> Figure:
     elif features.effects:
         title, meaning = f"Change of predicted {target}, on average", "of_number"
     drawn = features.frame.iloc[:MOST_DRAWN]
-    records = [
-        {
-            "feature": _label(name, row),
-            "id": name,
-            "importance": short(row["importance"]),
-            "effect": row["effect"] or "",
-            "taxon": row["taxon"] or "",
-        }
-        for name, row in drawn.iterrows()
-    ]
-    order, shown = [record["feature"] for record in records], ["id"]
+    order, shown = [*_labels(drawn).values()], ["id"]
+    records = drawn[["importance", "effect", "taxon"]].rename_axis("id").reset_index()
+    records.insert(0, "feature", order)
+    records = records.fillna("").assign(importance=records["importance"].map(short))
+    records = records[["feature", "id", "importance", "effect", "taxon"]].to_dict("records")
     shown += ["taxon"] if drawn["taxon"].notna().any() else []
     shown += ["effect"] if features.effects else []
     scale, axis = alt.Scale(domain=order), alt.Axis(labelLimit=220)
@@ -174,27 +162,23 @@ def _importance_figure(features: ImportantFeatures, target: str) -> Figure:
     )  # fmt: skip
     colors = style.CATEGORIES if features.of_classes else [style.GREEN, style.PURPLE]
     if 0 < len(features.effects) <= len(colors):
-        title = "makes more probable" if features.of_classes else None
-        bars = bars.encode(
-            style.by_name(alt.Color, "effect:N", features.effects, colors, title=title)
-        )
+        look = {"title": "makes more probable" if features.of_classes else None}
+        bars = bars.encode(style.by_name(alt.Color, "effect:N", features.effects, colors, **look))
     which = f"The {len(drawn)} features that matter most"
-    return figure(
-        name := "importance-of-features", style.themed(bars, height=22 * len(drawn) + 10),
-        "importance", len(drawn), wide=True, meaning=words(name, meaning, target=target),
-        which=which if len(drawn) > 1 else "The feature that matters",
-    )  # fmt: skip
+    which = which if len(drawn) > 1 else "The feature that matters"
+    file, chart = "importance-of-features", style.themed(bars, height=22 * len(drawn) + 10)
+    values = {"which": which, "meaning": words(file, meaning, target=target)}
+    return figure(file, chart, "importance", len(drawn), True, **values)
 
 
-def _label(name: str, row: pd.Series) -> str:
-    return f"{row['rank']}. {label_feature(name, row['taxon'])}"
+def _labels(frame: pd.DataFrame) -> dict[str, str]:
+    of_each = zip(frame.index, frame["rank"], frame["taxon"], strict=True)
+    return {name: f"{rank}. {label_feature(name, taxon)}" for name, rank, taxon in of_each}
 
 
 def label_feature(name: str, taxon: str | None) -> str:
-    """Name a feature beside its bar: ``g. Lachnospiraceae · 68c2c3``.
-
-    The taxon is the last rank that says something; the id is cut, one that is DNA to the start of
-    its MD5 sum, which DADA2 and Deblur take for ids.
+    """Name a feature by its last rank that says something and its short id; of DNA that is its MD5
+    sum, as in DADA2 and Deblur: ``g. Lachnospiraceae · 68c2c3``.
     """
     if is_dna(name):
         name = hashlib.md5(name.upper().encode(), usedforsecurity=False).hexdigest()
@@ -209,11 +193,8 @@ def label_feature(name: str, taxon: str | None) -> str:
         if rank == "s" and genus and not called.startswith(genus):
             called = f"{genus} {called}"
         known = f"{rank}. {called}" if rank else called
-    return (
-        f"{_cut(known, _LONGEST_NAME)} \u00b7 {name[:6]}"
-        if known
-        else _cut(name, _LONGEST_NAME // 2)
-    )
+    known = f"{_cut(known, _LONGEST_NAME)} \u00b7 {name[:6]}" if known else ""
+    return known or _cut(name, _LONGEST_NAME // 2)
 
 
 def _cut(text: str, length: int) -> str:
@@ -239,8 +220,7 @@ def _abundances(features: ImportantFeatures, actual: pd.Series) -> pd.DataFrame 
         reads = reads.T.groupby(actual.astype(str)).mean().T
     cells = reads.rename_axis(index="feature", columns="column").stack().rename("reads")
     cells = cells.reset_index()
-    labels = {name: _label(name, row) for name, row in features.frame.loc[names].iterrows()}
-    cells["label"] = cells["feature"].map(labels)
+    cells["label"] = cells["feature"].map(_labels(features.frame.loc[names]))
     cells["actual"] = cells["column"] if by_class else cells["column"].map(actual)
     return cells
 
@@ -251,29 +231,25 @@ def _heatmap_figures(features: ImportantFeatures, actual: pd.Series, target: str
     if cells is None:
         return []
     shown = cells["actual"] if by_class else cells["actual"].map(format_number)
-    levels = np.log10(1 + cells["reads"]).map(short)
-    records = pd.DataFrame(
-        {"feature": cells["label"], "sample": cells["column"], "actual": shown,
-         "reads": cells["reads"].map(short), "level": levels}
-    ).to_dict("records")  # fmt: skip
+    levels, reads = np.log10(1 + cells["reads"]).map(short), cells["reads"].map(short)
+    records = cells[["label", "column"]].set_axis(["feature", "sample"], axis=1)
+    records = records.assign(actual=shown, reads=reads, level=levels).to_dict("records")
     columns, labels = list(cells["column"].unique()), list(cells["label"].unique())
     axis = alt.Axis(labels=by_class, ticks=False, grid=False, labelAngle=-40, labelLimit=110)
     title = target if by_class else f"Samples by {target}, lowest to highest"
     expression = "format(pow(10, datum.value) - 1, '.2~s')"
     legend = alt.Legend(labelExpr=expression, gradientLength=200, tickCount=4)
     scale = alt.Scale(range=["#F7F7F7", "#5E3C99"], domainMin=0)
+    names = [*tips(*["feature", "sample"][: 2 - by_class]), alt.Tooltip("actual:N", title=target)]
     chart = style.chart_of(records).mark_rect(aria=False).encode(
         alt.X("sample:N", title=title, sort=columns, axis=axis),
         alt.Y("feature:N", title=None, sort=labels, axis=alt.Axis(grid=False, labelLimit=220)),
         alt.Color("level:Q", title="Of 10,000 reads", scale=scale, legend=legend),
-        tooltip=[
-            *tips("feature", *([] if by_class else ["sample"])),
-            alt.Tooltip("actual:N", title=target), *tips(reads=("of 10,000 reads", ".3~g")),
-        ],
+        tooltip=[*names, *tips(reads=("of 10,000 reads", ".3~g"))],
     )  # fmt: skip
     some = f" ({len(columns):,} of {len(actual):,}, evenly spaced)"
     some, kind = "" if len(columns) == len(actual) else some, "classes" if by_class else "samples"
-    file, along = "abundance-heatmap", "by class" if by_class else f"along {target}"
-    values = {"columns": words(file, kind, target=target, some=some), "along": along}
-    chart = style.themed(chart, height=22 * len(labels) + 10)
+    file, chart = "abundance-heatmap", style.themed(chart, height=22 * len(labels) + 10)
+    values = {"along": "by class" if by_class else f"along {target}"}
+    values["columns"] = words(file, kind, target=target, some=some)
     return [figure(file, chart, cells.set_index("feature"), len(cells), True, **values)]

@@ -18,28 +18,18 @@ from .style import short, tips
 from .training import section_of_settings
 
 _DIGITS = 2  # a third digit of a learning rate means nothing
-_ROOM = 0.04  # of the axis, above and below
-_LOGARITHMIC_FROM = 100  # largest over smallest loss
+_ROOM, _LOGARITHMIC_FROM = 0.04, 100  # of the axis, above and below; largest over smallest loss
 _LARGEST_P = 1e-4  # of a fall: small, as the lowest of many points ends it
 _SMALLEST_TAU = -0.25  # rank correlation of loss and step: weaker falls say little about where
 _FEWEST_STEPS = 10
 
 
 def write_learning_rate_page(
-    output_dir: str | Path,
-    curve: pd.DataFrame,
-    suggestion: float | None,
-    diverged: bool,
-    *,
-    action: str,
-    target: str | None,
-    settings: Sequence[Setting],
-    data: Sequence[dict],
-) -> None:
-    """Write the result of a learning-rate range test as index.html with its downloads.
-
-    The curve has a row a step: learning_rate, loss, smoothed_loss. The suggestion is the rate of
-    the steepest fall, None if the loss never clearly fell; data are as in a training log.
+    output_dir: str | Path, curve: pd.DataFrame, suggestion: float | None, diverged: bool, *,
+    action: str, target: str | None, settings: Sequence[Setting], data: Sequence[dict],
+) -> None:  # fmt: skip
+    """Write the result of a range test, whose curve has a row a step: learning_rate, loss,
+    smoothed_loss. The suggestion is the rate of the steepest fall, None if there was none.
     """
     suggestion = suggestion if has_clear_slope(curve) else None
     chart = chart_learning_rate(curve, suggestion)
@@ -68,23 +58,24 @@ def write_learning_rate_page(
     ]
     if diverged:
         cards.append(Card("stopped at", _write_rate(curve["learning_rate"].iloc[-1])))
-    of_target = "" if target is None else Markup(": <em>{}</em>").format(target)
-    heading = escape(f"Learning rate for {action}") + of_target
-    headline = write_headline(curve, suggestion, action)
+    heading = escape(f"Learning rate for {action}")
+    heading += "" if target is None else Markup(": <em>{}</em>").format(target)
+    low, high = (_write_rate(curve["learning_rate"].iloc[place]) for place in (0, -1))
+    headline, rose = "no_rate", f"while the learning rate rose from {low} to {high}"
+    if suggestion is not None:
+        headline, rose = "rate_headline", rose.capitalize()
+    headline = words("notes", headline, rose=rose, rate=_write_rate(suggestion), action=action)
     warnings = write_warnings(curve, suggestion, diverged)
     write_page(output_dir, "Learning-rate range test", heading, headline, sections, cards, warnings)
 
 
 def has_clear_slope(curve: pd.DataFrame) -> bool:
-    """Say whether the batches' losses fall, up to their lowest average, more than noise does.
-
-    Kendall's rank correlation of loss and step: what single batches do beside their neighbors
-    cannot make a slope.
-    """
+    """Say whether the batches' losses fall, up to their lowest average, more than noise does."""
     lowest = int(curve["smoothed_loss"].to_numpy().argmin())
     losses = curve["loss"].to_numpy()[: lowest + 1]
     if len(losses) < _FEWEST_STEPS:
         return False
+    # of ranks: what single batches do beside their neighbors cannot make a slope
     tau, p_value = kendalltau(np.arange(len(losses)), losses)
     return bool(tau <= _SMALLEST_TAU and p_value <= _LARGEST_P)
 
@@ -92,16 +83,6 @@ def has_clear_slope(curve: pd.DataFrame) -> bool:
 def _write_rate(rate: float | None) -> str:
     """Write a learning rate as it can be typed on a command line, or a dash."""
     return MISSING if rate is None else f"{rate:.{_DIGITS}g}"
-
-
-def write_headline(curve: pd.DataFrame, suggestion: float | None, action: str) -> str:
-    """Say what was found."""
-    low, high = (_write_rate(curve["learning_rate"].iloc[place]) for place in (0, -1))
-    rose = f"while the learning rate rose from {low} to {high}"
-    if suggestion is None:
-        return words("notes", "no_rate", rose=rose, action=action)
-    rate, rose = _write_rate(suggestion), rose.capitalize()
-    return words("notes", "rate_headline", rose=rose, rate=rate, action=action)
 
 
 def write_warnings(curve: pd.DataFrame, suggestion: float | None, diverged: bool) -> list[str]:
@@ -119,10 +100,9 @@ def write_warnings(curve: pd.DataFrame, suggestion: float | None, diverged: bool
 
 def chart_learning_rate(curve: pd.DataFrame, suggestion: float | None) -> alt.LayerChart:
     """Draw the loss of each batch and its moving average over the learning rate."""
-    columns = {"learning_rate": "learning_rate", "loss": "loss", "smoothed_loss": "average"}
-    drawn = curve[list(columns)].rename(columns=columns).reset_index(drop=True)
-    drawn = drawn.apply(lambda column: column.map(short))
-    records = drawn.assign(step=drawn.index + 1).to_dict("records")
+    drawn = curve[["learning_rate", "loss", "smoothed_loss"]].apply(lambda one: one.map(short))
+    drawn = drawn.rename(columns={"smoothed_loss": "average"})
+    records = drawn.assign(step=range(1, len(drawn) + 1)).to_dict("records")
     axis, scale = alt.Axis(format="~g"), alt.Scale(type="log", nice=False)
     x = alt.X("learning_rate:Q", title="Learning rate", scale=scale, axis=axis)
     scale = _loss_scale(curve)
@@ -136,13 +116,11 @@ def chart_learning_rate(curve: pd.DataFrame, suggestion: float | None) -> alt.La
         line.encode(alt.Y("average:Q", title="Loss", scale=scale)),
     ]
     if suggestion is not None:
-        rates, words_at = curve["learning_rate"], f"suggested: {_write_rate(suggestion)}"
-        late = suggestion > float(np.sqrt(rates.iloc[0] * rates.iloc[-1]))
-        layers += style.mark_at(
-            suggestion, words_at, alt.X("learning_rate:Q", title="Learning rate"), late,
-            rule={"color": style.VERMILLION, "strokeWidth": 2, "strokeDash": [5, 3]},
-            text={"dy": -9, "fontSize": 13, "color": "#222"},
-        )  # fmt: skip
+        late = suggestion > np.sqrt(curve["learning_rate"].iloc[[0, -1]].prod())
+        rule = {"color": style.VERMILLION, "strokeWidth": 2, "strokeDash": [5, 3]}
+        text = {"dy": -9, "fontSize": 13, "color": "#222"}
+        said, x = f"suggested: {_write_rate(suggestion)}", alt.X(x.shorthand, title="Learning rate")
+        layers += style.mark_at(suggestion, said, x, late, rule, text)
     padding = {"left": 6, "right": 6, "bottom": 6, "top": 22}  # room for the words of the mark
     return style.themed(*layers, height=380).properties(padding=padding)
 

@@ -1,17 +1,14 @@
 """Scores and their bootstrap intervals: by sample, or by group where repeated measures belong."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn import config_context
-from sklearn import metrics as sklearn_metrics
 
-from .formatting import format_decimals, format_like, format_p, parts, words
-from .page import Card, Cell, Column, Download, Table, define
+from .formatting import format_decimals, format_like, format_p, words
+from .page import Card, Cell, Column, Download, Table, column_of, define
 
 RANDOM_SEED = 20160615
 _MOST_RESAMPLES, _FEWEST_RESAMPLES, _MOST_DRAWN = 1000, 200, 2_000_000
@@ -45,8 +42,7 @@ class Estimate(NamedTuple):
         return cls(float(value), *map(float, np.percentile(known, [2.5, 97.5])))
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A score; its words stand in words.ini."""
 
     name: str
@@ -55,8 +51,7 @@ class Metric:
     @property
     def column(self) -> Column:
         """A column of a table."""
-        label, meaning = parts("scores", self.name)
-        return Column(label, True, meaning)
+        return column_of("scores", self.name)
 
     @property
     def is_area(self) -> bool:
@@ -93,7 +88,6 @@ REGRESSION_METRICS = (
     Metric("spearman_correlation"),
 )  # fmt: skip
 FIT_METRICS = (Metric("slope"), Metric("intercept", None), Metric("p_value"))
-NO_LINE = [np.nan] * len(FIT_METRICS)
 OVERALL_METRICS = (
     Metric("accuracy"), Metric("accuracy_ratio"), Metric("balanced_accuracy"), Metric("macro_f1"),
     Metric("macro_auc", 3), Metric("micro_auc", 3),
@@ -105,14 +99,14 @@ DISTANCE_METRICS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ScoreRow:
+class ScoreRow(NamedTuple):
     """A row of a table of scores: whose (key in downloads, label on the page), over how many."""
 
     key: str
     label: str
     n_samples: int
     estimates: dict[str, Estimate]
+    by_class: Sequence[dict[str, Estimate]] = ()
 
     def cells(self, metrics: Sequence[Metric]) -> list[Cell]:
         """Write its scores."""
@@ -154,20 +148,20 @@ def count_resamples(n_numbers: int) -> int:
 
 
 def bootstrap(
-    statistics: Callable[[np.ndarray], np.ndarray], groups: np.ndarray, size: int = 1
+    statistics: Callable[[slice | np.ndarray], np.ndarray], groups: np.ndarray, size: int = 1
 ) -> list[Estimate]:
     """Estimate statistics and their intervals from one set of resamples, so that they are paired.
 
-    The statistics (statistics,) are taken of rows of samples, in which drawn ones repeat. Whole
-    groups (samples,) are drawn; fewer than two give no interval. ``size`` is how many numbers are
-    looked at for each sample: of very many, fewer resamples are drawn.
+    The statistics (statistics,) are taken of all samples, a slice, for the values, and of places
+    of samples, in which drawn ones repeat, for the intervals. Whole groups (samples,) are drawn;
+    fewer than two give no interval. ``size`` is how many numbers are looked at for each sample.
     """
     n_samples, codes = len(groups), np.unique(groups, return_inverse=True)[1]
     order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes)
     units, random = np.split(order, np.cumsum(sizes)[:-1]), np.random.default_rng(RANDOM_SEED)
     draws = []
-    with config_context(assume_finite=True), np.errstate(divide="ignore", invalid="ignore"):
-        values = statistics(np.arange(n_samples))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = statistics(slice(None))
         for _ in range(count_resamples(n_samples * size) if len(units) > 1 else 0):
             drawn = random.integers(len(units), size=len(units))
             single = len(units) == n_samples
@@ -179,24 +173,19 @@ def bootstrap(
 
 def score_numbers(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return `REGRESSION_METRICS` (metrics, predictors) of predicted (samples, predictors)."""
-    actual = np.repeat(truth[:, None], predicted.shape[1], axis=1)
-    each = {"multioutput": "raw_values"}
-    mae = sklearn_metrics.mean_absolute_error(actual, predicted, **each)
-    rmse = np.sqrt(sklearn_metrics.mean_squared_error(actual, predicted, **each))
-    r_squared = np.full(predicted.shape[1], np.nan)
-    if not _is_constant(truth):
-        r_squared = sklearn_metrics.r2_score(actual, predicted, **each)
+    error = predicted - truth[:, None]
+    mae, mse = np.abs(error).mean(axis=0), np.square(error).mean(axis=0)
+    r_squared = 1 - mse / (np.nan if _is_constant(truth) else truth.var())
     ranks = stats.rankdata(np.column_stack([truth, predicted]), axis=0)
-    ranks -= ranks.mean(axis=0)
-    sizes = np.sqrt(np.square(ranks).sum(axis=0))
-    spearman = ranks[:, 0] @ ranks[:, 1:] / (sizes[0] * sizes[1:])
-    return np.stack([mae, rmse, r_squared, np.where(np.isfinite(spearman), spearman, np.nan)])
+    ranks = (ranks - ranks.mean(axis=0)) / ranks.std(axis=0)
+    spearman = (ranks[:, :1] * ranks[:, 1:]).mean(axis=0)
+    return np.stack([mae, np.sqrt(mse), r_squared, spearman])
 
 
 def fit_line(truth: np.ndarray, predicted: np.ndarray) -> list[float]:
-    """Return slope, intercept and p of predicted over truth, or `NO_LINE`."""
+    """Return slope, intercept and p of predicted over truth; NaN if there is no line."""
     if len(truth) < 2 or _is_constant(truth):
-        return NO_LINE
+        return [np.nan] * len(FIT_METRICS)
     with np.errstate(divide="ignore", invalid="ignore"):
         line = stats.linregress(truth, predicted)
     return [float(line.slope), float(line.intercept), float(line.pvalue)]
@@ -216,10 +205,9 @@ def score_classes(actual: np.ndarray, predicted: np.ndarray, n_classes: int) -> 
 
 
 def area_under_roc(is_class: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve of each column (samples, classes), by ranks.
-
-    All classes at once, and NaN where scikit-learn's would raise: where all samples or none are of
-    a class, as happens in resamples. Equal probabilities count half (Mann and Whitney).
+    """Return the area under the ROC curve of each column (samples, classes), by ranks, in which
+    equal probabilities count half (Mann and Whitney); NaN, where scikit-learn's would raise, if
+    all samples or none are of a class, as happens in resamples.
     """
     inside = is_class.sum(axis=0).astype(float)
     ranks = stats.rankdata(probabilities, axis=0)

@@ -1,7 +1,4 @@
-"""A page: sections of figures, tables and notes in q2templates' frame, with downloads.
-
-Every value is escaped; charts are drawn in the browser by a script that lies in the page.
-"""
+"""A page: sections of figures, tables and notes in q2templates' frame, with downloads."""
 
 import json
 import shutil
@@ -18,7 +15,7 @@ import vl_convert
 from altair.utils import schemapi
 from markupsafe import Markup
 
-from .formatting import TEMPLATES, format_count, words
+from .formatting import TEMPLATES, format_count, parts, words
 
 DOWNLOADS = "downloads"
 DIGITS = 10  # of numbers in downloads: beyond any measurement, and half the size of all 17
@@ -57,6 +54,12 @@ class Column(NamedTuple):
     label: str
     number: bool = False
     meaning: str = ""
+
+
+def column_of(section: str, name: str) -> Column:
+    """Make a column of numbers whose label and meaning are words of a section."""
+    label, meaning = parts(section, name)
+    return Column(label, True, meaning)
 
 
 class Cell(NamedTuple):
@@ -131,15 +134,10 @@ class Card(NamedTuple):
 
 
 def write_page(
-    output_dir: str | Path,
-    title: str,
-    heading: str | Markup,
-    headline: str,
-    sections: Sequence[Section],
-    cards: Sequence[Card] = (),
-    warnings: Sequence[str] = (),
+    output_dir: str | Path, title: str, heading: str | Markup, headline: str,
+    sections: Sequence[Section], cards: Sequence[Card] = (), warnings: Sequence[str] = (),
     lines: Sequence[str] = (),
-) -> None:
+) -> None:  # fmt: skip
     """Write index.html and its downloads; lines stand beneath the headline."""
     output_dir = Path(output_dir)
     downloads = output_dir / DOWNLOADS
@@ -158,30 +156,20 @@ def write_page(
     for name in ("report.css", "report.js"):
         shutil.copyfile(TEMPLATES / name, output_dir / name)
     (output_dir / "vega.js").write_text(_javascript(), encoding="utf-8")
-    body = _render_body(
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"), autoescape=True,
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"count": format_count, "json_for_script": json_for_script}
+    environment.filters["kind"] = lambda block: type(block).__name__
+    body = environment.get_template("report.html").render(
         heading=heading, headline=headline, sections=sections, cards=cards, warnings=warnings,
-        lines=lines, datasets=datasets,
+        lines=lines, datasets=datasets, downloads=DOWNLOADS, most_svg_marks=MOST_SVG_MARKS,
     )  # fmt: skip
     # q2templates renders without escaping and writes in the machine's own encoding: it gets only
     # a finished body in ASCII.
-    context = {"title": title, "body": body}
+    context = {"title": title, "body": body.encode("ascii", "xmlcharrefreplace").decode("ascii")}
     q2templates.render(str(TEMPLATES / "index.html"), str(output_dir), context=context)
-
-
-def _render_body(**context) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    kind = {"kind": lambda block: type(block).__name__}
-    environment.filters |= {"count": format_count, "json_for_script": json_for_script, **kind}
-    html = environment.get_template("report.html").render(
-        downloads=DOWNLOADS, most_svg_marks=MOST_SVG_MARKS, **context
-    )
-    return html.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 def json_for_script(content) -> Markup:

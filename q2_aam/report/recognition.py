@@ -9,15 +9,12 @@ import pandas as pd
 from ..data.matching import CLADES_ONLY
 from ..errors import AAMError, counted, examples
 from . import page, style
-from .formatting import format_count, format_fraction, keys, parts, words
+from .formatting import format_count, format_fraction, words
 from .samples import as_records
 from .style import short, tips
 
-SHARES = {
-    name: page.Column(label, True, meaning)
-    for name in keys("recognition")
-    for label, meaning in [parts("recognition", name)]
-}
+SHARES = ("same", "overlapping", "embedding_only")
+SHARES = {name: page.column_of("recognition", name) for name in SHARES}
 WELL_RECOGNIZED, HALF = 0.95, 0.5
 _ROUNDING = 0.01
 _MOST_BARS = 60  # samples with a bar each
@@ -48,15 +45,8 @@ def recognized(shares: pd.DataFrame) -> pd.Series:
     return (1 - shares["embedding_only"]).clip(0, 1).rename("recognized")
 
 
-def describe_recognition(shares: pd.DataFrame | None) -> str:
-    """Say how the reads were recognized; empty if that is not known."""
-    if shares is not None and CLADES_ONLY in shares:
-        return words("notes", "clades_only")
-    if shares is None or shares["embedding_only"].isna().all():
-        return ""
-    known = shares.dropna()
-    same, overlapping, strange = (format_fraction(known[name].mean()) for name in SHARES)
-    shares = {"same": same, "overlapping": overlapping, "strange": strange}
+def _describe_recognition(known: pd.DataFrame) -> str:
+    shares = {name: format_fraction(known[name].mean()) for name in SHARES}
     text, few = words("notes", "recognized", **shares), int((recognized(known) < HALF).sum())
     if few:
         samples = {"few": counted(few, "sample"), "samples": len(known)}
@@ -68,29 +58,25 @@ def recognition_blocks(
     shares: pd.DataFrame | None, error: pd.Series, y_title: str = "", is_mistake: bool = False
 ) -> list:
     """Show how reads were recognized, and whether absolute errors (or mistakes) follow it."""
-    sentence = describe_recognition(shares)
-    blocks = [page.Text(sentence, "recognition")] if sentence else []
-    if not sentence or CLADES_ONLY in shares:
-        return blocks
+    if shares is not None and CLADES_ONLY in shares:
+        return [page.Text(words("notes", "clades_only"), "recognition")]
+    if shares is None or shares["embedding_only"].isna().all():
+        return []
+    blocks = [page.Text(_describe_recognition(shares.dropna()), "recognition")]
     frame = pd.DataFrame({"recognized": recognized(shares), "error": error}).dropna()
     if len(frame) and frame["recognized"].min() < WELL_RECOGNIZED:
-        chart = _histogram(frame) if is_mistake else _chart_errors(frame, y_title)
-        what = words("error-by-recognition", "mistakes" if is_mistake else "errors")
-        one = page.figure("error-by-recognition", chart, frame, len(frame), wide=True, what=what)
-        blocks.append([one])
+        axis, whole = alt.Axis(format="%"), style.exact([0, 1])
+        points = style.chart_of(as_records(frame)).mark_point(
+            filled=True, color=style.BLUE, fillOpacity=0.6, aria=False
+        ).encode(
+            alt.X("recognized:Q", title="Reads recognized", scale=whole, axis=axis),
+            alt.Y("error:Q", title=y_title, scale=style.exact([0, frame["error"].max()])),
+            tooltip=tips("sample", recognized=".0%", error=".3~g"),
+        )  # fmt: skip
+        chart = _histogram(frame) if is_mistake else style.themed(points, height=240)
+        what, file = "mistakes" if is_mistake else "errors", "error-by-recognition"
+        blocks.append([page.figure(file, chart, frame, len(frame), True, what=words(file, what))])
     return blocks
-
-
-def _chart_errors(frame: pd.DataFrame, y_title: str) -> alt.Chart:
-    axis, whole = alt.Axis(format="%"), style.exact([0, 1])
-    points = style.chart_of(as_records(frame)).mark_point(
-        filled=True, color=style.BLUE, fillOpacity=0.6, aria=False
-    ).encode(
-        alt.X("recognized:Q", title="Reads recognized", scale=whole, axis=axis),
-        alt.Y("error:Q", title=y_title, scale=style.exact([0, frame["error"].max()])),
-        tooltip=tips("sample", recognized=".0%", error=".3~g"),
-    )  # fmt: skip
-    return style.themed(points, height=240)
 
 
 def _histogram(frame: pd.DataFrame) -> alt.Chart:
@@ -112,19 +98,15 @@ def write_recognition_page(
     features_by_kind: dict[str, int], lengths: dict[str, list[tuple[int, int]]], orientation: str,
     orientation_counts: dict[str, int], unrecognized: pd.DataFrame,
 ) -> None:  # fmt: skip
-    """Write what a model recognizes of a table as index.html with its downloads.
-
-    Shares are by sample id, with the columns `SHARES`, which also name the kinds of features;
-    lengths are pairs of nucleotides and how many reads have so many; orientation counts are of
-    features. Unrecognized are the most abundant features, by id: reads, share (of all), sequence.
+    """Write what a model recognizes of a table: `SHARES` by sample id, which also name the kinds of
+    features; by length in nucleotides how many reads have it; how many features are turned how;
+    the most abundant unrecognized features by id: reads, share (of all), sequence.
     """
-    kinds = {
-        SHARES[name].label if name in SHARES else str(name): count
-        for name, count in features_by_kind.items()
-    }
+    labels = {name: column.label for name, column in SHARES.items()}
+    kinds = {labels.get(name, str(name)): count for name, count in features_by_kind.items()}
     reads = [
         [_figure_of_shares(shares)],
-        describe_recognition(shares),
+        _describe_recognition(shares),
         _table_of_features("kinds-table", kinds),
         page.define(list(SHARES.values())),
         page.Download("recognition", "the shares of every sample", shares),
@@ -137,7 +119,20 @@ def write_recognition_page(
         page.Section("orientation", "Orientation", "Orientation of the reads", turns),
     ]
     if len(unrecognized):
-        sections.append(_section_of_unrecognized(unrecognized))
+        sequences = unrecognized["sequence"].astype(str)
+        columns = [
+            ("Feature", sequences.index.map(str)),
+            ("Reads", unrecognized["reads"].map(format_count), True),
+            ("Share of all reads", unrecognized["share"].map(format_fraction), True),
+            ("Sequence", [page.Cell(sequence=one) for one in sequences]),
+        ]
+        blocks = [
+            page.table_of("unrecognized-table", columns, _ROWS_SHOWN),
+            page.Fasta("unrecognized-fasta", sequences.to_dict()),
+            page.Download("unrecognized", "these sequences", unrecognized),
+        ]
+        title = "The most abundant sequences that are not recognized"
+        sections.append(page.Section("unrecognized", "Not recognized", title, blocks))
     known = recognized(shares)
     cards = [
         page.Card("reads recognized", format_fraction(known.mean()), "mean of the samples"),
@@ -159,17 +154,17 @@ def _figure_of_shares(shares: pd.DataFrame) -> page.Figure:
     ordered = shares.loc[recognized(shares).sort_values(kind="stable").index]
     few = len(ordered) <= _MOST_BARS
     chart = _chart_bars(ordered) if few else _histogram(recognized(ordered).to_frame())
-    what = words("recognition-by-sample", "bars" if few else "histogram")
     file, n_marks = "recognition-by-sample", 4 * _MOST_BARS
+    what = words(file, "bars" if few else "histogram")
     return page.figure(file, chart, "recognition", n_marks, True, what=what)
 
 
 def _chart_bars(shares: pd.DataFrame) -> alt.Chart:
     labels = [column.label for column in SHARES.values()]
     records = [
-        {"sample": str(sample), "kind": label, "share": short(row[name]), "order": k}
-        for sample, row in shares.iterrows()
-        for k, (name, label) in enumerate(zip(SHARES, labels, strict=True))
+        {"sample": str(sample), "kind": label, "share": short(share), "order": labels.index(label)}
+        for sample, row in shares[list(SHARES)].set_axis(labels, axis=1).iterrows()
+        for label, share in row.items()
     ]
     axis, whole = alt.Axis(format="%"), alt.Scale(domain=[0, 1])
     colors = [style.GREEN, style.SKY, style.ORANGE, style.BROWN]
@@ -201,20 +196,3 @@ def _figure_of_lengths(found: dict[str, list[tuple[int, int]]]) -> page.Figure:
     numbers = pd.DataFrame(records, [f"{one['whose']} {one['length']}" for one in records])
     chart = style.themed(points, height=240)
     return page.figure("read-lengths", chart, numbers, len(records), wide=True)
-
-
-def _section_of_unrecognized(unrecognized: pd.DataFrame) -> page.Section:
-    sequences = unrecognized["sequence"].astype(str)
-    columns = [
-        ("Feature", sequences.index.map(str)),
-        ("Reads", unrecognized["reads"].map(format_count), True),
-        ("Share of all reads", unrecognized["share"].map(format_fraction), True),
-        ("Sequence", [page.Cell(sequence=one) for one in sequences]),
-    ]
-    blocks = [
-        page.table_of("unrecognized-table", columns, _ROWS_SHOWN),
-        page.Fasta("unrecognized-fasta", sequences.to_dict()),
-        page.Download("unrecognized", "these sequences", unrecognized),
-    ]
-    title = "The most abundant sequences that are not recognized"
-    return page.Section("unrecognized", "Not recognized", title, blocks)

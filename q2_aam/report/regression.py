@@ -1,46 +1,175 @@
-"""The page of evaluate-regression."""
+"""Evaluation of predicted numbers: joined with the truth, scored, and shown on a page."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..errors import counted
+from ..errors import AAMError, counted, examples
 from ..storage.training_log import TrainingLog
-from . import style
-from .evaluation import BASELINE, DUMMY, LOOKS, MODEL, Evaluation, in_sentence
+from . import evaluation, metrics, style
+from .evaluation import BASELINE, DUMMY, LOOKS, MODEL, JoinedSamples, Scores, in_sentence
 from .formatting import format_cell, format_fraction, format_like, format_number, words
 from .importance import ImportantFeatures
-from .metrics import FIT_METRICS, MAE, REGRESSION_METRICS, fit_line, in_percent, score_blocks
+from .metrics import MAE
 from .page import Card, Download, Figure, Section, Text, figure, table_of
-from .recognition import recognition_blocks
-from .regression_scores import PredictedNumbers, RegressionScores, predictions_of, score_regression
-from .samples import POINTS, color_layers, describe_colors, describe_drawn
-from .style import by_name, exact, number_axis, themed, tips
+from .recognition import read_shares, recognition_blocks
+from .samples import POINTS, ColorBy, color_layers, describe_colors, describe_drawn, draw
+from .style import exact, number_axis, themed, tips
 
+LARGEST_NUMBER = 1e100  # its square is finite
 WORST_SHOWN = 10
 MOST_COLORED_GROUPS, MOST_GROUPS = 6, 30
 
 
+@dataclass(frozen=True)
+class PredictedNumbers(JoinedSamples):
+    """Samples whose numbers can be judged: the frame also has error (predicted minus actual), lower
+    and upper (NaN without interval) and, if a column colors the points, its values as color_by.
+    """
+
+    color_by: ColorBy | None = None
+    measured, better = (*metrics.REGRESSION_METRICS, *metrics.FIT_METRICS), -1
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any sample has a prediction interval."""
+        return bool(self.frame["lower"].notna().any())
+
+    @cached_property
+    def points(self) -> dict[str, list[dict]]:
+        """The data set of the samples drawn, which the charts share."""
+        frame = self.frame.drop(columns="color_by", errors="ignore")
+        return draw(frame, frame["error"], self.color_by)
+
+    @property
+    def n_drawn(self) -> int:
+        """How many samples are drawn."""
+        return len(self.points[POINTS])
+
+    def measure(self, predicted: list, rows: np.ndarray, resampled: bool) -> np.ndarray:
+        """Score predictors, the dummy last; lines have no intervals."""
+        truth = self.frame["actual"].to_numpy()[rows]
+        columns = np.column_stack([values.to_numpy()[rows] for values in predicted])
+        lines = np.full((len(predicted), len(metrics.FIT_METRICS)), np.nan)
+        if not resampled:  # the dummy's would be level
+            lines[:-1] = [metrics.fit_line(truth, column) for column in columns.T[:-1]]
+        return np.hstack([metrics.score_numbers(truth, columns).T, lines])
+
+
+def join_numbers(
+    predictions: pd.Series, truth: pd.Series, intervals: pd.DataFrame | None = None,
+    baseline_predictions: pd.Series | None = None, groups: pd.Series | None = None,
+    color_by: pd.Series | None = None,
+) -> PredictedNumbers:  # fmt: skip
+    """Join predictions with the truth and with intervals, which may say how reads were recognized,
+    by sample id; `AAMError` if they do not fit.
+    """
+    predictions, baseline = _numbers(predictions, "The predictions"), None
+    if baseline_predictions is not None:
+        baseline = _numbers(baseline_predictions, "The baseline predictions")
+    joined = evaluation.join_samples(predictions, truth, baseline, groups)
+    frame = joined.frame[["actual", "predicted"]].astype(float)
+    frame["error"] = frame["predicted"] - frame["actual"]
+    frame["lower"] = frame["upper"] = np.nan
+    if intervals is not None:
+        frame[["lower", "upper"]] = _bounds(intervals, frame.index)
+    frame["baseline"] = joined.frame["baseline"].astype(float)
+    values = frame[["actual", "predicted", "baseline"]].abs()
+    far = frame.index[values.max(axis=1) > LARGEST_NUMBER]
+    if len(far):  # no score could be computed
+        raise AAMError(
+            f"{counted(len(far), 'sample')} of {len(frame):,} have a value beyond "
+            f"{LARGEST_NUMBER:g}: {examples(far)}. Correct these values, or blank their cells."
+        )
+    frame["group"] = joined.frame["group"]
+    if intervals is not None:
+        joined.counts.append(evaluation.count_without("a (finite) interval", frame["lower"]))
+    colors = None
+    if color_by is not None:
+        colors = ColorBy.of(color_by, frame.index)
+        joined.counts.append(colors.count_blanks())
+        frame["color_by"] = colors.values.to_numpy()
+    shares = read_shares(intervals, "The intervals", frame.index)
+    fields = vars(joined) | {"frame": frame, "recognition": shares}
+    return PredictedNumbers(**fields, color_by=colors)
+
+
+def _numbers(values: pd.Series, name: str) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    wrong = values[~np.isfinite(numbers)]
+    if len(wrong):
+        raise AAMError(
+            f"{name} hold {counted(len(wrong), 'value')} that are no finite numbers, for the "
+            f"samples {examples(wrong.index)} (such as {examples(wrong.unique())}). "
+            "Give the predictions of a regressor."
+        )
+    return numbers
+
+
+def _bounds(intervals: pd.DataFrame, shown: pd.Index) -> np.ndarray:
+    missing = {"lower", "upper"} - set(intervals.columns)
+    if missing:
+        raise AAMError(
+            f"The intervals lack the columns {examples(sorted(missing))}; they have "
+            f"{examples(intervals.columns)}. Give the intervals of predict-regression."
+        )
+    bounds = intervals[["lower", "upper"]].apply(pd.to_numeric, errors="coerce").astype(float)
+    # An unbounded interval cannot be drawn and says nothing: it counts as none.
+    bounds[~np.isfinite(bounds).all(axis=1)] = np.nan
+    reversed_ids = bounds.index[bounds["lower"] > bounds["upper"]]
+    if len(reversed_ids):
+        raise AAMError(
+            f"{counted(len(reversed_ids), 'interval')} have a lower end above the upper one, for "
+            f"the samples {examples(reversed_ids)}. Give the intervals of predict-regression."
+        )
+    evaluation.require_shared(bounds.index, "the intervals", shown)
+    return bounds.reindex(shown).to_numpy()
+
+
+def score_regression(
+    samples: PredictedNumbers, names: dict[str, str], training_mean: float | None = None
+) -> Scores:
+    """Score predictions, baseline and the mean (of training, if known) with bootstrap intervals."""
+    frame = samples.frame
+    which = "samples shown here" if training_mean is None else "training samples"
+    dummy = float(frame["actual"].mean() if training_mean is None else training_mean)
+    names = {**names, DUMMY: f"dummy (always {format_number(dummy)}, the mean of the {which})"}
+    rows, differences = samples.score(names, predictions_of(samples, dummy))
+    has = frame["lower"].notna().to_numpy()
+    known, groups = frame[has], samples.group_codes[has]
+    inside, coverage = known["actual"].between(known["lower"], known["upper"]).to_numpy(float), None
+    if len(inside):
+        (coverage,) = metrics.bootstrap(lambda rows: inside[rows].mean(keepdims=True), groups)
+    covered = coverage, len(inside), int(inside.sum())
+    return Scores(rows, differences, dummy, f"the mean of the {which}", *covered)
+
+
+def predictions_of(samples: PredictedNumbers, dummy: float) -> dict[str, pd.Series]:
+    """Return what each predictor predicts."""
+    known = {key: samples.frame[column] for key, column in samples.predictors.items()}
+    return {**known, DUMMY: pd.Series(dummy, samples.frame.index)}
+
+
 def write_regression_page(
-    output_dir: str | Path,
-    samples: PredictedNumbers,
-    training_log: TrainingLog | None = None,
+    output_dir: str | Path, samples: PredictedNumbers, training_log: TrainingLog | None = None,
     important: ImportantFeatures | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write the evaluation of a regressor, whose training log tells its mean and design."""
-    evaluation = Evaluation(samples, training_log)
-    names = evaluation.names
-    scores = score_regression(samples, names, evaluation.target.get("training_mean"))
-    hint, is_warning = _describe_bounds(samples, evaluation.target)
-    cards = scores.rows[MODEL].cards(REGRESSION_METRICS)
+    about = evaluation.Evaluation(samples, training_log)
+    names = about.names
+    scores = score_regression(samples, names, about.target.get("training_mean"))
+    hint, is_warning = _describe_bounds(samples, about.target)
+    cards = scores.rows[MODEL].cards(metrics.REGRESSION_METRICS)
     if scores.coverage is not None:
         inside = f"{scores.n_inside:,} of {scores.n_intervals:,}"
         cards.append(Card("inside interval", format_fraction(scores.coverage.value), inside))
     units = f"MAE, RMSE and the intercept are in the units of {samples.target}."
-    metrics, notes = (*REGRESSION_METRICS, *FIT_METRICS), [samples.describe_bootstrap()]
-    of_scores = score_blocks(list(scores.rows.values()), metrics, notes, units)
+    notes = [samples.describe_bootstrap()]
+    of_scores = metrics.score_blocks(list(scores.rows.values()), samples.measured, notes, units)
     sections = [
         _predictions_section(samples, scores, names, "" if is_warning else hint),
         Section("scores", "Scores", "Scores", of_scores),
@@ -48,12 +177,10 @@ def write_regression_page(
         _worst_section(samples, names),
     ]
     headline, warnings = write_headline(samples, scores, names), [hint] if is_warning else []
-    evaluation.write(output_dir, "regressor", headline, sections, cards, important, warnings)
+    about.write(output_dir, "regressor", headline, sections, cards, important, warnings)
 
 
-def write_headline(
-    samples: PredictedNumbers, scores: RegressionScores, names: dict[str, str]
-) -> str:
+def write_headline(samples: PredictedNumbers, scores: Scores, names: dict) -> str:
     """Say in two sentences how good the model is and who wins, also where the model does not."""
     error, n_samples = scores.of(MODEL, MAE), counted(scores.rows[MODEL].n_samples, "sample")
     values = {"error": format_number(error.value), "interval": MAE.in_brackets(error)}
@@ -71,10 +198,7 @@ def write_headline(
 
 
 def _describe_bounds(samples: PredictedNumbers, target: dict) -> tuple[str, bool]:
-    """Say where intervals leave what training saw of a quantity without negative values.
-
-    Empty if they do not; and whether they reach below 0, which a quantity may not.
-    """
+    """Say where intervals leave what training saw of a quantity; and whether they go below 0."""
     smallest, lower = target.get("training_min"), samples.frame["lower"]
     if smallest is None or smallest < 0 or not (lower < smallest).any():
         return "", False
@@ -87,40 +211,39 @@ def _describe_bounds(samples: PredictedNumbers, target: dict) -> tuple[str, bool
     return words("notes", "bounds", target=samples.target, **values), negative > 0
 
 
-def _predictions_section(samples, scores: RegressionScores, names: dict, hint: str) -> Section:
+def _predictions_section(samples, scores: Scores, names: dict, hint: str) -> Section:
     second = _errors_figure(samples)
     if samples.has_baseline:
         second = _predicted_figure(samples, "baseline", names[BASELINE])
     blocks = [[_predicted_figure(samples, "predicted", names[MODEL]), second]]
     if scores.coverage is not None:
         width = (samples.frame["upper"] - samples.frame["lower"]).median()
-        share = format_fraction(scores.coverage.value) + in_percent(scores.coverage)
+        share = format_fraction(scores.coverage.value) + metrics.in_percent(scores.coverage)
         values = {"inside": scores.n_inside, "samples": counted(scores.n_intervals, "sample")}
         text = words("notes", "coverage", share=share, width=format_number(width), **values)
         blocks.append(Text(text, "coverage"))
     blocks += [hint] if hint else []
-    error = samples.frame["error"].abs()
-    blocks += recognition_blocks(samples.recognition, error, f"Absolute error of {samples.target}")
+    error, title = samples.frame["error"].abs(), f"Absolute error of {samples.target}"
+    blocks += recognition_blocks(samples.recognition, error, title)
     table = samples.with_recognition(samples.frame.dropna(axis="columns", how="all"))
     blocks.append(Download("predictions", "every prediction, interval and error", table))
     return Section("predictions", "Predictions", "Predictions", blocks)
 
 
-def _errors_section(samples: PredictedNumbers, scores: RegressionScores, names: dict) -> Section:
+def _errors_section(samples: PredictedNumbers, scores: Scores, names: dict) -> Section:
     distribution = chart_error_distribution(samples)
-    figures = [
-        *([_errors_figure(samples)] if samples.has_baseline else []),
-        _share_figure(samples, scores, names),
-        # fills the row beside a baseline: there are three figures then
-        figure("error-distribution", distribution, "predictions", wide=samples.has_baseline),
-    ]
+    figures = [_errors_figure(samples)] if samples.has_baseline else []
+    figures.append(_share_figure(samples, scores, names))
+    # fills the row beside a baseline: there are three figures then
+    wide = samples.has_baseline
+    figures.append(figure("error-distribution", distribution, "predictions", wide=wide))
     blocks = [figures]
     if samples.group_name is not None:
-        errors, group = samples.frame["error"], samples.frame["group"]
-        groups = pd.DataFrame({"samples": errors.groupby(group).size()})
-        groups["mean_absolute_error"] = errors.abs().groupby(group).mean()
-        groups["median_error"] = errors.groupby(group).median()
-        groups = groups.sort_values("mean_absolute_error", ascending=False, kind="stable")
+        by_group = samples.frame["error"].groupby(samples.frame["group"])
+        groups = by_group.agg(
+            samples="size", mean_absolute_error=lambda errors: errors.abs().mean(),
+            median_error="median",
+        ).sort_values("mean_absolute_error", ascending=False, kind="stable")  # fmt: skip
         figures.append(_group_figure(samples, groups))
         blocks.append(Download("groups", "the errors of every group", groups))
     return Section("errors", "Errors", "Errors", blocks)
@@ -134,8 +257,8 @@ def _worst_section(samples: PredictedNumbers, names: dict[str, str]) -> Section:
     if samples.group_name is not None:
         columns.append((f"{samples.group_name} (group)", worst["group"]))
     if samples.color_by is not None:
-        colors = worst["color_by"].map(format_cell)
-        columns.append((f"{samples.color_by.name} (color)", colors))
+        label = f"{samples.color_by.name} (color)"
+        columns.append((label, worst["color_by"].map(format_cell)))
     numbers = {"Actual": "actual", "Predicted": "predicted", "Error": "error"}
     if samples.has_baseline:
         numbers[names[BASELINE]] = "baseline"
@@ -150,7 +273,8 @@ def _worst_section(samples: PredictedNumbers, names: dict[str, str]) -> Section:
 
 
 def _predicted_figure(samples: PredictedNumbers, column: str, name: str) -> Figure:
-    file, line = f"{column}-against-actual", _line_of(samples.frame, column)
+    known, file = samples.frame.dropna(subset=[column]), f"{column}-against-actual"
+    line = metrics.fit_line(known["actual"].to_numpy(), known[column].to_numpy())
     values = {"name": name, "whose": in_sentence(name), "line": "", "more": ""}
     if np.isfinite(line[0]):
         values["line"] = " " + words(file, "line", slope=format_number(line[0]))
@@ -161,18 +285,11 @@ def _predicted_figure(samples: PredictedNumbers, column: str, name: str) -> Figu
         if samples.has_intervals:
             more = f" {words(file, 'intervals')}{more}"
         values["more"] = more + describe_drawn(samples.n_drawn, len(samples.frame))
-    chart, n_marks = chart_predicted_against_actual(samples, column), 2 * samples.n_drawn
+    chart, n_marks = chart_predictions(samples, column, line), 2 * samples.n_drawn
     return figure(file, chart, "predictions", n_marks, datasets=samples.points, **values)
 
 
-def _line_of(frame: pd.DataFrame, column: str) -> list[float]:
-    known = frame[frame[column].notna()]
-    return fit_line(known["actual"].to_numpy(float), known[column].to_numpy(float))
-
-
-def chart_predicted_against_actual(
-    samples: PredictedNumbers, column: str = "predicted"
-) -> alt.LayerChart:
+def chart_predictions(samples: PredictedNumbers, column: str, line: list[float]) -> alt.LayerChart:
     """Draw predictions (or ``baseline``) over true values, with the 1:1 and a fitted line."""
     frame, title = samples.frame, f"Predicted {samples.target}"
     # Without the ends of intervals, which would squeeze the points into the middle.
@@ -184,16 +301,13 @@ def chart_predicted_against_actual(
     layers = [layer.transform_filter(has) for layer in _points(samples, x, y)]
     if column == "predicted" and samples.has_intervals:
         faint = float(np.clip(4 / np.sqrt(samples.n_drawn + 1), 0.12, 0.5))
-        bars = style.points_of(POINTS).mark_rule(
-            color=style.GREY, strokeOpacity=faint, strokeWidth=1.2, clip=True, aria=False
-        )
+        look = {"color": style.GREY, "strokeOpacity": faint, "strokeWidth": 1.2, "clip": True}
+        bars = style.chart_of(POINTS).mark_rule(**look, aria=False)
         bars = bars.encode(x, alt.Y("lower:Q", title=title, scale=scale), alt.Y2("upper:Q"))
         layers.insert(0, bars.transform_filter("isValid(datum.lower)"))
     layers.append(style.line_through([(end, end) for end in ends], x, y))
-    line = _line_of(frame, column)
     if np.isfinite(line[0]):
-        over = float(frame["actual"].min()), float(frame["actual"].max())
-        fitted = [(end, line[0] * end + line[1]) for end in over]
+        fitted = [(end, line[0] * end + line[1]) for end in frame["actual"].agg(["min", "max"])]
         look = {"color": style.BLACK, "strokeWidth": 2, "strokeDash": [7, 4]}
         layers.append(style.line_through(fitted, x, y, **look))
     return themed(*layers, height=420)
@@ -206,17 +320,14 @@ def _points(samples: PredictedNumbers, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     if samples.has_baseline:
         numbers["baseline"] = ".4~g"
     crowded = samples.n_drawn > style.CROWDED
-    points = style.points_of(POINTS).mark_point(
+    points = style.chart_of(POINTS).mark_point(
         filled=True, size=23 if crowded else 46, fillOpacity=0.5 if crowded else 0.75,
         color=style.VERMILLION if y.shorthand == "baseline:Q" else style.BLUE,
         aria=False,  # a screen reader gains nothing from a thousand points
     ).encode(x, y)  # fmt: skip
-    names, title = samples.group_names, samples.group_name
+    names = samples.group_names
     if samples.color_by is None and 1 < len(names) <= MOST_COLORED_GROUPS:
-        points = points.encode(
-            by_name(alt.Color, "group:N", names, style.CATEGORIES, title=title),
-            by_name(alt.Shape, "group:N", names, style.SHAPES, title=title),
-        )
+        points = points.encode(*style.marks_by_name("group:N", names, samples.group_name))
     shown = ["sample", *(["group"] if names else [])]
     return color_layers(points, tips(*shown, **numbers), samples.color_by)
 
@@ -227,14 +338,13 @@ def _errors_figure(samples: PredictedNumbers) -> Figure:
     axis, title = number_axis(frame["actual"]), f"Actual {samples.target}"
     x, y = alt.X("actual:Q", title=title, scale=exact(), axis=axis), _error_axis(samples, alt.Y)
     layers = [style.rule_at("y"), *_points(samples, x, y)]
-    n_ranges, medians = min(10, len(frame) // 8), []  # equally filled ranges
-    if n_ranges > 1:
-        ranges = pd.qcut(frame["actual"], n_ranges, duplicates="drop")
-        medians = frame.groupby(ranges, observed=True)[["actual", "error"]].median()
-        medians = medians.to_dict("records")
+    n_ranges = int(np.clip(len(frame) // 8, 1, 10))  # equally filled
+    ranges = pd.qcut(frame["actual"], n_ranges, duplicates="drop")
+    medians = frame.groupby(ranges, observed=True)[["actual", "error"]].median()
     if len(medians) > 1:
+        line = style.chart_of(medians.to_dict("records"))
         point = {"color": style.BLACK, "size": 50}
-        line = style.chart_of(medians).mark_line(point=point, color=style.BLACK, strokeWidth=2)
+        line = line.mark_line(point=point, color=style.BLACK, strokeWidth=2)
         layers.append(line.encode(x, y))
     file, points = "errors-against-actual", samples.points
     return figure(file, themed(*layers), "predictions", samples.n_drawn, datasets=points)
@@ -259,7 +369,7 @@ def chart_error_distribution(samples: PredictedNumbers) -> alt.LayerChart:
     return themed(bars.encode(style.count_samples()), style.rule_at("x"))
 
 
-def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: dict) -> Figure:
+def _share_figure(samples: PredictedNumbers, scores: Scores, names: dict) -> Figure:
     """Draw, by quantiles, which share of the samples each predictor predicts to within an error."""
     shares, actual = np.linspace(0, 1, 101).round(2), samples.frame["actual"]
     tables, looks = [], {}
@@ -267,11 +377,10 @@ def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: di
         errors = np.quantile((predicted - actual).abs()[samples.common], shares)
         name = "dummy" if key == DUMMY else names[key]
         columns, looks[name] = {"predictor": name, "share": shares, "error": errors}, LOOKS[key]
-        index = [f"{name}: {format_fraction(share)}" for share in shares]
-        tables.append(pd.DataFrame(columns, index))
+        tables.append(pd.DataFrame(columns, [f"{name}: {format_fraction(one)}" for one in shares]))
     table = pd.concat(tables)
     axis, title = number_axis(table["error"]), f"Absolute error of {samples.target}, at most"
-    records = [r | {"error": style.short(r["error"])} for r in table.to_dict("records")]
+    records = table.assign(error=table["error"].map(style.short)).to_dict("records")
     chart = style.chart_of(records).mark_line(strokeWidth=2.5).encode(
         alt.X("error:Q", title=title, axis=axis),
         alt.Y("share:Q", title="Share of samples", axis=alt.Axis(format="%")),
@@ -284,23 +393,19 @@ def _share_figure(samples: PredictedNumbers, scores: RegressionScores, names: di
 
 def _group_figure(samples: PredictedNumbers, groups: pd.DataFrame) -> Figure:
     """Draw every error of the groups predicted worst, and each group's median."""
-    shown, worst = [str(name) for name in groups.index[:MOST_GROUPS]], groups.iloc[:MOST_GROUPS]
-    x = _error_axis(samples, alt.X)
+    worst, x = groups.iloc[:MOST_GROUPS], _error_axis(samples, alt.X)
+    shown = list(worst.index)
     y = alt.Y("group:N", title=None, sort=shown, scale=alt.Scale(domain=shown))
-    medians = [
-        {"group": str(row.Index), "error": float(row.median_error), "samples": int(row.samples)}
-        for row in worst.itertuples()
-    ]
-    dots = style.points_of(POINTS).mark_circle(
+    medians = worst.reset_index().rename(columns={"median_error": "error"})
+    medians = medians[["group", "error", "samples"]].to_dict("records")
+    dots = style.chart_of(POINTS).mark_circle(
         color=style.BLUE, fillOpacity=0.55, size=40, aria=False
-    )
-    dots = dots.encode(x, y, tooltip=tips("sample", "group", error=".4~g"))
+    ).encode(x, y, tooltip=tips("sample", "group", error=".4~g"))  # fmt: skip
     dots = dots.transform_filter(alt.FieldOneOfPredicate(field="group", oneOf=shown))
     ticks = style.chart_of(medians).mark_tick(color=style.BLACK, thickness=3, size=15)
     ticks = ticks.encode(x, y, tooltip=tips("group", error=("median error", ".4~g"), samples="d"))
     chart = themed(style.rule_at("x"), dots, ticks, height=24 * len(shown) + 6)
-    more, file = "", "error-by-group"
-    if len(groups) > MOST_GROUPS:
-        more = " " + words(file, "more", shown=MOST_GROUPS, groups=len(groups))
+    file, counts = "error-by-group", {"shown": len(shown), "groups": len(groups)}
+    more = " " + words(file, "more", **counts) if len(shown) < len(groups) else ""
     values = {"datasets": samples.points, "name": samples.group_name, "more": more}
     return figure(file, chart, "groups", samples.n_drawn, True, **values)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import AAMError, counted, examples
 from . import style
 from .formatting import format_count, words
-from .page import Cell, Column, Download, Table
+from .page import Cell, Download, Table, table_of
 
 FEW_SAMPLES = 10
 MOST_POINTS = 1500  # of a scatter plot
@@ -29,13 +29,12 @@ def count_ids(what: str, ids) -> dict:
 
 def table_of_counts(counts: Iterable[dict], name: str) -> Table:
     """Show counts, of `count_ids` or of a training log, and their examples."""
-    columns = [Column("What"), Column("Count", number=True), Column("Such as")]
-    rows = [
-        (one["what"], format_count(one["count"]), Cell(codes=_examples(one)))
-        for one in counts
-        if one["count"]
-    ]
-    return Table(name, columns, rows)
+    counts = [one for one in counts if one["count"]]
+    return table_of(name, [
+        ("What", [one["what"] for one in counts]),
+        ("Count", [format_count(one["count"]) for one in counts], True),
+        ("Such as", [Cell(codes=_examples(one)) for one in counts]),
+    ])  # fmt: skip
 
 
 def _examples(one: dict) -> list[str]:
@@ -49,14 +48,14 @@ def count_blocks(counts: Iterable[dict], table: str, download: str) -> list:
     return [table_of_counts(counts, table), Download(download, "these counts", frame)]
 
 
-def choose_drawn(frame: pd.DataFrame, error: pd.Series) -> pd.DataFrame:
-    """Keep all samples, or of very many those predicted worst and others at random."""
-    if len(frame) <= MOST_POINTS:
-        return frame
-    worst = error.abs().to_numpy().argsort(kind="stable")[::-1][:ALWAYS_DRAWN]
-    others = np.setdiff1d(np.arange(len(frame)), worst)
-    drawn = np.random.default_rng(0).choice(others, MOST_POINTS - len(worst), replace=False)
-    return frame.iloc[np.sort(np.concatenate([worst, drawn]))]
+def draw(frame: pd.DataFrame, error: pd.Series, color_by=None) -> dict[str, list[dict]]:
+    """Return the shared data set: all samples, or of very many the worst and others at random."""
+    if len(frame) > MOST_POINTS:
+        worst = error.abs().to_numpy().argsort(kind="stable")[::-1][:ALWAYS_DRAWN]
+        others = np.setdiff1d(np.arange(len(frame)), worst)
+        drawn = np.random.default_rng(0).choice(others, MOST_POINTS - len(worst), replace=False)
+        frame = frame.iloc[np.sort(np.concatenate([worst, drawn]))]
+    return {POINTS: as_records(frame, color_by)}
 
 
 def describe_drawn(n_drawn: int, n_samples: int) -> str:
@@ -70,18 +69,14 @@ def as_records(frame: pd.DataFrame, color_by=None) -> list[dict]:
     """Turn samples into the records that charts read, without blanks and needless digits."""
     records = []
     for sample, row in zip(frame.index, frame.to_dict("records"), strict=True):
-        record = {"sample": str(sample)}
-        for name, value in row.items():
-            if isinstance(value, str):
-                record[name] = value
-            elif value is not None and np.isfinite(value):
-                record[name] = style.short(value)
+        known = {name: value for name, value in row.items() if not pd.isna(value)}
+        record = {k: v if isinstance(v, str) else style.short(v) for k, v in known.items()}
+        record = {"sample": str(sample), **record}
         records.append(record if color_by is None else record | color_by.fields_of(sample))
     return records
 
 
-@dataclass(frozen=True)
-class ColorBy:
+class ColorBy(NamedTuple):
     """The values of a metadata column that color the points of charts."""
 
     name: str
@@ -119,7 +114,7 @@ class ColorBy:
     def fields_of(self, sample: str) -> dict:
         """Return what a point's record needs: ``color`` (the value) and ``shade`` (its legend)."""
         value = self.values[sample]
-        if value is None or value != value:  # NaN
+        if pd.isna(value):
             return {}
         if not self.categories:
             return {"color": style.short(value)}
@@ -132,12 +127,9 @@ def color_layers(points: alt.Chart, tooltip: list, color_by: ColorBy | None) -> 
         return [points.encode(tooltip=tooltip)]
     title, names = color_by.name, list(color_by.categories)
     if names:
-        colors = {name: style.CATEGORIES[place] for place, name in enumerate(names)}
-        colors |= {OTHER: style.GREY} if OTHER in names else {}
-        look = [
-            style.by_name(alt.Color, "shade:N", names, list(colors.values()), title=title),
-            style.by_name(alt.Shape, "shade:N", names, style.SHAPES, title=title),
-        ]
+        colors = dict(zip(names, style.CATEGORIES, strict=False))
+        colors = [style.GREY if name == OTHER else colors[name] for name in names]
+        look = style.marks_by_name("shade:N", names, title, colors)
         tooltip = [*tooltip, alt.Tooltip("color:N", title=title)]
     else:
         scale = alt.Scale(scheme=style.NUMBERS, zero=False, nice=False)
@@ -156,10 +148,7 @@ def describe_colors(color_by: ColorBy | None) -> str:
     """Say what colors mean where the legend does not; nothing without a column."""
     if color_by is None:
         return ""
-    text, values = f" Colors show {color_by.name}.", color_by.values
-    if OTHER in color_by.categories:
-        text = (
-            f" Colors show the {MOST_CATEGORIES - 1} most frequent of the "
-            f"{values.dropna().nunique():,} values of {color_by.name}; hover to see the others."
-        )
-    return text + (" Grey circles have no value." if values.isna().any() else "")
+    some, name = "others" if OTHER in color_by.categories else "all", color_by.name
+    values, most = color_by.values, MOST_CATEGORIES - 1
+    text = " " + words("colors", some, name=name, most=most, values=values.nunique())
+    return text + (f" {words('colors', 'blank')}" if values.isna().any() else "")

@@ -1,5 +1,7 @@
 """The look of every chart: what each color means, sizes, fonts, axes for numbers of any size."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import numpy as np
 from altair.utils import schemapi
@@ -27,14 +29,10 @@ _LOCALE["number"]["percent"] = " %"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
 
-def chart_of(records: list[dict] | None = None) -> alt.Chart:
-    """Start a chart on a few records of its own; by default on one without fields."""
-    return alt.Chart(alt.InlineData(values=[{}] if records is None else records))
-
-
-def points_of(name: str) -> alt.Chart:
-    """Start a chart on a data set that the charts of a page share."""
-    return alt.Chart(alt.NamedData(name=name))
+def chart_of(data: list[dict] | str = ({},)) -> alt.Chart:
+    """Start a chart on records of its own, or on a named data set that a page's charts share."""
+    named = isinstance(data, str)
+    return alt.Chart(alt.NamedData(data) if named else alt.InlineData(values=[*data]))
 
 
 def short(value: float) -> float:
@@ -102,6 +100,12 @@ def by_name(channel, field: str, names: list[str], look: list, **options):
     # two long names stand beside each other on a phone
     legend = alt.Legend(columns=2 if max(map(len, names)) > 8 else 4)
     return channel(field, scale=scale, **{"title": None, "legend": legend, **options})
+
+
+def marks_by_name(field: str, names: list[str], title: str, colors: Sequence = CATEGORIES) -> list:
+    """Give each name its color and shape, in a legend with a title."""
+    looks = ((alt.Color, colors), (alt.Shape, SHAPES))
+    return [by_name(channel, field, names, look, title=title) for channel, look in looks]
 
 
 def lines_by_name(field: str, looks: dict[str, tuple], **options) -> list:

@@ -10,19 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..errors import counted
-from ..storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
-from . import page, style
+from ..storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog, heads_table
+from . import formatting, page, style
 from .evaluation import describe_heads
-from .formatting import (
-    format_count,
-    format_duration,
-    format_fraction,
-    format_number,
-    format_setting,
-    join_words,
-    parts,
-    words,
-)
+from .formatting import format_count, format_fraction, format_number, format_setting, parts, words
 from .metrics import OVERALL_METRICS, REGRESSION_METRICS
 from .samples import count_blocks
 
@@ -30,11 +21,9 @@ TENSORBOARD_ARCHIVE = "tensorboard.zip"
 DESCENT_HEAD = "attention"  # the head that is trained in epochs
 PARTS = {"train": "training samples", "validation": "validation samples"}
 CHOOSERS = {
-    "user": "you",
-    "encoder": "the encoder given",
-    "automatic": "q2-aam, for this data",
+    "user": "you", "encoder": "the encoder given", "automatic": "q2-aam, for this data",
     "default": "default",
-}
+}  # fmt: skip
 _LOOKS = {"train": (style.BLACK, [1, 0]), "validation": (style.ORANGE, [7, 3])}
 _OF_KEPT_EPOCH = {
     "validation_unifrac_r": "UniFrac r", "validation_mean_absolute_error": "MAE",
@@ -51,14 +40,15 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
     """Write the summary of a training run, with the TensorBoard events of the log's folder."""
     summary, history = log.summary, log.history
     heads, n_epochs = summary.get("heads") or [], len(history)
-    counts_nothing = bool(heads) and not _descent_weight(summary)
-    curves = [_curves_section(log)] if n_epochs else []
+    trained = [head for head in heads if head["name"] == DESCENT_HEAD and head["weight"]]
+    counts_nothing = bool(heads) and not trained
+    curves = [_curves_section(log, counts_nothing)] if n_epochs else []
     data = count_blocks(summary.get("data") or [], "data-table", "data")
     versions = summary.get("environment") or {}
     columns = [("What", map(str, versions)), ("Value", map(format_setting, versions.values()))]
     environment = [words("notes", "environment"), page.table_of("environment-table", columns)]
     sections = [
-        *_heads_section(heads),
+        *_heads_section(log),
         *([] if counts_nothing else curves),
         page.Section("model", "Model", "The model in words", _model_blocks(log)),
         page.Section("data", "Data", "Data used and dropped", data),
@@ -73,16 +63,11 @@ def write_training_page(output_dir: str | Path, log: TrainingLog, log_folder: st
         events = [link, page.Text("tensorboard --logdir tensorboard", tag="pre")]
         sections.append(page.Section("tensorboard", "TensorBoard", "TensorBoard", events))
     action, encoder = summary.get("action"), summary.get("encoder")
-    page.write_page(
-        output_dir,
-        "Summary of a training run",
-        f"Training: {action}" if action else "Training",
-        write_headline(summary, history),
-        sections,
-        _cards(log, counts_nothing),
-        write_warnings(summary, history) if n_epochs and not counts_nothing else [],
-        [f"Encoder: {encoder}"] if encoder else [],
-    )
+    title, heading = "Summary of a training run", f"Training: {action}" if action else "Training"
+    headline, cards = write_headline(summary, history), _cards(log, counts_nothing)
+    warnings = write_warnings(summary, history) if n_epochs and not counts_nothing else []
+    lines = [f"Encoder: {encoder}"] if encoder else []
+    page.write_page(output_dir, title, heading, headline, sections, cards, warnings, lines)
     if n_epochs:
         archive = Path(output_dir) / page.DOWNLOADS / TENSORBOARD_ARCHIVE
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
@@ -113,8 +98,7 @@ def write_headline(summary: dict, history: pd.DataFrame) -> str:
             for value in at.reindex(columns=[column])[column].dropna()
         ]
         losses = f" ({', '.join(found)})" if found else ""
-        separator = "; the" if heads else ". The"
-        text += f"{separator} weights of epoch {kept} were kept{losses}"
+        text += f"{'; the' if heads else '. The'} weights of epoch {kept} were kept{losses}"
     return " ".join([*parts, f"{text}."])
 
 
@@ -129,42 +113,33 @@ def write_warnings(summary: dict, history: pd.DataFrame) -> list[str]:
     return [words("notes", name) for name, holds in found.items() if holds]
 
 
-def _descent_weight(summary: dict) -> float:
-    weights = {head["name"]: head["weight"] for head in summary.get("heads") or []}
-    return weights.get(DESCENT_HEAD, 0.0)
-
-
 def _cards(log: TrainingLog, counts_nothing: bool) -> list[page.Card]:
     summary, history = log.summary, log.history
     heads, n_epochs = summary.get("heads") or [], len(history)
-    cards = [page.Card(f"{head['name']} head", _write_weight(head["weight"])) for head in heads]
+    cards = {f"{head['name']} head": _write_weight(head["weight"]) for head in heads}
     if n_epochs:
-        cards.append(page.Card("epochs", format_count(summary.get("epochs_run") or n_epochs)))
+        cards["epochs"] = format_count(summary.get("epochs_run") or n_epochs)
     if n_epochs and not counts_nothing:
-        cards.append(page.Card("kept epoch", format_count(summary.get("kept_epoch"))))
-    parameters = (summary.get("model") or {}).get("parameters")
-    cards.append(page.Card("parameters", format_count(parameters)))
+        cards["kept epoch"] = format_count(summary.get("kept_epoch"))
+    cards["parameters"] = format_count((summary.get("model") or {}).get("parameters"))
     kept = history[history["epoch"] == summary.get("kept_epoch")]
     for name, label in _OF_KEPT_EPOCH.items():
         if len(kept) and name in kept and not counts_nothing:
-            cards.append(
-                page.Card(f"{label}, validation", format_number(float(kept[name].iloc[0])))
-            )
+            cards[f"{label}, validation"] = format_number(kept[name].iloc[0])
     if "seconds" in history and n_epochs:
-        cards.append(page.Card("time", format_duration(float(history["seconds"].sum()))))
-    return cards
+        cards["time"] = formatting.format_duration(history["seconds"].sum())
+    return [page.Card(*card) for card in cards.items()]
 
 
 def _write_weight(weight: float) -> str:
     return format_fraction(weight) if weight else "off"
 
 
-def _heads_section(heads: list[dict]) -> list[page.Section]:
-    if not heads:
+def _heads_section(log: TrainingLog) -> list[page.Section]:
+    frame = heads_table(log)
+    if not len(frame):
         return []
     labels = {one.name: one.column.label for one in (*REGRESSION_METRICS, *OVERALL_METRICS)}
-    records = [{"id": h["name"], "weight": h["weight"], **(h.get("scores") or {})} for h in heads]
-    frame = pd.DataFrame.from_records(records, index="id")
     columns = [("Head", frame.index), ("Weight", frame["weight"].map(_write_weight), True)]
     for name, scores in frame.drop(columns="weight").items():
         label = labels.get(name, name.replace("_", " ").capitalize())
@@ -207,7 +182,7 @@ def describe_target_settings(settings: Sequence[Setting]) -> list[str]:
     sentences = [choice(name) for name in names]
     columns = value.get("covariate_columns")
     if columns and isinstance(columns, (list, tuple)):
-        columns, effect = join_words(map(str, columns)), choice("covariate_fusion")
+        columns, effect = formatting.join_words(map(str, columns)), choice("covariate_fusion")
         text = f"The columns {columns} are read beside the microbes"
         sentences.append(f"{text}; {effect}" if effect else f"{text}.")
     return list(filter(None, [*sentences, choice("freeze_encoder")]))
@@ -215,21 +190,20 @@ def describe_target_settings(settings: Sequence[Setting]) -> list[str]:
 
 def section_of_settings(settings: Sequence[Setting]) -> page.Section:
     """Show what the user chose first and the defaults last."""
-    names = ["name", "value", "chosen_by", "why"]
     records = [[one.name, format_setting(one.value), one.chosen_by, one.why] for one in settings]
-    frame = pd.DataFrame(records, columns=names).set_index("name")
-    shown = sorted(records, key=lambda record: list(CHOOSERS).index(record[2]))
-    rows = [(name, page.Cell(codes=[value]), CHOOSERS[who], why) for name, value, who, why in shown]
-    columns = [page.Column(name) for name in ("Setting", "Value", "Chosen by", "Why")]
-    table = page.Table("settings-table", columns, rows)
+    frame = pd.DataFrame(records, columns=["name", "value", "chosen_by", "why"]).set_index("name")
+    shown = frame.sort_values("chosen_by", key=lambda by: by.map([*CHOOSERS].index), kind="stable")
+    columns = [
+        ("Setting", shown.index), ("Value", [page.Cell(codes=[value]) for value in shown["value"]]),
+        ("Chosen by", shown["chosen_by"].map(CHOOSERS)), ("Why", shown["why"]),
+    ]  # fmt: skip
+    table = page.table_of("settings-table", columns)
     blocks = [words("notes", "settings"), table, page.Download("settings", "the settings", frame)]
     return page.Section("settings", "Settings", "Every setting in force", blocks)
 
 
-def _curves_section(log: TrainingLog) -> page.Section:
-    """Show a figure of every curve."""
-    summary, history = log.summary, log.history
-    not_kept = _epochs_not_kept(log)
+def _curves_section(log: TrainingLog, counts_nothing: bool) -> page.Section:
+    summary, history, not_kept = log.summary, log.history, _epochs_not_kept(log)
     heads, kept = summary.get("heads"), summary.get("kept_epoch")
     head = f"{DESCENT_HEAD.capitalize()} head: " if heads else ""
     classes, figures = bool((summary.get("target") or {}).get("training_counts")), []
@@ -240,7 +214,7 @@ def _curves_section(log: TrainingLog) -> page.Section:
         # File names are ours: a column's own name may hold anything.
         file, texts = f"curve-{place}", (head + title, caption)
         figures.append(page.figure(file, chart, "history", texts=texts))
-    blocks = [words("notes", "head_off")] if heads and not _descent_weight(summary) else []
+    blocks = [words("notes", "head_off")] if counts_nothing else []
     blocks += [words("notes", "not_kept")] if not_kept > 1 else []
     blocks += [figures, page.Download("history", "every number of every epoch", history)]
     title = f"Curves of the {DESCENT_HEAD} head" if heads else "Curves"
@@ -256,31 +230,24 @@ def _epochs_not_kept(log: TrainingLog) -> float:
         limit = epochs // 2
     if isinstance(limit, bool) or not isinstance(limit, (int, float)):
         return 0.0
-    if "settling" in settings:  # of older versions: a fraction
-        limit *= epochs
-    return float(min(limit, epochs_run))
+    # settling, of older versions, is a fraction
+    return float(min(limit * epochs if "settling" in settings else limit, epochs_run))
 
 
 def words_for(name: str, classes: bool = False) -> list[str]:
     """Return title, axis and reading of a curve; one that is unknown is called by its own name."""
     found = parts("curves", "class_loss" if classes and name == "target_loss" else name)
-    if len(found) == 3:
-        return found
-    label = name.replace("_", " ")
-    label = label[:1].upper() + label[1:]
-    return [label, label, f"{label} over the epochs."]
+    label = name[:1].upper() + name[1:].replace("_", " ")
+    return found if len(found) == 3 else [label, label, f"{label} over the epochs."]
 
 
 def paired_names(history: pd.DataFrame) -> list[str]:
-    """Name losses and metrics, from the ``train_`` and ``validation_`` columns.
-
-    A total that is nothing but one loss is left out.
-    """
+    """Name losses and metrics, without a total that is nothing but one loss."""
     names = dict.fromkeys(
         column.removeprefix(f"{part}_")
-        for column in history.columns
+        for column in history.dropna(axis="columns", how="all")
         for part in PARTS
-        if column.startswith(f"{part}_") and history[column].notna().any()
+        if column.startswith(f"{part}_")
     )
     totals = [part for part in PARTS if f"{part}_loss" in history]
     for one in [name for name in names if name.endswith("_loss")]:
@@ -299,7 +266,7 @@ def chart_curve(
     records = [
         {"epoch": int(epoch), "value": style.short(value), "samples": samples}
         for column, samples in columns.items()
-        for epoch, value in history.loc[np.isfinite(history[column]), ["epoch", column]].to_numpy()
+        for epoch, value in history[["epoch", column]].dropna().to_numpy()
     ]
     epochs, values = ({record[key] for record in records} for key in ("epoch", "value"))
     spans = min(values) > 0 and max(values) / min(values) >= _LOGARITHMIC_FROM

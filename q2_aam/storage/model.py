@@ -8,13 +8,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from ..config import (
-    ModelConfig,
-    dtype_of,
-    expected_tensors,
-    largest_positions,
-    present_tensor_name,
-)
+from ..config import ModelConfig, dtype_of, expected_tensors, largest_positions, present_tensor_name
 from ..errors import AAMError
 from . import manifest
 from .manifest import damaged, parse_json, read_json
@@ -56,9 +50,9 @@ def read_model(folder: str | Path) -> tuple[ModelConfig, dict[str, np.ndarray]]:
 def check_model(folder: str | Path) -> tuple[ModelConfig, int]:
     """Check everything about a model that can be known without running it; needs no torch.
 
-    Nothing is read whole before its size is known to be right, so that a refusal is quick and
-    takes little memory whatever the files say. Returns the config, as of the present version of
-    the format, and the version of the files. Raises AAMError that names the file.
+    Nothing is read whole before its size is known to be right, so that a refusal is quick and takes
+    little memory. Returns the config, as of the present version of the format, and the version of
+    the files. AAMError names the file.
     """
     folder = Path(folder)
     missing = {*FILES, manifest.MANIFEST}
@@ -109,8 +103,8 @@ def check_header(
 ) -> dict[str, tuple[int, int]]:
     """Hold a safetensors file to the tensors expected: names, types, shapes, layout and size.
 
-    Returns where in the file the values of each tensor begin and end. `expected` has the tensors'
-    present names; models of an older format `version` may have others. Raises AAMError.
+    Returns where in the file the values of each tensor begin and end. Models of an older format
+    `version` may have other names.
     """
     start, header = _read_header(path)
     named = {present_tensor_name(name, version): entry for name, entry in header.items()}
@@ -134,11 +128,7 @@ def check_header(
 
 
 def check_values(path: Path, spans: dict[str, tuple[int, int]], largest: dict[str, int]) -> None:
-    """Refuse weights that are not finite and positions beyond what they point into.
-
-    A part of the file is read at a time; `spans` are those of `check_header`, `largest` those of
-    `q2_aam.config.largest_positions`.
-    """
+    """Refuse weights that are not finite and positions beyond the largest that may be."""
     with path.open("rb") as file:
         for name, (begin, end) in spans.items():
             file.seek(begin)

@@ -22,25 +22,16 @@ _NUMBER, _ANY = (int, float), ""  # any name of a table
 
 # What a summary may hold, all of it optional: types, tables by name, and lists of tables.
 _SUMMARY_KINDS = {
-    "action": str,
-    "kept_epoch": int,
-    "epochs_run": int,
-    "stop_reason": str,
-    "encoder": str,
-    "environment": dict,
-    "scores": dict,
-    "sample_ids": list,
+    "action": str, "kept_epoch": int, "epochs_run": int, "stop_reason": str, "encoder": str,
+    "environment": dict, "scores": dict, "sample_ids": list,
     "model": {"description": list, "parameters": int},
     "target": {
-        "name": str,
-        "training_mean": _NUMBER,
-        "training_min": _NUMBER,
-        "training_max": _NUMBER,
+        "name": str, "training_mean": _NUMBER, "training_min": _NUMBER, "training_max": _NUMBER,
         "training_counts": {_ANY: int},
     },
     "heads": [{"name": str, "weight": _NUMBER, "scores": {_ANY: _NUMBER}}],
     "data": [{"what": str, "count": int, "examples": list}],
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,9 +51,8 @@ class TrainingLog:
     ``history`` has one row per epoch (index ``epoch 1``, ``epoch 2``, …), none if nothing was
     trained in epochs. Numeric columns: ``epoch`` and any of learning_rate, gradient_norm, seconds,
     samples_per_second, and losses and metrics as pairs ``train_X`` and ``validation_X``; NaN where
-    missing. ``summary`` has JSON types only, any of `_SUMMARY_KINDS`: encoder is a sentence,
-    sample_ids are of the samples fitted on, heads stand by their weight in the blend, with
-    out-of-fold scores; scores are of the blend.
+    missing. ``summary`` has any of `_SUMMARY_KINDS`: sample_ids are those fitted on, heads stand by
+    their weight in the blend, with out-of-fold scores; scores are of the blend.
     """
 
     history: pd.DataFrame
@@ -84,10 +74,7 @@ def write_training_log(folder: str | Path, log: TrainingLog) -> None:
 
 
 def read_training_log(folder: str | Path) -> TrainingLog:
-    """Read a training log, refusing what `write_training_log` would not write.
-
-    AAMError if a file is missing, not in its format, holds a wrong value, or differs from its sum.
-    """
+    """Read a training log; AAMError for what `write_training_log` would not write."""
     folder = Path(folder)
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:

@@ -86,17 +86,13 @@ def save_checkpoint(path: Path, network: nn.Module, optimizer, scaler, progress:
     parts = {"best": progress.best}
     if not progress.stop_reason:
         state = optimizer.state_dict()["state"]
-        parts["network"] = network.state_dict()
-        parts["optimizer"] = {
-            f"{index}/{name}": value
-            for index, values in state.items()
-            for name, value in values.items()
-            if isinstance(value, Tensor)
-        }
+        parts |= {"network": network.state_dict()}
+        parts |= {f"optimizer/{index}": values for index, values in state.items()}
     tensors = {
         f"{part}/{name}": tensor.detach().cpu().clone()
         for part, content in parts.items()
         for name, tensor in content.items()
+        if isinstance(tensor, Tensor)
     }
     notes = {name: value for name, value in vars(progress).items() if name != "best"}
     notes["scaler"] = scaler.state_dict() if scaler is not None else {}
@@ -144,8 +140,8 @@ def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
 class RunFolder:
     """State of one run, under a name that its inputs, settings and machine give.
 
-    A folder that cannot be written costs the chance to resume, never the run: the first failure
-    is said and training goes on. Of several processes the first one alone has a folder.
+    A folder that cannot be written costs the chance to resume, never the run. Of several processes
+    the first one alone has a folder.
     """
 
     def __init__(self, fingerprint: str, info: Callable[[str], None]):
@@ -211,10 +207,8 @@ class RunFolder:
         clean_old_runs(folder.parent, folder)
         for leftover in folder.iterdir():  # of a writer that was killed, whatever its names
             if leftover.name not in (STATE, LOCK, FINISHED, EVENTS):
-                if leftover.is_dir() and not leftover.is_symlink():
-                    shutil.rmtree(leftover)
-                else:
-                    leftover.unlink()
+                is_folder = leftover.is_dir() and not leftover.is_symlink()
+                shutil.rmtree(leftover) if is_folder else leftover.unlink()
 
     def _acquire(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -240,14 +234,11 @@ def _sync(path: Path) -> None:
 
 
 def clean_old_runs(root: Path, current: Path) -> None:
-    """Delete runs that were finished 7 days ago or abandoned 30 days ago, unless in use.
-
-    A folder is looked at under its lock, which a live run holds. What vanishes meanwhile, as
-    another start cleans up too, is no fault of this run.
-    """
+    """Delete runs that were finished 7 days ago or abandoned 30 days ago, unless in use."""
     for folder in root.iterdir():
         if folder == current or not (folder / LOCK).is_file():
             continue
+        # a live run holds its lock; what vanishes meanwhile was cleaned up by another start
         with contextlib.suppress(OSError), (folder / LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             kept_days = 7 if (folder / FINISHED).exists() else 30

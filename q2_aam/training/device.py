@@ -17,10 +17,9 @@ from ..model.network import Network
 from . import distributed
 
 _KERNELS = {
-    "flash": SDPBackend.FLASH_ATTENTION,
-    "mem_efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "flash": SDPBackend.FLASH_ATTENTION, "mem_efficient": SDPBackend.EFFICIENT_ATTENTION,
     "math": SDPBackend.MATH,
-}
+}  # fmt: skip
 LEAST, MOST, STEPS = 8, 256, 10  # samples of an automatic batch, and steps of an epoch
 _WORDS = ("not enough memory", "out of memory")  # beside those that Accelerate knows
 # of oneDNN, and of Python where a thread's stack does not fit; longer messages mean something else
@@ -28,7 +27,7 @@ _WHOLE_MESSAGES = ("could not create a primitive", "can't start new thread")
 
 
 def choose_device(device: str) -> tuple[str, str]:
-    """Turn ``auto`` into a device; return it and why. Raises AAMError if there is no GPU."""
+    """Turn ``auto`` into a device; return it and why. AAMError if there is no GPU."""
     if device == "gpu" and not torch.cuda.is_available():
         raise AAMError(
             "A GPU was asked for, but PyTorch finds none on this machine. Set 'device' to 'auto' "
@@ -95,10 +94,7 @@ def compile_encoder(network: Network, info: Callable[[str], None]) -> None:
 
 
 def find_batch_size(sizes: list[int], config: TrainingConfig, logger) -> TrainingConfig:
-    """Replace a batch size of ``auto`` by the power of two that leaves about ten steps an epoch.
-
-    A batch holds samples of one study only; `sizes` are the samples of each.
-    """
+    """Replace a batch size of ``auto`` by the power of two that leaves about ten steps an epoch."""
     if config.batch_size != AUTO:
         return config
     total = sum(sizes)
@@ -122,9 +118,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def halve(config: TrainingConfig, automatic: bool, info) -> TrainingConfig:
     """Free what a failed step held; halve its batches, of which twice as many make one step.
 
-    Accelerate's `find_executable_batch_size` takes off a tenth, by which steps would change. What
-    it knows of errors is asked in `is_out_of_memory`. Raises AAMError if one sample at a time, or
-    the batch size that the user chose, is too much.
+    Accelerate's `find_executable_batch_size` takes off a tenth, by which steps would change.
+    AAMError if one sample at a time, or the batch size that the user chose, is too much.
     """
     gc.collect()  # the traceback no longer holds the step's tensors, but cycles may
     if torch.cuda.is_available():

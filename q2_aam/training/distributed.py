@@ -1,8 +1,8 @@
 """One run over several processes, as torchrun starts them; alone, everything here does nothing.
 
-Each process embeds its share of a step's samples. Embeddings are gathered with their gradients, so
-that all pairs of the step count and every process has the same loss; then gradients are averaged.
-Accelerate finds the process group that is made here and puts each process on its device.
+Each embeds its share of a step's samples. Embeddings are gathered with their gradients, so that all
+pairs count and every process has the same loss; then gradients are averaged. Accelerate finds the
+process group that is made here and puts each process on its device.
 """
 
 import os
@@ -119,10 +119,8 @@ def numbers_of_first(row: dict[str, float]) -> dict[str, float]:
         return row
     numbers = torch.tensor(list(row.values()), dtype=torch.float64)
     from_first([numbers])
-    return {
-        name: type(value)(number)
-        for (name, value), number in zip(row.items(), numbers.tolist(), strict=True)
-    }
+    both = zip(row.items(), numbers.tolist(), strict=True)
+    return {name: type(value)(number) for (name, value), number in both}
 
 
 def send_file(path: Path, own_copy: Path) -> Path:
@@ -132,14 +130,9 @@ def send_file(path: Path, own_copy: Path) -> Path:
     content = path.read_bytes() if rank() == 0 and path.is_file() else b""
     length = torch.tensor([len(content)])
     from_first([length])
-    sent = torch.zeros(int(length), dtype=torch.uint8)
-    if content:
-        sent = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-    if len(sent):
+    if int(length):
+        sent = torch.frombuffer(bytearray(content or int(length)), dtype=torch.uint8)
         from_first([sent])
-    if rank() == 0:
-        return path
-    if len(sent):
         own_copy.write_bytes(sent.numpy().tobytes())
     return own_copy
 
@@ -164,8 +157,7 @@ def require_equal(text: bytes, what: str) -> None:
 def leave() -> None:
     """End every process but the first, which goes on alone: QIIME 2 stores what it returns.
 
-    `SystemExit` passes through QIIME 2, which catches errors only, and tidies up on its way: the
-    other processes end with status 0 and store nothing.
+    `SystemExit` passes through QIIME 2, which catches errors only: the others store nothing.
     """
     if size() == 1:
         return

@@ -11,12 +11,11 @@ from torch import Tensor
 
 from ..config import Target, TrainingConfig
 from ..data.study import Batch, Studies, epoch_order, held_asvs
-from ..data.tokens import Asvs
 from ..errors import examples
-from ..inference import SAMPLES_AT_ONCE, embed_asvs, join_states, predict_distances, sample_states
+from ..inference import SAMPLES_AT_ONCE, join_states, predict_distances, sample_states
 from ..model.network import Network, SampleState
 from .distributed import gather_rows, own_part
-from .init import VALIDATION, seed_torch, some
+from .init import VALIDATION, embed_held, seed_torch, some
 from .losses import EpochPredictions, Step, Task, batch_losses, prepare_step, unifrac_scores
 from .objectives import objective_of
 from .trainer import Objective
@@ -96,8 +95,7 @@ def validate(network: Network, task: Task, seed: int) -> dict[str, float]:
     network.eval()
     if task.embedded is None:  # once for all that is scored
         held = held_asvs(task.studies, task.validation)
-        embedded = embed_divided(network, task.studies.asvs, held)
-        task = dataclasses.replace(task, embedded=embedded)
+        task = dataclasses.replace(task, embedded=embed_held(network, task.studies.asvs, held))
     scores = _masked_losses(network, task, seed)
     outputs = forward_samples(network, task, task.validation)
     pairs = unifrac_pairs(network, task, outputs) if "unifrac" in task.weights else None
@@ -113,15 +111,6 @@ def validate(network: Network, task: Task, seed: int) -> dict[str, float]:
         scores |= objective.scores(predictions, actual)
     total = sum(weight * scores.get(f"{name}_loss", 0.0) for name, weight in task.weights.items())
     return {"loss": total} | scores
-
-
-@torch.no_grad()
-def embed_divided(network: Network, asvs: Asvs, held: np.ndarray) -> Tensor:
-    """Embed the ASVs at some positions, each process its share: (asvs, D), zeros for the others."""
-    embedded = embed_asvs(network, asvs, own_part(held))
-    found = gather_rows(embedded, len(held))
-    rows = torch.from_numpy(held).to(found.device)
-    return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
 
 
 def _masked_losses(network: Network, task: Task, seed: int) -> dict[str, float]:
@@ -147,8 +136,8 @@ def forward_samples(network: Network, task: Task, of_studies: list[np.ndarray]) 
     """Read samples, by their positions in each study, as far as a task needs them.
 
     Every process reads its share. Returns for each study with any samples: the study; the samples;
-    what distances are predicted from, a `SampleState`, if they are learned; and the predictions,
-    (B, O), of the attention head, if a target is learned. Features, which are many, are not kept.
+    if distances are learned, the `SampleState` that they are predicted from; and if a target is,
+    the predictions of the attention head, (B, O). Features, which are many, are not kept.
     """
     distances, target = "unifrac" in task.weights, "target" in task.weights
     if not (distances or target):

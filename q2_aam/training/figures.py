@@ -24,10 +24,9 @@ def write_events(
 ) -> None:
     """Write a history, one row an epoch, as TensorBoard events into a training log's folder.
 
-    A loss or metric stands under one name in both runs, ``train`` and ``validation``, so that
-    TensorBoard draws both curves into one chart; what belongs to neither stands with training.
-    The files' names carry no host name. Figures by name (see `draw_predictions`) are of the
-    samples of a `part` and the weights of an `epoch`.
+    A loss or metric stands under one name in both runs, ``train`` and ``validation``, so that one
+    chart has both curves; what belongs to neither stands with training. No name tells the host.
+    Figures (see `draw_predictions`) are of the samples of a `part` and the weights of an `epoch`.
     """
     elapsed = history["seconds"].cumsum()  # as wall time: the same events from the same history
     for run in _PARTS:

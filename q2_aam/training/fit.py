@@ -9,7 +9,6 @@ from accelerate import Accelerator
 from ..config import CLASSIFICATION, HEADS, ModelConfig, RegressionTarget, Target, TrainingConfig
 from ..conformal import kept_scores, nonconformity
 from ..data.vocabulary import recognized_of_others
-from ..inference import embed_held
 from ..model.heads.blend import blended
 from ..model.network import Network
 from .checkpoint import Progress
@@ -17,7 +16,7 @@ from .evaluation import FinalPredictions, SampleObjective, forward_samples, pred
 from .heads import forest, logistic, ridge
 from .heads.blend import make_folds, surely_positive
 from .heads.features import Known, SampleFeatures
-from .init import some
+from .init import embed_held, some
 from .losses import Task
 from .objectives import objective_of
 from .trainer import Trainer
@@ -72,19 +71,18 @@ def fit(
 
 def with_heads(target: Target, trees: int, samples: int, attends: bool) -> Target:
     """Name the heads that predict a target; the forest has leaves for so many samples."""
-    chosen = {"ridge": True, "logistic": target.kind == CLASSIFICATION}
-    chosen |= {"forest": trees > 0, "attention": attends}
+    chosen = {"logistic": target.kind == CLASSIFICATION, "forest": trees > 0, "attention": attends}
+    heads = tuple(name for name in HEADS if chosen.get(name, True))
     leaves = forest.leaves_for(samples, trees, target.points) if trees else 0
-    heads = tuple(name for name in HEADS if chosen[name])
     return dataclasses.replace(
         target, heads=heads, random_features=RANDOM_FEATURES, trees=trees, leaves=leaves
     )
 
 
 def start_fit(network: Network, task: Task, config: TrainingConfig) -> tuple[Task, SampleFeatures]:
-    """Bring a network to where fitting starts; return the task, of a frozen encoder with ASVs read.
+    """Scale features, start the attention head from what is right on average.
 
-    Blocks of features are scaled, and the attention head starts from what is right on average.
+    Returns the task, where the encoder is frozen with all ASVs read, and the features.
     """
     asvs, head, (samples,) = task.studies.asvs, network.target_head, task.training
     if config.freeze_encoder:
@@ -121,9 +119,8 @@ def predict_out_of_fold(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, float]]:
     """Predict samples by heads that did not learn from their group, all on the same folds.
 
-    Where the attention head descended, the samples that chose its epoch are the only fold. Return
-    the samples, the predictions (samples, O) by head, and what each head of the closed form was
-    tuned to.
+    Where the attention head descended, the samples that chose its epoch are the only fold. Returns
+    the samples, predictions (samples, O) by head, and what each closed-form head was tuned to.
     """
     head, chosen = network.target_head, some(labeled, TUNED_ON, [seed, 0x41D6E])
     known = known_of(network, task, chosen)
@@ -167,9 +164,8 @@ def blend_heads(
 ) -> tuple[list[dict], dict[str, float], FinalPredictions]:
     """Weigh heads by their out-of-fold predictions, and take intervals from those of the blend.
 
-    The attention head is left out unless it surely lowers the error: the epoch was chosen on these
-    samples, and the other heads will also learn from them, so an advantage that may be chance is
-    none.
+    The attention head is left out unless it surely lowers the error: its epoch was chosen on these
+    samples, and the other heads will also learn from them.
     """
     head, objective = network.target_head, objective_of(network.config.target)
     actual, groups = task.targets[samples], task.groups[samples]

@@ -5,8 +5,10 @@ import torch
 
 from ..config import ModelConfig
 from ..data.study import Studies, build_batch
-from ..inference import embed_asvs, to_tensors
+from ..data.tokens import Asvs
+from ..inference import embed_asvs, to_device, to_tensors
 from ..model.network import Network
+from .distributed import gather_rows, own_part
 
 STANDARDISED_ASVS = 8192  # more change the statistics of the start by less than 1 %
 CENTRED_SAMPLES = 128
@@ -39,11 +41,7 @@ def continued_network(
 
 @torch.no_grad()
 def center_branches(network: Network, studies: Studies, random: np.random.Generator) -> None:
-    """Choose the bias of branch membership so that samples hold few of the branches at the start.
-
-    In rich samples (soil) every branch would else be certain to be held; distances would all be
-    0 and nothing could be learned.
-    """
+    """Choose the bias by which samples, even rich ones, hold few branches at the start."""
     batches = []
     for number, study in enumerate(studies.studies):
         most = CENTRED_SAMPLES // len(studies.studies) + 1
@@ -55,9 +53,16 @@ def center_branches(network: Network, studies: Studies, random: np.random.Genera
         middle = (low + high) / 2
         network.branches.membership.bias.fill_(middle)
         held = [network.read_branches(*batch, quantify=False)[0].mean() for batch in batches]
-        low, high = (
-            (low, middle) if torch.stack(held).mean() > PRESENCE_AT_START else (middle, high)
-        )
+        too_many = torch.stack(held).mean() > PRESENCE_AT_START
+        low, high = (low, middle) if too_many else (middle, high)
+
+
+@torch.no_grad()
+def embed_held(network: Network, asvs: Asvs, held: np.ndarray) -> torch.Tensor:
+    """Embed the ASVs at some positions, each process its share: (asvs, D), zeros for the others."""
+    found = gather_rows(embed_asvs(network, asvs, own_part(held)), len(held))
+    rows = to_device(held, found.device)
+    return found.new_zeros(len(asvs), found.shape[1]).index_copy(0, rows, found)
 
 
 def some(values: np.ndarray, most: int, seed) -> np.ndarray:

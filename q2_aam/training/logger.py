@@ -49,8 +49,8 @@ class TrainingLogger:
 
     def speak(self, *first: str) -> None:
         """Print some lines, then those that have waited, and print at once from now on."""
-        lines, self._waiting = [*first, *(self._waiting or [])], None
-        for line in lines:
+        waiting, self._waiting = self._waiting or [], None
+        for line in (*first, *waiting):
             self.info(line)
 
     def log_param(self, name: str, value, chosen_by: str, why: str = "") -> None:
@@ -72,26 +72,25 @@ class TrainingLogger:
 
     def log_asvs(self, studies: Studies) -> None:
         """Record what was read of the ASVs."""
-        asvs = studies.asvs
-        share = f"at most {100 * studies.cut_share:.2g} % of a sample's reads lost"
-        self.log_count("distinct ASVs", len(asvs))
-        for what, count in (
-            ("sequences that overlap with others, read as one", studies.merged),
-            ("letters other than A, C, G and T, read as unknown", asvs.unknown),
-            ("sequences cut at the length limit", asvs.shortened),
-            ("sequences that differ only behind it, read as one", asvs.joined),
-            (f"samples cut to their most abundant ASVs, {share}", studies.cut_samples),
-        ):
+        asvs, share = studies.asvs, f"{100 * studies.cut_share:.2g} % of a sample's reads lost"
+        counts = {
+            "distinct ASVs": len(asvs),
+            "sequences that overlap with others, read as one": studies.merged,
+            "letters other than A, C, G and T, read as unknown": asvs.unknown,
+            "sequences cut at the length limit": asvs.shortened,
+            "sequences that differ only behind it, read as one": asvs.joined,
+            f"samples cut to their most abundant ASVs, at most {share}": studies.cut_samples,
+        }
+        for what, count in counts.items():
             if count:
                 self.log_count(what, count)
 
     def begin(self, objective, folder: Path | None, progress: Progress) -> None:
         """Print what was collected, first if a run is resumed; a run that saves has a folder."""
-        done, finished, first = len(progress.history), bool(progress.stop_reason), []
+        done, finished = len(progress.history), bool(progress.stop_reason)
+        first = [f"Resuming an interrupted run of this command after epoch {done}."] * bool(done)
         if finished:
             first = ["This command had finished its training before: its result is used again."]
-        elif done:
-            first = [f"Resuming an interrupted run of this command after epoch {done}."]
         self.speak(*first)
         self.log_count(f"{objective.unit} used for training", sum(objective.sizes))
         self.log_count(f"{objective.unit} used for validation", objective.validated)
@@ -101,10 +100,9 @@ class TrainingLogger:
 
     def interrupted(self, epochs_done: int) -> None:
         """Say what an interrupted run leaves behind."""
-        what = "nothing was saved, and the same command starts again"
-        if epochs_done:
-            what = f"the same command resumes after epoch {epochs_done}"
-        self.info(f"Interrupted: {what}.")
+        what = f"the same command resumes after epoch {epochs_done}"
+        restarts = "nothing was saved, and the same command starts again"
+        self.info(f"Interrupted: {what if epochs_done else restarts}.")
 
     def on_step(self, step: int, steps: int) -> None:
         """Move the bar of an epoch, on a terminal only."""
@@ -165,9 +163,10 @@ class TrainingLogger:
             counts = dict(zip(target.classes, target.counts, strict=True))
             summary["target"] = {"name": target.name, "training_counts": counts}
         elif target is not None:
-            names = {"training_mean": "mean", "training_min": "minimum", "training_max": "maximum"}
-            spread = {name: getattr(target, field) for name, field in names.items()}
-            summary["target"] = {"name": target.name} | spread
+            summary["target"] = {
+                "name": target.name, "training_mean": target.mean, "training_min": target.minimum,
+                "training_max": target.maximum,
+            }  # fmt: skip
         if self.moved_by_cuts is not None:
             summary["moved_by_cuts"] = self.moved_by_cuts
         return TrainingLog(history, self.settings, summary)
@@ -205,8 +204,7 @@ def describe_model(network: Network) -> dict:
     """Describe a model in sentences."""
     config, target = network.config, network.config.target
     attended = f", read by {counted(config.sample_layers, 'transformer layer')}"
-    if target is not None and not network.target_head.attends:
-        attended = ""
+    attended = attended if target is None or network.target_head.attends else ""
     sentences = [
         f"Each ASV is read once, {counted(config.nucleotides_per_token, 'nucleotide')} at a time, "
         f"up to {config.max_sequence_length} nucleotides, by "
@@ -217,12 +215,10 @@ def describe_model(network: Network) -> dict:
         f"{config.distance_state}; there are {config.branches:,} learned branches.",
     ]
     if target is not None:
-        what = ""
-        if isinstance(target, ClassificationTarget):
-            what += f", one of {len(target.classes)} classes"
-        if target.covariates:
-            names = examples(one.name for one in target.covariates)
-            what += f", and reads the covariates {names}"
+        of_classes, names = isinstance(target, ClassificationTarget), target.covariates
+        what = f", one of {len(target.classes)} classes" if of_classes else ""
+        if names:
+            what += f", and reads the covariates {examples(one.name for one in names)}"
         sentences.append(f"It predicts '{target.name}'{what}.")
         sentences += [_READ[target.features]] if target.features in _READ else []
     parameters = sum(weight.numel() for weight in network.parameters())

@@ -1,10 +1,4 @@
-"""What a step costs: the losses that are on, of a network that reads samples.
-
-All samples of a batch are compared with each other, so a large batch cannot be cut into smaller
-ones that are learned one after the other. Its embeddings, which are small, can be computed chunk
-by chunk: each chunk is computed again when its gradient is wanted. See Gao et al. 2021, "Scaling
-deep contrastive learning batch size under memory limited setup".
-"""
+"""What a step costs: the losses that are on, of a network that reads samples."""
 
 import sys
 from dataclasses import dataclass
@@ -33,10 +27,7 @@ _PER_LAYER, _AROUND = 17, 6  # values that a token's embedding of width 1 costs
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned from which samples: positions in each study.
-
-    Targets, groups and weights are those of the samples of the only study.
-    """
+    """What is learned from which samples: positions in each study; with a target there is one."""
 
     studies: Studies
     training: list[np.ndarray]
@@ -81,8 +72,8 @@ def batch_losses(
 ) -> dict[str, Tensor]:
     """Compute the losses of a batch by name (``unifrac_loss``…); ``loss`` is their weighted sum.
 
-    Of the whole batch and this process's share, only the latter is embedded here, in some chunks;
-    the losses are those of the whole. `seen`, `EpochPredictions`, collects what is predicted of it.
+    Of the whole batch and this process's share, the latter is embedded here, in some chunks; the
+    losses are those of the whole. `seen`, `EpochPredictions`, collects what is predicted of it.
     """
     (batch, own), device, seen = prepared, device_of(network), seen or EpochPredictions()
     number, found = len(batch.samples), {}
@@ -93,12 +84,16 @@ def batch_losses(
     hidden = own_hidden = None
     if "abundance" in task.weights:
         abundances = to_device(batch.abundances, device)
-        hidden = hide_abundances(abundances, to_device(torch.rand(abundances.shape), device))
+        draw = to_device(torch.rand(abundances.shape), device)
+        hidden = (abundances > 0) & (draw < HIDDEN_SHARE)
         rows = distributed.own_part(np.arange(number))
         own_hidden = hidden[rows[0] : rows[-1] + 1, : own.index.shape[1]]
     state, predicted = embed_samples(network, task, step.study, own, asvs, own_hidden, chunks)
     if "unifrac" in task.weights and batch.distances is not None:
-        distances = _distances(network, batch, state)
+        name = "presence" if network.config.distance_form == "branches" else "pooled"
+        whole = {name: distributed.gather_rows(getattr(state, name), number)}
+        shared = network.share_asvs(to_tensors(batch, device), len(batch.asvs))
+        distances = network.distances(state._replace(**whole), asvs=shared)
         found["unifrac"] = unifrac_loss(distances, to_device(batch.distances, device))
         row, column = torch.triu_indices(number, number, 1, device=device)
         seen.add("unifrac", distances[row, column], batch.distances[np.triu_indices(number, 1)])
@@ -117,14 +112,6 @@ def batch_losses(
         found["target"] = objective.loss(outputs, actual, counts)
     total = sum(task.weights[name] * value for name, value in found.items())
     return {"loss": total} | {f"{name}_loss": value for name, value in found.items()}
-
-
-def _distances(network: Network, batch: Batch, state: SampleState) -> Tensor:
-    """Predict UniFrac between all samples of a batch, from the state of this process's share."""
-    name = "presence" if network.config.distance_form == "branches" else "pooled"
-    whole = distributed.gather_rows(getattr(state, name), len(batch.samples))
-    shared = network.share_asvs(to_tensors(batch, device_of(network)), len(batch.asvs))
-    return network.distances(state._replace(**{name: whole}), asvs=shared)
 
 
 def masked_nucleotide_loss(network: Network, studies: Studies, batch: Batch) -> Tensor:
@@ -152,10 +139,7 @@ def unifrac_loss(predicted: Tensor, actual: Tensor) -> Tensor:
 
 
 def hide_nucleotides(tokens: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
-    """Mask nucleotides where `draw` (M, 1 + L), uniform in [0, 1), is below the share.
-
-    Return the masked tokens and which are, (M, 1 + L) each: never START, padding or unknown ones.
-    """
+    """Mask known nucleotides where `draw` is low; return tokens and which are, (M, 1 + L)."""
     hidden = (tokens >= ADENINE) & (tokens <= THYMINE) & (draw < HIDDEN_SHARE)
     return tokens.masked_fill(hidden, MASK), hidden
 
@@ -168,11 +152,6 @@ def nucleotide_loss(logits: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
     return (each * wanted).sum() / wanted.sum().clamp_min(1)
 
 
-def hide_abundances(abundances: Tensor, draw: Tensor) -> Tensor:
-    """Choose which of the abundances (B, S) the model must predict without seeing them."""
-    return (abundances > 0) & (draw < HIDDEN_SHARE)
-
-
 def abundance_loss(predicted: Tensor, abundances: Tensor, hidden: Tensor) -> Tensor:
     """Mean squared error of hidden scaled log abundances, all (B, S)."""
     error = (predicted - scaled_log(abundances)).square() * hidden
@@ -180,6 +159,9 @@ def abundance_loss(predicted: Tensor, abundances: Tensor, hidden: Tensor) -> Ten
 
 
 # --- embedding in chunks --------------------------------------------------------------------------
+# All pairs of a step are compared, so that it cannot be cut; its embeddings, which are small, can
+# be computed chunk by chunk, and again when their gradient is wanted. See Gao et al. 2021, "Scaling
+# deep contrastive learning batch size under memory limited setup".
 
 
 def embed_distinct(network: Network, studies: Studies, batch: Batch, chunks: int = 1) -> Tensor:
@@ -196,7 +178,7 @@ def embed_distinct(network: Network, studies: Studies, batch: Batch, chunks: int
         kept = KEPT_ON_CPU // (4 * config.hidden_size * values * largest)
     # the last are kept, as they are the first of the backward pass
     again = len(parts) - kept
-    found = [_run(network.embed_asvs, at < again, *part) for at, part in enumerate(parts)]
+    found = [run(network.embed_asvs, at < again, *part) for at, part in enumerate(parts)]
     return torch.cat(found).index_select(0, back)
 
 
@@ -205,8 +187,8 @@ def embed_samples(
 ) -> tuple[SampleState, Tensor | None]:
     """Embed the B samples of a batch from its ASVs, (U, D), as far as the losses read them.
 
-    Returns their state, without slots, and where abundances, (B, S), are hidden, these as they are
-    predicted: scaled and logarithmic. One chunk keeps all activations, more keep none.
+    Returns their state, without slots, and abundances (B, S) as predicted, scaled and logarithmic,
+    where some are hidden. One chunk keeps all activations, more keep none.
     """
     device = device_of(network)
     compared = "unifrac" in task.weights and batch.distances is not None
@@ -228,14 +210,14 @@ def embed_samples(
         of_chunk = asvs.index_select(0, to_device(np.searchsorted(batch.asvs, own.asvs), device))
         slots = own.index.shape[1]
         own_hidden = None if hidden is None else hidden[rows[0] : rows[-1] + 1, :slots]
-        state, predicted = _run(embed, True, of_chunk, to_tensors(own, device), own_hidden)
+        state, predicted = run(embed, True, of_chunk, to_tensors(own, device), own_hidden)
         states.append(state)
         if predicted is not None:
             predictions.append(functional.pad(predicted, (0, batch.index.shape[1] - slots)))
     return join_states(states), torch.cat(predictions) if predictions else None
 
 
-def _run(compute, again: bool, *inputs):
+def run(compute, again: bool, *inputs):
     """Call, and if asked to, keep the result only and call once more in the backward pass."""
     if again and torch.is_grad_enabled():
         return checkpoint(compute, *inputs, use_reentrant=False)
@@ -248,8 +230,7 @@ def _run(compute, again: bool, *inputs):
 class EpochPredictions:
     """Predictions of an epoch's batches, to score training by what also scores validation.
 
-    They are made while the network trains, of a target by the attention head. Tensors stay on
-    their device until `scores`, so that nothing waits for it within the epoch.
+    Tensors stay on their device until `scores`, so that nothing waits for it within the epoch.
     """
 
     def __init__(self):
@@ -276,7 +257,5 @@ def unifrac_scores(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float
     actual = actual.astype(np.float64)
     variance, error = actual.var(), np.square(predicted - actual).mean()
     explained = 1 - error / variance if variance else 0.0
-    spread = predicted.std() * actual.std()
-    together = np.mean((predicted - predicted.mean()) * (actual - actual.mean()))
-    r = float(together / spread) if spread else 0.0
-    return {"unifrac_r": r, "unifrac_r2": float(explained)}
+    r = np.corrcoef(predicted, actual)[0, 1] if variance * predicted.var() else 0.0
+    return {"unifrac_r": float(r), "unifrac_r2": float(explained)}

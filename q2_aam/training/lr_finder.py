@@ -1,7 +1,4 @@
-"""The learning-rate range test: the rate rises from step to step, and the loss says which suit.
-
-See Smith 2017, "Cyclical learning rates for training neural networks".
-"""
+"""The learning-rate range test: the rate rises from step to step, the loss says which suit."""
 
 import copy
 import dataclasses
@@ -52,10 +49,9 @@ def rising_rates(lowest: float, highest: float, steps: int) -> np.ndarray:
 def find_rate(
     network: Network, task: Task, config: TrainingConfig, accelerator, logger, rates: np.ndarray
 ) -> RateCurve:
-    """Run a range test on a copy of a network, which itself stays as it is.
+    """Run a range test on a copy of a network; the config's learning rate has no effect.
 
-    Training samples are read in shuffled batches, as in training. The config's learning rate and
-    schedule have no effect. Raises AAMError if the loss of the first step is not finite.
+    See Smith 2017, "Cyclical learning rates for training neural networks".
     """
     objective = SampleObjective(copy.deepcopy(network), task, config)
     trainer = Trainer(objective, config, accelerator, logger)
@@ -75,8 +71,7 @@ def find_rate(
 def sweep(of_steps: Iterable[float], rates: np.ndarray) -> RateCurve:
     """Read the loss before a step at each of the rising rates, until the smoothed one explodes."""
     kept, mean, diverged = math.exp(-1 / (MEMORY * len(rates))), 0.0, False
-    losses: list[float] = []
-    smoothed: list[float] = []
+    losses, smoothed = [], []
     for loss in of_steps:
         mean = kept * mean + (1 - kept) * loss
         corrected = mean / (1 - kept ** (len(losses) + 1))
@@ -98,10 +93,7 @@ def sweep(of_steps: Iterable[float], rates: np.ndarray) -> RateCurve:
 
 
 def suggest_rate(curve: RateCurve, skipped: int, kept: float) -> float | None:
-    """Return the rate of the steepest fall before the minimum, if there is a clear fall.
-
-    Steps at the start are skipped; each step keeps a share of the moving average.
-    """
+    """Return the rate of the steepest fall before the minimum, if there is a clear fall."""
     rates, smoothed = curve.rates, curve.smoothed
     if len(smoothed) < skipped + 2:
         return None

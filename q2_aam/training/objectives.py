@@ -1,7 +1,4 @@
-"""What a target is learned by: its loss, what heads are fitted to, and scores that people read.
-
-Arrays are targets and weights, (samples,), and predictions of a head, (samples, O).
-"""
+"""What a target is learned by: its loss, what heads are fitted to, and scores that people read."""
 
 import dataclasses
 
@@ -20,7 +17,7 @@ _NARROWEST = 1e-3  # scaled distance of a quantile from the median at the start
 
 
 class RegressionObjective:
-    """Learn a scaled number."""
+    """Learn a scaled number; of targets and weights (samples,), and predictions (samples, O)."""
 
     def __init__(self, target: RegressionTarget):
         self.target = target
@@ -35,13 +32,12 @@ class RegressionObjective:
             return self._pinball(ordered_quantiles(raw), actual)
         if self.target.loss == "huber":
             return functional.huber_loss(raw[:, 0], actual, delta=0.5)
-        kind = functional.l1_loss if self.target.loss == "mae" else functional.mse_loss
-        return kind(raw[:, 0], actual)
+        kinds = {"mae": functional.l1_loss, "mse": functional.mse_loss}
+        return kinds[self.target.loss](raw[:, 0], actual)
 
     def _pinball(self, quantiles: Tensor, actual: Tensor) -> Tensor:
         """Mean pinball loss of a lower bound, the median and an upper bound, (B, 3)."""
-        low = (1 - self.target.quantile_range) / 2
-        levels = quantiles.new_tensor([low, 0.5, 1 - low])
+        levels = quantiles.new_tensor(self.target.forest_levels)
         error = actual[:, None] - quantiles
         return torch.maximum(levels * error, (levels - 1) * error).mean()
 
@@ -53,8 +49,7 @@ class RegressionObjective:
         """Return what the attention head should predict before it has learned anything, (O,)."""
         if self.target.outputs == 1:
             return np.array([targets.mean()])
-        low = (1 - self.target.quantile_range) / 2
-        lower, median, upper = np.quantile(targets, [low, 0.5, 1 - low])
+        lower, median, upper = np.quantile(targets, self.target.forest_levels)
         gaps = np.maximum([median - lower, upper - median], _NARROWEST)
         below, above = gaps + np.log(-np.expm1(-gaps))  # softplus gives the gaps again
         return np.array([below, median, above])

@@ -19,16 +19,12 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.O
     Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning. See
     Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
     """
-    embeddings = {
-        id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)
-    }
+    embeddings = {id(one.weight) for one in network.modules() if isinstance(one, nn.Embedding)}
     trained = [weight for weight in network.parameters() if weight.requires_grad]
     decayed = [w for w in trained if w.ndim > 1 and id(w) not in embeddings]
     others = [w for w in trained if w.ndim <= 1 or id(w) in embeddings]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}]
+    groups.append({"params": others, "weight_decay": 0.0})
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     more = {"momentum": MOMENTUM} if config.optimizer == "sgd" else {}
     fused = all(weight.is_cuda for weight in trained) or None
@@ -38,11 +34,11 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.O
 def learning_rate_at(
     step: int, steps_per_epoch: int, config: TrainingConfig, scores: Sequence[float] = ()
 ) -> float:
-    """Return the learning rate of a step, which counts from 0 over the whole run.
+    """Return the learning rate of a step, which counts from 0 over the whole run: a pure function.
 
-    A pure function: each schedule begins with a linear warm-up, and ``plateau`` reads the
-    monitored loss of each epoch so far. See Loshchilov and Hutter 2017, "SGDR: stochastic gradient
-    descent with warm restarts"; Smith and Topin 2019, "Super-convergence" (one cycle).
+    ``plateau`` reads the monitored loss of each epoch so far. See Loshchilov and Hutter 2017,
+    "SGDR: stochastic gradient descent with warm restarts"; Smith and Topin 2019,
+    "Super-convergence" (one cycle).
     """
     schedule, steps = config.schedule, config.epochs * steps_per_epoch
     one_cycle = schedule == "one-cycle"

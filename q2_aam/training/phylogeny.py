@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from ..config import TrainingConfig
 from ..data.phylogeny import Clades
@@ -20,7 +19,7 @@ from ..model.network import Network
 from . import distributed
 from .checkpoint import Progress
 from .evaluation import FinalPredictions, inputs_of, predict_final, validate
-from .losses import Task
+from .losses import Task, run
 from .references import ReadStep, References, clade_losses, start_from_tree
 from .trainer import Objective, Trainer
 
@@ -54,18 +53,17 @@ class PhylogenyObjective(Objective):
         tokens = np.ascontiguousarray(lesson.asvs.tokens[:, 1:])
         lengths, device = lesson.asvs.lengths, device_of(network)
         self.references = References.on_device(tokens, lengths, lesson.clades, device)
-        self.weights = lesson.weights
-        if self.weights is None:
-            self.weights = np.ones(len(lengths), np.float32)
+        given = lesson.weights
+        self.weights = np.ones(len(lengths), np.float32) if given is None else given
         order = np.random.default_rng([config.random_seed, _ORDER]).permutation(len(lengths))
         held_out = round(config.validation_size * len(lengths))
         self.held_out, self.learned = np.sort(order[:held_out]), np.sort(order[held_out:])
         self.sizes, self.validated = [len(self.learned)], len(self.held_out)
         self.task, self.monitored = None, "clade_loss"
         if lesson.samples is not None:
-            parts = [np.zeros(0, int)], [np.arange(len(lesson.samples.studies[0]))]
-            self.monitored = "unifrac_loss"
-            self.task = Task(lesson.samples, *parts, None, {"unifrac": 1.0}, self.monitored)
+            self.monitored, every = "unifrac_loss", np.arange(len(lesson.samples.studies[0]))
+            weights = {"unifrac": 1.0}
+            self.task = Task(lesson.samples, [every[:0]], [every], None, weights, self.monitored)
 
     def batches(self, epoch: int, size: int) -> list[ReadStep]:
         """Read each ASV once, half of the steps whole and half cut."""
@@ -100,11 +98,8 @@ class PhylogenyObjective(Objective):
         parts = np.array_split(own, min(chunks, len(own)))
         for part in parts:
             reads = ReadStep(step.rows[part], step.begin[part], step.length)
-            arguments = (self.network, self.references, reads)
-            if len(parts) > 1:  # keep less, compute it again
-                found.append(checkpoint(clade_losses, *arguments, use_reentrant=False))
-            else:
-                found.append(clade_losses(*arguments))
+            again = len(parts) > 1  # to keep less
+            found.append(run(clade_losses, again, self.network, self.references, reads))
         each = distributed.gather_rows(torch.cat(found), number)
         weights = torch.from_numpy(self.weights[step.rows]).to(each.device)
         loss = (each * weights).mean()

@@ -33,8 +33,7 @@ def pretrain(
 ) -> tuple[Progress, FinalPredictions]:
     """Train a network on several studies without labels (see `pretraining_task`).
 
-    UniFrac among samples that are held out decides the epoch to keep, whose predictions of these
-    samples, else of those that train, are returned.
+    Returns predictions of the samples that decide the epoch to keep, else of those that train.
     """
     taught = network.config.distance_state == "trained" and "unifrac" in task.weights
     if taught and calibrate_lengths(network, task, config.random_seed):
@@ -73,9 +72,8 @@ def pretraining_task(studies: Studies, config: TrainingConfig) -> Task:
 def calibrate_lengths(network: Network, task: Task, seed: int) -> bool:
     """Fit the lengths of branches and of tips to the distances of the training samples, in seconds.
 
-    Which branches an ASV lies under stays as it is; the tree that a study's distances were computed
-    with may have other lengths than the tree that taught the encoder. The network is in evaluation
-    mode. Returns whether there was anything to fit.
+    These may be of a tree with other lengths than the one that taught the encoder. The network is
+    in evaluation mode. Returns whether there was anything to fit.
     """
     random = np.random.default_rng([seed, STEPS])
     known = [

@@ -112,9 +112,10 @@ def test_a_distance_matrix_pretrains_the_encoder_that_everything_is_fitted_with(
     def get_action(plugin, name):
         return lambda **given: called.append((name, given)) or ("made", "log")
 
-    given = {"encoder": None, "sequences": None, "table": small.table, "device": "cpu"}
-    given |= {"distance_matrix": small.distances, "missing_samples": "ignore", "random_seed": 3}
-    assert cross_validate._encoder(SimpleNamespace(get_action=get_action), given) == "made"
+    given = {"table": small.table, "distance_matrix": small.distances, "device": "cpu"}
+    given |= {"missing_samples": "ignore", "random_seed": 3}
+    found = cross_validate._encoder(SimpleNamespace(get_action=get_action), given)
+    assert found == {"encoder": "made"}
     ((name, passed),) = called
     assert (name, passed["random_seed"], passed["missing_samples"]) == ("pretrain", 3, "ignore")
 

@@ -27,46 +27,31 @@ def test_what_is_no_tree_is_refused(text):
         parse_newick(text)
 
 
-def chosen(text, number=99, smallest=2, learned=None):
+@pytest.mark.parametrize(
+    ("text", "learned", "number", "tip_length", "held"),
+    [
+        # all clades and tips have the length of the tree
+        ("(((a:1,b:1):2,c:1):4,(d:1,e:1):3,f:2);", "abcdef", 9, 7 / 6,
+         {"ab": [2, 4], "c": [4], "de": [3], "f": []}),
+        # clades are judged by length and tips; of two of almost the same tips the outer one is
+        # short: the inner one takes its length
+        ("((((a:1,b:1,c:1,d:1,e:1):4,f:1):0.5,g:9):0.1,(h:1,i:1):0.2,j:1);", "abcdefghij", 1, None,
+         {"abcde": [4.6], "fghij": []}),
+        # tips that are not learned from do not make a clade
+        ("(((a:1,b:1):2,(c:1,d:1):5):1,e:1,f:1);", "abe", 1, 1, {"ab": [3], "cdef": []}),
+    ],
+)  # fmt: skip
+def test_clades_are_chosen_by_their_lengths_and_tips(text, learned, number, tip_length, held):
     phylogeny = parse_newick(text)
     tips = phylogeny.tips()
-    learned = np.array([learned is None or name in learned for name in tips])
-    nodes = np.array(list(tips.values()))
-    clades = choose_clades(phylogeny, nodes, learned, number, smallest)
-    held = {
-        name: set(row[row < len(clades.nodes)])
-        for name, row in zip(tips, clades.lineages, strict=True)
-    }
-    return clades, held
-
-
-def test_all_clades_and_tips_have_the_length_of_the_tree():
-    text = "(((a:1,b:1):2,c:1):4,(d:1,e:1):3,f:2);"
-    clades, held = chosen(text)
-    assert sorted(clades.lengths) == [2, 3, 4]
-    assert clades.tip_length == pytest.approx(7 / 6)
-    assert held["a"] == held["b"]
-    assert held["c"] < held["a"]
-    assert not held["f"]
-    assert not held["d"] & held["a"]
-
-
-def test_a_clade_is_judged_by_length_and_tips_and_takes_the_length_of_its_chain():
-    # the outer of two clades of almost the same tips is short: the inner one takes its length
-    text = "((((a:1,b:1,c:1,d:1,e:1):4,f:1):0.5,g:9):0.1,(h:1,i:1):0.2,j:1);"
-    clades, held = chosen(text, number=1)
-    assert clades.lengths.tolist() == pytest.approx([4.6])
-    assert held["a"] == {0}
-    assert held["f"] == held["g"] == set()
-
-
-def test_tips_that_are_not_learned_from_do_not_make_a_clade():
-    text = "(((a:1,b:1):2,(c:1,d:1):5):1,e:1,f:1);"
-    clades, held = chosen(text, number=1, learned={"a", "b", "e"})
-    assert clades.lengths.tolist() == [3]
-    assert held["a"] == held["b"] == {0}
-    assert held["c"] == set()
-    assert clades.tip_length == pytest.approx(1)
+    known = np.array([name in learned for name in tips])
+    clades = choose_clades(phylogeny, np.array([*tips.values()]), known, number, 2)
+    assert tip_length in (None, pytest.approx(clades.tip_length))
+    lengths = np.append(clades.lengths, np.nan)[clades.lineages]
+    found = {name: sorted(row[~np.isnan(row)]) for name, row in zip(tips, lengths, strict=True)}
+    for names, wanted in held.items():
+        for name in names:
+            assert found[name] == pytest.approx(wanted), name
 
 
 def test_unifrac_of_all_clades_is_that_of_the_tree():
@@ -74,8 +59,7 @@ def test_unifrac_of_all_clades_is_that_of_the_tree():
     for tip in study.tree.tips():
         tip.length = 0.1
     phylogeny = parse_newick(str(study.tree))
-    tips = phylogeny.tips()
-    nodes = np.array([tips[name] for name in study.counts])
+    nodes = find_tips(phylogeny, list(study.counts))
     clades = choose_clades(phylogeny, nodes, np.ones(len(nodes), bool), 999, 2)
     held = study.counts.to_numpy() > 0
     under = (clades.lineages[:, None, :] == np.arange(len(clades.nodes))[:, None]).any(axis=2)
@@ -95,6 +79,6 @@ def test_unifrac_is_that_of_scikit_bio(monkeypatch):
     found = unweighted_unifrac(phylogeny, find_tips(phylogeny, list(study.counts)), counts)
     assert np.allclose(found, study.unifrac.data, atol=1e-6)
     some = np.flatnonzero(counts[:3].getnnz(axis=0))  # of fewer samples, whose tree is smaller
-    names = [list(study.counts)[column] for column in some]
-    few = unweighted_unifrac(phylogeny, find_tips(phylogeny, names), counts[:3][:, some])
+    tips = find_tips(phylogeny, list(study.counts.columns[some]))
+    few = unweighted_unifrac(phylogeny, tips, counts[:3][:, some])
     assert np.allclose(few, found[:3, :3], atol=1e-6)

@@ -2,12 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from q2_aam.data.target_scaling import (
-    describe_target,
-    refuse_far_values,
-    to_scaled,
-    to_units,
-)
+from q2_aam.data.target_scaling import describe_target, refuse_far_values, to_scaled, to_units
 
 VALUES = np.array([1.0, 5.0, 3.0])
 
@@ -28,11 +23,7 @@ def test_11_9_targets_are_scaled_by_the_samples_given(scaling, location, scale):
     assert (target.minimum, target.maximum, target.mean) == (1, 5, 3)
     others = np.array([0.0, 0.5, 7.0, 1e5])
     assert to_units(target, to_scaled(target, others)) == pytest.approx(others, rel=1e-9, abs=1e-9)
-
-
-def test_all_that_is_predicted_is_finite():
-    of_logarithms = describe_target("age", VALUES, "log-z-score", 7)
-    assert np.isfinite(to_units(of_logarithms, np.array([1e6]))).all()
+    assert np.isfinite(to_units(target, np.array([1e6]))).all()
 
 
 @pytest.mark.parametrize("far", [1e13, -1e20, np.nan, np.inf])

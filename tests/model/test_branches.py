@@ -7,34 +7,19 @@ from q2_aam.model import branches as module
 from q2_aam.model.branches import BranchDistance, Branches, presence, shared_asvs
 
 
-def brute_presence(log_odds, detection):
-    """Multiply out the chance that a sample misses a branch, in float64."""
-    probability = 1 / (1 + np.exp(-log_odds))
-    return 1 - np.prod(1 - probability[None] * detection[:, :, None], axis=1)
-
-
-@pytest.fixture
-def drawn():
-    random = np.random.default_rng(0)
-    log_odds = random.normal(-3, 3, (9, 7))
-    held = (random.random((5, 9)) < 0.5).astype(float)
-    fractions = held * random.random((5, 9))
-    fractions /= fractions.sum(axis=1, keepdims=True).clip(1e-9)
-    return log_odds, held, fractions
-
-
 @pytest.mark.parametrize("depth", [None, 1, 20, 3000])
 @pytest.mark.parametrize("at_once", [1, 2**24])
-def test_presence_is_the_chance_that_not_all_asvs_miss_the_branch(
-    drawn, depth, at_once, monkeypatch
-):
+def test_presence_is_the_chance_that_not_all_asvs_miss_the_branch(depth, at_once, monkeypatch):
     """With a depth, each ASV counts by its chance of being seen."""
     monkeypatch.setattr(module, "_ELEMENTS_AT_ONCE", at_once)
-    log_odds, held, fractions = drawn
+    random = np.random.default_rng(0)
+    log_odds, held = random.normal(-3, 3, (9, 7)), random.random((5, 9)) < 0.5
+    fractions = held * random.random((5, 9))
+    fractions /= fractions.sum(axis=1, keepdims=True).clip(1e-9)
     found = presence(torch.tensor(log_odds).float(), torch.tensor(fractions).float(), depth)
-    wanted = brute_presence(log_odds, held if depth is None else 1 - (1 - fractions) ** depth)
-    assert found.shape == (5, 7)
-    assert np.allclose(found, wanted, atol=2e-6)
+    seen = held if depth is None else 1 - (1 - fractions) ** depth
+    misses = 1 - seen[:, :, None] / (1 + np.exp(-log_odds))
+    assert np.allclose(found, 1 - misses.prod(axis=1), atol=2e-6)
 
 
 def test_a_sample_of_one_asv_and_sure_memberships_stay_finite():
@@ -52,10 +37,10 @@ def test_for_certain_presences_the_distance_is_unweighted_unifrac(seed, asv_tips
     study = simulate_study(samples=9, asvs=25, seed=seed)
     under, lengths = [], []
     for node in study.tree.traverse(include_self=False):
-        tips = {node.name} if node.is_tip() else {tip.name for tip in node.tips()}
         if node.is_tip() and asv_tips:
             node.length = 0.3  # tips of one length, as the network has them
             continue
+        tips = {tip.name for tip in node.tips(include_self=True)}
         under.append([name in tips for name in study.counts])
         lengths.append(node.length)
     held = study.counts.to_numpy() > 0

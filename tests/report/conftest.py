@@ -1,20 +1,8 @@
 import numpy as np
+import page_reading as pages
 import pandas as pd
 import pytest
-from page_reading import (
-    HOSTILE,
-    Page,
-    make_checked_table,
-    make_classes,
-    make_distances,
-    make_log_folder,
-    make_rate_curve,
-    make_shares,
-    make_study,
-    write_classes_page,
-    write_distances,
-    write_study_page,
-)
+from page_reading import HOSTILE, Page
 
 from q2_aam.report import style
 from q2_aam.report.learning_rate import write_learning_rate_page
@@ -39,7 +27,7 @@ def name_groups(study: dict) -> None:
 
 @pytest.fixture(scope="session")
 def hostile_study():
-    study = make_study(60, ids=HOSTILE + [f"sample {place}" for place in range(53)])
+    study = pages.make_study(60, ids=HOSTILE + [f"sample {place}" for place in range(53)])
     name_groups(study)
     # The hostile ids are predicted worst, so that they stand in the table of these.
     study["predictions"].iloc[: len(HOSTILE)] += 50
@@ -48,7 +36,7 @@ def hostile_study():
 
 @pytest.fixture(scope="session")
 def hostile_classes():
-    study = make_classes(120, [*HOSTILE, "NA"], noise=1.5)
+    study = pages.make_classes(120, [*HOSTILE, "NA"], noise=1.5)
     # The hostile ids are mistakes, and the surest ones, so that they stand in the table of these.
     ids = HOSTILE + list(study["truth"].index[len(HOSTILE) :])
     for values in study.values():
@@ -64,7 +52,7 @@ def hostile_classes():
 
 @pytest.fixture(scope="session")
 def hostile_distances():
-    predicted, actual = make_distances(40)
+    predicted, actual = pages.make_distances(40)
     # Samples far from all others are predicted worst, and stand in the table of these.
     names = {f"sample {place}": name for place, name in enumerate(HOSTILE)}
     for place in range(len(HOSTILE)):
@@ -77,7 +65,7 @@ def hostile_distances():
 @pytest.fixture(scope="session")
 def log(tmp_path_factory):
     """A training log of hostile names, and the folder in which it lies."""
-    return make_log_folder(tmp_path_factory.mktemp("log"))
+    return pages.make_log_folder(tmp_path_factory.mktemp("log"))
 
 
 @pytest.fixture(scope="session")
@@ -87,12 +75,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def regression_page(folder, hostile_study, log):
-    return write_study_page(folder("regression"), hostile_study, log[1])
+    return pages.write_study_page(folder("regression"), hostile_study, log[1])
 
 
 @pytest.fixture(scope="session")
 def classification_page(folder, hostile_classes, log):
-    return write_classes_page(folder("classification"), hostile_classes, log[1])
+    return pages.write_classes_page(folder("classification"), hostile_classes, log[1])
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +88,7 @@ def distances_page(folder, hostile_distances):
     ids = hostile_distances[1][0]
     values = np.resize(np.array([HOSTILE[0], HOSTILE[2], None], dtype=object), len(ids))
     column = pd.Series(values, ids, name=HOSTILE[1])
-    return write_distances(folder("distances"), hostile_distances, column)
+    return pages.write_distances(folder("distances"), hostile_distances, column)
 
 
 @pytest.fixture(scope="session")
@@ -110,25 +98,26 @@ def training_page(folder, log):
 
 @pytest.fixture(scope="session")
 def learning_rate_page(folder):
+    device = Setting("device", "cpu", "automatic", HOSTILE[1])
     return Page.written(
-        folder("learning rate"), write_learning_rate_page, make_rate_curve(), 0.0123, True,
+        folder("learning rate"), write_learning_rate_page, pages.make_rate_curve(), 0.0123, True,
         action="fit-regressor", target=HOSTILE[0],
-        settings=[
-            Setting("device", "cpu", "automatic", HOSTILE[1]),
-            Setting("freeze_encoder", True, "default"),
-        ],
+        settings=[device, Setting("freeze_encoder", True, "default")],
         data=[{"what": f"not in '{HOSTILE[2]}'", "count": 2, "examples": HOSTILE}],
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def recognition_page(folder):
-    shares = make_shares([*HOSTILE, *(f"sample {place}" for place in range(5))])
-    return Page.written(folder("recognition"), write_recognition_page, **make_checked_table(shares))
+    shares = pages.make_shares([*HOSTILE, *(f"sample {place}" for place in range(5))])
+    return Page.written(
+        folder("recognition"), write_recognition_page, **pages.make_checked_table(shares)
+    )
 
 
-@pytest.fixture(
-    params=["regression", "training", "classification", "distances", "learning_rate", "recognition"]
-)
+KINDS = ["regression", "training", "classification", "distances", "learning_rate", "recognition"]
+
+
+@pytest.fixture(params=KINDS)
 def page(request):
     return request.getfixturevalue(f"{request.param}_page")

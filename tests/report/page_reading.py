@@ -4,7 +4,6 @@ import html
 import re
 import shutil
 import subprocess
-import zipfile
 from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,30 +11,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import pdist, squareform
 
 from q2_aam.report.classification import write_classification_page
 from q2_aam.report.classification_scores import join_classes
 from q2_aam.report.distance_scores import compare_distances
 from q2_aam.report.distances import write_distances_page
-from q2_aam.report.regression import write_regression_page
-from q2_aam.report.regression_scores import join_numbers
-from q2_aam.storage.training_log import (
-    SAMPLES_USED_FOR_TRAINING,
-    TENSORBOARD_EVENTS,
-    Setting,
-    TrainingLog,
-    write_training_log,
-)
+from q2_aam.report.regression import join_numbers, write_regression_page
+from q2_aam.storage import training_log
+from q2_aam.storage.training_log import TENSORBOARD_EVENTS, Setting, TrainingLog
 
 HOSTILE = [
-    "<script>document.title='hacked'</script>",
-    "quo\"ted' & <b>bold</b>",
-    "{{7*7}}",
-    "=cmd()",
-    "</script><img src=x onerror=\"document.title='hacked'\">",
-    "{% include 'x' %}",
-    "naïve-☃",
-]
+    "<script>document.title='hacked'</script>", "quo\"ted' & <b>bold</b>", "{{7*7}}", "=cmd()",
+    "</script><img src=x onerror=\"document.title='hacked'\">", "{% include 'x' %}", "naïve-☃",
+]  # fmt: skip
 LARGEST_QZV = 2_500_000
 
 
@@ -58,6 +47,12 @@ class Page(HTMLParser):
         write(folder, *arguments, **options)
         return cls(folder)
 
+    @classmethod
+    def of(cls, result, folder: Path) -> "Page":
+        """Read the page that an action made."""
+        result.visualization.export_data(folder)
+        return cls(folder)
+
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.tags.append(tag)
@@ -78,18 +73,15 @@ class Page(HTMLParser):
 
     def table(self, name: str) -> pd.DataFrame:
         """Read a download as pandas would, ids as text."""
-        path = self.folder / "downloads" / f"{name}.tsv"
-        return pd.read_csv(
-            path, sep="\t", dtype={"id": str}, keep_default_na=False, na_values=[""]
-        ).set_index("id")
+        path, blanks = self.download(f"{name}.tsv"), {"keep_default_na": False, "na_values": [""]}
+        return pd.read_csv(path, sep="\t", dtype={"id": str}, **blanks).set_index("id")
+
+    def download(self, name: str) -> Path:
+        return self.folder / "downloads" / name
 
     def archive_size(self) -> int:
         """Bytes of the page as QIIME 2 would zip it."""
-        target = self.folder.parent / f"{self.folder.name}.qzv"
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in self.folder.rglob("*"):
-                archive.write(path, path.relative_to(self.folder))
-        return target.stat().st_size
+        return Path(shutil.make_archive(str(self.folder), "zip", self.folder)).stat().st_size
 
     def run_browser(self, *options: str) -> subprocess.CompletedProcess:
         """Open the page in Chromium without network."""
@@ -118,9 +110,8 @@ class Page(HTMLParser):
         words = []
         for page in printed.split("<page ")[1:]:
             width = float(re.search(r'width="([0-9.]+)"', page)[1])
-            for left, right, word in re.findall(
-                r'<word xMin="([0-9.-]+)".*?xMax="([0-9.]+)".*?>(.*?)</word>', page
-            ):
+            box = r'<word xMin="([0-9.-]+)".*?xMax="([0-9.]+)".*?>(.*?)</word>'
+            for left, right, word in re.findall(box, page):
                 if float(left) >= 0 and float(right) <= width:
                     words.append(html.unescape(word))
         return words
@@ -144,10 +135,18 @@ class Page(HTMLParser):
 
     def marks(self, figure: str, mark: str, tag: str = "path") -> int:
         """Count the marks of a kind that the browser drew in a figure."""
-        found = re.findall(
-            rf'<g class="mark-{mark} role-mark[^>]*>(.*?)</g>', self.chart(figure), re.S
-        )
-        return sum(group.count(f"<{tag}") for group in found)
+        group = rf'<g class="mark-{mark} role-mark[^>]*>(.*?)</g>'
+        found = re.findall(group, self.chart(figure), re.S)
+        return sum(marks.count(f"<{tag}") for marks in found)
+
+    def part(self, name: str, end: str) -> str:
+        """Return the source of an element with an id, up to its end."""
+        return self.source.split(f'id="{name}"')[1].split(end)[0]
+
+    @property
+    def figures(self) -> list[str]:
+        """The names of the figures."""
+        return re.findall(r'<figure[^>]* id="([^"]+)"', self.source)
 
     def assert_says(self, *words: str) -> None:
         """Check that texts stand on the page."""
@@ -175,35 +174,30 @@ def make_study(n_samples: int, seed: int = 0, ids: list[str] | None = None) -> d
     ids = [f"sample {place}" for place in range(n_samples)] if ids is None else ids
     truth = pd.Series(random.uniform(0, 24, n_samples), index=ids, name="month")
     predictions = truth * 0.8 + random.normal(0, 2, n_samples)
-    intervals = pd.DataFrame({"lower": predictions - 4, "upper": predictions + 4})
-    baseline = truth * 0.6 + random.normal(0, 3, n_samples)
-    groups = pd.Series(np.resize([f"child {n}" for n in range(10)], n_samples), ids, name="child")
     return {
-        "predictions": predictions,
-        "truth": truth,
-        "intervals": intervals,
-        "baseline_predictions": baseline,
-        "groups": groups,
-    }
+        "predictions": predictions, "truth": truth, "groups": make_groups(ids),
+        "intervals": pd.DataFrame({"lower": predictions - 4, "upper": predictions + 4}),
+        "baseline_predictions": truth * 0.6 + random.normal(0, 3, n_samples),
+    }  # fmt: skip
+
+
+def make_groups(ids) -> pd.Series:
+    return pd.Series(np.resize([f"child {n}" for n in range(10)], len(ids)), ids, name="child")
 
 
 def make_history(n_epochs: int) -> pd.DataFrame:
     epochs = np.arange(1, n_epochs + 1)
     falling = np.exp(-epochs / 5)
-    return pd.DataFrame(
-        {
-            "epoch": epochs,
-            "learning_rate": 1e-3 * falling,
-            "gradient_norm": np.where(epochs == 2, np.nan, 1 + falling),
-            "seconds": 1.5,
-            "samples_per_second": 40.0,
-            "train_loss": falling,
-            "validation_loss": falling + 0.1,
-            "validation_unifrac_r": 1 - falling,
-            f"train_{HOSTILE[0]}": falling,
-        },
-        index=[f"epoch {epoch}" for epoch in epochs],
-    )
+    columns = {
+        "epoch": epochs, "learning_rate": 1e-3 * falling,
+        "gradient_norm": np.where(epochs == 2, np.nan, 1 + falling), "seconds": 1.5,
+        "samples_per_second": 40.0, "train_loss": falling, "validation_loss": falling + 0.1,
+        "validation_unifrac_r": 1 - falling, f"train_{HOSTILE[0]}": falling,
+    }  # fmt: skip
+    return pd.DataFrame(columns, [f"epoch {epoch}" for epoch in epochs])
+
+
+TARGET = {"training_mean": 9.5, "training_min": 0.0, "training_max": 24.0}
 
 
 def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
@@ -211,40 +205,30 @@ def make_log_folder(folder: Path) -> tuple[Path, TrainingLog]:
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_bytes(f"events of {name}".encode())
     settings = [
-        Setting("random_seed", 0, "default", ""),
-        Setting("device", "cpu", "automatic", HOSTILE[1]),
-        Setting("epochs", 30, "user", ""),
-        Setting("covariate_columns", [HOSTILE[2]], "user", ""),
-    ]
+        Setting("random_seed", 0, "default"), Setting("device", "cpu", "automatic", HOSTILE[1]),
+        Setting("epochs", 30, "user"), Setting("covariate_columns", [HOSTILE[2]], "user"),
+    ]  # fmt: skip
     summary = {
-        "action": "fit_regressor",
-        "kept_epoch": 12,
-        "epochs_run": 22,
+        "action": "fit_regressor", "kept_epoch": 12, "epochs_run": 22,
         "stop_reason": "the validation loss did not improve for 10 epochs",
         "model": {"description": [f"It reads {HOSTILE[4]}."], "parameters": 123456},
         "data": [
-            {"what": SAMPLES_USED_FOR_TRAINING, "count": 600, "examples": HOSTILE},
+            {"what": training_log.SAMPLES_USED_FOR_TRAINING, "count": 600, "examples": HOSTILE},
             {"what": f"samples dropped: no value in '{HOSTILE[0]}'", "count": 3},
         ],
-        "target": {
-            "name": HOSTILE[0],
-            "training_mean": 9.5,
-            "training_min": 0.0,
-            "training_max": 24.0,
-        },
+        "target": {"name": HOSTILE[0], **TARGET},
         "environment": {"q2-aam": "0.1.0", "threads": 2},
-    }
+    }  # fmt: skip
     log = TrainingLog(make_history(22), settings, summary)
-    write_training_log(folder, log)
+    training_log.write_training_log(folder, log)
     return folder, log
 
 
 def make_shares(ids) -> pd.DataFrame:
     """Make shares of recognized reads, from all to little."""
     unknown = np.linspace(0, 0.9, len(ids))
-    parts = {"same": 0.6, "overlapping": 0.4}
-    shares = pd.DataFrame({name: part * (1 - unknown) for name, part in parts.items()}, ids)
-    return shares.assign(embedding_only=unknown)
+    parts = {"same": 0.6 * (1 - unknown), "overlapping": 0.4 * (1 - unknown)}
+    return pd.DataFrame({**parts, "embedding_only": unknown}, ids)
 
 
 def make_checked_table(shares: pd.DataFrame) -> dict:
@@ -252,16 +236,13 @@ def make_checked_table(shares: pd.DataFrame) -> dict:
     dna = [letter * 36 for letter in "ACGTACG"]
     unknown = {"reads": reads, "share": reads / 1000, "sequence": dna}
     return {
-        "model": "regressor of 'age'",
-        "verdict": "Half of the reads are known.",
-        "recommendation": "Trim them.",
-        "shares": shares,
+        "model": "regressor of 'age'", "verdict": "Half of the reads are known.",
+        "recommendation": "Trim them.", "shares": shares, "orientation": "mixed",
         "features_by_kind": {"same": 3, "embedding_only": 2},
         "lengths": {"this table": [(36, 5)], "model": [(36, 4), (40, 4)]},
-        "orientation": "mixed",
         "orientation_counts": {"forward": 4, "reverse complement": 1},
         "unrecognized": pd.DataFrame(unknown, index=HOSTILE),
-    }
+    }  # fmt: skip
 
 
 def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:
@@ -269,49 +250,26 @@ def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:
     rates = np.geomspace(1e-5, 1, n_steps)
     smoothed = 1 - 0.8 * np.exp(-np.square(np.log10(rates / 0.03)))
     smoothed[-1] = 9.0
-    noise = 1 + 0.1 * np.sin(np.arange(n_steps))
-    return pd.DataFrame(
-        {"learning_rate": rates, "loss": smoothed * noise, "smoothed_loss": smoothed},
-        index=pd.Index([f"step {step + 1}" for step in range(n_steps)], name="id"),
-    )
-
-
-def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
-    return Page.written(folder, write_regression_page, join_numbers(**study), log)
+    loss = smoothed * (1 + 0.1 * np.sin(np.arange(n_steps)))
+    columns = {"learning_rate": rates, "loss": loss, "smoothed_loss": smoothed}
+    return pd.DataFrame(columns, [f"step {step + 1}" for step in range(n_steps)])
 
 
 def make_classes(n_samples: int, classes: list[str], seed: int = 0, noise: float = 1.0) -> dict:
     """Make a study of classes: the last is the rarest, and a baseline does worse than the model."""
-    random = np.random.default_rng(seed)
+    random, names = np.random.default_rng(seed), np.array(classes, dtype=object)
     ids = pd.Index([f"sample {place}" for place in range(n_samples)], name="id")
     frequency = np.linspace(2, 1, len(classes))
     actual = random.choice(len(classes), n_samples, p=frequency / frequency.sum())
-    known = pd.Series(np.array(classes, dtype=object)[actual], ids, name="body site")
-
-    def predict(noise):
-        logits = 2 * np.eye(len(classes))[actual] + random.normal(
-            0, noise, (n_samples, len(classes))
-        )
-        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        shares = pd.DataFrame(shares, ids, pd.Index(classes, dtype=object))
-        chosen = np.array(classes, dtype=object)[shares.to_numpy().argmax(axis=1)]
-        return pd.Series(chosen, ids, name="prediction"), shares
-
-    predictions, probabilities = predict(noise)
-    baseline_predictions, baseline_probabilities = predict(2 * noise)
-    groups = pd.Series(np.resize([f"child {n}" for n in range(10)], n_samples), ids, name="child")
-    return {
-        "predictions": predictions,
-        "truth": known,
-        "probabilities": probabilities,
-        "baseline_predictions": baseline_predictions,
-        "baseline_probabilities": baseline_probabilities,
-        "groups": groups,
-    }
-
-
-def write_classes_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
-    return Page.written(folder, write_classification_page, join_classes(**study), log)
+    study = {"truth": pd.Series(names[actual], ids, name="body site"), "groups": make_groups(ids)}
+    for start, size in (("", noise), ("baseline_", 2 * noise)):
+        logits = 2 * np.eye(len(classes))[actual]
+        shares = np.exp(logits + random.normal(0, size, logits.shape))
+        shares = pd.DataFrame(shares / shares.sum(axis=1, keepdims=True), ids, pd.Index(names))
+        chosen = names[shares.to_numpy().argmax(axis=1)]
+        study[f"{start}predictions"] = pd.Series(chosen, ids, name="prediction")
+        study[f"{start}probabilities"] = shares
+    return study
 
 
 def make_distances(n_samples: int, seed: int = 0, noise: float = 0.1) -> tuple:
@@ -322,17 +280,19 @@ def make_distances(n_samples: int, seed: int = 0, noise: float = 0.1) -> tuple:
     ids = [f"sample {place}" for place in range(n_samples)]
     moved = 0.8 * places + random.normal(0, noise, places.shape)
     order = random.permutation(n_samples)
-    actual = _distances_between(places)
-    predicted = _distances_between(np.vstack([moved[order], [[0.3, 0.3]]]))
+    predicted, actual = (
+        squareform(pdist(some)).clip(0, 1).astype(np.float32)
+        for some in (np.vstack([moved[order], [[0.3, 0.3]]]), places)
+    )
     return ([ids[place] for place in order] + ["stranger"], predicted), (ids, actual)
 
 
-def _distances_between(places: np.ndarray) -> np.ndarray:
-    gram = places @ places.T
-    squares = np.diag(gram)[:, None] + np.diag(gram) - 2 * gram
-    found = np.sqrt(squares.clip(0)).clip(0, 1)
-    np.fill_diagonal(found, 0)
-    return ((found + found.T) / 2).astype(np.float32)
+def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
+    return Page.written(folder, write_regression_page, join_numbers(**study), log)
+
+
+def write_classes_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:
+    return Page.written(folder, write_classification_page, join_classes(**study), log)
 
 
 def write_distances(folder: Path, pair: tuple, column: pd.Series | None = None) -> Page:

@@ -1,15 +1,10 @@
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
 from page_reading import HOSTILE, Page, make_classes, write_classes_page
+from simulated_study import categorical
 from sklearn.metrics import accuracy_score, confusion_matrix
-
-
-def without_optional(study: dict) -> dict:
-    return {name: study[name] for name in ("predictions", "truth")}
 
 
 def test_the_browser_draws_every_cell_point_and_curve(classification_page):
@@ -35,38 +30,31 @@ def test_the_browser_draws_every_cell_point_and_curve(classification_page):
 def test_predictions_parse_back_to_the_inputs(classification_page, hostile_classes):
     table = classification_page.table("predictions")
     assert list(table.index) == list(hostile_classes["predictions"].index)
-    assert table["actual"].tolist() == hostile_classes["truth"].tolist()
-    assert table["predicted"].tolist() == hostile_classes["predictions"].tolist()
-    assert table["baseline"].tolist() == hostile_classes["baseline_predictions"].tolist()
+    columns = {"actual": "truth", "predicted": "predictions", "baseline": "baseline_predictions"}
+    for name, given in columns.items():
+        assert table[name].tolist() == hostile_classes[given].tolist()
     shares = hostile_classes["probabilities"]
     expected = [shares.loc[sample, name] for sample, name in table["predicted"].items()]
     np.testing.assert_allclose(table["probability_of_predicted"], expected, rtol=1e-9)
-    metadata = qiime2.Metadata.load(str(classification_page.folder / "downloads/predictions.tsv"))
+    metadata = qiime2.Metadata.load(str(classification_page.download("predictions.tsv")))
     assert metadata.get_column("correct").to_series().isin(["yes", "no"]).all()
 
 
 def test_tables_parse_back_and_agree_with_scikit_learn(classification_page):
-    table = classification_page.table("predictions")
-    scores = classification_page.table("scores")
-    accuracy = accuracy_score(table["actual"], table["predicted"])
-    assert scores.loc["model: accuracy", "value"] == pytest.approx(accuracy)
-    baseline = accuracy_score(table["actual"], table["baseline"])
-    difference = scores.loc["model minus baseline: accuracy"]
-    assert difference["value"] == pytest.approx(accuracy - baseline)
+    table, scores = (classification_page.table(name) for name in ("predictions", "scores"))
+    ours, baseline = (accuracy_score(table["actual"], table[n]) for n in ("predicted", "baseline"))
+    assert scores.loc["model: accuracy", "value"] == pytest.approx(ours)
+    difference = scores.loc["model minus baseline: accuracy", "value"]
+    assert difference == pytest.approx(ours - baseline)
     confusion = classification_page.table("confusion")
     labels = confusion["actual"].unique()
-    counts = confusion[confusion["predictor"] == confusion["predictor"].iloc[0]][
-        "samples"
-    ].to_numpy()
     expected = confusion_matrix(table["actual"], table["predicted"], labels=labels)
-    assert counts.reshape(expected.shape).tolist() == expected.tolist()
+    assert confusion["samples"][: expected.size].tolist() == expected.ravel().tolist()
     by_class = classification_page.table("class-scores")
     assert by_class.loc["model: recall of NA", "actual_samples"] == (table["actual"] == "NA").sum()
     calibration = classification_page.table("calibration")
     assert calibration.groupby("predictor")["samples"].sum().tolist() == [120, 120]
-
-
-def test_the_surest_mistakes_come_first(classification_page):
+    # the surest mistakes come first
     table = classification_page.text.split("Its probability")[1].split("Download every")[0]
     places = [table.index(" ".join(name.split())) for name in HOSTILE]
     assert max(places) < len(table)
@@ -74,10 +62,11 @@ def test_the_surest_mistakes_come_first(classification_page):
 
 
 def test_classes_alone_make_a_page_without_probabilities(tmp_path):
-    page = write_classes_page(tmp_path / "page", without_optional(make_classes(40, ["a", "b"])))
-    assert "AUC" not in page.text
-    assert "Probabilities" not in page.text
-    assert not (page.folder / "downloads" / "roc.svg").exists()
+    study = make_classes(40, ["a", "b"])
+    page = write_classes_page(tmp_path / "page", {n: study[n] for n in ("predictions", "truth")})
+    for words in ("AUC", "Probabilities"):
+        assert words not in page.text
+    assert not page.download("roc.svg").exists()
     assert "aseline" not in page.source.split("<main")[1].split("</main>")[0]
 
 
@@ -96,34 +85,27 @@ def test_two_classes_say_which_one_is_looked_for(tmp_path):
 
 def test_the_action_keeps_ids_and_classes_that_look_like_blanks_or_numbers(tmp_path, aam):
     names = ["NA", "nan", "01", "1.0", "True", "null", 'quo"ted', "=cmd()", "-"]
-    study = make_classes(90, names)
-    del study["baseline_predictions"], study["baseline_probabilities"]
-    for values in study.values():
-        values.index = pd.Index([f"{n:04d}" for n in range(90)], name="id")
+    ids, study = pd.Index([f"{n:04d}" for n in range(90)], name="id"), make_classes(90, names)
+    study = {name: values.set_axis(ids) for name, values in study.items()}
+    kinds = {"predictions": "ClassifierPredictions", "probabilities": "Probabilities"}
     artifacts = {
-        "predictions": ("SampleData[ClassifierPredictions]", study["predictions"]),
-        "probabilities": ("SampleData[Probabilities]", study["probabilities"]),
+        name: qiime2.Artifact.import_data(f"SampleData[{kind}]", study[name])
+        for name, kind in kinds.items()
     }
-    (visualization,) = aam.evaluate_classification(
-        **{name: qiime2.Artifact.import_data(*given) for name, given in artifacts.items()},
-        truth=qiime2.CategoricalMetadataColumn(study["truth"]),
-        groups=qiime2.CategoricalMetadataColumn(study["groups"]),
-    )
-    visualization.export_data(str(tmp_path / "page"))
-    page = Page(tmp_path / "page")
+    truth, groups = categorical(study["truth"]), categorical(study["groups"])
+    found = aam.evaluate_classification(**artifacts, truth=truth, groups=groups)
+    page = Page.of(found, tmp_path / "page")
     table = page.table("predictions")
     pd.testing.assert_series_equal(table["predicted"], study["predictions"], check_names=False)
     accuracy = (study["predictions"] == study["truth"]).mean()
-    value = page.table("scores").loc["model: accuracy", "value"]
-    assert value == pytest.approx(accuracy)
+    assert page.table("scores").loc["model: accuracy", "value"] == pytest.approx(accuracy)
 
 
 def test_very_many_classes_make_a_reduced_page(tmp_path):
     study = make_classes(300, [f"site {n}" for n in range(120)])
     page = write_classes_page(tmp_path / "page", study)
     assert "There are 120 classes, too many for charts of each" in page.text
-    figures = re.findall(r'<figure[^>]* id="([^"]+)"', page.source)
-    assert figures == ["roc", "precision-recall", "calibration-curve", "confidence"]
+    assert page.figures == ["roc", "precision-recall", "calibration-curve", "confidence"]
     assert len(page.table("class-scores").filter(like="model: recall", axis=0)) == 120
     assert page.table("confusion")["samples"].sum() == 600
     found = page.table("scores").loc["model: macro_auc"]

@@ -1,10 +1,19 @@
+"""What holds for every page: safe, whole, small, also of the smallest and of large inputs."""
+
 import html
 import json
 import re
 import struct
+import time
 from collections import Counter
 
-from page_reading import HOSTILE, LARGEST_QZV
+import numpy as np
+import page_reading as pages
+import pandas as pd
+import pytest
+from page_reading import HOSTILE, LARGEST_QZV, Page, make_classes, make_distances, make_study
+
+from q2_aam.report.samples import MOST_POINTS
 
 
 def test_hostile_names_are_text(page):
@@ -35,7 +44,7 @@ def test_every_download_exists_and_no_link_leads_out(page):
 
 
 def test_pictures_are_what_their_names_say(page):
-    pictures = sorted((page.folder / "downloads").glob("*.svg"))
+    pictures = sorted(page.download("").glob("*.svg"))
     assert pictures
     for picture in pictures:
         assert picture.read_text(encoding="utf-8").startswith("<svg")
@@ -45,7 +54,9 @@ def test_pictures_are_what_their_names_say(page):
         assert struct.unpack(">I", content[16:20])[0] > 1000  # pixels: fit for print
 
 
-def test_the_script_is_there_once_and_the_page_is_small(page):
+def test_a_page_is_small_and_a_browser_without_network_draws_every_chart(page):
+    assert page.drawn_in_browser
+    assert '<html lang="en"' in page.drawn_in_browser
     assert len(list(page.folder.rglob("vega*.js"))) == 1
     assert page.archive_size() < LARGEST_QZV
 
@@ -59,10 +70,6 @@ def test_every_figure_says_how_to_read_it(page):
     assert all(len(caption) > 30 for caption in captions)
 
 
-def test_a_browser_without_network_draws_every_chart(page):
-    assert page.drawn_in_browser
-
-
 def test_every_chart_has_a_name_and_a_table_and_every_head_its_scope(page):
     charts = re.findall(r'<div class="aam-chart" role="img" aria-label="([^"]+)"', page.source)
     assert len(charts) == page.tags.count("figure")
@@ -74,7 +81,6 @@ def test_every_chart_has_a_name_and_a_table_and_every_head_its_scope(page):
     assert heads
     assert all('scope="col"' in head for head in heads)
     assert '<main class="aam" lang="en">' in page.source
-    assert '<html lang="en"' in page.drawn_in_browser
 
 
 def test_numbers_are_short_and_percent_is_written_alike(page):
@@ -84,29 +90,26 @@ def test_numbers_are_short_and_percent_is_written_alike(page):
     shown = [one for found in tooltips if isinstance(found, list) for one in found]
     numbers = [one for one in shown if one["type"] == "quantitative" and "aggregate" not in one]
     assert all("format" in one for one in numbers)
-    for picture in (page.folder / "downloads").glob("*.svg"):
+    for picture in page.download("").glob("*.svg"):
         drawn += " ".join(re.findall(r"<text [^>]*>([^<]+)", picture.read_text("utf-8")))
     assert not re.search(r"[0-9]%|\(s\)", drawn)
 
 
-def test_nothing_is_said_twice_on_a_page(page):
+def test_nothing_is_said_twice_on_a_page_and_headlines_are_short(page):
     body = page.source.split("<main")[1].split("</main>")[0]
     headings = re.findall(r"<h[123][^>]*>(.*?)</h[123]>", body)
     assert len(headings) == len(set(headings))
     prose = re.findall(r"<(?:p|figcaption)[^>]*>(.*?)</(?:p|figcaption)>", body, re.S)
     sentences = [s.strip() for text in prose for s in text.split(". ") if len(s) > 50]
     assert len(sentences) == len(set(sentences)), sorted(sentences)
-
-
-def test_headlines_have_at_most_two_sentences(page):
-    headline = re.search(r'id="headline">(.*?)</p>', page.source, re.S)[1]
+    headline = page.part("headline", "</p>").split(">", 1)[1]
     assert len(re.findall(r"[.!?](?= [A-Z]|$)", headline)) <= 2
 
 
 def test_charts_are_printed_whole_and_once(regression_page):
     """All words of all charts, such as the last tick of each axis, lie on paper."""
     drawn, printed = Counter(), Counter(regression_page.words_on_paper)
-    for path in (regression_page.folder / "downloads").glob("*.svg"):
+    for path in regression_page.download("").glob("*.svg"):
         texts = re.findall(r"<text [^>]*>([^<]+)</text>", path.read_text("utf-8"))
         drawn += Counter(word for text in texts for word in html.unescape(text).split())
     assert sum(drawn.values()) > 100
@@ -121,3 +124,95 @@ def test_a_phone_is_told_that_a_table_goes_on(regression_page):
     found = regression_page.run_browser("--window-size=500,900", "--dump-dom").stdout.decode()
     assert "Scroll this table sideways" in found
     assert 'class="aam-hint"' in found
+
+
+def test_the_evaluation_of_real_predictions_shows_them_and_opens(
+    aam, tmp_path, mixed_study, fitted
+):
+    study, dna = mixed_study, {"sequences": mixed_study.sequences}
+    given = study.table, fitted.regressor
+    predicted = aam.predict_regression(*given, **dna, confidence_level=0.5)
+    found = aam.evaluate_regression(
+        predicted.predictions, study.age_column, intervals=predicted.intervals, **dna,
+        importance=aam.feature_importance(*given, **dna).importance,
+        training_log=fitted.training_log, baseline_predictions=predicted.predictions,
+    )  # fmt: skip
+    page = Page.of(found, tmp_path / "page")
+    assert page.archive_size() < LARGEST_QZV
+    assert page.marks("predicted-against-actual", "symbol") == len(study.ages)
+    assert page.marks("importance-of-features", "rect") == 20
+    # the same dummy as in the log: the mean of the training samples
+    page.assert_says(f"Always predicting {study.ages.mean():.3g}", ", the mean of the training")
+    listed = page.table("predictions")["predicted"]
+    expected = predicted.predictions.view(pd.Series)[listed.index]
+    pd.testing.assert_series_equal(listed, expected, check_names=False, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("pretrained", 4), ("fitted", 0)])
+def test_summaries_of_real_logs_open(aam, request, tmp_path, name, fewest):
+    """A fit in closed form has no curves."""
+    log = request.getfixturevalue(name).training_log
+    page = Page.of(aam.summarize_training(log), tmp_path / "page")
+    assert page.drawn_in_browser
+    assert page.tags.count("figure") >= fewest
+    assert page.archive_size() < LARGEST_QZV
+
+
+WRITE = {
+    "numbers": pages.write_study_page, "classes": pages.write_classes_page,
+    "distances": pages.write_distances,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("numbers", ["over 1 sample"]),
+        ("classes", ["100 % of 1 sample;", "Every sample is predicted right."]),
+        ("distances", ["over 3 pairs of 3 samples", "With only 3 samples"]),
+    ],
+)
+def test_the_smallest_input_makes_a_page(tmp_path, kind, words):
+    given = make_distances(3)
+    if kind != "distances":
+        study = make_study(1) if kind == "numbers" else make_classes(1, ["a", "b"], noise=0)
+        given = {name: study[name] for name in {"predictions", "truth", "probabilities"} & {*study}}
+    page = WRITE[kind](tmp_path / "page", given)
+    page.assert_says(*words)
+    assert "baseline" not in page.source.split("<main")[1].split("</main>")[0].lower()
+    assert page.drawn_in_browser
+
+
+def make_large(kind: str) -> tuple:
+    if kind != "distances":
+        sites = [f"site {n}" for n in range(30)]
+        return ((make_study(8000) if kind == "numbers" else make_classes(1500, sites)),)
+    pair = make_distances(1200, noise=0.05)
+    return pair, pd.Series(np.linspace(4, 9, 1200), pair[1][0], name="ph")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("numbers", [f"Drawn are {MOST_POINTS:,} of the 8,000 samples"]),
+        ("classes", ["Drawn are the 8 of 30 classes"]),
+        ("distances", ["719,400 pairs of 1,200", "Both show the same 1,000 of 1,200 samples"]),
+    ],
+)
+def test_large_pages_stay_small_and_quick_and_count_every_sample(tmp_path, kind, words):
+    given, started = make_large(kind), time.monotonic()
+    page = WRITE[kind](tmp_path / "page", *given)
+    assert time.monotonic() - started < 60
+    assert page.archive_size() < LARGEST_QZV
+    page.assert_says(*words)
+    assert page.drawn_in_browser
+    if kind == "classes":
+        assert page.marks("confusion-matrix", "rect") == 900
+        assert page.source.count(",[1,0]]}") == 2  # the line of the micro average is solid
+    if kind == "numbers":  # those predicted worst are always drawn
+        table = page.table("predictions")
+        assert len(table) == 8000
+        assert f'"sample":"{table["error"].abs().idxmax()}"' in page.source
+        svg = page.download("error-distribution.svg").read_text()
+        counts = [int(n.replace(",", "")) for n in re.findall(r"Samples: ([0-9,]+)", svg)]
+        assert sum(counts) == 8000

@@ -9,14 +9,11 @@ import pandas as pd
 import pytest
 import qiime2
 from page_reading import HOSTILE, Page, make_study
+from simulated_study import categorical, sequences_artifact, table_artifact
 
 from q2_aam.errors import AAMError
-from q2_aam.report.importance import (
-    MOST_LISTED,
-    join_important_features,
-    label_feature,
-    section_of_importance,
-)
+from q2_aam.report import importance
+from q2_aam.report.importance import MOST_LISTED, join_important_features, label_feature
 
 N_FEATURES = 130
 DNA = {
@@ -26,98 +23,70 @@ DNA = {
 TAXA = {name: f"d__Bacteria; g__{name}" for name in DNA}
 
 
-def of_a_number() -> pd.DataFrame:
-    """Make the importance of features, the hostile ones first; every other one lowers."""
-    size = np.linspace(2, 0.1, len(DNA))
-    raises = np.where(np.arange(len(DNA)) % 2, 0.2, 0.8) * size
-    columns = {"importance": size, "raises": raises, "lowers": size - raises}
-    return pd.DataFrame(columns, pd.Index(DNA, name="id"))
+SIZE = np.linspace(2, 0.1, len(DNA))
+RAISES = np.where(np.arange(len(DNA)) % 2, 0.2, 0.8) * SIZE
+# the hostile features come first; every other one lowers
+GIVEN = {"importance": SIZE, "raises": RAISES, "lowers": SIZE - RAISES}
+GIVEN = pd.DataFrame(GIVEN, pd.Index(DNA, name="id"))
 
 
-def of_classes() -> pd.DataFrame:
-    """Make the importance for two classes, of hostile names; every other feature is for one."""
-    size = np.linspace(0.4, 0.1, len(DNA))
-    first = np.where(np.arange(len(DNA)) % 2, 0, size)
-    columns = {"importance": size}
-    for name, up in ((HOSTILE[0], first), ("milk", size - first)):
-        columns |= {f"raises {name}": up, f"lowers {name}": size - up}
-    return pd.DataFrame(columns, pd.Index(DNA, name="id"))
+def imported(kind: str, content) -> qiime2.Artifact:
+    return qiime2.Artifact.import_data(kind, content)
 
 
-def evaluate(aam, folder, importance=None, **named) -> Page:
+def evaluate(aam, folder, given=None, **named) -> Page:
     """Evaluate a regressor through the action."""
     study = make_study(20)
-    index = study["truth"].index.rename("id")
+    truth, predictions = (study[name].rename_axis("id") for name in ("truth", "predictions"))
     found = aam.evaluate_regression(
-        predictions=qiime2.Artifact.import_data(
-            "SampleData[RegressorPredictions]", study["predictions"].set_axis(index)
-        ),
-        truth=qiime2.NumericMetadataColumn(study["truth"].set_axis(index)),
-        importance=importance,
-        **named,
-    )
-    found.visualization.export_data(folder)
-    return Page(folder)
-
-
-def artifact(importance: pd.DataFrame) -> qiime2.Artifact:
-    return qiime2.Artifact.import_data("FeatureData[Importance]", importance)
+        imported("SampleData[RegressorPredictions]", predictions),
+        qiime2.NumericMetadataColumn(truth), importance=given, **named,
+    )  # fmt: skip
+    return Page.of(found, folder)
 
 
 @pytest.fixture(scope="module")
-def page(aam, tmp_path_factory):
-    import skbio
+def given():
+    return imported("FeatureData[Importance]", GIVEN)
 
-    sequences = pd.Series({name: skbio.DNA(dna, {"id": name}) for name, dna in DNA.items()})
-    ordinary = [name for name in DNA if name not in HOSTILE]  # FASTA cannot hold all the others
-    taxonomy = pd.DataFrame(
-        {"Taxon": list(TAXA.values()), "Confidence": "1"}, pd.Index(TAXA, name="Feature ID")
-    )
+
+@pytest.fixture(scope="module")
+def page(aam, tmp_path_factory, given):
+    taxonomy = pd.DataFrame({"Taxon": TAXA, "Confidence": "1"}, list(TAXA))
+    # FASTA cannot hold all the others
+    dna = pd.Series({name: one for name, one in DNA.items() if name not in HOSTILE})
     return evaluate(
-        aam,
-        tmp_path_factory.mktemp("importance") / "page",
-        artifact(of_a_number()),
-        sequences=qiime2.Artifact.import_data("FeatureData[Sequence]", sequences[ordinary]),
-        taxonomy=qiime2.Artifact.import_data("FeatureData[Taxonomy]", taxonomy),
-    )
+        aam, tmp_path_factory.mktemp("importance") / "page", given,
+        sequences=sequences_artifact(dna),
+        taxonomy=imported("FeatureData[Taxonomy]", taxonomy.rename_axis("Feature ID")),
+    )  # fmt: skip
 
 
-def test_the_table_gives_rank_effect_taxon_and_sequence(page):
-    rows = page.source.split('id="importance-table"')[1].split("</table>")[0]
+def test_the_table_gives_rank_effect_taxon_and_sequence_as_text(page):
+    rows = page.part("importance-table", "</table>")
     assert rows.count("<tr") == 1 + MOST_LISTED
     for name in ("asv-0", "asv-50"):
         assert f"<code>{DNA[name]}</code>" in rows
         assert f"g__{name}" in rows
     page.assert_says(
         "raises month", "lowers month", f"Listed are {MOST_LISTED} of {N_FEATURES} features",
-        f"{len(HOSTILE)} of them have no sequence here",
+        f"{len(HOSTILE)} of them have no sequence here", *HOSTILE,
     )  # fmt: skip
-
-
-def test_the_download_parses_back_to_the_numbers(page):
-    table, given = page.table("importance"), of_a_number()
-    assert list(table.index) == list(given.index[:MOST_LISTED])
-    assert np.allclose(table["importance"], given["importance"][table.index])
-    assert np.allclose(table["share"], given["importance"][table.index] / given["importance"].sum())
-    assert table.loc["asv-3", "sequence"] == DNA["asv-3"]
-    assert table.loc["asv-3", "taxon"] == TAXA["asv-3"]
-    raised = given["raises"] >= given["lowers"]
-    assert (table["effect"] == np.where(raised[table.index], "raises", "lowers")).all()
-
-
-def test_hostile_ids_and_taxa_are_text(page):
-    page.assert_says(*HOSTILE)
     page.assert_only_our_scripts()
-
-
-def test_sequences_can_be_copied_all_at_once(page):
-    fasta = page.source.split('id="importance-fasta"')[1].split("</pre>")[0]
+    fasta = page.part("importance-fasta", "</pre>")
     assert f"&gt;asv-0\n{DNA['asv-0']}\n" in fasta
     assert fasta.count("&gt;asv-") == MOST_LISTED - len(HOSTILE)
 
 
-def test_the_browser_draws_a_bar_for_each_of_the_first(page):
-    assert page.marks("importance-of-features", "rect") == 20
+def test_the_download_parses_back_to_the_numbers(page):
+    table, listed = page.table("importance"), GIVEN[:MOST_LISTED]
+    assert list(table.index) == list(listed.index)
+    assert np.allclose(table["importance"], listed["importance"])
+    assert np.allclose(table["share"], listed["importance"] / SIZE.sum())
+    assert table.loc["asv-3", "sequence"] == DNA["asv-3"]
+    assert table.loc["asv-3", "taxon"] == TAXA["asv-3"]
+    raised = listed["raises"] >= listed["lowers"]
+    assert (table["effect"] == np.where(raised, "raises", "lowers")).all()
 
 
 def test_buttons_select_a_sequence_and_show_the_other_rows(page, tmp_path):
@@ -127,9 +96,10 @@ def test_buttons_select_a_sequence_and_show_the_other_rows(page, tmp_path):
       document.title = window.getSelection().toString();
     </script>"""
     shutil.copytree(page.folder, tmp_path / "page")
-    clicked = tmp_path / "page" / "index.html"
-    clicked.write_text(page.source + clicks)
-    document = Page(tmp_path / "page").drawn_in_browser
+    (tmp_path / "page" / "index.html").write_text(page.source + clicks)
+    clicked = Page(tmp_path / "page")
+    document = clicked.drawn_in_browser
+    assert clicked.marks("importance-of-features", "rect") == 20
     assert f"<title>{DNA['asv-1']}</title>" in document
     assert 'class="aam-more" hidden' in page.source
     assert 'class="aam-more" hidden' not in document
@@ -137,18 +107,16 @@ def test_buttons_select_a_sequence_and_show_the_other_rows(page, tmp_path):
 
 
 def test_features_of_a_class_say_which(aam, tmp_path):
-    classes = pd.Series(
-        ["milk", HOSTILE[0]] * 10, pd.Index([f"s{n}" for n in range(20)], name="id"), name="diet"
-    )
+    ids = pd.Index([f"s{n}" for n in range(20)], name="id")
+    classes = pd.Series(["milk", HOSTILE[0]] * 10, ids, name="diet")
+    first, moved = np.where(np.arange(len(DNA)) % 2, 0, SIZE), GIVEN[["importance"]]
+    for name, up in ((HOSTILE[0], first), ("milk", SIZE - first)):
+        moved = moved.assign(**{f"raises {name}": up, f"lowers {name}": SIZE - up})
     found = aam.evaluate_classification(
-        predictions=qiime2.Artifact.import_data(
-            "SampleData[ClassifierPredictions]", classes.rename("prediction")
-        ),
-        truth=qiime2.CategoricalMetadataColumn(classes),
-        importance=artifact(of_classes()),
-    )
-    found.visualization.export_data(tmp_path / "page")
-    page = Page(tmp_path / "page")
+        imported("SampleData[ClassifierPredictions]", classes.rename("prediction")),
+        categorical(classes), importance=imported("FeatureData[Importance]", moved),
+    )  # fmt: skip
+    page = Page.of(found, tmp_path / "page")
     effects = page.table("importance")["effect"]
     assert list(effects[:4]) == [HOSTILE[0], "milk"] * 2
     assert f"makes '{HOSTILE[0]}' more probable" in page.text
@@ -163,15 +131,11 @@ def test_ticks_do_not_crowd_on_a_phone(page):
     assert 2 <= len(ticks) <= 5
 
 
-def test_ids_that_are_dna_need_no_sequences():
-    found = join_important_features(of_a_number().set_axis(list(DNA.values())))
-    assert (found.frame["sequence"] == found.frame.index).all()
-
-
-def test_the_importance_of_a_forest_is_shown_without_effects():
-    forest = of_a_number()[["importance"]].sample(frac=1, random_state=0)
+def test_ids_that_are_dna_need_no_sequences_and_a_forest_has_no_effects():
+    forest = GIVEN[["importance"]].set_axis(list(DNA.values())).sample(frac=1, random_state=0)
     found = join_important_features(forest)
-    assert list(found.frame.index) == list(DNA)[:MOST_LISTED]
+    assert list(found.frame.index) == list(DNA.values())[:MOST_LISTED]
+    assert (found.frame["sequence"] == found.frame.index).all()
     assert found.effects == []
 
 
@@ -187,35 +151,21 @@ def test_columns_without_a_total_are_summed():
 
 
 @pytest.mark.parametrize(
-    ("importance", "others", "message"),
+    ("given", "others", "message"),
     [
-        (of_a_number().iloc[:0], {}, "no feature"),
-        (of_a_number().assign(raises=np.inf), {}, "130 features of 130"),
-        (
-            of_a_number(),
-            {"sequences": DNA, "taxa": {"other": "g__Other"}},
-            "the taxonomy have no ids in common",
-        ),
-        (
-            of_a_number(),
-            {"table": biom.Table(np.ones((1, 1)), ["other"], ["s1"])},
-            "the table have no ids in common",
-        ),
+        (GIVEN[:0], {}, "no feature"),
+        (GIVEN.assign(raises=np.inf), {}, "130 features of 130"),
+        (GIVEN, {"sequences": DNA, "taxa": {"x": "g__X"}}, "the taxonomy have no ids in common"),
+        (GIVEN, {"table": biom.Table(np.ones((1, 1)), ["x"], ["s1"])}, "the table have no ids in"),
     ],
 )
-def test_an_importance_that_says_nothing_and_other_features_are_refused(
-    importance, others, message
-):
+def test_an_importance_that_says_nothing_and_other_features_are_refused(given, others, message):
     with pytest.raises(AAMError, match=message):
-        join_important_features(importance, **others)
+        join_important_features(given, **others)
 
 
 def test_sequences_without_importance_are_refused(aam, tmp_path, refused):
-    import skbio
-
-    sequences = qiime2.Artifact.import_data(
-        "FeatureData[Sequence]", pd.Series({"a": skbio.DNA("ACGT" * 9, {"id": "a"})})
-    )
+    sequences = sequences_artifact(pd.Series({"a": "ACGT" * 9}))
     refused(lambda: evaluate(aam, tmp_path / "page", sequences=sequences), "'sequences'", "leave")
 
 
@@ -243,10 +193,9 @@ def abundances(ids) -> biom.Table:
     return biom.Table(counts + 1, names, list(ids))
 
 
-def test_a_table_adds_a_heatmap_along_the_target(aam, tmp_path):
+def test_a_table_adds_a_heatmap_along_the_target(aam, tmp_path, given):
     table = abundances(make_study(20)["truth"].index)
-    given = qiime2.Artifact.import_data("FeatureTable[Frequency]", table)
-    page = evaluate(aam, tmp_path / "page", artifact(of_a_number()), table=given)
+    page = evaluate(aam, tmp_path / "page", given, table=table_artifact(table))
     assert page.marks("abundance-heatmap", "rect") == 29 * 20
     cells = page.table("abundance-heatmap")
     assert cells.loc["asv-1", "actual"].is_monotonic_increasing
@@ -257,12 +206,14 @@ def test_a_table_adds_a_heatmap_along_the_target(aam, tmp_path):
 
 def test_a_heatmap_of_classes_shows_means_and_of_many_samples_some():
     ids = [f"s{n}" for n in range(300)]
-    features = join_important_features(of_a_number(), table=abundances(ids))
-    classes = pd.Series(["b", "a"] * 150, ids, name="diet")
-    (section,) = section_of_importance(features, classes, "diet")
-    by_class = section.blocks[0][1].numbers
-    assert set(by_class["column"]) == {"a", "b"}
-    (section,) = section_of_importance(features, pd.Series(np.arange(300.0), ids), "age")
-    along = section.blocks[0][1]
+    features = join_important_features(GIVEN, table=abundances(ids))
+
+    def heatmap(actual):
+        (section,) = importance.section_of_importance(features, actual, str(actual.name))
+        return section.blocks[0][1]
+
+    by_class = heatmap(pd.Series(["b", "a"] * 150, ids, name="diet"))
+    assert set(by_class.numbers["column"]) == {"a", "b"}
+    along = heatmap(pd.Series(np.arange(300.0), ids, name="age"))
     assert along.numbers["column"].nunique() == 200
     assert "200 of 300, evenly spaced" in along.caption

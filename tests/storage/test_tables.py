@@ -6,39 +6,28 @@ import pytest
 
 from q2_aam.types import AAMEmbeddingsFormat, PredictionIntervalsFormat
 
-read_intervals, write_intervals = PredictionIntervalsFormat.read, PredictionIntervalsFormat.write
-read_embeddings, write_table = AAMEmbeddingsFormat.read, AAMEmbeddingsFormat.write
-
+read_intervals, read_embeddings = PredictionIntervalsFormat.read, AAMEmbeddingsFormat.read
 INTERVAL, SHARES = "id\tlower\tupper", "\tsame\toverlapping\tembedding_only"
 
 
 @pytest.mark.parametrize(
-    ("write", "read", "columns"),
+    ("kind", "rows", "columns"),
     [
-        (write_intervals, read_intervals, ["lower", "upper"]),
-        (write_intervals, read_intervals, ["lower", "upper", "clades_only"]),
-        (write_table, read_embeddings, ["branch 1", "branch 2"]),
+        (PredictionIntervalsFormat, 2, ["lower", "upper"]),
+        (PredictionIntervalsFormat, 2, ["lower", "upper", "clades_only"]),
+        # large files are parsed in pieces; each must have the types of the first
+        (AAMEmbeddingsFormat, 1200, [f"branch {n}" for n in range(512)]),
     ],
 )
-def test_tables_read_back_and_ids_stay_text(write, read, columns):
-    numbers = [[-2.0, 1 / 3, 1.0], [1e-30, 5.0, 1.0]]
-    frame = pd.DataFrame(numbers, ["0001", "NA"])[range(len(columns))].set_axis(columns, axis=1)
-    file = io.StringIO()
-    write(file, frame)
+def test_tables_read_back_and_ids_stay_text(kind, rows, columns):
+    ids = ["NA", *(f"{number:06d}" for number in range(1, rows))]
+    numbers = np.random.default_rng(0).random((rows, len(columns))).cumsum(axis=1)
+    if rows == 2:
+        numbers[:, 2:] = 1.0
+    frame, file = pd.DataFrame(numbers * [1e-30, 1][rows > 2], ids, columns), io.StringIO()
+    kind.write(file, frame)
     file.seek(0)
-    pd.testing.assert_frame_equal(read(file), frame, check_names=False)
-
-
-def test_a_large_table_reads_back():
-    """Large files are parsed in pieces; each must have the types of the first."""
-    values = np.random.default_rng(0).random((1200, 512), dtype=np.float32)
-    ids = [f"{number:06d}" for number in range(len(values))]
-    file = io.StringIO()
-    write_table(file, pd.DataFrame(values, ids, [f"branch {n}" for n in range(512)]))
-    file.seek(0)
-    found = read_embeddings(file)
-    assert found.index.tolist() == ids
-    assert (found.to_numpy().astype(np.float32) == values).all()
+    pd.testing.assert_frame_equal(kind.read(file), frame, check_names=False)
 
 
 @pytest.mark.parametrize(

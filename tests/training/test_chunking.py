@@ -6,7 +6,8 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from simulated_study import TINY, history_of, model_of
+from quick_actions import fit, pretrain
+from simulated_study import history_of, model_of
 from tasks import gradients_of, losses_of, make_network, make_task
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -15,8 +16,6 @@ from q2_aam import inference
 from q2_aam.training import losses
 
 SAMPLES = np.array([3, 0, 7, 5, 11, 9, 2])
-# its steps are linear in the gradient: rounding stays as small as it is
-DESCENT = {"optimizer": "sgd", "learning_rate": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -60,32 +59,21 @@ def test_computing_chunks_again_changes_nothing_even_with_dropout(task, monkeypa
 
 
 class LiveTensors(TorchDispatchMode):
-    """Count the bytes of the storages that are made under it and are still in use."""
+    """Find the most bytes that storages made under it, however many tensors see them, have."""
 
     def __init__(self):
         super().__init__()
-        self.bytes = self.peak = 0
-        self._known: set[int] = set()
+        self.peak, self._sizes = 0, {}
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         """Run an operation and look at what it returns."""
         made = operation(*args, **kwargs or {})
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, torch.Tensor):
-                self._watch(tensor.untyped_storage())
+        for storage in (x.untyped_storage() for x in tree_leaves(made) if torch.is_tensor(x)):
+            if storage._cdata not in self._sizes:
+                self._sizes[storage._cdata] = storage.nbytes()
+                weakref.finalize(storage, self._sizes.pop, storage._cdata)
+        self.peak = max(self.peak, sum(self._sizes.values()))
         return made
-
-    def _watch(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._known:  # it counts once, however many tensors see it
-            self._known.add(key)
-            self.bytes += size
-            self.peak = max(self.peak, self.bytes)
-            weakref.finalize(storage, self._release, key, size)
-
-    def _release(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self.bytes -= size
 
 
 def peak_of(task, chunks):
@@ -109,35 +97,26 @@ def test_a_cpu_keeps_the_activations_of_few_chunks(task, monkeypatch):
     assert peak_of(task, 1) < kept / 3
 
 
-def largest_difference(left, right) -> float:
-    return max(float(np.abs(left[name] - right[name]).max()) for name in left)
+@pytest.mark.parametrize("action", ["pretrain", "fit"])
+def test_accumulated_training_is_that_of_the_whole_batch(mixed_study, pretrained, action):
+    # steps that are linear in the gradient: rounding stays as small as it is
+    settings = {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2}
 
+    def learn(**batches):
+        if action == "fit":
+            settings.update(encoder=pretrained.encoder, attention_head="on")
+            found = fit(mixed_study, **settings, **batches)
+        else:
+            settings.update(nucleotide_weight=0.1, abundance_weight=0.1)
+            found = pretrain(mixed_study, **settings, **batches)
+        return model_of(found[0])[1], history_of(found)
 
-def test_accumulated_pretraining_is_that_of_the_whole_batch(aam, mixed_study):
-    def pretrain(**options):
-        found = aam.pretrain(
-            [mixed_study.table], [mixed_study.distances], sequences=[mixed_study.sequences],
-            nucleotide_weight=0.1, abundance_weight=0.1, **TINY | DESCENT | options,
-        )  # fmt: skip
-        return model_of(found.encoder)[1], history_of(found)
+    def largest_difference(other) -> float:
+        return max(float(np.abs(whole[name] - other[name]).max()) for name in whole)
 
-    whole, history = pretrain(batch_size=8)
-    accumulated, other = pretrain(batch_size=4, gradient_accumulation=2)
-    small, _ = pretrain(batch_size=4)
-    assert largest_difference(whole, accumulated) < 1e-5
-    assert largest_difference(whole, small) > 1e-3
+    whole, history = learn(batch_size=8)
+    accumulated, of_accumulated = learn(batch_size=4, gradient_accumulation=2)
+    assert largest_difference(accumulated) < 1e-5
+    assert largest_difference(learn(batch_size=4)[0]) > 1e-3
     names = [name for name in history if name.endswith("loss")]
-    assert np.allclose(history[names], other[names], rtol=1e-4)
-
-
-def test_accumulated_fitting_is_that_of_the_whole_batch(aam, study, pretrained):
-    def fit(**options):
-        found = aam.fit_regressor(
-            study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-            attention_head="on", epochs=2, threads=1, **DESCENT | options,
-        )  # fmt: skip
-        return model_of(found.regressor)[1]
-
-    whole = fit(batch_size=8)
-    assert largest_difference(whole, fit(batch_size=2, gradient_accumulation=4)) < 1e-5
-    assert largest_difference(whole, fit(batch_size=2)) > 1e-3
+    assert np.allclose(history[names], of_accumulated[names], rtol=1e-4)

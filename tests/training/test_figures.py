@@ -15,15 +15,10 @@ from q2_aam.training.evaluation import FinalPredictions
 from q2_aam.training.figures import draw_predictions, write_events
 
 NAMES = ("cost $5$ <b>", "$\\frac{", "naïve ☃ and very long indeed")
-HISTORY = pd.DataFrame(
-    {
-        "epoch": [1, 2],
-        "seconds": [0.5, 1.5],
-        "learning_rate": [0.1, 0.2],
-        "train_target_loss": [3.0, 2.0],
-        "validation_target_loss": [4.0, np.nan],
-    }
-)
+HISTORY = pd.DataFrame({
+    "epoch": [1, 2], "seconds": [0.5, 1.5], "learning_rate": [0.1, 0.2],
+    "train_target_loss": [3.0, 2.0], "validation_target_loss": [4.0, np.nan],
+})  # fmt: skip
 
 
 def classified():
@@ -47,29 +42,20 @@ def titles_of(final) -> list[str]:
     return [figure.axes[0].get_title() for figure in draw_predictions(final, print).values()]
 
 
-def events_of(folder, part):
-    accumulator = EventAccumulator(str(folder / "tensorboard" / part))
-    accumulator.Reload()
-    return accumulator
-
-
 def test_a_loss_has_one_name_in_both_runs_and_the_rest_stands_with_training(tmp_path):
     write_events(tmp_path, HISTORY)
-    curves = {}
-    for part in ("train", "validation"):
-        events = events_of(tmp_path, part)
-        curves[part] = {
-            name: [(event.step, round(event.value, 4)) for event in events.Scalars(name)]
-            for name in events.Tags()["scalars"]
-        }
+    curves = {"train": {}, "validation": {}}
+    for part, found in curves.items():
+        events = EventAccumulator(str(tmp_path / "tensorboard" / part)).Reload()
+        for name in events.Tags()["scalars"]:
+            found[name] = [(event.step, round(event.value, 4)) for event in events.Scalars(name)]
     assert curves == {
         "train": {
-            "seconds": [(1, 0.5), (2, 1.5)],
-            "learning_rate": [(1, 0.1), (2, 0.2)],
+            "seconds": [(1, 0.5), (2, 1.5)], "learning_rate": [(1, 0.1), (2, 0.2)],
             "target_loss": [(1, 3.0), (2, 2.0)],
         },
         "validation": {"target_loss": [(1, 4.0)]},
-    }
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("make", [classified, regressed])
@@ -86,8 +72,8 @@ def test_the_same_history_and_predictions_give_the_same_events(tmp_path, make):
 
 def test_8_4_the_confusion_matrix_tells_its_scores():
     final = classified()
-    (title,) = titles_of(final)
     accuracy = metrics.accuracy_score(final.targets, final.predictions.argmax(axis=1))
+    (title,) = titles_of(final)
     assert f"accuracy {accuracy:.3f}, precision 0." in title
     assert "60 validation samples" in title
     classes = tuple(f"class {number:03d}" for number in range(60))  # too many for their names
@@ -104,10 +90,8 @@ def test_8_4_values_are_drawn_in_original_units():
     assert f"R² {r2:.3f}, MAE {np.abs(predicted - actual).mean():.3g}" in of_values
     assert "60 training samples" in of_values
     assert "9,000 pairs of training samples" in of_distances
-    drawn = [
-        figure.axes[0].collections[0].get_offsets()
-        for figure in draw_predictions(final, print).values()
-    ]
+    figures = draw_predictions(final, print).values()
+    drawn = [figure.axes[0].collections[0].get_offsets() for figure in figures]
     assert np.allclose(drawn[0], np.stack([predicted, actual], axis=1))
     assert len(drawn[1]) == 4000
     alone = FinalPredictions("validation", 1, describe_target(), np.ones((1, 1)), np.ones(1))
@@ -115,9 +99,8 @@ def test_8_4_values_are_drawn_in_original_units():
 
 
 def test_training_goes_on_without_matplotlib_and_says_so_once(monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+    for name in ["matplotlib", *(one for one in sys.modules if one.startswith("matplotlib."))]:
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = []
     assert draw_predictions(regressed(), said.append) == {}
     assert draw_predictions(FinalPredictions("train", 3), said.append) == {}

@@ -8,13 +8,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from q2_aam.errors import AAMError
 from q2_aam.model.heads.forest import DEPTH, ForestHead
 from q2_aam.model.heads.linear import LinearHead
+from q2_aam.training.heads import blend as blending
 from q2_aam.training.heads import forest, logistic, ridge
-from q2_aam.training.heads.blend import (
-    blend_of_classes,
-    blend_of_numbers,
-    make_folds,
-    surely_positive,
-)
 from q2_aam.training.heads.features import Known
 
 
@@ -59,36 +54,31 @@ def test_the_penalty_is_the_best_on_what_folds_leave_out(shape, noise, even, num
     x, values = draw(*shape, noise)
     counts, folds = weights_of(len(x), even), folds_of(len(x), max(number, 2))[:number]
     counts = counts / counts.mean()
-    penalty, predictions = ridge.tune_ridge(x, values, counts, folds)
-    errors, found = [], []
-    for one in ridge.PENALTIES:
-        by_hand = np.full_like(values, np.nan)
+    found = np.full((len(ridge.PENALTIES), *values.shape), np.nan)
+    for place, one in enumerate(ridge.PENALTIES):
         for rows in folds:
             kept = np.setdiff1d(np.arange(len(x)), rows)
             model = Ridge(alpha=one * len(x))  # the penalty stays that of all samples
             model.fit(x[kept].astype(float), values[kept], sample_weight=counts[kept])
-            by_hand[rows] = model.predict(x[rows].astype(float))
-        errors.append(np.nansum(counts[:, None] * np.square(by_hand - values)))
-        found.append(by_hand)
-    best = int(np.argmin(errors))
+            found[place, rows] = model.predict(x[rows].astype(float))
+    best = np.nansum(counts[:, None] * np.square(found - values), axis=(1, 2)).argmin()
+    penalty, predictions = ridge.tune_ridge(x, values, counts, folds)
     assert penalty == ridge.PENALTIES[best]
     assert np.allclose(predictions, found[best], atol=1e-4, equal_nan=True)
 
 
 @pytest.mark.parametrize("curved", [True, False])
 def test_ridge_follows_curves_by_random_features_and_lines_without(curved):
-    random = np.random.default_rng(0)
-    x = torch.from_numpy(random.normal(size=(300, 3))).float()
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(300, 3))).float()
     x -= x.mean(dim=0)
-    values = x[:, :1].abs() + x[:, 1:2].abs() if curved else x[:, :1] + x[:, 1:2]
+    values = (x.abs() if curved else x)[:, :2].sum(dim=1, keepdim=True)
     head = LinearHead({"vocabulary": 3}, 1, random_features=256)
-    inputs = head.inputs(x).numpy()
+    inputs = head.inputs(x[:200]).numpy()
     known = Known(values[:200].double().numpy(), None, np.ones(200))
-    penalty, _ = ridge.out_of_fold(head, inputs[:200], known, folds_of(200, 5), 0)
-    ridge.fit(head, inputs[:200], known, penalty, 0)
+    penalty, _ = ridge.out_of_fold(head, inputs, known, folds_of(200, 5), 0)
+    ridge.fit(head, inputs, known, penalty, 0)
     assert head.size == (259 if curved else 3)
-    unseen = head(x[200:])[:, 0].numpy()
-    assert np.corrcoef(unseen, values[200:, 0].numpy())[0, 1] > 0.95
+    assert np.corrcoef(head(x[200:])[:, 0], values[200:, 0])[0, 1] > 0.95
 
 
 # logistic regression
@@ -124,12 +114,10 @@ def test_logistic_regression_is_that_of_scikit_learn(shape, number):
 
 def test_a_class_that_a_fold_leaves_out_whole_is_unlikely():
     x, values = draw(40, 6)
-    classes = (values[:, 0] > 5).astype(int)
-    classes[:5] = 2
+    classes = np.where(np.arange(40) < 5, 2, values[:, 0] > 5)
     known = Known(np.eye(3)[classes], classes, np.ones(40))
     folds = [np.arange(5), np.arange(5, 40)]
     _, predictions = logistic.out_of_fold(None, x, known, folds, 0)
-    assert np.isfinite(predictions).all()
     assert (predictions[:5, 2] < 1e-4).all()
     assert (predictions[5:, 2] > 0.99).all()
     assert np.allclose(predictions.sum(axis=1), 1)
@@ -160,43 +148,32 @@ def test_the_head_says_what_the_trees_say(outputs, leaves, trees, levels, one):
     grown = forest.grow_forest(inputs, known, trees, head, 0)
     forest.fit(head, inputs, known, None, 0)
     unseen = np.concatenate([inputs, random.poisson(1, (200, 9)).astype(np.float32) / 3])
-    found = head(torch.from_numpy(unseen)).numpy()
-    assert np.allclose(found, forest.predict_forest(grown, unseen, levels), atol=1e-6)
     each = [tree.predict(unseen[:, columns]).reshape(280, -1) for tree, columns in grown]
     assert len(each) == trees
     wanted = np.quantile(each, levels, axis=0)[..., 0].T if levels else np.mean(each, axis=0)
-    assert np.allclose(found, wanted, atol=1e-6)
+    for found in (head(torch.from_numpy(unseen)), forest.predict_forest(grown, unseen, levels)):
+        assert np.allclose(found, wanted, atol=1e-6)
     assert (head.child.numpy() >= np.arange(2 * leaves - 1)).all()
 
 
-def test_thresholds_are_rounded_down_so_that_no_value_changes_sides():
+def test_trees_read_asvs_or_branches_and_no_value_changes_sides_by_rounding(monkeypatch):
     inputs, known, _ = steps(60, 1)
     head = forest_head(6, 40, 1)
     grown = forest.grow_forest(inputs, known, 6, head, 0)
     forest.fit(head, inputs, known, None, 0)
+    split = head.child.numpy() != np.arange(79)
+    assert set(head.feature.numpy()[:3][split[:3]]) <= set(range(6))
+    assert set(head.feature.numpy()[3:][split[3:]]) <= set(range(5, 9))
     thresholds = np.concatenate([one.tree.tree_.threshold for one in grown])
     at = np.float32(thresholds[thresholds > 0])
     assert (at.astype(float) > thresholds[thresholds > 0]).any()
     close = np.repeat(np.concatenate([at, np.nextafter(at, np.float32(9))])[:, None], 9, axis=1)
     said = head(torch.from_numpy(close)).numpy()
     assert np.allclose(said, forest.predict_forest(grown, close, ()), atol=1e-6)
-
-
-def test_no_tree_is_deeper_than_the_head_follows(monkeypatch):
-    assert forest.DEPTH == DEPTH
+    assert forest.DEPTH == DEPTH  # no tree is deeper than the head follows
     monkeypatch.setattr(forest, "DEPTH", 3)
-    inputs, known, _ = steps(80, 1)
-    grown = forest.grow_forest(inputs, known, 3, forest_head(3, 40, 1), 0)
+    grown = forest.grow_forest(inputs, known, 3, head, 0)
     assert max(one.tree.get_depth() for one in grown) == 3
-
-
-def test_half_of_the_trees_read_the_vocabulary_and_half_the_branches():
-    inputs, known, _ = steps(80, 1)
-    head = forest_head(6, 10, 1)
-    forest.fit(head, inputs, known, None, 0)
-    split = head.child.numpy() != np.arange(19)
-    assert set(head.feature.numpy()[:3][split[:3]]) <= set(range(6))
-    assert set(head.feature.numpy()[3:][split[3:]]) <= set(range(5, 9))
 
 
 @pytest.mark.parametrize(("samples", "tried"), [(100, 133), (655, 100), (20_000, 20)])
@@ -209,10 +186,8 @@ def test_large_studies_try_fewer_features(samples, tried):
 
 
 def test_weights_of_samples_count():
-    inputs = np.zeros((10, 9), dtype=np.float32)
-    inputs[5:] = 1
-    weights = np.ones(10)
-    weights[9] = 11
+    inputs = np.repeat(np.float32([0, 1]), 5)[:, None].repeat(9, axis=1)
+    weights = np.where(np.arange(10) == 9, 11.0, 1.0)
     head = forest_head(3, 2, 1)
     forest.fit(head, inputs, Known(np.arange(10.0)[:, None], None, weights), None, 0)
     said = head(torch.from_numpy(inputs[[0, 9]])).numpy()
@@ -223,37 +198,32 @@ def test_weights_of_samples_count():
 def test_what_a_fold_leaves_out_was_not_seen(name):
     """Other values of one fold change what is predicted of the others, and not of itself."""
     x, _ = draw(60, 9)
-    classes = np.random.default_rng(0).integers(2, size=60)
-    folds = folds_of(60, 4)
-    other = classes.copy()
-    other[folds[0]] = 1 - other[folds[0]]
-    fitter = {"ridge": ridge, "logistic": logistic, "forest": forest}[name]
-    head, found = forest_head(10, 20, 2), []
-    for one in (classes, other):
-        found.append(fitter.out_of_fold(head, x, Known(np.eye(2)[one], one, np.ones(60)), folds, 0))
-    if found[0][0] == found[1][0]:  # the same penalty
-        assert np.allclose(found[0][1][folds[0]], found[1][1][folds[0]], atol=1e-6)
-    assert not np.allclose(found[0][1][folds[1]], found[1][1][folds[1]], atol=1e-3)
+    classes, folds = np.random.default_rng(0).integers(2, size=60), folds_of(60, 4)
+    other = np.where(np.isin(np.arange(60), folds[0]), 1 - classes, classes)
+    (penalty, one), (another, two) = (
+        {"ridge": ridge, "logistic": logistic, "forest": forest}[name].out_of_fold(
+            forest_head(10, 20, 2), x, Known(np.eye(2)[of], of, np.ones(60)), folds, 0
+        )
+        for of in (classes, other)
+    )
+    assert penalty != another or np.allclose(one[folds[0]], two[folds[0]], atol=1e-6)
+    assert not np.allclose(one[folds[1]], two[folds[1]], atol=1e-3)
 
 
 # the blend
 
 
 def test_weights_of_numbers_follow_the_squared_error():
-    random = np.random.default_rng(0)
-    actual, weights = random.normal(size=400), random.uniform(0.5, 2, 400)
-    noise = random.normal(size=(3, 400))
-    _, far, other = actual + np.array([[0.1], [2.0], [2.0]]) * noise
-
-    def blend(*heads, weights=weights):
-        return blend_of_numbers(np.stack(heads), actual, weights)
-
-    assert np.allclose(blend(actual, far), [0.75, 0.25], atol=1e-3)
-    assert np.allclose(blend(far, other), [0.5, 0.5], atol=0.05)
-    first = np.arange(400) < 200
-    one, two = np.where(first, actual, far), np.where(first, far, actual)
-    assert blend(one, two, weights=first + 1e-6)[0] > 0.74
-    assert blend(one, two, weights=~first + 1e-6)[1] > 0.74
+    random, first = np.random.default_rng(0), np.arange(400) < 200
+    actual = random.normal(size=400)
+    far, other = actual + 2 * random.normal(size=(2, 400))
+    for one, two, weights, wanted in (
+        (actual, far, random.uniform(0.5, 2, 400), 0.75),
+        (far, other, np.ones(400), 0.5),
+        (np.where(first, actual, far), np.where(first, far, actual), first + 1e-6, 0.75),
+    ):
+        found = blending.blend_of_numbers(np.stack([one, two]), actual, weights)
+        assert np.allclose(found, [wanted, 1 - wanted], atol=0.05)
 
 
 @pytest.mark.parametrize("kind", ["numbers", "classes"])
@@ -262,10 +232,10 @@ def test_the_best_weights_are_those_of_a_search(kind):
     if kind == "numbers":
         actual = random.normal(size=200) + 7
         noise = random.normal(size=(2, 200)) * [[0.6], [1.0]] + 0.5 * random.normal(size=200)
-        heads, blend = actual + noise, blend_of_numbers
+        heads, blend = actual + noise, blending.blend_of_numbers
         losses = [np.square(one * heads[0] + (1 - one) * heads[1] - actual).sum() for one in grid]
     else:
-        actual, blend = random.integers(3, size=300), blend_of_classes
+        actual, blend = random.integers(3, size=300), blending.blend_of_classes
         right = np.eye(3)[actual] * np.array([1.3, 0.9])[:, None, None]
         heads = np.exp(random.normal(size=(2, 300, 3)) + right)
         heads /= heads.sum(axis=2, keepdims=True)
@@ -287,7 +257,7 @@ def test_the_best_weights_are_those_of_a_search(kind):
     ],
 )
 def test_gains_are_tested_over_groups(gains, groups, sure):
-    assert surely_positive(np.array(gains), np.array(groups)) == sure
+    assert blending.surely_positive(np.array(gains), np.array(groups)) == sure
 
 
 # folds
@@ -295,22 +265,20 @@ def test_gains_are_tested_over_groups(gains, groups, sure):
 
 @pytest.mark.parametrize("groups", [np.arange(40), np.arange(40) // 3, np.arange(40) % 4])
 def test_folds_keep_groups_whole_and_leave_each_sample_out_once(groups):
-    folds = make_folds(groups, None, 5, 0)
+    folds = blending.make_folds(groups, None, 5, 0)
     assert len(folds) == min(5, groups.max() + 1)
     assert np.array_equal(np.sort(np.concatenate(folds)), np.arange(40))
     for rows in folds:
         assert not set(groups[rows]) & set(np.delete(groups, rows))
+    with pytest.raises(AAMError, match="only 1 group among 40 samples"):
+        blending.make_folds(0 * groups, None, 5, 0)
 
 
 def test_folds_are_even_in_classes_and_follow_the_seed():
     classes = (np.arange(60) % 6 == 0).astype(int)
-    folds = make_folds(np.arange(60), classes, 5, 0)
+    folds, again, other = (
+        [rows.tolist() for rows in blending.make_folds(np.arange(60), classes, 5, seed)]
+        for seed in (0, 0, 1)
+    )
     assert [int(classes[rows].sum()) for rows in folds] == [2] * 5
-    again, other = (make_folds(np.arange(60), classes, 5, seed) for seed in (0, 1))
-    assert all(map(np.array_equal, folds, again))
-    assert not all(map(np.array_equal, folds, other))
-
-
-def test_one_group_cannot_be_divided():
-    with pytest.raises(AAMError, match="only 1 group among 9 samples"):
-        make_folds(np.zeros(9, dtype=int), None, 5, 0)
+    assert folds == again != other

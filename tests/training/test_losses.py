@@ -1,19 +1,108 @@
+"""Losses against their definitions, scikit-learn and SciPy."""
+
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.special import huber
+from simulated_study import describe_classes, describe_target
+from sklearn import metrics
 from torch.nn import functional
 
+from q2_aam.data.target_scaling import to_scaled
 from q2_aam.data.tokens import MASK, START, UNKNOWN, tokenize
 from q2_aam.model.encoders import scaled_log
 from q2_aam.model.heads.attention import ordered_quantiles
-from q2_aam.training.losses import (
-    abundance_loss,
-    hide_abundances,
-    hide_nucleotides,
-    nucleotide_loss,
-    unifrac_loss,
+from q2_aam.training.losses import abundance_loss, hide_nucleotides, nucleotide_loss, unifrac_loss
+from q2_aam.training.objectives import objective_of
+
+ACTUAL = np.array([0, 1, 2, 2, 1, 2, 2, 0])
+WEIGHTS = np.array([1.0, 2, 1, 1, 3, 1, 0.5, 1], dtype=np.float32)
+CLASSES = objective_of(describe_classes())
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(4)
+
+
+def test_scores_and_losses_of_classes_are_those_of_scikit_learn(random):
+    logits = torch.from_numpy(random.normal(size=(len(ACTUAL), 3)))
+    shares = torch.softmax(logits, dim=1).numpy()
+    favoured = shares.argmax(axis=1)
+    assert CLASSES.scores(shares, ACTUAL) == pytest.approx({
+        "accuracy": metrics.accuracy_score(ACTUAL, favoured),
+        "balanced_accuracy": metrics.balanced_accuracy_score(ACTUAL, favoured),
+    })  # fmt: skip
+    wanted = metrics.log_loss(ACTUAL, shares, sample_weight=WEIGHTS)
+    assert CLASSES.loss_of_predictions(shares, ACTUAL, WEIGHTS) == pytest.approx(wanted)
+    found = CLASSES.loss(logits, torch.from_numpy(ACTUAL), torch.from_numpy(WEIGHTS))
+    assert float(found) == pytest.approx(wanted)
+
+
+def test_missing_classes_do_not_count_and_a_probability_of_zero_costs_much_but_not_everything():
+    found = CLASSES.scores(np.eye(3)[[0, 1, 0]], np.array([0, 1, 1]))
+    assert found == {"accuracy": pytest.approx(2 / 3), "balanced_accuracy": 0.75}
+    assert 10 < CLASSES.loss_of_predictions(np.eye(3)[[0]], np.array([1]), np.ones(1)) < 20
+
+
+def test_the_mean_absolute_error_is_in_the_targets_units(random):
+    target = describe_target(scaling="log-z-score", location=1.5, scale=0.5, maximum=100.0)
+    truth, said = random.uniform(0, 50, 30), random.uniform(0, 50, 30)
+    found = objective_of(target).scores(to_scaled(target, said)[:, None], to_scaled(target, truth))
+    wanted = metrics.mean_absolute_error(truth, said)
+    assert found["mean_absolute_error"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("quantile_range", [0.5, 0.9])
+def test_the_quantile_loss_is_the_pinball_loss_of_three_quantiles(random, quantile_range):
+    raw, actual = torch.from_numpy(random.normal(size=(20, 3))), random.normal(size=20)
+    predictions = ordered_quantiles(raw).numpy()
+    objective = objective_of(describe_target(loss="quantile", quantile_range=quantile_range))
+    low = (1 - quantile_range) / 2
+    levels = zip(predictions.T, (low, 0.5, 1 - low), strict=True)
+    wanted = np.mean([metrics.mean_pinball_loss(actual, one, alpha=level) for one, level in levels])
+    assert objective.loss_of_predictions(predictions, actual, np.ones(20)) == pytest.approx(wanted)
+    learned = objective.loss(raw, torch.from_numpy(actual), torch.ones(20))
+    assert float(learned) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("loss", "score"),
+    [
+        ("mse", metrics.mean_squared_error),
+        ("mae", metrics.mean_absolute_error),
+        ("huber", lambda actual, predicted: huber(0.5, actual - predicted).mean()),
+    ],
 )
+def test_losses_of_numbers_are_those_of_scikit_learn_and_scipy(random, loss, score):
+    predicted, actual = random.normal(size=(20, 1)), random.normal(size=20)
+    objective = objective_of(describe_target(loss=loss))
+    found = objective.loss_of_predictions(predicted, actual, np.ones(20))
+    assert found == pytest.approx(score(actual, predicted[:, 0]))
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 5000.0])
+def test_quantiles_start_from_those_of_all_samples_on_any_scale(random, factor):
+    targets = factor * random.exponential(1, 500)
+    objective = objective_of(describe_target(loss="quantile", quantile_range=0.8))
+    start = torch.from_numpy(objective.start(targets, np.ones(500)))[None]
+    assert torch.isfinite(start).all()
+    found = ordered_quantiles(start)[0].numpy()
+    wanted = np.quantile(targets, [0.1, 0.5, 0.9])
+    assert found == pytest.approx(wanted, rel=1e-6, abs=2e-3)
+
+
+def test_numbers_start_from_their_mean_and_classes_from_their_weights():
+    start = objective_of(describe_target()).start(np.array([1.0, 2.0, 6.0]), np.ones(3))
+    assert start.tolist() == [3.0]
+    share = np.bincount(ACTUAL, WEIGHTS) / WEIGHTS.sum()
+    assert np.exp(CLASSES.start(ACTUAL, WEIGHTS)) == pytest.approx(share)
+    assert np.isfinite(CLASSES.start(np.zeros(4, dtype=int), np.ones(4))).all()
+
+
+# what is not a target
 
 
 def test_the_unifrac_loss_is_over_pairs_and_ignores_diagonal_and_lower_half():
@@ -30,7 +119,7 @@ def test_the_unifrac_loss_is_over_pairs_and_ignores_diagonal_and_lower_half():
 
 
 @pytest.mark.parametrize("share_drawn", [0.0, 0.1499, 0.15, 0.9999])
-def test_fifteen_in_a_hundred_of_known_nucleotides_and_held_abundances_are_hidden(share_drawn):
+def test_fifteen_in_a_hundred_of_known_nucleotides_are_hidden(share_drawn):
     tokens = torch.from_numpy(tokenize(["ACGTNACG", "NN", "A", "ACGTACGTACGT"])[0])
     masked, hidden = hide_nucleotides(tokens, torch.full(tokens.shape, share_drawn))
     known = (tokens >= 1) & (tokens <= 4)
@@ -40,9 +129,6 @@ def test_fifteen_in_a_hundred_of_known_nucleotides_and_held_abundances_are_hidde
     assert (masked[:, 0] == START).all()
     for kept in (0, START, UNKNOWN):
         assert torch.equal(masked == kept, tokens == kept)
-    abundances = torch.rand(10, 20) * (torch.rand(10, 20) < 0.5)
-    hidden = hide_abundances(abundances, torch.full(abundances.shape, share_drawn))
-    assert torch.equal(hidden, (abundances > 0) & (share_drawn < 0.15))
 
 
 def test_the_nucleotide_loss_is_the_mean_over_what_is_hidden():
@@ -51,32 +137,22 @@ def test_the_nucleotide_loss_is_the_mean_over_what_is_hidden():
     logits = torch.randn(2, 5, 4)
     hidden = torch.zeros(2, 6, dtype=torch.bool)
     hidden[0, 2] = hidden[1, 1] = True  # C and T
-    wanted = (
-        functional.cross_entropy(logits[0, 1:2], torch.tensor([1]))
-        + functional.cross_entropy(logits[1, 0:1], torch.tensor([3]))
-    ) / 2
+    wanted = functional.cross_entropy(logits[[0, 1], [1, 0]], torch.tensor([1, 3]))
     assert float(nucleotide_loss(logits, tokens, hidden)) == pytest.approx(float(wanted), rel=1e-5)
     changed = logits.clone()
     changed[~hidden[:, 1:]] = 50.0
     assert nucleotide_loss(changed, tokens, hidden) == nucleotide_loss(logits, tokens, hidden)
 
 
-def test_the_abundance_loss_is_over_hidden_abundances_only():
-    abundances = torch.tensor([[0.5, 0.25, 0.25, 0.0]])
+def test_the_abundance_loss_is_over_hidden_scaled_logarithms_only():
+    abundances = torch.tensor([[1.0, 0.25, math.exp(-6), 0.0]])
     hidden = torch.tensor([[True, False, True, False]])
-    guess = torch.tensor([[0.3, 99.0, 0.1, 99.0]])
-    errors = (guess - scaled_log(abundances))[hidden]
-    found = abundance_loss(guess, abundances, hidden)
-    assert float(found) == pytest.approx(float(errors.square().mean()), rel=1e-5)
-    assert float(abundance_loss(guess, abundances, torch.zeros_like(hidden))) == 0
-
-
-def test_scaled_log_abundances_of_empty_slots_are_zero():
-    found = scaled_log(torch.tensor([0.0, 1.0, math.exp(-6), 1e-30]))
-    assert found.isfinite().all()
+    found = abundance_loss(torch.tensor([[2.3, 99.0, 0.1, 99.0]]), abundances, hidden)
+    assert float(found) == pytest.approx((0.3**2 + 0.1**2) / 2, rel=1e-4)  # the scaled are 2 and 0
+    assert float(abundance_loss(abundances, abundances, torch.zeros_like(hidden))) == 0
+    found = scaled_log(torch.tensor([0.0, 1e-30]))
     assert found[0] == 0
-    assert found[1] == pytest.approx(2)
-    assert found[2] == pytest.approx(0, abs=1e-6)
+    assert found.isfinite().all()
 
 
 def test_learned_quantiles_cannot_cross():

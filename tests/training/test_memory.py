@@ -1,6 +1,7 @@
 """How large a step is, and what happens when memory runs out in one."""
 
 import contextlib
+import dataclasses
 import gc
 import io
 import os
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from simulated_study import TINY, history_of, log_of, model_of, simulate_study
+from quick_actions import pretrain
+from simulated_study import history_of, log_of, model_of, simulate_study
 
 from q2_aam.config import TrainingConfig
 from q2_aam.training.device import find_batch_size
@@ -43,27 +45,23 @@ def study():
     return simulate_study(20, 30, 3)
 
 
-def pretrain(aam, study, **options):
+def learn(study, **options):
     """Return the weights, the history, what was printed and the setting of the batch size."""
     printed = io.StringIO()
     steps = {"epochs": 3, "optimizer": "sgd", "learning_rate": 0.1, "abundance_weight": 0.1}
     with contextlib.redirect_stdout(printed):
-        found = aam.pretrain(
-            [study.table], [study.distances], sequences=[study.sequences], **TINY | steps | options
-        )
+        found = pretrain(study, **steps | options)
     (setting,) = [one for one in log_of(found).settings if one.name == "batch_size"]
     return model_of(found.encoder)[1], history_of(found), printed.getvalue(), setting
 
 
-def test_auto_equals_the_number_given_by_hand(aam, study, tmp_path, monkeypatch):
-    weights, history, printed, setting = pretrain(aam, study, batch_size="auto", dropout=0.1)
+def test_auto_equals_the_number_given_by_hand(study):
+    weights, history, printed, setting = learn(study, batch_size="auto", dropout=0.1)
     assert (setting.value, setting.chosen_by) == (8, "automatic")
     assert f"batch_size: 8 ({setting.why})" in printed
-    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "others"))  # it is the same command
-    other, again, _, setting = pretrain(aam, study, batch_size=8, dropout=0.1)
+    other, again, _, setting = learn(study, batch_size=8, dropout=0.1)
     assert (setting.value, setting.chosen_by) == (8, "user")
-    for name, value in weights.items():
-        assert np.array_equal(other[name], value), name
+    assert all(np.array_equal(other[name], value) for name, value in weights.items())
     assert history["train_loss"].equals(again["train_loss"])
 
 
@@ -82,29 +80,26 @@ def break_step(monkeypatch, error, breaks):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: str(error)[:15])
-def test_row_14_the_message_says_what_to_lower(aam, study, refused, monkeypatch, error):
+def test_row_14_the_message_says_what_to_lower(study, refused, monkeypatch, error):
     break_step(monkeypatch, error, lambda call, chunks: call == 2)
     message = refused(
-        lambda: pretrain(aam, study, batch_size=7),
+        lambda: learn(study, batch_size=7),
         "a step of 7 samples", "'batch_size' (now 7)", "'gradient_accumulation'",
         "'gradient_checkpointing'", "'max_asvs'", "'hidden_size'",
     )  # fmt: skip
     assert str(error) not in message
 
 
-def test_another_error_is_not_taken_for_a_lack_of_memory(aam, study, monkeypatch):
+def test_another_error_is_not_taken_for_a_lack_of_memory(study, monkeypatch):
     break_step(monkeypatch, RuntimeError("shapes do not match"), lambda *_: True)
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        pretrain(aam, study, batch_size="auto")
+        learn(study, batch_size="auto")
 
 
-def test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same(
-    aam, study, monkeypatch, tmp_path
-):
-    unbroken, history, *_ = pretrain(aam, study, batch_size="auto")
-    monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path / "others"))  # it is the same command
+def test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same(study, monkeypatch):
+    unbroken, history, *_ = learn(study, batch_size="auto")
     calls = break_step(monkeypatch, ERRORS[0], lambda call, chunks: call == 6 and chunks < 4)
-    weights, other, printed, _ = pretrain(aam, study, batch_size="auto")
+    weights, other, printed, _ = learn(study, batch_size="auto")
     # three steps an epoch; the third of the second epoch failed, and that epoch was begun again
     assert calls == [1] * 6 + [2] * 6
     assert "batch_size: 8 (" in printed
@@ -117,17 +112,17 @@ def test_row_14_an_automatic_batch_is_halved_and_the_steps_stay_the_same(
     assert np.allclose(history[scores], other[scores], rtol=1e-4)
 
 
-def test_row_14_what_the_failed_step_held_is_freed_before_the_next(aam, study, monkeypatch):
+def test_row_14_what_the_failed_step_held_is_freed_before_the_next(study, monkeypatch):
     class Cycle:
-        def __init__(self):
-            self.itself = self
+        """Holds itself."""
 
     held = []
 
     def breaks(call, chunks):
         if call == 2:
-            held.append(weakref.ref(Cycle()))
-            assert held[0]() is not None
+            cycle = Cycle()
+            cycle.itself = cycle
+            held.append(weakref.ref(cycle))
         elif call == 3:
             held.append(held[0]())
         return call == 2
@@ -135,28 +130,27 @@ def test_row_14_what_the_failed_step_held_is_freed_before_the_next(aam, study, m
     break_step(monkeypatch, ERRORS[0], breaks)
     gc.disable()
     try:
-        pretrain(aam, study, batch_size="auto", epochs=1)
+        learn(study, batch_size="auto", epochs=1)
     finally:
         gc.enable()
     assert held[1] is None
 
 
 def test_row_14_an_automatic_batch_is_halved_until_one_sample_is_too_much(
-    aam, study, refused, monkeypatch
+    study, refused, monkeypatch
 ):
     calls = break_step(monkeypatch, ERRORS[1], lambda call, chunks: chunks < 8)
-    _, _, printed, _ = pretrain(aam, study, batch_size="auto", epochs=1)
+    printed = learn(study, batch_size="auto", epochs=1)[2]
     assert calls == [1, 2, 4, 8, 8, 8]
     assert printed.count("Memory ran out") == 3
     calls = break_step(monkeypatch, ERRORS[3], lambda *_: True)
-    refused(lambda: pretrain(aam, study, batch_size="auto", epochs=2), "Training ran out of memory")
+    refused(lambda: learn(study, batch_size="auto", epochs=2), "Training ran out of memory")
     assert calls == [1, 2, 4, 8]
 
 
 SHORT_OF_MEMORY = """
 import resource, sys
 import numpy as np, psutil
-from qiime2.plugins import aam
 import test_memory as test
 from q2_aam.training import pretrain
 
@@ -164,18 +158,15 @@ study, (size, megabytes) = test.study_without_shared_asvs(), sys.argv[1:]
 np.linalg.inv(np.ones((2, 2)) + np.eye(2))  # OpenBLAS waits for ever if it cannot have its buffers
 taken = psutil.Process().memory_info().vms
 resource.setrlimit(resource.RLIMIT_AS, (taken + int(megabytes) * 10**6,) * 2)
-_, history, printed, _ = test.pretrain(
-    aam.actions, study, batch_size=size if size == "auto" else int(size), hidden_size=256, heads=2,
+print(test.learn(
+    study, batch_size=size if size == "auto" else int(size), hidden_size=256, heads=2,
     nucleotides_per_token=1, epochs=1, workers=0,
-)
-print(printed)
+)[2])
 """
 
 
 def study_without_shared_asvs():
     """Make a study of which half of the samples take half of the memory."""
-    import dataclasses
-
     study = simulate_study(16, 640, 3)
     place = np.arange(640) // 40
     counts = study.counts * 0 + (place == np.arange(16)[:, None])

@@ -8,18 +8,19 @@ from tasks import make_network
 from q2_aam.config import SCHEDULES, TrainingConfig
 from q2_aam.training.optim import build_optimizer, learning_rate_at
 
-CONFIG = TrainingConfig(learning_rate=0.01, warmup=0.1)
 
-
-def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings():
-    network = make_network()
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)],
+)
+def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings(name, kind):
+    network, config = make_network(), TrainingConfig(optimizer=name)
     names = {id(weight): name for name, weight in network.named_parameters()}
-    decayed, other = (
-        {names[id(weight)] for weight in group["params"]}
-        for group in build_optimizer(network, CONFIG).param_groups
-    )
-    rates = [group["weight_decay"] for group in build_optimizer(network, CONFIG).param_groups]
-    assert rates == [CONFIG.weight_decay, 0]
+    optimizer = build_optimizer(network, config)
+    assert type(optimizer) is kind
+    groups = optimizer.param_groups
+    decayed, other = ({names[id(weight)] for weight in group["params"]} for group in groups)
+    assert [group["weight_decay"] for group in groups] == [config.weight_decay, 0]
     assert decayed | other == set(names.values())
     assert not decayed & other
     assert all(name.endswith("weight") and "norm" not in name for name in decayed)
@@ -28,22 +29,12 @@ def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings():
     assert {"asv_encoder.nucleotides.weight", "asv_encoder.start"} <= other
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)],
-)
-def test_each_optimizer_is_built(name, kind):
-    assert type(build_optimizer(make_network(), TrainingConfig(optimizer=name))) is kind
-
-
 def rates_of(schedule, epochs=100, steps_per_epoch=10, scores=(), **settings):
     config = TrainingConfig(learning_rate=0.01, schedule=schedule, epochs=epochs, **settings)
-    return np.array(
-        [
-            learning_rate_at(step, steps_per_epoch, config, scores[: step // steps_per_epoch])
-            for step in range(epochs * steps_per_epoch)
-        ]
-    )
+    return np.array([
+        learning_rate_at(step, steps_per_epoch, config, scores[: step // steps_per_epoch])
+        for step in range(epochs * steps_per_epoch)
+    ])  # fmt: skip
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -73,9 +64,8 @@ def test_8_11_one_cycle_rises_for_a_tenth_and_falls():
 
 
 def test_11_6_warm_restarts_follow_period_and_multiplier():
-    rates = rates_of(
-        "cosine-restarts", warmup=0.0, restart_epochs=10, restart_multiplier=2.0, min_lr=0.1
-    )
+    settings = {"restart_epochs": 10, "restart_multiplier": 2.0, "min_lr": 0.1}
+    rates = rates_of("cosine-restarts", warmup=0.0, **settings)
     risen = np.flatnonzero(np.diff(rates) > 0) + 1
     assert risen.tolist() == [101, 301, 701]  # one warm-up step, then periods of 10, 20, 40 epochs
     assert np.allclose(rates[risen], 0.01)
@@ -84,11 +74,6 @@ def test_11_6_warm_restarts_follow_period_and_multiplier():
 
 def test_11_6_plateau_follows_factor_patience_and_minimum():
     scores = [1.0, 0.5] + [0.6] * 98
-    rates = rates_of(
-        "plateau", warmup=0.0, scores=scores, plateau_factor=0.1, plateau_patience=3,
-        min_lr=0.005,
-    )[::10]  # fmt: skip
-    assert np.allclose(rates[:5], 0.01)
-    assert np.allclose(rates[5:8], 0.001)
-    assert np.allclose(rates[8:11], 0.0001)
-    assert np.allclose(rates[11:], 0.00005)
+    settings = {"plateau_factor": 0.1, "plateau_patience": 3, "min_lr": 0.005}
+    rates = rates_of("plateau", warmup=0.0, scores=scores, **settings)[::10]
+    assert np.allclose(rates, [0.01] * 5 + [0.001] * 3 + [0.0001] * 3 + [0.00005] * 89)

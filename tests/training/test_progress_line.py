@@ -5,11 +5,12 @@ import re
 
 import numpy as np
 import pytest
-import qiime2
 import torch
-from simulated_study import TINY, TINY_FIT
+from quick_actions import pretrain
+from simulated_study import TINY_FIT, history_of
 
 from q2_aam.training import device
+from q2_aam.training.logger import TrainingLogger
 
 
 def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam, study, capfd):
@@ -21,7 +22,7 @@ def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam,
     lines = [line for line in printed.splitlines() if line.startswith("epoch ")]
     assert "The attention head is trained" in printed.split("epoch 1/2")[0]
     assert "predictions: " in printed.split("epoch 2/2")[1]
-    history = found.training_log.view(qiime2.Metadata).to_dataframe()
+    history = history_of(found)
     assert len(lines) == len(history) == 2
     for number, (line, (_, row)) in enumerate(zip(lines, history.iterrows(), strict=True), 1):
         assert line.startswith(f"epoch {number}/2  ")
@@ -50,11 +51,8 @@ def half_precision(monkeypatch):
     monkeypatch.setattr(device, "build_accelerator", build_in_half)
 
 
-def test_8_7_skipped_steps_of_fp16_are_counted_and_stop_nothing(aam, study, half_precision, capfd):
-    found = aam.pretrain(
-        [study.table], [study.distances], sequences=[study.sequences], **TINY | {"epochs": 9}
-    )
-    history = found.training_log.view(qiime2.Metadata).to_dataframe()
+def test_8_7_skipped_steps_of_fp16_are_counted_and_stop_nothing(study, half_precision, capfd):
+    history = history_of(pretrain(study, epochs=9))
     skipped = history["skipped_steps"]
     assert skipped.iloc[0] > 0
     assert skipped.iloc[-1] == 0
@@ -67,9 +65,7 @@ def test_8_7_skipped_steps_of_fp16_are_counted_and_stop_nothing(aam, study, half
 
 
 @pytest.mark.parametrize("epochs_done", [0, 2])
-def test_an_interrupted_run_says_how_to_go_on(aam, study, monkeypatch, capfd, epochs_done):
-    from q2_aam.training.logger import TrainingLogger
-
+def test_an_interrupted_run_says_how_to_go_on(study, monkeypatch, capfd, epochs_done):
     def interrupt(logger, progress):
         if len(progress.history) == epochs_done:
             raise KeyboardInterrupt
@@ -81,8 +77,6 @@ def test_an_interrupted_run_says_how_to_go_on(aam, study, monkeypatch, capfd, ep
     monkeypatch.setattr(TrainingLogger, "on_epoch", interrupt)
     monkeypatch.setattr(TrainingLogger, "on_step", at_a_step)
     with pytest.raises(KeyboardInterrupt):
-        aam.pretrain(
-            [study.table], [study.distances], sequences=[study.sequences], **TINY | {"epochs": 5}
-        )
+        pretrain(study, epochs=5)
     how = "the same command resumes after epoch 2" if epochs_done else "nothing was saved"
     assert f"Interrupted: {how}" in capfd.readouterr().out

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from tasks import make_network
 
 from q2_aam import inference
-from q2_aam.config import ModelConfig
 from q2_aam.data.tokens import tokenize_asvs
-from q2_aam.model.network import Network
 
 LENGTHS = [56, 57, 60, 58, 60, 51, 60, 41, 47, 57, 60, 33]
 
@@ -19,13 +18,7 @@ def asvs():
 
 
 def network_of(per_token: int):
-    torch.manual_seed(2)
-    return Network(
-        ModelConfig(
-            hidden_size=16, heads=2, branches=8, max_sequence_length=60, asv_layers=2,
-            nucleotides_per_token=per_token,
-        )
-    ).eval()  # fmt: skip
+    return make_network(2, asv_layers=2, nucleotides_per_token=per_token, target=None).eval()
 
 
 @pytest.mark.parametrize(
@@ -55,9 +48,7 @@ def test_lengths_are_computed_apart_where_enough_asvs_have_them(
 
 def test_parts_are_no_larger_than_asked_for(asvs, monkeypatch):
     monkeypatch.setattr(inference, "LEAST_ALIKE", 1)
-    chosen = np.arange(len(LENGTHS))
-    parts, _ = inference.token_parts(network_of(5), asvs, chosen, 3)
-    assert max(len(tokens) for tokens, _ in parts) == 3
-    monkeypatch.setitem(inference.ASVS_AT_ONCE, "cpu", 2)
-    parts, _ = inference.token_parts(network_of(5), asvs, chosen, 3)
-    assert max(len(tokens) for tokens, _ in parts) == 2
+    for at_once, largest in ((64, 3), (2, 2)):
+        monkeypatch.setitem(inference.ASVS_AT_ONCE, "cpu", at_once)
+        parts, _ = inference.token_parts(network_of(5), asvs, np.arange(len(LENGTHS)), 3)
+        assert max(len(tokens) for tokens, _ in parts) == largest

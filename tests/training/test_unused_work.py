@@ -1,37 +1,47 @@
 """Nothing is computed that no loss, no score and no prediction reads."""
 
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from simulated_study import QUICK_FIT, TINY, TINY_FIT
+from quick_actions import fit, predict, pretrain
+from simulated_study import TINY_FIT
 from tasks import make_network, make_task
 
 from q2_aam import inference
 from q2_aam.model.network import Network, Parts
+from q2_aam.training.init import embed_held
 
 CLOSED = Parts(attend=False, detect=False, quantify=True, join=False)
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Record which parts of samples are asked for in training and in evaluation."""
-    found = {True: set(), False: set()}
-    real = Network.embed_samples
+def work(monkeypatch):
+    """Record what a network does, in training and in evaluation.
 
-    def watched(self, asvs, samples, hidden=None, *parts):
-        found[self.training].add(Parts(*parts))
-        return real(self, asvs, samples, hidden, *parts)
-
-    monkeypatch.setattr(Network, "embed_samples", watched)
-    return found
-
-
-def fit(aam, study, **options):
-    return aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, **TINY_FIT | options
+    These are the parts of samples that are asked for, how many ASVs are read, and for how many
+    samples the transformer runs.
+    """
+    found = SimpleNamespace(
+        parts={True: set(), False: set()}, asvs={True: 0, False: 0}, samples={True: 0, False: 0}
     )
+    embed_asvs, embed_samples = Network.embed_asvs, Network.embed_samples
+
+    def watched_asvs(self, tokens, padded):
+        found.asvs[self.training] += len(tokens.unique(dim=0))  # parts are filled up with copies
+        return embed_asvs(self, tokens, padded)
+
+    def watched_samples(self, asvs, batch, hidden=None, *parts):
+        found.parts[self.training].add(Parts(*parts))
+        found.samples[self.training] += Parts(*parts).attend * len(batch.index)
+        return embed_samples(self, asvs, batch, hidden, *parts)
+
+    monkeypatch.setattr(inference, "embedding_cache", inference.EmbeddingCache())
+    monkeypatch.setattr(Network, "embed_asvs", watched_asvs)
+    monkeypatch.setattr(Network, "embed_samples", watched_samples)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -42,75 +52,46 @@ def fit(aam, study, **options):
         ({"unifrac_weight": 0.0, "nucleotide_weight": 1.0}, Parts(False, False, False, False)),
     ],
 )
-def test_pretraining_computes_what_its_losses_are_read_from(aam, study, asked, options, wanted):
-    aam.pretrain([study.table], [study.distances], sequences=[study.sequences], **TINY | options)
-    assert asked == {True: {wanted}, False: {wanted}}
+def test_pretraining_computes_what_its_losses_are_read_from(study, work, options, wanted):
+    pretrain(study, **options)
+    assert work.parts == {True: {wanted}, False: {wanted}}
 
 
-def test_fitting_detects_branches_only_where_there_are_distances(aam, study, asked):
-    fit(aam, study)
-    assert asked[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
-    assert not any(parts.detect for parts in asked[False])
-    assert CLOSED in asked[False]
-    asked[True].clear()
-    fit(aam, study, distance_matrix=study.distances)
-    assert asked[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
+def test_fitting_detects_branches_only_where_there_are_distances(study, work):
+    fit(study, **TINY_FIT)
+    assert work.parts[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
+    assert not any(parts.detect for parts in work.parts[False])
+    assert CLOSED in work.parts[False]
+    work.parts[True].clear()
+    fit(study, distance_matrix=study.distances, **TINY_FIT)
+    assert work.parts[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
 
 
-def test_without_the_attention_head_no_transformer_runs(aam, study, asked):
-    model = aam.fit_regressor(study.table, study.age_column, sequences=study.sequences, **QUICK_FIT)
-    aam.predict_regression(study.table, model.regressor, sequences=study.sequences)
-    assert asked == {True: set(), False: {CLOSED}}
+def test_without_the_attention_head_no_transformer_runs(study, work):
+    predict(study, fit(study))
+    assert work.parts == {True: set(), False: {CLOSED}}
 
 
-def test_a_frozen_encoder_reads_each_asv_once(aam, study, pretrained, monkeypatch):
-    read = []
-    real = Network.embed_asvs
-
-    def watched(self, tokens, padded):
-        read.append(len(torch.unique(tokens, dim=0)))
-        return real(self, tokens, padded)
-
-    monkeypatch.setattr(inference, "embedding_cache", inference.EmbeddingCache())
-    monkeypatch.setattr(Network, "embed_asvs", watched)
-    aam.fit_regressor(
-        study.table, study.age_column, sequences=study.sequences, encoder=pretrained.encoder,
-        epochs=3, threads=1, attention_head="on",
-    )  # fmt: skip
-    assert sum(read) == study.counts.shape[1]
+def test_a_frozen_encoder_reads_each_asv_once(study, pretrained, work):
+    fit(study, encoder=pretrained.encoder, epochs=3, attention_head="on")
+    assert work.asvs == {True: 0, False: study.counts.shape[1]}
 
 
 def test_an_epoch_reads_each_asv_and_each_validation_sample_once_for_all_that_is_scored(
-    aam, study, monkeypatch
+    study, work
 ):
-    read = []
-    embed_asvs, embed_samples = Network.embed_asvs, Network.embed_samples
-
-    def asvs(self, tokens, padded):
-        if not self.training:
-            read[0] += len(tokens.unique(dim=0))  # parts are filled up with copies
-        return embed_asvs(self, tokens, padded)
-
-    def samples(self, asvs, batch, hidden=None, *parts):
-        if not self.training and Parts(*parts).attend:
-            read[1] += len(batch.index)
-        return embed_samples(self, asvs, batch, hidden, *parts)
-
-    monkeypatch.setattr(Network, "embed_asvs", asvs)
-    monkeypatch.setattr(Network, "embed_samples", samples)
     totals = []
     for epochs in (1, 3):
-        read[:] = [0, 0]
         # so slow that the last epoch is kept, whose embeddings are at hand
-        fit(aam, study, epochs=epochs, validation_size=0.4, learning_rate=1e-5)
-        totals.append(list(read))
-    per_epoch = (np.subtract(*totals[::-1]) / 2).tolist()
-    assert per_epoch == [study.counts.shape[1], round(0.4 * len(study.ages))]
+        slow = {"epochs": epochs, "validation_size": 0.4, "learning_rate": 1e-5}
+        fit(study, **TINY_FIT | slow)
+        totals.append((work.asvs[False], work.samples[False]))
+    first, both = np.array(totals)
+    per_epoch = ((both - first) - first) / 2
+    assert per_epoch.tolist() == [study.counts.shape[1], round(0.4 * len(study.ages))]
 
 
-def test_features_of_samples_are_let_go_when_they_are_answered(
-    aam, mixed_study, fitted, monkeypatch
-):
+def test_features_of_samples_are_let_go_when_they_are_answered(mixed_study, fitted, monkeypatch):
     """50,000 samples must not need the memory of all their features at once."""
     held, most = weakref.WeakSet(), []
     real = Network.embed_samples
@@ -123,14 +104,14 @@ def test_features_of_samples_are_let_go_when_they_are_answered(
 
     monkeypatch.setattr(inference, "SAMPLES_AT_ONCE", 2)
     monkeypatch.setattr(Network, "embed_samples", watched)
-    aam.predict_regression(mixed_study.table, fitted.regressor, sequences=mixed_study.sequences)
+    predict(mixed_study, fitted)
     assert len(most) == -(-len(mixed_study.ages) // 2)
     assert max(most) <= 2
 
 
 def test_embeddings_of_held_asvs_stand_at_their_places():
     asvs, network, held = make_task(8, 20, 2).studies.asvs, make_network(), np.array([3, 7, 1])
-    found = inference.embed_held(network.eval(), asvs, held)
+    found = embed_held(network.eval(), asvs, held)
     assert found.shape == (len(asvs), 16)
     assert torch.equal(found[held], inference.embed_asvs(network, asvs, held))
     assert not np.delete(found.numpy(), held, axis=0).any()

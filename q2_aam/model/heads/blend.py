@@ -17,11 +17,9 @@ class TargetHead(nn.Module):
     """Predict a target as the weighted average of heads that err differently.
 
     Each head returns O numbers a sample: a scaled number; a lower bound, median and upper bound;
-    or the probability of each class. Where quantiles are wanted, a head may return one number: it
-    then moves the prediction, and the width around it comes from the other heads.
-
-    The weights are kept as the `blend`: each head but the first has a share in [0, 1], by which it
-    replaces what the heads before it say together. The vocabulary has `width` tokens an ASV.
+    or the probability of each class. Where quantiles are wanted, one may return a number only (see
+    `blended`). In the `blend` each head but the first has a share in [0, 1], by which it replaces
+    what the heads before it say together. The vocabulary has `width` tokens an ASV.
     """
 
     def __init__(self, size: int, branches: int, width: int, target: Target):
@@ -56,9 +54,8 @@ class TargetHead(nn.Module):
         """The weight of each head; they sum to 1."""
         weights = {self.target.heads[0]: 1.0}
         for name, share in self.blend.named_buffers():
-            share = float(share)
-            weights = {one: weight * (1 - share) for one, weight in weights.items()}
-            weights[name] = share
+            weights = {one: weight * (1 - float(share)) for one, weight in weights.items()}
+            weights[name] = float(share)
         return weights
 
     @torch.no_grad()

@@ -38,10 +38,7 @@ class TargetFeatures(NamedTuple):
 
 
 class BlockScaling(nn.Module):
-    """Center features and divide them by one number, so that a block of them has variance 1.
-
-    Blocks of different size then weigh alike under one penalty.
-    """
+    """Center features and divide them by one number: blocks of any size then have variance 1."""
 
     def __init__(self, features: int):
         super().__init__()
@@ -85,8 +82,8 @@ class Clades(nn.Module):
     """Tell which clades ASVs lie in, and how much of a sample each clade holds.
 
     Models of format version 1 read them: their ASVs were joined by average linkage of embeddings.
-    An ASV that is not in the vocabulary joins the clades of the one there that is next to it, from
-    the smallest one on that is at least as high as the two are apart.
+    A new ASV joins the clades of the nearest one, from the smallest on that is at least as high as
+    the two are apart.
 
     The N ASVs of the vocabulary and then the C clades are *nodes*. In `order` each clade stands
     before what lies in it, so that a clade is a range of places, from `start` to `end`. `parent` is

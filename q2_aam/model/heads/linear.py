@@ -70,14 +70,12 @@ class RandomFeatures(nn.Module):
 
     Ridge regression on the inputs x and on these features approaches, as M grows, kernel ridge
     regression with the arc-cosine kernel of order 1, that is an infinitely wide layer of rectified
-    linear units. That kernel has no length scale to choose, and no training sample is stored.
+    linear units. It has no length scale to choose, and no training sample is stored.
 
     W is about normal, and its columns are orthogonal in runs of P, a power of 2 that is at least F:
-    such features come nearer to the kernel than independent ones. It is a product of signs and
-    Walsh-Hadamard transforms, which takes P log P steps instead of F M, and a pure function of
-    its shape, so that no model needs to store it.
-
-    See Rahimi and Recht 2007, "Random features for large-scale kernel machines"; Cho and Saul 2009,
+    they come nearer to the kernel than independent ones. It is a product of signs and
+    Walsh-Hadamard transforms, and a pure function of its shape, so that no model stores it. See
+    Rahimi and Recht 2007, "Random features for large-scale kernel machines"; Cho and Saul 2009,
     "Kernel methods for deep learning"; Yu, Suresh, Choromanski, Holtmann-Rice and Kumar 2016,
     "Orthogonal random features".
     """

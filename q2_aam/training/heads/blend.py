@@ -17,8 +17,8 @@ _ROUNDS = 200
 def make_folds(groups: np.ndarray, classes: np.ndarray | None, most: int, seed: int) -> list:
     """Divide samples into folds, whole groups at a time, classes as evenly as groups allow.
 
-    Return the samples that each fold leaves out: of at most `most` folds, fewer if there are fewer
-    groups, which are numbered from 0 on without gaps. All samples of one group are refused.
+    Returns what each of at most `most` folds leaves out. Groups are numbered from 0 on without
+    gaps; one alone is refused.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -42,14 +42,10 @@ def make_folds(groups: np.ndarray, classes: np.ndarray | None, most: int, seed: 
 def blend_of_numbers(
     predictions: np.ndarray, actual: np.ndarray, sample_weights: np.ndarray
 ) -> np.ndarray:
-    """Weigh heads by the squared error of their weighted average.
+    """Weigh heads by the squared error of their weighted average, of predictions (heads, samples).
 
-    Of predictions (heads, samples): at least 0, with sum 1, halfway from the best to equal ones.
-
-    References
-    ----------
-    Breiman 1996, "Stacked regressions"; Diebold and Pauly 1990, "The use of prior information in
-    forecast combination", for shrinkage towards equal weights.
+    At least 0, with sum 1, halfway from the best to equal ones. See Breiman 1996, "Stacked
+    regressions"; Diebold and Pauly 1990, "The use of prior information in forecast combination".
     """
     heads = len(predictions)
     root = np.sqrt(sample_weights / sample_weights.sum())
@@ -66,13 +62,9 @@ def blend_of_numbers(
 def blend_of_classes(
     predictions: np.ndarray, actual: np.ndarray, sample_weights: np.ndarray
 ) -> np.ndarray:
-    """Weigh heads by the log loss of their weighted average; see `blend_of_numbers`.
+    """Weigh heads by the log loss of their weighted probabilities (heads, samples, classes).
 
-    Of probabilities (heads, samples, classes).
-
-    References
-    ----------
-    Dempster, Laird and Rubin 1977 for the steps, which are those of a mixture's weights.
+    Otherwise as `blend_of_numbers`; by the steps of Dempster, Laird and Rubin 1977 for a mixture.
     """
     heads = len(predictions)
     right = predictions[:, np.arange(len(actual)), actual].clip(_LEAST_PROBABILITY)
@@ -84,10 +76,7 @@ def blend_of_classes(
 
 
 def surely_positive(gains: np.ndarray, groups: np.ndarray) -> bool:
-    """Test whether gains are above zero on average over groups, by a one-sided t test.
-
-    Samples of one group are not independent: their gains are summed.
-    """
+    """Test by a one-sided t test whether gains, summed over groups, are above zero on average."""
     _, places = np.unique(groups, return_inverse=True)
     sums = np.bincount(places, gains)
     if len(sums) < 2 or sums.mean() <= 0:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from ...data.study import held_asvs
-from ...inference import embed_held, sample_states
+from ...inference import sample_states
 from ...model.heads.features import TargetFeatures
 from ...model.network import Network
+from ..init import embed_held
 from ..losses import Task
 
 FEATURES_KEPT = 2048  # samples; of more, features are read again for each head

@@ -37,10 +37,7 @@ def grow_forest(
 ) -> list[GrownTree]:
     """Grow trees by least squares on (samples, F) float32; of classes, that is Gini's index.
 
-    As many trees read each set of the head's columns: where both are read, ASVs and branches.
-
-    References
-    ----------
+    As many trees read each set of the head's columns: where both are read, ASVs and branches. See
     Geurts, Ernst and Wehenkel 2006, "Extremely randomized trees".
     """
     from sklearn.ensemble import ExtraTreesRegressor  # two seconds, which pretraining is spared
@@ -53,13 +50,10 @@ def grow_forest(
         samples, features = len(inputs), len(columns)
         tried = min(_FEATURES_TRIED * features, max(_VALUES_TRIED / samples, np.sqrt(features)))
         forest = ExtraTreesRegressor(
-            max(1, number),
-            max_features=max(1, round(tried)),
-            min_samples_leaf=SMALLEST_LEAF,
-            max_leaf_nodes=(head.threshold.shape[1] + 1) // 2,
-            max_depth=DEPTH,
+            max(1, number), max_features=max(1, round(tried)), min_samples_leaf=SMALLEST_LEAF,
+            max_leaf_nodes=(head.threshold.shape[1] + 1) // 2, max_depth=DEPTH,
             random_state=(seed + place) % 2**32,
-        )
+        )  # fmt: skip
         if number:
             forest.fit(inputs[:, columns], values, known.weights)
             grown += [GrownTree(one, columns) for one in forest.estimators_]
@@ -69,10 +63,7 @@ def grow_forest(
 def out_of_fold(
     head: ForestHead, inputs: np.ndarray, known: Known, held: Sequence[np.ndarray], seed: int
 ) -> tuple[None, np.ndarray]:
-    """Predict what folds leave out, by fewer trees than the head has; nothing is tuned.
-
-    Predictions are (samples, outputs), NaN for samples that no fold leaves out.
-    """
+    """Predict what folds leave out, (samples, outputs), NaN for others, by few of the trees."""
     few = min(len(head.threshold), TREES_OUT_OF_FOLD)
     width = len(head.levels) or known.values.shape[1]
     predictions = np.full((len(inputs), width), np.nan)
@@ -96,12 +87,8 @@ def predict_forest(
 ) -> np.ndarray:
     """Return the mean, or quantiles, over grown trees: (samples, outputs) float64.
 
-    Where leaves are small, quantiles of the trees are about those of a quantile regression
-    forest: of training values, weighted by how often they share a leaf with the sample.
-
-    References
-    ----------
-    Meinshausen 2006, "Quantile regression forests".
+    Where leaves are small, quantiles of the trees are about those of training values, weighted by
+    how often they share a leaf: see Meinshausen 2006, "Quantile regression forests".
     """
     each = [tree.predict(inputs[:, columns]).reshape(len(inputs), -1) for tree, columns in forest]
     if levels:

@@ -10,7 +10,8 @@ import torch
 from ...model.heads.linear import LinearHead
 from .features import Known
 
-PENALTIES = 10.0 ** np.arange(0, -6.1, -0.5)  # of features whose total variance is about 1
+# of features whose total variance is about 1; times the number of samples
+PENALTIES = 10.0 ** np.arange(0, -6.1, -0.5)
 MOST_SAMPLES = 16384  # of more, some are drawn: their features are held in memory
 _LEAST_PROBABILITY = 1e-6
 
@@ -18,10 +19,9 @@ _LEAST_PROBABILITY = 1e-6
 def out_of_fold(
     head: LinearHead, inputs: np.ndarray, known: Known, held: Sequence[np.ndarray], seed: int
 ) -> tuple[float, np.ndarray]:
-    """Choose the penalty with the smallest log loss on what folds leave out.
+    """Choose the penalty with the smallest log loss on what folds leave out (see `PENALTIES`).
 
-    It is one of `PENALTIES`, to be multiplied by the number of samples. Probabilities out-of-fold
-    are (samples, C), NaN for samples that no fold leaves out.
+    Probabilities out-of-fold are (samples, C), NaN for samples that no fold leaves out.
     """
     del head, seed  # nothing is drawn
     classes, number, rotated = known.classes, known.values.shape[1], rotate(inputs)
@@ -46,10 +46,7 @@ def out_of_fold(
 
 
 def rotate(inputs: np.ndarray) -> np.ndarray:
-    """Return as many features as there are samples, with the same products between samples.
-
-    A penalty on the sum of squares sees products only, so that a fit on them is the same fit.
-    """
+    """Return at most as many features as samples, with the same products, all a penalty sees."""
     if inputs.shape[1] <= len(inputs):
         return inputs
     inputs = inputs.astype(np.float64)

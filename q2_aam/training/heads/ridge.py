@@ -18,22 +18,19 @@ _STEPS, _TOLERANCE = 200, 1e-4  # of conjugate gradients
 def out_of_fold(
     head: LinearHead, inputs: np.ndarray, known: Known, held: Sequence[np.ndarray], seed: int
 ) -> tuple[float, np.ndarray]:
-    """Choose the penalty, and predict what folds leave out (see `tune_ridge`).
-
-    Of numbers, random features are dropped where they do not lower the error.
-    """
+    """Choose the penalty (see `tune_ridge`), and drop random features that do not help."""
     del seed  # nothing is drawn
     penalty, predictions = tune_ridge(inputs, known.values, known.weights, held)
     if known.classes is not None:
         return penalty, class_fractions(torch.from_numpy(predictions)).numpy()
     if head.random_features is not None:
+
+        def error(found: np.ndarray) -> float:
+            return np.nansum(known.weights[:, None] * np.square(found - known.values))
+
         linear = inputs[:, : sum(head.blocks.values())]
         others = tune_ridge(linear, known.values, known.weights, held)
-        errors = [
-            np.nansum(known.weights[:, None] * np.square(one - known.values))
-            for one in (predictions, others[1])
-        ]
-        if errors[0] >= errors[1]:
+        if error(predictions) >= error(others[1]):
             head.drop_random_features()
             return others
     return penalty, predictions
@@ -53,12 +50,8 @@ def tune_ridge(
 
     It is one of `PENALTIES`, to be multiplied by the number of samples. Predictions out-of-fold
     are (samples, R), NaN for samples that no fold leaves out. Residuals of what is left out are
-    (I - H)⁻¹ residuals, where H turns values into fitted values: nothing is solved anew.
-
-    References
-    ----------
-    Hoerl and Kennard 1970, "Ridge regression"; Golub, Heath and Wahba 1979 for leaving samples out
-    without solving anew.
+    (I - H)⁻¹ residuals, where H turns values into fitted values: nothing is solved anew. See Hoerl
+    and Kennard 1970, "Ridge regression"; Golub, Heath and Wahba 1979 for leaving samples out.
     """
     sample_weights = sample_weights / sample_weights.mean()
     root = np.sqrt(sample_weights)[:, None]
@@ -93,11 +86,10 @@ def centered_gram(inputs: np.ndarray, sample_weights: np.ndarray) -> np.ndarray:
 def fit_ridge(
     inputs: np.ndarray, values: np.ndarray, sample_weights: np.ndarray, penalty: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Solve weighted ridge regression with an intercept that is not penalized.
+    """Solve weighted ridge regression: weights (R, F), and the intercept (R,) without a penalty.
 
     Up to `SOLVED_EXACTLY` samples by their products, more by conjugate gradients, which need no
-    more memory than the inputs do (scikit-learn's `Ridge` copies them twice). Return weights (R, F)
-    and the intercept (R,).
+    more memory than the inputs do (scikit-learn's `Ridge` copies them twice).
     """
     sample_weights = sample_weights / sample_weights.mean()
     center = np.average(values, axis=0, weights=sample_weights)
@@ -127,9 +119,7 @@ def fit_ridge(
 def conjugate_gradients(apply: Callable[[np.ndarray], np.ndarray], right: np.ndarray) -> np.ndarray:
     """Solve for all columns of `right`, (F, R), at once, given the product with the matrix.
 
-    References
-    ----------
-    Hestenes and Stiefel 1952, "Methods of conjugate gradients for solving linear systems".
+    See Hestenes and Stiefel 1952, "Methods of conjugate gradients for solving linear systems".
     """
     found, residual = np.zeros_like(right), right.copy()
     direction, length = residual.copy(), np.square(residual).sum(axis=0)
