@@ -64,9 +64,10 @@ _FITTING = {
         "one study; 'asvs' only its ASVs; 'clades' only the clades, for a model that travels to "
         "other studies and holds no DNA of this one."),
     "attention_head": (_one_of("auto", "on", "off"), "auto",
-        "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes: "
-        "'on' does so, 'off' does not, 'auto' does only where the encoder is trained, too. Beside "
-        "a frozen one it is worth a try from about 1,000 samples on."),
+        "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes. It "
+        "finds what ASVs and clades do together, if there are many samples, and is dropped where "
+        "it does not help. 'auto' trains it from 4,000 samples on, and where the encoder is "
+        "trained, too."),
     "freeze_encoder": (Bool, True,
         "Keep what the encoder has learned of ASVs. Turning this off trains it further, which "
         "is slow."),

@@ -33,6 +33,12 @@ _ALWAYS = ("device", "precision", "threads", "random_seed")
 OF_DESCENT = (*(name for name in parameters.FITTING if name not in _ALWAYS), "target_weight")
 
 
+# From so many samples on 'auto' trains the attention head beside a frozen encoder: it lowers the
+# error of all simulated targets there, and takes 20 times as long (`benchmarks/attention.py`). Of
+# real studies, 87 to 2,030 samples, it was dropped each time.
+ATTENTION_FROM = 4000
+
+
 def _fit_action(kind: str, column: type, names: tuple[str, ...]):
     """Make the action that fits a model of a kind to a column of metadata, with these settings."""
 
@@ -81,10 +87,7 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
         settings["covariate_columns"], inputs.distance_matrix, settings["missing_samples"],
     )  # fmt: skip
     logger.log_dropped(labeled.dropped)
-    # 'auto' does not train the attention head beside a frozen encoder: it takes 15 to 20 times as
-    # long, gains on some simulated targets from 1,000 samples on (`benchmarks/attention.py`), and
-    # was left out of every real study so far, of 87 to 2,030 samples.
-    attends = not frozen or settings["attention_head"] == "on"
+    attends = attention_pays(len(labeled.values), frozen, settings["attention_head"], logger)
     fraction = settings["validation_size"] if attends else 0.0
     if attends:
         training_run.require_validation(len(labeled.values), fraction, optional=not validated)
@@ -124,6 +127,17 @@ def prepare_fit(logger, inputs: FitInputs, settings: dict, validated: bool = Tru
     groups = labeled.group_numbers()
     task = Task(studies, [training], [validation], targets, weights, "target_loss", groups, balance)
     return network, task, trained_by, accelerator
+
+
+def attention_pays(samples: int, frozen: bool, choice: str, logger) -> bool:
+    """Choose whether the attention head is trained; tell why, if nobody else chose."""
+    attends = not frozen or choice == "on" or (choice == "auto" and samples >= ATTENTION_FROM)
+    if frozen and choice == "auto":
+        logger.info(
+            f"attention head: {'on' if attends else 'off'} ('auto': on from {ATTENTION_FROM:,} "
+            f"samples, and there are {samples:,})"
+        )
+    return attends
 
 
 # --- settings that contradict each other, or have no effect ---------------------------------------

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ..config import TrainingConfig
+from ..model.heads.attention import Perceptron
 
 MOMENTUM = 0.9  # of SGD
 ONE_CYCLE_START = 0.04  # of the learning rate
@@ -16,15 +17,25 @@ LONGEST_WARMUP = 0.1  # of the run
 def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
     """Build AdamW, Adam or SGD with momentum; weight decay acts on matrices only.
 
-    Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning. See
+    Biases, norms, lengths and embeddings are not decayed: pulling them to zero has no meaning. The
+    attention head's perceptron is decayed more, by AdamW, whose decay is no part of the loss. See
     Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
     """
     embeddings = {id(one.weight) for one in network.modules() if isinstance(one, nn.Embedding)}
     trained = [weight for weight in network.parameters() if weight.requires_grad]
-    decayed = [w for w in trained if w.ndim > 1 and id(w) not in embeddings]
-    others = [w for w in trained if w.ndim <= 1 or id(w) in embeddings]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}]
-    groups.append({"params": others, "weight_decay": 0.0})
+    parts = [one for one in network.modules() if isinstance(one, Perceptron)]
+    strong = {id(weight) for part in parts for weight in part.parameters()}
+
+    def decay_of(weight: nn.Parameter) -> float:
+        if weight.ndim <= 1 or id(weight) in embeddings:
+            return 0.0
+        least = Perceptron.weight_decay if config.optimizer == "adamw" else 0.0
+        return max(config.weight_decay, least if id(weight) in strong else 0.0)
+
+    groups: dict[float, list] = {}
+    for weight in trained:
+        groups.setdefault(decay_of(weight), []).append(weight)
+    groups = [{"params": weights, "weight_decay": decay} for decay, weights in groups.items()]
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     more = {"momentum": MOMENTUM} if config.optimizer == "sgd" else {}
     fused = all(weight.is_cuda for weight in trained) or None
