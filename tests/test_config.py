@@ -73,8 +73,9 @@ def test_every_name_is_needed(refused):
         for name in part(FULL.to_json()):
             content = FULL.to_json()
             del part(content)[name]
-            if name == "features":  # models of before there was a choice
-                assert ModelConfig.from_json(content).target.features == "auto"
+            earlier = {"features": "auto", "hidden_units": 0}  # of models of before they were named
+            if name in earlier:
+                assert getattr(ModelConfig.from_json(content).target, name) == earlier[name]
             else:
                 refused(ModelConfig.from_json, "lacks", name, content=content)
 
@@ -110,6 +111,7 @@ OF_TARGET = {
     "head is 'oracle'": each("heads", ["ridge", "oracle"]),
     "heads": each("heads", "ridge"),
     "random_features is -1": each("random_features", -1),
+    "hidden_units is": each("hidden_units", -1, 2**12 + 1),
     "clades is": [
         *each("clades", -1, 2**14 + 1), {"features": "clades", "vocabulary_size": 0, "clades": 3},
     ],

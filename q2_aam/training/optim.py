@@ -32,10 +32,10 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.O
         least = Perceptron.weight_decay if config.optimizer == "adamw" else 0.0
         return max(config.weight_decay, least if id(weight) in strong else 0.0)
 
-    groups: dict[float, list] = {}
-    for weight in trained:
-        groups.setdefault(decay_of(weight), []).append(weight)
-    groups = [{"params": weights, "weight_decay": decay} for decay, weights in groups.items()]
+    groups = [
+        {"params": [one for one in trained if decay_of(one) == decay], "weight_decay": decay}
+        for decay in sorted({decay_of(one) for one in trained}, reverse=True)
+    ]
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     more = {"momentum": MOMENTUM} if config.optimizer == "sgd" else {}
     fused = all(weight.is_cuda for weight in trained) or None

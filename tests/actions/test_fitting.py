@@ -8,6 +8,7 @@ import quick_actions as quick
 import simulated_study as sim
 import torch
 
+from q2_aam.actions import fit
 from q2_aam.config import SCALINGS, TARGET_LOSSES
 from q2_aam.model.heads.forest import ForestHead
 
@@ -267,6 +268,18 @@ def test_the_attention_head_descends_if_it_is_asked_for(study):
     assert ("attention" in heads) == ("attention" in sim.target_of(found).heads)
     # of the samples that chose the epoch
     assert len(sim.target_of(found).residuals) == round(0.2 * len(study.ages))
+
+
+@pytest.mark.parametrize(("least", "chosen"), [(20, "on"), (21, "off")])
+def test_by_default_the_attention_head_descends_from_so_many_samples_on(
+    study, monkeypatch, capfd, least, chosen
+):
+    monkeypatch.setattr(fit, "ATTENTION_FROM", least)
+    settings = {"epochs": 1} if chosen == "on" else {}
+    found = quick.fit(study, **settings)
+    assert len(sim.log_of(found).history) == (chosen == "on")
+    said = f"attention head: {chosen} ('auto': on from {least} samples, and there are 20)"
+    assert said in capfd.readouterr().out
 
 
 def test_classes_have_a_logistic_head_and_scores_out_of_fold(medium):

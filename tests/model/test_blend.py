@@ -45,6 +45,25 @@ def test_heads_count_by_their_weights_and_one_that_does_not_is_not_needed():
     assert torch.equal(head(None, features), found)
 
 
+def test_the_attention_head_learns_what_two_clades_do_together_unless_it_reads_them_linearly():
+    errors = {}
+    for hidden in (0, 16):
+        head = head_of(describe_target(heads=("attention",), hidden_units=hidden))
+        _, features = draw(400)
+        first, second = (2 * features.branches[:, place] - 1 for place in (0, 1))
+        wanted = torch.sign(first * second)
+        optimizer = torch.optim.AdamW(head.parameters(), lr=0.01)
+        for _ in range(200):
+            raw = head.attention(torch.zeros(400, 8), features, head.scaling)
+            error = (raw[:, 0] - wanted).square().mean()
+            optimizer.zero_grad()
+            error.backward()
+            optimizer.step()
+        errors[hidden] = float(error.detach())
+    assert errors[16] < 0.5
+    assert errors[0] > 0.9
+
+
 @torch.no_grad()
 def test_a_range_is_as_wide_as_the_heads_that_give_one_say():
     head = head_of(describe_target(loss="quantile", heads=("ridge", "forest"), **FOREST))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from simulated_study import describe_target
 from tasks import make_network
 
 from q2_aam.config import SCHEDULES, TrainingConfig
@@ -27,6 +28,15 @@ def test_matrices_are_decayed_but_no_biases_norms_lengths_or_embeddings(name, ki
     assert "branches.membership.weight" in decayed
     assert {"distance_head.log_length", "asv_encoder.positions.weight"} <= other
     assert {"asv_encoder.nucleotides.weight", "asv_encoder.start"} <= other
+
+
+def test_the_perceptron_of_the_attention_head_is_decayed_more_by_adamw_alone():
+    network = make_network(target=describe_target(hidden_units=4))
+    for name, wanted in (("adamw", {0.01, 0.0, 1.0}), ("adam", {0.01, 0.0})):
+        groups = build_optimizer(network, TrainingConfig(optimizer=name)).param_groups
+        assert {group["weight_decay"] for group in groups} == wanted
+    heavy = TrainingConfig(weight_decay=2.0)
+    assert {one["weight_decay"] for one in build_optimizer(network, heavy).param_groups} == {2.0, 0}
 
 
 def rates_of(schedule, epochs=100, steps_per_epoch=10, scores=(), **settings):

@@ -52,7 +52,7 @@ def random_target(random):
     there = {name: bool(random.integers(2)) for name in configs.HEADS} | {"ridge": True}
     there["logistic"] &= of_classes
     shared["heads"] = tuple(name for name in configs.HEADS if there[name])
-    shared["random_features"] = int(random.integers(0, 40))
+    shared |= {name: int(random.integers(0, 40)) for name in ("random_features", "hidden_units")}
     if there["forest"]:
         shared |= {"trees": int(random.integers(1, 5)), "leaves": int(random.integers(2, 9))}
     if of_classes:
