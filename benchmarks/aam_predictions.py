@@ -16,14 +16,9 @@ TREES = 150  # of the forest
 
 
 def fitted_predictions(
-    problem: Problem,
-    values: np.ndarray,
-    training: np.ndarray,
-    test: np.ndarray,
-    encoder: qiime2.Artifact | None,
-    seed: int,
-    **settings,
-) -> tuple[np.ndarray, dict]:
+    problem: Problem, values: np.ndarray, training: np.ndarray, test: np.ndarray,
+    encoder: qiime2.Artifact | None, seed: int, **settings,
+) -> tuple[np.ndarray, dict]:  # fmt: skip
     """Fit on some samples (positions, with their values) and predict others.
 
     Returns numbers, or probabilities of the positive class, and what it took: seconds, those of

@@ -20,6 +20,7 @@ import skbio
 from made_up import PREVALENCE_SPREAD, draw_counts
 from measuring import markdown, parser_of, store
 from qiime2.plugins import aam
+from scipy.stats import zscore
 from sklearn.metrics import r2_score
 
 ASVS, RICHNESS, LARGEST, TERMS, NOISE, TESTED = 300, (40, 120), 8, 12, 0.2, 1000
@@ -28,12 +29,9 @@ DEMO = Path(__file__).parents[1] / "q2_aam" / "demo_data"
 
 def read_asvs() -> tuple[list[str], list[list[int]]]:
     """Return DNA of the demo's most common ASVs, and clades of them that share none."""
-    table, dna, tree = (
-        qiime2.Artifact.load(DEMO / f"{name}.qza").view(view)
-        for name, view in (
-            ("table", pd.DataFrame), ("rep-seqs", pd.Series), ("rooted-tree", skbio.TreeNode)
-        )
-    )  # fmt: skip
+    views = {"table": pd.DataFrame, "rep-seqs": pd.Series, "rooted-tree": skbio.TreeNode}
+    files = {name: qiime2.Artifact.load(DEMO / f"{name}.qza") for name in views}
+    table, dna, tree = (files[name].view(view) for name, view in views.items())
     common = (table > 0).sum().sort_values(ascending=False, kind="stable").index[:ASVS]
     tree = tree.shear(set(common))
     order = [tip.name for tip in tree.tips()]
@@ -50,18 +48,14 @@ def read_asvs() -> tuple[list[str], list[list[int]]]:
 
 def draw_targets(counts, clades, random: np.random.Generator) -> dict[str, np.ndarray]:
     """Return the number of each sample, by kind of target."""
-
-    def scaled(values: np.ndarray) -> np.ndarray:
-        return (values - values.mean(axis=0)) / values.std(axis=0)
-
     shares = np.asarray(counts / counts.sum(axis=1, keepdims=True))
     sums = np.stack([shares[:, asvs].sum(axis=1) for asvs in clades], axis=1)
-    related = scaled(np.log(sums + 1e-3))
+    related = zscore(np.log(sums + 1e-3))
     first, second = (related[:, random.permutation(related.shape[1])[:TERMS]] for _ in range(2))
     weights = random.standard_normal(TERMS)
-    additive, products = scaled(first @ weights), scaled((first * second) @ weights)
+    additive, products = zscore(first @ weights), zscore((first * second) @ weights)
     noise = np.sqrt(NOISE / (1 - NOISE)) * random.standard_normal(len(shares))
-    found = {"additive": additive, "interactions": products, "both": scaled(additive + products)}
+    found = {"additive": additive, "interactions": products, "both": zscore(additive + products)}
     return {name: values + noise for name, values in found.items()}
 
 

@@ -38,12 +38,9 @@ class SimulatedStudy:
 
 
 def simulate_study(
-    samples: int = 200,
-    asvs: int = 1500,
-    length: int = LENGTH,
-    richness: tuple[int, int] = RICHNESS,
-    shortest: int | None = None,
-) -> SimulatedStudy:
+    samples: int = 200, asvs: int = 1500, length: int = LENGTH,
+    richness: tuple[int, int] = RICHNESS, shortest: int | None = None,
+) -> SimulatedStudy:  # fmt: skip
     """Evolve ASVs, each held by a sample or more, and draw samples; `shortest` cuts at random."""
     random = np.random.default_rng(0)
     dna = evolve_sequences(asvs, length, random)
