@@ -135,7 +135,8 @@ _OPTIMIZATION = {
     "gradient_clipping": (_float(1e-6, 1e6), _TRAINING.gradient_clipping,
         "Largest norm of a gradient; longer ones are shortened."),
     "weight_decay": (_float(0.0, 100.0), _TRAINING.weight_decay,
-        "Pull of the weights towards zero."),
+        "Pull of the weights towards zero; at least 1 for the attention head's perceptron, by "
+        "'adamw'."),
     "dropout": (_float(0.0, 0.9), _TRAINING.dropout,
         "Share of activations that is silenced while training. It hurts the learning of "
         "distances."),

@@ -133,10 +133,8 @@ def attention_pays(samples: int, frozen: bool, choice: str, logger) -> bool:
     """Choose whether the attention head is trained; tell why, if nobody else chose."""
     attends = not frozen or choice == "on" or (choice == "auto" and samples >= ATTENTION_FROM)
     if frozen and choice == "auto":
-        logger.info(
-            f"attention head: {'on' if attends else 'off'} ('auto': on from {ATTENTION_FROM:,} "
-            f"samples, and there are {samples:,})"
-        )
+        rule = f"'auto': on from {ATTENTION_FROM:,} samples, and there are {samples:,}"
+        logger.info(f"attention head: {'on' if attends else 'off'} ({rule})")
     return attends
 
 

@@ -250,8 +250,7 @@ def target_from_json(content) -> Target:
     kind = content.get("kind") if isinstance(content, dict) else None
     cls = ClassificationTarget if kind == CLASSIFICATION else RegressionTarget
     if isinstance(content, dict):
-        # models of before there was a choice
-        content = {"features": FEATURES[0], "hidden_units": 0} | content
+        content = {"features": FEATURES[0], "hidden_units": 0} | content  # of earlier models
     content = checks.keys(cls, content)
     for name, most in _LISTS.items():
         if name in content:

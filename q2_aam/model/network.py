@@ -81,12 +81,9 @@ class Network(nn.Module):
         """Name the parts of samples that distances, or the target's heads, are read from."""
         branches = self.config.distance_form == "branches"
         of_clades = target and self.config.target.features == "clades"
-        return Parts(
-            attend=target or (distances and not branches),
-            detect=of_clades or (distances and branches),
-            quantify=target,
-            join=target and self.target_head.clades is not None,
-        )
+        attend = target or (distances and not branches)
+        detect = of_clades or (distances and branches)
+        return Parts(attend, detect, target, target and self.target_head.clades is not None)
 
     def parts_to_predict(self) -> Parts:
         """Name the parts that predictions are read from: the transformer's only where it counts."""

@@ -128,12 +128,9 @@ def _scores_section(samples, scores: Scores, names: dict, by_class: list[Figure]
         values = {"model": names[MODEL], "baseline": in_sentence(names[BASELINE])}
         values["difference"] = cell.text + (f" [{cell.detail}]" if cell.detail else "")
         notes.append(words("notes", "differences", **values))
-    blocks = [
-        *score_blocks(found, _shown(OVERALL_METRICS, samples), notes),
-        Text("By class", tag="h3"),
-        *([by_class] if by_class else []),
-        *_class_blocks(samples, scores),
-    ]
+    blocks = score_blocks(found, _shown(OVERALL_METRICS, samples), notes)
+    of_classes = [*([by_class] if by_class else []), *_class_blocks(samples, scores)]
+    blocks = [*blocks, Text("By class", tag="h3"), *of_classes]
     return Section("scores", "Scores", "Scores", blocks)
 
 

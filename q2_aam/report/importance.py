@@ -43,11 +43,9 @@ class ImportantFeatures(NamedTuple):
 
 
 def join_important_features(
-    importance: pd.DataFrame,
-    sequences: Mapping[str, str] | None = None,
-    taxa: Mapping[str, str] | None = None,
-    table=None,
-) -> ImportantFeatures:
+    importance: pd.DataFrame, sequences: Mapping[str, str] | None = None,
+    taxa: Mapping[str, str] | None = None, table=None,
+) -> ImportantFeatures:  # fmt: skip
     """Rank features, and look up by their ids what is known of them; `AAMError` if nothing fits.
 
     The importance is from feature-importance, or of another method of q2-sample-classifier: then

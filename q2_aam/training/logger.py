@@ -178,12 +178,9 @@ class TrainingLogger:
             self.log_count(SAMPLES_USED_FOR_TRAINING, len(sample_ids))
         log = self.log(network, fitted.progress)
         named = {one.name: one.value for one in self.settings}
-        log.summary.update(
-            heads=fitted.heads,
-            scores=fitted.scores,
-            sample_ids=list(sample_ids),
-            encoder=f"{named.get('encoder', 'as given')}, {network.config.hidden_size} wide",
-        )
+        encoder = f"{named.get('encoder', 'as given')}, {network.config.hidden_size} wide"
+        results = {"heads": fitted.heads, "scores": fitted.scores}
+        log.summary.update(results, sample_ids=list(sample_ids), encoder=encoder)
         return log
 
 

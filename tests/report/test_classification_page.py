@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import qiime2
 from page_reading import HOSTILE, Page, make_classes, write_classes_page
-from simulated_study import categorical
+from simulated_study import column_of
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 
@@ -92,7 +92,7 @@ def test_the_action_keeps_ids_and_classes_that_look_like_blanks_or_numbers(tmp_p
         name: qiime2.Artifact.import_data(f"SampleData[{kind}]", study[name])
         for name, kind in kinds.items()
     }
-    truth, groups = categorical(study["truth"]), categorical(study["groups"])
+    truth, groups = column_of(study["truth"]), column_of(study["groups"])
     found = aam.evaluate_classification(**artifacts, truth=truth, groups=groups)
     page = Page.of(found, tmp_path / "page")
     table = page.table("predictions")

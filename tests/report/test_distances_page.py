@@ -6,7 +6,7 @@ import skbio
 from page_reading import HOSTILE, Page, make_distances, write_distances
 from scipy.spatial import procrustes
 from scipy.stats import pearsonr
-from simulated_study import categorical, distances_artifact
+from simulated_study import column_of, distances_artifact
 from skbio.stats.ordination import pcoa
 from sklearn.metrics import mean_absolute_error, r2_score
 
@@ -88,7 +88,7 @@ def test_the_action_writes_the_page(tmp_path, aam):
     ids = pd.Index(actual[0], name="id")
     sites = pd.Series(np.resize(np.array(HOSTILE[:3], object), 15), ids, name="site")
     matrices = as_artifact(*predicted), as_artifact(*actual)
-    page = Page.of(aam.evaluate_distances(*matrices, categorical(sites)), tmp_path / "page")
+    page = Page.of(aam.evaluate_distances(*matrices, column_of(sites)), tmp_path / "page")
     assert "over 105 pairs of 15 samples" in page.text
     assert page.table("samples")["color_by"].to_dict() == sites.to_dict()
 
@@ -98,7 +98,7 @@ def test_the_action_refuses_what_cannot_be_compared(aam, refused):
     others = as_artifact([f"x{name}y" for name in predicted[0]], predicted[1])
     large, good = as_artifact(actual[0], actual[1] * 90), as_artifact(*actual)
     predicted = as_artifact(*predicted)
-    blank = categorical(pd.Series(["a"], pd.Index(["someone else"], name="id"), name="site"))
+    blank = column_of(pd.Series(["a"], pd.Index(["someone else"], name="id"), name="site"))
     for given, *parts in (
         ((others, good), "the predicted distances", "the actual distances", "no ids in common"),
         ((predicted, large), "Reading the actual distances", "outside [0, 1]"),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import qiime2
 from page_reading import HOSTILE, Page, make_study
-from simulated_study import categorical, sequences_artifact, table_artifact
+from simulated_study import column_of, sequences_artifact, table_artifact
 
 from q2_aam.errors import AAMError
 from q2_aam.report import importance
@@ -114,7 +114,7 @@ def test_features_of_a_class_say_which(aam, tmp_path):
         moved = moved.assign(**{f"raises {name}": up, f"lowers {name}": SIZE - up})
     found = aam.evaluate_classification(
         imported("SampleData[ClassifierPredictions]", classes.rename("prediction")),
-        categorical(classes), importance=imported("FeatureData[Importance]", moved),
+        column_of(classes), importance=imported("FeatureData[Importance]", moved),
     )  # fmt: skip
     page = Page.of(found, tmp_path / "page")
     effects = page.table("importance")["effect"]

@@ -69,10 +69,8 @@ class Perceptron(nn.Module):
 
     def forward(self, features: TargetFeatures, scaling: Scaling) -> Tensor:
         """Return what is added to the outputs, (B, outputs)."""
-        x = scaling(features, self.blocks)
-        for layer in (self.input, self.hidden):
-            x = functional.gelu(layer(x))
-        return self.output(x)
+        x = functional.gelu(self.input(scaling(features, self.blocks)))
+        return self.output(functional.gelu(self.hidden(x)))
 
 
 def ordered_quantiles(raw: Tensor) -> Tensor:
