@@ -66,8 +66,8 @@ _FITTING = {
     "attention_head": (_one_of("auto", "on", "off"), "auto",
         "Whether a transformer over the ASVs of a sample is trained, too, which takes minutes. It "
         "finds what ASVs and clades do together, if there are many samples, and is dropped where "
-        "it does not help. 'auto' trains it from 4,000 samples on, and where the encoder is "
-        "trained, too."),
+        "it does not help. 'on' trains it, 'off' does not, 'auto' does from 4,000 samples on, "
+        "and where the encoder is trained, too."),
     "freeze_encoder": (Bool, True,
         "Keep what the encoder has learned of ASVs. Turning this off trains it further, which "
         "is slow."),

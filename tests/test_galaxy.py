@@ -124,6 +124,6 @@ def test_an_action_renders_as_a_tool(action):
 def test_an_example_runs_and_asserts_something_of_every_output(name):
     # The examples become the tests of the tool. An assertion is looked up by the name of the
     # output: one that the example names otherwise breaks the whole tool.
-    assert set(_EXAMPLES[name].outputs) == set(ACTIONS[name].signature.outputs)
+    assert set(_EXAMPLES[name][1]) == set(ACTIONS[name].signature.outputs)
     for example in ACTIONS[name].examples.values():
         example(ExecutionUsage())
