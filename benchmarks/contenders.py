@@ -15,7 +15,8 @@ from plain_reference import (
 )
 from torch import Tensor
 
-from q2_aam.config import ModelConfig, TrainingConfig
+from q2_aam.config.model import ModelConfig
+from q2_aam.config.training import TrainingConfig
 from q2_aam.data.target_scaling import describe_target
 from q2_aam.inference import embed_asvs, predict_samples
 from q2_aam.model.network import Network

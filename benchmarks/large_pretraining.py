@@ -21,7 +21,8 @@ import torch
 from made_up import evolve_sequences
 from measuring import markdown, memory, parser_of, run_job, store
 
-from q2_aam.config import ModelConfig, TrainingConfig, expected_tensors
+from q2_aam.config.model import ModelConfig, expected_tensors
+from q2_aam.config.training import TrainingConfig
 from q2_aam.data.distances import Distances, read_distances
 from q2_aam.data.phylogeny import choose_clades, find_tips, parse_newick
 from q2_aam.data.study import Studies, Study

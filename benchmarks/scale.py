@@ -20,7 +20,8 @@ import torch
 from made_up import LENGTH, TREES, draw_table, fill_trees
 from measuring import markdown, memory, parser_of, run_job, store
 
-from q2_aam.config import ModelConfig, TrainingConfig
+from q2_aam.config.model import ModelConfig
+from q2_aam.config.training import TrainingConfig
 from q2_aam.data.study import Studies, build_batch, build_studies, epoch_order
 from q2_aam.data.table import SampleTable, read_table
 from q2_aam.data.target_scaling import describe_target

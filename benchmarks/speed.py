@@ -27,7 +27,7 @@ from made_up import SimulatedStudy, simulate_study
 from measuring import markdown, parser_of, run_job, store
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from q2_aam.config import TrainingConfig
+from q2_aam.config.training import TrainingConfig
 from q2_aam.data.study import epoch_order
 from q2_aam.training.checkpoint import processor
 from q2_aam.training.device import build_accelerator

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .config import MOST_RESIDUALS, RegressionTarget
+from .config.target import MOST_RESIDUALS, RegressionTarget
 from .data.target_scaling import point_prediction, to_units
 from .errors import AAMError, counted, percent, warn
 

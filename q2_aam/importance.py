@@ -7,7 +7,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from .config import CLASSIFICATION
+from .config.target import CLASSIFICATION
 from .data.study import Studies, build_batch
 from .inference import device_of, embed_asvs, predict_states, to_tensors
 from .model.network import Network, SampleBatch

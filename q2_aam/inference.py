@@ -9,7 +9,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from .config import ModelConfig
+from .config.model import ModelConfig
 from .data.study import Batch, Studies, asv_tokens, build_batch
 from .data.tokens import Asvs
 from .model.branches import SharedAsvs

@@ -4,15 +4,15 @@ from typing import Any, NamedTuple
 
 from qiime2.plugin import Bool, Choices, Float, Int, List, Range, Str
 
-from . import config
-from .config import AUTO, LIMITS, ModelConfig, RegressionTarget, TrainingConfig
+from .config import model, target, training
 
 try:  # the framework's own type of threads, where it has one
     from qiime2.plugin import Threads
 except ImportError:
     Threads = Int % Range(0, None)
 
-_MODEL, _TARGET, _TRAINING = ModelConfig(), RegressionTarget("", 1), TrainingConfig()
+_MODEL, _TARGET = model.ModelConfig(), target.RegressionTarget("", 1)
+_TRAINING = training.TrainingConfig()
 
 
 class Parameter(NamedTuple):
@@ -59,7 +59,7 @@ _FITTING = {
         "Where the encoder comes from if none is given: 'bundled' is the one that ships with "
         "q2-aam and knows the bacterial tree, 'none' starts a new one, which needs far more "
         "samples."),
-    "features": (_one_of(*config.FEATURES), config.FEATURES[0],
+    "features": (_one_of(*target.FEATURES), target.FEATURES[0],
         "What is read of a sample: 'auto' is its ASVs and the clades of the encoder, best within "
         "one study; 'asvs' only its ASVs; 'clades' only the clades, for a model that travels to "
         "other studies and holds no DNA of this one."),
@@ -71,19 +71,19 @@ _FITTING = {
     "freeze_encoder": (Bool, True,
         "Keep what the encoder has learned of ASVs. Turning this off trains it further, which "
         "is slow."),
-    "n_estimators": (_int(0, config.MOST_TREES), 150,
+    "n_estimators": (_int(0, target.MOST_TREES), 150,
         "Trees of the forest head. More hardly predict better; 0 leaves the forest out."),
     "target_weight": (_float(0.001, 100.0), 1.0,
         "Weight of the loss on the target beside the other losses. Lower it to let the "
         "distances count more."),
 }  # fmt: skip
 _REGRESSION = {
-    "target_scaling": (_one_of(*config.SCALINGS), _TARGET.scaling,
+    "target_scaling": (_one_of(*target.SCALINGS), _TARGET.scaling,
         "How the target is scaled while it is learned: 'min-max' to 0 to 1, 'z-score' to mean 0 "
         "and deviation 1; 'log-min-max' and 'log-z-score' do so with log(1 + value), for values "
         "of 0 or more that span powers of ten; 'none' does not scale. Predictions are in the "
         "original units."),
-    "target_loss": (_one_of(*config.TARGET_LOSSES), _TARGET.loss,
+    "target_loss": (_one_of(*target.TARGET_LOSSES), _TARGET.loss,
         "What is made small: 'huber' and 'mae' are robust to outliers, 'mse' fits the mean, "
         "'quantile' fits a range too, which is wider for samples that are harder to predict."),
     "quantile_range": (_float(0.1, 0.99), _TARGET.quantile_range,
@@ -93,7 +93,7 @@ _REGRESSION = {
         "for values that have bounds, such as an age, which is never below 0, or a share."),
 }  # fmt: skip
 _CLASSIFICATION = {
-    "class_weights": (_one_of(*config.CLASS_WEIGHTS), config.CLASS_WEIGHTS[0],
+    "class_weights": (_one_of(*training.CLASS_WEIGHTS), training.CLASS_WEIGHTS[0],
         "'balanced' lets every class count alike: rare classes are found more often, common "
         "ones missed more often. 'none' lets every sample count alike."),
 }  # fmt: skip
@@ -114,17 +114,17 @@ _OPTIMIZATION = {
         "best by luck. Default: half of 'epochs'."),
     "validation_size": (_float(0.0, 0.5), 0.1,
         "Share of the samples that do not train the weights, and decide which epoch is kept."),
-    "batch_size": (Int % Range(1, None) | Str % Choices(AUTO), _TRAINING.batch_size,
+    "batch_size": (Int % Range(1, None) | Str % Choices(training.AUTO), _TRAINING.batch_size,
         "Samples in a training step. 'auto' halves it until it fits into memory."),
     "gradient_accumulation": (_int(1, None), _TRAINING.gradient_accumulation,
         "Batches that make up one step, all of whose pairs are compared. Raise it for large "
         "steps on little memory."),
     "learning_rate": (_float(1e-6, 1.0), _TRAINING.learning_rate,
         "Size of a training step. Lower it if the losses jump."),
-    "optimizer": (_one_of(*config.OPTIMIZERS), _TRAINING.optimizer,
+    "optimizer": (_one_of(*training.OPTIMIZERS), _TRAINING.optimizer,
         "How weights follow gradients: 'adamw' suits transformers, 'adam' decays weights less "
         "evenly, 'sgd' needs a learning rate of about 0.1."),
-    "schedule": (_one_of(*config.SCHEDULES), _TRAINING.schedule,
+    "schedule": (_one_of(*training.SCHEDULES), _TRAINING.schedule,
         "The course of the learning rate: 'cosine' falls smoothly, 'cosine-restarts' falls and "
         "starts again, 'plateau' falls when validation stalls, 'one-cycle' rises and falls, "
         "'constant' stays."),
@@ -173,7 +173,7 @@ _MACHINE = {
         "Compile the encoder first: faster on GPUs for long runs, slower to start."),
     "gradient_checkpointing": (Bool, False,
         "Keep less in memory and compute it again: about a third slower."),
-    "attention": (_one_of(*config.ATTENTIONS), _TRAINING.attention,
+    "attention": (_one_of(*training.ATTENTIONS), _TRAINING.attention,
         "Kernel of the attention: 'sdpa' lets PyTorch choose; 'flash', 'mem_efficient' and "
         "'math' name one."),
     "random_seed": (_int(0, None), 0,
@@ -189,14 +189,14 @@ _SIZES = {
     "max_asvs": "ASVs that are read of a sample: the most abundant ones.",
 }
 _ARCHITECTURE = {
-    name: (_int(*LIMITS[name]), None,
+    name: (_int(*model.LIMITS[name]), None,
         f"{text} Default: {getattr(_MODEL, name):,}, or that of the encoder.")
     for name, text in _SIZES.items()
 } | {
-    "max_sequence_length": (_int(*LIMITS["max_sequence_length"]), None,
+    "max_sequence_length": (_int(*model.LIMITS["max_sequence_length"]), None,
         "Nucleotides that are read of an ASV; longer ones are cut at their end. Default: the "
         "longest sequence given, at most 512, or that of the encoder."),
-    "distance_form": (_one_of(*config.DISTANCE_FORMS), None,
+    "distance_form": (_one_of(*model.DISTANCE_FORMS), None,
         "How distances come from embeddings: 'branches' compares which branches two samples hold, "
         "as UniFrac does; 'euclidean' compares pooled embeddings. Default: "
         f"'{_MODEL.distance_form}', or that of the encoder."),

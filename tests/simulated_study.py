@@ -12,7 +12,7 @@ import qiime2
 import skbio
 from skbio.diversity.beta import unweighted_unifrac
 
-from q2_aam.config import ClassificationTarget, RegressionTarget
+from q2_aam.config.target import ClassificationTarget, RegressionTarget
 from q2_aam.storage.model import read_model
 from q2_aam.storage.training_log import read_training_log
 from q2_aam.types import AAMModelDirectoryFormat, AAMTrainingLogDirectoryFormat

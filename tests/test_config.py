@@ -5,7 +5,10 @@ from math import inf, nan
 import pytest
 from simulated_study import describe_classes, describe_target
 
-from q2_aam.config import LIMITS, Covariate, ModelConfig, TrainingConfig, model
+from q2_aam.config import model
+from q2_aam.config.model import LIMITS, ModelConfig
+from q2_aam.config.target import Covariate
+from q2_aam.config.training import TrainingConfig
 
 TARGET = describe_target(scaling="z-score", location=3.5, scale=2.0, residuals=(0.5, 1.25))
 COVARIATES = (Covariate("sex", ("f", "m")), Covariate("bmi", (), 22.5, 3.0))

@@ -7,7 +7,7 @@ import torch
 from simulated_study import describe_target
 
 from q2_aam import inference
-from q2_aam.config import ModelConfig
+from q2_aam.config.model import ModelConfig
 from q2_aam.conformal import conformal_margin
 from q2_aam.data.tokens import tokenize_asvs
 from q2_aam.importance import spread_removals

@@ -45,11 +45,11 @@ OWNED = {
 @pytest.fixture(scope="module")
 def package():
     """What setup.py says, as conda-build reads it: by running it."""
-    said = {}
+    arguments = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(setuptools, "setup", lambda **given: said.update(given))
+        patch.setattr(setuptools, "setup", lambda **given: arguments.update(given))
         runpy.run_path(str(PROJECT / "setup.py"), run_name="__main__")
-    return said
+    return arguments
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import qiime2
 import scipy.sparse
 import skbio
 
-from ..config import CLASSIFICATION, ModelConfig
+from ..config.model import ModelConfig
+from ..config.target import CLASSIFICATION
 from ..data.table import read_table
 from ..data.target_scaling import point_prediction, to_units
 from ..errors import AAMError, counted

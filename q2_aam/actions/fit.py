@@ -10,7 +10,7 @@ import qiime2
 from q2_types.distance_matrix import DistanceMatrixDirectoryFormat
 
 from .. import parameters
-from ..config import ClassificationTarget
+from ..config.target import ClassificationTarget
 from ..data import target_scaling
 from ..data.alignment import require_variation
 from ..data.covariates import describe_covariates, encode_covariates
@@ -31,8 +31,6 @@ FitInputs = namedtuple(  # of an action that fits
 
 _ALWAYS = ("device", "precision", "threads", "random_seed")
 OF_DESCENT = (*(name for name in parameters.FITTING if name not in _ALWAYS), "target_weight")
-
-
 # From so many samples on 'auto' trains the attention head beside a frozen encoder: it lowers the
 # error of all simulated targets there, and takes 20 times as long (`benchmarks/attention.py`). Of
 # real studies, 87 to 2,030 samples, it was dropped each time.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import qiime2
 
-from ..config import Covariate
+from ..config.target import Covariate
 from ..data import alignment
 from ..data.distances import read_distances
 from ..data.splits import train_test_split

@@ -9,7 +9,7 @@ import pandas as pd
 import qiime2
 import skbio
 
-from ..config import CLASSIFICATION, REGRESSION
+from ..config.target import CLASSIFICATION, REGRESSION
 from ..conformal import prediction_intervals
 from ..data.covariates import encode_covariates, unknown_levels
 from ..data.matching import CLADES_ONLY, EMBEDDING_ONLY, KINDS

@@ -10,7 +10,7 @@ from q2_types.tree import NewickFormat
 from scipy.optimize import linear_sum_assignment
 
 from .. import parameters
-from ..config import expected_tensors
+from ..config.model import expected_tensors
 from ..data.alignment import require_enough, with_distances
 from ..data.distances import Distances, read_distances
 from ..data.phylogeny import choose_clades, find_tips, read_phylogeny, unweighted_unifrac

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pandas as pd
 from decorator import FunctionMaker
 
-from ..config import AUTO, ModelConfig, TrainingConfig, refuse_without_effect
+from ..config.model import ModelConfig
+from ..config.training import AUTO, TrainingConfig, refuse_without_effect
 from ..errors import AAMError
 from ..parameters import ARCHITECTURE, PARAMETERS
 from ..storage import training_log
@@ -99,8 +100,10 @@ def _new_config(given: dict, longest: int, logger) -> ModelConfig:
     if longest > LONGEST_BY_DEFAULT:
         why = f"the longest sequence has {longest:,} nucleotides; set it to read them all"
     for name in ARCHITECTURE:
-        source = ("user",) if name in given else ("automatic", why) if name in chosen else ()
-        logger.log_param(name, getattr(config, name), *source or ("default",))
+        source = ("user",) if name in given else ("default",)
+        if name in chosen and name not in given:
+            source = ("automatic", why)
+        logger.log_param(name, getattr(config, name), *source)
     return config
 
 

@@ -189,9 +189,9 @@ class RegressionTarget(_Target):
         checks.whole("number of residuals", number, 0, MOST_RESIDUALS)
         for value in self.residuals:
             checks.finite("target residuals", value)
-        weights = self.residual_weights
-        checks.whole("number of residual weights", len(weights or self.residuals), number, number)
-        for value in weights:
+        if self.residual_weights:
+            checks.whole("number of residual weights", len(self.residual_weights), number, number)
+        for value in self.residual_weights:
             checks.positive("residual weight", value)
 
     @property

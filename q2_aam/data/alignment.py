@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..config import MOST_CLASSES
+from ..config.target import MOST_CLASSES
 from ..errors import AAMError, counted, examples, likely_cause, no_shared_ids, verb
 from .distances import Distances
 from .table import SampleTable
@@ -37,7 +37,10 @@ class Labels(NamedTuple):
 def match_samples(
     wanted: tuple[str, ...], known, name: str, missing_samples: str
 ) -> tuple[list[str], list[str]]:
-    """Divide a table's samples into those that another input, called `name`, knows, and others."""
+    """Divide a table's samples into those that another input, called `name`, knows, and others.
+
+    AAMError if none is shared, or some are missing and `missing_samples` is ``error``.
+    """
     known = set(known)
     shared = [sample for sample in wanted if sample in known]
     missing = [sample for sample in wanted if sample not in known]
@@ -86,7 +89,10 @@ def with_distances(
 
 
 def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
-    """Find each sample's number in a metadata column, whose blanks are NaN."""
+    """Find each sample's number in a metadata column, whose blanks are NaN.
+
+    AAMError if a value is infinite or all but infinite, fewer than 10 are left, or all are equal.
+    """
     labels = _present(table, column, missing_samples, np.float64)
     values = labels.values
     infinite = values.index[np.abs(values) > LARGEST_NUMBER]
@@ -109,7 +115,11 @@ def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
 
 
 def require_classes(values: pd.Series, name: str) -> None:
-    """Refuse classes, of the usable samples, that cannot be learned, or written as QIIME 2 does."""
+    """Refuse classes, of the usable samples, that cannot be learned, or written as QIIME 2 does.
+
+    AAMError if fewer than 10 samples are left, there are fewer than two classes or more than 1,024,
+    or a class has fewer than 3 samples or a name that files or QIIME 2 read as something else.
+    """
     require_enough(len(values), f"learning '{name}'")
     counts = values.value_counts()
     _refuse_names(sorted(counts.index), name)
@@ -143,10 +153,13 @@ def _refuse_names(classes: list[str], name: str) -> None:
     for why, holds in refused.items():
         found = [one for one in classes if holds(one)]
         if found:
-            if holds == _CONTROL.search:  # as Python writes them: the message keeps to its lines
-                found = [one.encode("unicode_escape").decode() for one in found]
+            # control characters as Python writes them, so that the message keeps to its lines
+            shown = [
+                one.encode("unicode_escape").decode() if _CONTROL.search(one) else one
+                for one in found
+            ]
             raise AAMError(
-                f"'{name}' has classes with names that {why}: {examples(found)}. "
+                f"'{name}' has classes with names that {why}: {examples(shown)}. "
                 "Rename them (for example 'not applicable'), or leave the cells blank to leave "
                 "these samples out."
             )

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..config import MOST_COVARIATES, MOST_LEVELS, Covariate
+from ..config.target import MOST_COVARIATES, MOST_LEVELS, Covariate
 from ..errors import AAMError, counted, examples, verb
 
 FARTHEST = 1e6  # standard deviations from the mean of the training samples
 
 
 def describe_covariates(columns: pd.DataFrame) -> tuple[Covariate, ...]:
-    """Describe metadata columns, float64 or text, by what the training samples have in them."""
+    """Describe metadata columns, float64 or text, by what the training samples have in them.
+
+    AAMError if there are too many, or one is constant, infinite or has too many levels.
+    """
     if columns.shape[1] > MOST_COVARIATES:
         raise AAMError(
             f"{columns.shape[1]:,} covariates were asked for, but at most {MOST_COVARIATES} can be "

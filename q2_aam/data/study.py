@@ -231,10 +231,11 @@ def build_batch(studies: Studies, study: int, samples: np.ndarray) -> Batch:
     index, abundances = spread(position.astype(np.int64)), spread(rows.data)
     presence = None if one.presence is None else spread(one.presence[samples].data)
     return Batch(
-        samples, asvs.astype(np.int64), index, abundances,
-        None if one.distances is None else one.distances.block(samples),
-        None if studies.known is None else studies.known[asvs],
-        None if one.covariates is None else one.covariates[samples], presence,
+        samples=samples, asvs=asvs.astype(np.int64), index=index, abundances=abundances,
+        distances=None if one.distances is None else one.distances.block(samples),
+        known=None if studies.known is None else studies.known[asvs],
+        covariates=None if one.covariates is None else one.covariates[samples],
+        presence=presence,
     )  # fmt: skip
 
 

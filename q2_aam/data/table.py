@@ -29,7 +29,10 @@ class SampleTable:
 
 
 def read_table(table, name: str = "the table") -> SampleTable:
-    """Check a `biom.Table` of counts, called `name` in messages, and turn it into samples."""
+    """Check a `biom.Table` of counts, called `name` in messages, and turn it into samples.
+
+    AAMError if it is empty, a sample has no features, or a count is negative or not finite.
+    """
     sample_ids = [str(value) for value in table.ids(axis="sample")]
     feature_ids = [str(value) for value in table.ids(axis="observation")]
     if not sample_ids or not feature_ids:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..config import Covariate, RegressionTarget
+from ..config.target import Covariate, RegressionTarget
 from ..errors import AAMError, counted, examples, verb
 
 FAR = 10.0

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ..config import KNOWN_ASVS
+from ..config.model import KNOWN_ASVS
 from ..errors import AAMError, counted
 from .matching import Vocabulary
 from .study import Studies, Study

@@ -75,7 +75,8 @@ class BranchDistance(nn.Module):
     For presences of 0 and 1 it is unweighted UniFrac exactly. For soft ones ``|a - b|`` and
     ``max(a, b)`` stand for unshared and total, so that equal samples are at distance 0. With
     `asv_tips` each ASV is one more branch, all of one length: clades alone cannot tell apart close
-    relatives. See Lozupone and Knight 2005, "UniFrac: a new phylogenetic method".
+    relatives. See Lozupone and Knight 2005, "UniFrac: a new phylogenetic method for comparing
+    microbial communities".
     """
 
     def __init__(self, number: int, asv_tips: bool = False):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from ..config import VOCABULARY, ModelConfig
+from ..config.model import VOCABULARY, ModelConfig
 
 PADDING = 0
 # log relative abundances of amplicon samples lie between about -12 and 0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..config import ModelConfig
+from ..config.model import ModelConfig
 from .branches import BranchDistance, Branches, EuclideanDistance, SharedAsvs, presence, shared_asvs
 from .encoders import AsvEncoder, SampleEncoder, TransformerBlock
 from .heads.blend import TargetHead

@@ -192,8 +192,8 @@ def read_probabilities(path: str | Path, name: str = "The probabilities") -> pd.
 
 
 def _read_table(path: str | Path, name: str) -> tuple[pd.Index, pd.DataFrame]:
-    """Return the columns and, by sample id, the cells of a table, all as text: to the reader of
-    q2-sample-classifier a class called NA is missing, and 01 and 1.0 are 1.
+    """Return the columns and, by sample id, the cells of a table, all as text: q2-sample-classifier
+    takes a class called NA as missing, and reads 01 and 1.0 as 1.
     """
     text = {"sep": "\t", "dtype": str, "na_filter": False, "encoding": "utf-8-sig"}
     try:

@@ -258,12 +258,12 @@ class Evaluation:
         known = any(design.values())
         design["Encoder: "] = (summary.get("encoder") or "").strip().rstrip(".")
         design["q2-aam "] = (summary.get("environment") or {}).get("q2-aam")
-        said = " ".join(f"{what}{text}." for what, text in design.items() if text)
+        line = " ".join(f"{what}{text}." for what, text in design.items() if text)
         heading = Markup("How well <em>{}</em> is predicted").format(samples.target)
         sections, warnings = [*sections, *features, counts], [*self._note_training(), *warnings]
         write_page(
             output_dir, f"Evaluation of a {kind}", heading, headline, sections, cards,
-            [*samples.warnings, *warnings], [said] if known else [],
+            [*samples.warnings, *warnings], [line] if known else [],
         )  # fmt: skip
 
     def _note_training(self) -> Iterable[str]:

@@ -119,8 +119,11 @@ def chart_learning_rate(curve: pd.DataFrame, suggestion: float | None) -> alt.La
         late = suggestion > np.sqrt(curve["learning_rate"].iloc[[0, -1]].prod())
         rule = {"color": style.VERMILLION, "strokeWidth": 2, "strokeDash": [5, 3]}
         text = {"dy": -9, "fontSize": 13, "color": "#222"}
-        said, x = f"suggested: {_write_rate(suggestion)}", alt.X(x.shorthand, title="Learning rate")
-        layers += style.mark_at(suggestion, said, x, late, rule, text)
+        label, x = (
+            f"suggested: {_write_rate(suggestion)}",
+            alt.X(x.shorthand, title="Learning rate"),
+        )
+        layers += style.mark_at(suggestion, label, x, late, rule, text)
     padding = {"left": 6, "right": 6, "bottom": 6, "top": 22}  # room for the words of the mark
     return style.themed(*layers, height=380).properties(padding=padding)
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn import config_context
+from sklearn import metrics as sklearn_metrics
 
 from .formatting import format_decimals, format_like, format_p, words
 from .page import Card, Cell, Column, Download, Table, column_of, define
@@ -160,7 +162,7 @@ def bootstrap(
     order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes)
     units, random = np.split(order, np.cumsum(sizes)[:-1]), np.random.default_rng(RANDOM_SEED)
     draws = []
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with config_context(assume_finite=True), np.errstate(divide="ignore", invalid="ignore"):
         values = statistics(slice(None))
         for _ in range(count_resamples(n_samples * size) if len(units) > 1 else 0):
             drawn = random.integers(len(units), size=len(units))
@@ -173,13 +175,18 @@ def bootstrap(
 
 def score_numbers(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return `REGRESSION_METRICS` (metrics, predictors) of predicted (samples, predictors)."""
-    error = predicted - truth[:, None]
-    mae, mse = np.abs(error).mean(axis=0), np.square(error).mean(axis=0)
-    r_squared = 1 - mse / (np.nan if _is_constant(truth) else truth.var())
+    actual = np.repeat(truth[:, None], predicted.shape[1], axis=1)
+    each = {"multioutput": "raw_values"}
+    mae = sklearn_metrics.mean_absolute_error(actual, predicted, **each)
+    rmse = np.sqrt(sklearn_metrics.mean_squared_error(actual, predicted, **each))
+    r_squared = np.full(predicted.shape[1], np.nan)
+    if not _is_constant(truth):
+        r_squared = sklearn_metrics.r2_score(actual, predicted, **each)
     ranks = stats.rankdata(np.column_stack([truth, predicted]), axis=0)
-    ranks = (ranks - ranks.mean(axis=0)) / ranks.std(axis=0)
-    spearman = (ranks[:, :1] * ranks[:, 1:]).mean(axis=0)
-    return np.stack([mae, np.sqrt(mse), r_squared, spearman])
+    ranks -= ranks.mean(axis=0)
+    sizes = np.sqrt(np.square(ranks).sum(axis=0))
+    spearman = ranks[:, 0] @ ranks[:, 1:] / (sizes[0] * sizes[1:])
+    return np.stack([mae, rmse, r_squared, np.where(np.isfinite(spearman), spearman, np.nan)])
 
 
 def fit_line(truth: np.ndarray, predicted: np.ndarray) -> list[float]:

@@ -13,8 +13,8 @@ from .formatting import format_count, format_fraction, words
 from .samples import as_records
 from .style import short, tips
 
-SHARES = ("same", "overlapping", "embedding_only")
-SHARES = {name: page.column_of("recognition", name) for name in SHARES}
+_KINDS = ("same", "overlapping", "embedding_only")
+SHARES = {name: page.column_of("recognition", name) for name in _KINDS}
 WELL_RECOGNIZED, HALF = 0.95, 0.5
 _ROUNDING = 0.01
 _MOST_BARS = 60  # samples with a bar each

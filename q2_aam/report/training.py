@@ -225,13 +225,12 @@ def _epochs_not_kept(log: TrainingLog) -> float:
     """Return the last epoch that may not be kept: half of those asked for, unless it was chosen."""
     settings, epochs_run = {one.name: one.value for one in log.settings}, len(log.history)
     epochs = settings.get("epochs") if isinstance(settings.get("epochs"), int) else epochs_run
-    limit = settings.get("settling", settings.get("min_epochs"))
+    limit = settings.get("min_epochs")
     if limit is None and "min_epochs" in settings:
         limit = epochs // 2
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+    if isinstance(limit, bool) or not isinstance(limit, int):
         return 0.0
-    # settling, of older versions, is a fraction
-    return float(min(limit * epochs if "settling" in settings else limit, epochs_run))
+    return float(min(limit, epochs_run))
 
 
 def words_for(name: str, classes: bool = False) -> list[str]:

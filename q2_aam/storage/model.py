@@ -8,7 +8,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from ..config import ModelConfig, dtype_of, expected_tensors, largest_positions, present_tensor_name
+from ..config.model import (
+    ModelConfig,
+    dtype_of,
+    expected_tensors,
+    largest_positions,
+    present_tensor_name,
+)
 from ..errors import AAMError
 from . import manifest
 from .manifest import damaged, parse_json, read_json
@@ -104,7 +110,7 @@ def check_header(
     """Hold a safetensors file to the tensors expected: names, types, shapes, layout and size.
 
     Returns where in the file the values of each tensor begin and end. Models of an older format
-    `version` may have other names.
+    `version` may have other names. AAMError names the file.
     """
     start, header = _read_header(path)
     named = {present_tensor_name(name, version): entry for name, entry in header.items()}

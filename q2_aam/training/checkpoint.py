@@ -207,8 +207,10 @@ class RunFolder:
         clean_old_runs(folder.parent, folder)
         for leftover in folder.iterdir():  # of a writer that was killed, whatever its names
             if leftover.name not in (STATE, LOCK, FINISHED, EVENTS):
-                is_folder = leftover.is_dir() and not leftover.is_symlink()
-                shutil.rmtree(leftover) if is_folder else leftover.unlink()
+                if leftover.is_dir() and not leftover.is_symlink():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink()
 
     def _acquire(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

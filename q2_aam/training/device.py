@@ -11,7 +11,7 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils.memory import should_reduce_batch_size
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ..config import AUTO, TrainingConfig
+from ..config.training import AUTO, TrainingConfig
 from ..errors import AAMError, counted
 from ..model.network import Network
 from . import distributed

@@ -130,9 +130,14 @@ def send_file(path: Path, own_copy: Path) -> Path:
     content = path.read_bytes() if rank() == 0 and path.is_file() else b""
     length = torch.tensor([len(content)])
     from_first([length])
-    if int(length):
-        sent = torch.frombuffer(bytearray(content or int(length)), dtype=torch.uint8)
+    sent = torch.zeros(int(length), dtype=torch.uint8)
+    if content:
+        sent = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    if len(sent):
         from_first([sent])
+    if rank() == 0:
+        return path
+    if len(sent):
         own_copy.write_bytes(sent.numpy().tobytes())
     return own_copy
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import Target, TrainingConfig
+from ..config.target import Target
+from ..config.training import TrainingConfig
 from ..data.study import Batch, Studies, epoch_order, held_asvs
 from ..errors import examples
 from ..inference import SAMPLES_AT_ONCE, join_states, predict_distances, sample_states

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from torch.utils.tensorboard import SummaryWriter
 
-from ..config import CLASSIFICATION
+from ..config.target import CLASSIFICATION
 from ..storage.training_log import TENSORBOARD_EVENTS
 from .objectives import objective_of
 

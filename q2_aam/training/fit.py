@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from ..config import CLASSIFICATION, HEADS, ModelConfig, RegressionTarget, Target, TrainingConfig
+from ..config.model import ModelConfig
+from ..config.target import CLASSIFICATION, HEADS, RegressionTarget, Target
+from ..config.training import TrainingConfig
 from ..conformal import kept_scores, nonconformity
 from ..data.vocabulary import recognized_of_others
 from ..model.heads.blend import blended

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..config import ModelConfig
+from ..config.model import ModelConfig
 from ..data.study import Studies, build_batch
 from ..data.tokens import Asvs
 from ..inference import embed_asvs, to_device, to_tensors

@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from .. import __version__
-from ..config import ClassificationTarget
+from ..config.target import ClassificationTarget
 from ..data.study import Studies
 from ..errors import counted, examples, percent
 from ..model.network import Network
@@ -88,9 +88,11 @@ class TrainingLogger:
     def begin(self, objective, folder: Path | None, progress: Progress) -> None:
         """Print what was collected, first if a run is resumed; a run that saves has a folder."""
         done, finished = len(progress.history), bool(progress.stop_reason)
-        first = [f"Resuming an interrupted run of this command after epoch {done}."] * bool(done)
+        first = []
         if finished:
             first = ["This command had finished its training before: its result is used again."]
+        elif done:
+            first = [f"Resuming an interrupted run of this command after epoch {done}."]
         self.speak(*first)
         self.log_count(f"{objective.unit} used for training", sum(objective.sizes))
         self.log_count(f"{objective.unit} used for validation", objective.validated)
@@ -100,9 +102,10 @@ class TrainingLogger:
 
     def interrupted(self, epochs_done: int) -> None:
         """Say what an interrupted run leaves behind."""
-        what = f"the same command resumes after epoch {epochs_done}"
-        restarts = "nothing was saved, and the same command starts again"
-        self.info(f"Interrupted: {what if epochs_done else restarts}.")
+        what = "nothing was saved, and the same command starts again"
+        if epochs_done:
+            what = f"the same command resumes after epoch {epochs_done}"
+        self.info(f"Interrupted: {what}.")
 
     def on_step(self, step: int, steps: int) -> None:
         """Move the bar of an epoch, on a terminal only."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from ..config import TrainingConfig
+from ..config.training import TrainingConfig
 from ..data.study import Batch, Studies, asv_tokens, build_batch
 from ..data.tokens import ADENINE, MASK, THYMINE
 from ..inference import device_of, join_states, to_device, to_tensors, token_parts

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import TrainingConfig
+from ..config.training import TrainingConfig
 from ..errors import AAMError
 from ..model.network import Network
 from .device import attention_kernel
@@ -51,7 +51,8 @@ def find_rate(
 ) -> RateCurve:
     """Run a range test on a copy of a network; the config's learning rate has no effect.
 
-    See Smith 2017, "Cyclical learning rates for training neural networks".
+    AAMError if the first loss is not finite. See Smith 2017, "Cyclical learning rates for training
+    neural networks".
     """
     objective = SampleObjective(copy.deepcopy(network), task, config)
     trainer = Trainer(objective, config, accelerator, logger)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..config import ClassificationTarget, RegressionTarget, Target
+from ..config.target import ClassificationTarget, RegressionTarget, Target
 from ..data.target_scaling import point_prediction, to_units
 from ..model.heads.attention import ordered_quantiles
 from .heads.blend import blend_of_classes, blend_of_numbers

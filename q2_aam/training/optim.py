@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..config import TrainingConfig
-from ..model.heads.attention import Perceptron
+from ..config.training import TrainingConfig
 
 MOMENTUM = 0.9  # of SGD
+PERCEPTRON_DECAY = 1.0  # with less it learns its training samples by heart
 ONE_CYCLE_START = 0.04  # of the learning rate
 LONGEST_WARMUP = 0.1  # of the run
 
@@ -23,13 +23,12 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.O
     """
     embeddings = {id(one.weight) for one in network.modules() if isinstance(one, nn.Embedding)}
     trained = [weight for weight in network.parameters() if weight.requires_grad]
-    parts = [one for one in network.modules() if isinstance(one, Perceptron)]
-    strong = {id(weight) for part in parts for weight in part.parameters()}
+    strong = {id(one) for name, one in network.named_parameters() if ".perceptron." in name}
 
     def decay_of(weight: nn.Parameter) -> float:
         if weight.ndim <= 1 or id(weight) in embeddings:
             return 0.0
-        least = Perceptron.weight_decay if config.optimizer == "adamw" else 0.0
+        least = PERCEPTRON_DECAY if config.optimizer == "adamw" else 0.0
         return max(config.weight_decay, least if id(weight) in strong else 0.0)
 
     groups = [

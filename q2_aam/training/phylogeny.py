@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import TrainingConfig
+from ..config.training import TrainingConfig
 from ..data.phylogeny import Clades
 from ..data.study import Studies
 from ..data.tokens import Asvs

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from accelerate import Accelerator
 
-from ..config import TrainingConfig
+from ..config.training import TrainingConfig
 from ..data.splits import train_test_split
 from ..data.study import Studies
 from ..data.tokens import PADDING, Asvs

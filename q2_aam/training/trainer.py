@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from ..config import AUTO, TrainingConfig
+from ..config.training import AUTO, TrainingConfig
 from ..errors import AAMError
 from . import device, distributed
 from .checkpoint import Progress, RunFolder, digest_inputs, fingerprint, save_checkpoint

@@ -26,7 +26,8 @@ from reference import leave_out, read_reference, read_starts
 from safetensors.torch import save_file
 from torch import nn
 
-from q2_aam.config import ModelConfig, TrainingConfig
+from q2_aam.config.model import ModelConfig
+from q2_aam.config.training import TrainingConfig
 from q2_aam.data.phylogeny import choose_clades
 from q2_aam.model.network import Network
 from q2_aam.storage.model import CONFIG, WEIGHTS

@@ -9,7 +9,7 @@ import simulated_study as sim
 import torch
 
 from q2_aam.actions import fit
-from q2_aam.config import SCALINGS, TARGET_LOSSES
+from q2_aam.config.target import SCALINGS, TARGET_LOSSES
 from q2_aam.model.heads.forest import ForestHead
 
 
@@ -183,8 +183,8 @@ def test_11_9_logarithms_suit_values_that_span_powers_of_ten(large, refused):
     error = {}
     for scaling in ("none", "log-min-max", "log-z-score"):
         found = predict(unseen, quick.fit(training, counts, target_scaling=scaling))
-        said = np.log1p(found["prediction"].clip(lower=0))
-        error[scaling] = (said - np.log1p(counts[found.index])).abs().mean()
+        predicted = np.log1p(found["prediction"].clip(lower=0))
+        error[scaling] = (predicted - np.log1p(counts[found.index])).abs().mean()
         assert scaling == "none" or found.to_numpy().min() >= 0
     assert max(error["log-min-max"], error["log-z-score"]) < 0.5 * error["none"]
     counts[training.counts.index[:2]] = -0.5
@@ -278,8 +278,8 @@ def test_by_default_the_attention_head_descends_from_so_many_samples_on(
     settings = {"epochs": 1} if chosen == "on" else {}
     found = quick.fit(study, **settings)
     assert len(sim.log_of(found).history) == (chosen == "on")
-    said = f"attention head: {chosen} ('auto': on from {least} samples, and there are 20)"
-    assert said in capfd.readouterr().out
+    line = f"attention head: {chosen} ('auto': on from {least} samples, and there are 20)"
+    assert line in capfd.readouterr().out
 
 
 def test_classes_have_a_logistic_head_and_scores_out_of_fold(medium):
@@ -309,10 +309,10 @@ def test_outliers_move_the_forest_only_where_the_loss_follows_them(medium, monke
     values = medium.ages / 24
     values[values.index[::15]] += 60
     found = quick.fit(medium, values, target_loss=loss, target_scaling="none", n_estimators=40)
-    said, forward = [], ForestHead.forward
+    outputs, forward = [], ForestHead.forward
     monkeypatch.setattr(
-        ForestHead, "forward", lambda *given: said.append(forward(*given)) or said[-1]
+        ForestHead, "forward", lambda *given: outputs.append(forward(*given)) or outputs[-1]
     )
     quick.predict(medium, found)
     usual = np.arange(120) % 15 != 0
-    assert (torch.cat(said).numpy()[usual, 0].max() < 2) == (loss != "mse")
+    assert (torch.cat(outputs).numpy()[usual, 0].max() < 2) == (loss != "mse")

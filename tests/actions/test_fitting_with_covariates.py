@@ -25,8 +25,8 @@ def columns(parts):
     site = random.choice(["gut", "skin", "soil"], len(ids))
     mean = pd.Series(site).map({"gut": 10.0, "skin": 30.0, "soil": 80.0}).to_numpy()
     noise = random.normal(0, 1, len(ids))
-    said = {"bmi": bmi, "site": site, "of bmi": 3 * bmi + noise, "of site": mean + noise}
-    return pd.DataFrame(said, index=ids)
+    columns = {"bmi": bmi, "site": site, "of bmi": 3 * bmi + noise, "of site": mean + noise}
+    return pd.DataFrame(columns, index=ids)
 
 
 @pytest.fixture(scope="module")

@@ -81,9 +81,9 @@ def test_the_bundled_encoder_goes_on_with_other_branches(aam, study, capsys):
     for name in arrays:
         if name.startswith(("asv_encoder", "asv_", "branches.widen")):
             assert np.allclose(arrays[name], before[name], atol=1e-4), name
-    said = capsys.readouterr().out
-    assert "bundled encoder" in said
-    assert "ASVs used for training: 48" in said
+    printed = capsys.readouterr().out
+    assert "bundled encoder" in printed
+    assert "ASVs used for training: 48" in printed
 
 
 def test_a_run_killed_after_an_epoch_ends_as_an_unbroken_one(

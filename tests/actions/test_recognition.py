@@ -218,9 +218,9 @@ def matrix_of(aam, real, features, letters):
 def test_reads_of_the_other_strand_give_the_same_distances(aam, real, capsys):
     whole = matrix_of(aam, real, slice(0), backwards)
     assert "reverse complement" not in capsys.readouterr().out
-    for features, said in ((slice(None), f"{len(real[1])} sequences"), (slice(1), "1 sequence")):
+    for features, number in ((slice(None), f"{len(real[1])} sequences"), (slice(1), "1 sequence")):
         assert np.allclose(matrix_of(aam, real, features, backwards), whole, atol=1e-6)
-        assert f"{said} read as the reverse complement" in capsys.readouterr().out
+        assert f"{number} read as the reverse complement" in capsys.readouterr().out
 
 
 def test_a_fit_on_the_other_strand_is_the_same_fit(aam, real):
@@ -243,5 +243,5 @@ def test_distances_of_another_gene_are_refused_and_some_reads_counted(aam, real,
     capsys.readouterr()
     rare = np.argsort(np.asarray(real[0].sum("observation")))[:5]
     matrix_of(aam, real, rare, shuffled)
-    said = capsys.readouterr()
-    assert "5 features of 58" in said.out + said.err
+    printed = capsys.readouterr()
+    assert "5 features of 58" in printed.out + printed.err

@@ -52,9 +52,9 @@ def test_21_1_what_was_done_before_a_pipeline_was_killed_is_not_done_again(tmp_p
     paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        said = next((line for line in process.stdout if line.startswith("fold 2 of 2")), "")
+        found = next((line for line in process.stdout if line.startswith("fold 2 of 2")), "")
         process.kill()
-    assert said and process.returncode == -signal.SIGKILL
+    assert found and process.returncode == -signal.SIGKILL
     first = executions(tmp_path)
     assert first["aam pretrain"] == first["sample-classifier fit_regressor"] == 1
 

@@ -9,7 +9,8 @@ import quick_actions as quick
 import simulated_study as sim
 import torch
 
-from q2_aam.config import ATTENTIONS, OPTIMIZERS, SCHEDULES, ModelConfig
+from q2_aam.config.model import ModelConfig
+from q2_aam.config.training import ATTENTIONS, OPTIMIZERS, SCHEDULES
 from q2_aam.model.network import Network
 from q2_aam.training import device
 
@@ -70,11 +71,11 @@ def test_10_2_a_compiled_encoder_gives_equal_embeddings_and_the_same_tensor_name
     names = set(network.state_dict())
     tokens = torch.randint(1, 5, (6, 151), dtype=torch.uint8)
     plain = network.embed_asvs(tokens, padded=False)
-    said = []
-    device.compile_encoder(network, said.append)
+    messages = []
+    device.compile_encoder(network, messages.append)
     assert set(network.state_dict()) == names
     assert torch.allclose(network.embed_asvs(tokens, padded=False), plain, atol=1e-4)
-    assert not said
+    assert not messages
 
 
 def test_10_2_where_compiling_fails_it_is_said_and_training_goes_on(pretrain, plain, monkeypatch):

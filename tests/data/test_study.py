@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse
 from simulated_study import simulate_study
 
-from q2_aam.config import KNOWN_ASVS
+from q2_aam.config.model import KNOWN_ASVS
 from q2_aam.data.distances import Distances
 from q2_aam.data.study import Study, asv_tokens, build_batch, build_studies, epoch_order
 from q2_aam.data.table import SampleTable, read_table

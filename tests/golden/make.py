@@ -28,7 +28,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from golden_models import INPUTS, MODELS, predict, read_inputs  # noqa: E402
 from simulated_study import simulate_study  # noqa: E402
 
-from q2_aam.config import FORMAT_VERSION  # noqa: E402
+from q2_aam.config.model import FORMAT_VERSION  # noqa: E402
 from q2_aam.training import fit  # noqa: E402
 
 MACHINE = {"threads": 1, "device": "cpu", "precision": "fp32", "random_seed": 1}

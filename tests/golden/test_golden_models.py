@@ -6,7 +6,7 @@ import pytest
 import qiime2
 from golden_models import HERE, MODELS, predict
 
-from q2_aam.config import FORMAT_VERSION
+from q2_aam.config.model import FORMAT_VERSION
 
 VERSIONS = range(1, FORMAT_VERSION + 1)
 CLOSE = 1e-5

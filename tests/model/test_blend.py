@@ -5,7 +5,7 @@ import pytest
 import torch
 from simulated_study import describe_classes, describe_target
 
-from q2_aam.config import Covariate
+from q2_aam.config.target import Covariate
 from q2_aam.model.heads.attention import CovariateFusion
 from q2_aam.model.heads.blend import TargetHead, forest_columns
 from q2_aam.model.heads.features import Clades, TargetFeatures

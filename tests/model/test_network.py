@@ -2,7 +2,7 @@ import pytest
 import torch
 from simulated_study import describe_target
 
-from q2_aam.config import ModelConfig
+from q2_aam.config.model import ModelConfig
 from q2_aam.data.tokens import tokenize
 from q2_aam.model.network import Network, SampleBatch
 from q2_aam.training.losses import unifrac_loss

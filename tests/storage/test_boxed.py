@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated_study import model_of
 
-from q2_aam.config import expected_tensors
+from q2_aam.config.model import expected_tensors
 from q2_aam.storage.model import BOX, BUNDLED, read_boxed
 
 

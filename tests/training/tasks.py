@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from simulated_study import describe_target, simulate_study
 
-from q2_aam.config import ModelConfig
+from q2_aam.config.model import ModelConfig
 from q2_aam.data.distances import Distances
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table

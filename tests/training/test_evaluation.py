@@ -8,7 +8,7 @@ from sklearn import metrics
 from tasks import losses_of, make_network, make_task
 
 from q2_aam import inference
-from q2_aam.config import ModelConfig
+from q2_aam.config.model import ModelConfig
 from q2_aam.training import evaluation
 from q2_aam.training.fit import distance_state_after
 from q2_aam.training.losses import EpochPredictions, Task

@@ -101,8 +101,8 @@ def test_8_4_values_are_drawn_in_original_units():
 def test_training_goes_on_without_matplotlib_and_says_so_once(monkeypatch):
     for name in ["matplotlib", *(one for one in sys.modules if one.startswith("matplotlib."))]:
         monkeypatch.setitem(sys.modules, name, None)
-    said = []
-    assert draw_predictions(regressed(), said.append) == {}
-    assert draw_predictions(FinalPredictions("train", 3), said.append) == {}
-    assert len(said) == 1
-    assert "matplotlib is not installed" in said[0]
+    messages = []
+    assert draw_predictions(regressed(), messages.append) == {}
+    assert draw_predictions(FinalPredictions("train", 3), messages.append) == {}
+    assert len(messages) == 1
+    assert "matplotlib is not installed" in messages[0]

@@ -8,7 +8,8 @@ import pytest
 from simulated_study import describe_target
 from tasks import make_network, make_task
 
-from q2_aam.config import Covariate, TrainingConfig
+from q2_aam.config.target import Covariate
+from q2_aam.config.training import TrainingConfig
 from q2_aam.training.checkpoint import digest_inputs, fingerprint
 from q2_aam.training.evaluation import SampleObjective
 

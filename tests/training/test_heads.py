@@ -97,7 +97,7 @@ def test_logistic_regression_is_that_of_scikit_learn(shape, number):
     known = Known(np.eye(number)[classes], classes, counts)
     penalty, predictions = logistic.out_of_fold(head, x, known, folds_of(len(x), 4), 0)
     logistic.fit(head, x, known, penalty, 0)
-    said = torch.softmax(head(torch.from_numpy(x)), dim=1).numpy()
+    predicted = torch.softmax(head(torch.from_numpy(x)), dim=1).numpy()
 
     def by_scikit_learn(kept, rows):
         model = LogisticRegression(C=1 / (penalty * len(kept)), max_iter=1000, tol=1e-6)
@@ -105,11 +105,11 @@ def test_logistic_regression_is_that_of_scikit_learn(shape, number):
         return model.predict_proba(x[rows])
 
     every = np.arange(len(x))
-    assert np.allclose(said, by_scikit_learn(every, every), atol=0.01)
+    assert np.allclose(predicted, by_scikit_learn(every, every), atol=0.01)
     for rows in folds_of(len(x), 4):
         wanted = by_scikit_learn(np.setdiff1d(every, rows), rows)
         assert np.allclose(predictions[rows], wanted, atol=0.02)
-    assert np.ptp(said[:, 0]) > 0.01
+    assert np.ptp(predicted[:, 0]) > 0.01
 
 
 def test_a_class_that_a_fold_leaves_out_whole_is_unlikely():
@@ -168,8 +168,8 @@ def test_trees_read_asvs_or_branches_and_no_value_changes_sides_by_rounding(monk
     at = np.float32(thresholds[thresholds > 0])
     assert (at.astype(float) > thresholds[thresholds > 0]).any()
     close = np.repeat(np.concatenate([at, np.nextafter(at, np.float32(9))])[:, None], 9, axis=1)
-    said = head(torch.from_numpy(close)).numpy()
-    assert np.allclose(said, forest.predict_forest(grown, close, ()), atol=1e-6)
+    predicted = head(torch.from_numpy(close)).numpy()
+    assert np.allclose(predicted, forest.predict_forest(grown, close, ()), atol=1e-6)
     assert forest.DEPTH == DEPTH  # no tree is deeper than the head follows
     monkeypatch.setattr(forest, "DEPTH", 3)
     grown = forest.grow_forest(inputs, known, 3, head, 0)
@@ -190,8 +190,8 @@ def test_weights_of_samples_count():
     weights = np.where(np.arange(10) == 9, 11.0, 1.0)
     head = forest_head(3, 2, 1)
     forest.fit(head, inputs, Known(np.arange(10.0)[:, None], None, weights), None, 0)
-    said = head(torch.from_numpy(inputs[[0, 9]])).numpy()
-    assert np.allclose(said[:, 0], [2, (5 + 6 + 7 + 8 + 99) / 15])
+    predicted = head(torch.from_numpy(inputs[[0, 9]])).numpy()
+    assert np.allclose(predicted[:, 0], [2, (5 + 6 + 7 + 8 + 99) / 15])
 
 
 @pytest.mark.parametrize("name", ["ridge", "logistic", "forest"])

@@ -49,9 +49,11 @@ def test_missing_classes_do_not_count_and_a_probability_of_zero_costs_much_but_n
 
 def test_the_mean_absolute_error_is_in_the_targets_units(random):
     target = describe_target(scaling="log-z-score", location=1.5, scale=0.5, maximum=100.0)
-    truth, said = random.uniform(0, 50, 30), random.uniform(0, 50, 30)
-    found = objective_of(target).scores(to_scaled(target, said)[:, None], to_scaled(target, truth))
-    wanted = metrics.mean_absolute_error(truth, said)
+    truth, predicted = random.uniform(0, 50, 30), random.uniform(0, 50, 30)
+    found = objective_of(target).scores(
+        to_scaled(target, predicted)[:, None], to_scaled(target, truth)
+    )
+    wanted = metrics.mean_absolute_error(truth, predicted)
     assert found["mean_absolute_error"] == pytest.approx(wanted)
 
 

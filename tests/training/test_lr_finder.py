@@ -3,7 +3,7 @@ import pytest
 import torch
 from tasks import make_network, make_task
 
-from q2_aam.config import TrainingConfig
+from q2_aam.config.training import TrainingConfig
 from q2_aam.training.device import build_accelerator
 from q2_aam.training.logger import TrainingLogger
 from q2_aam.training.lr_finder import find_rate, rising_rates, sweep

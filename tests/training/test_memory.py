@@ -16,7 +16,7 @@ import torch
 from quick_actions import pretrain
 from simulated_study import history_of, log_of, model_of, simulate_study
 
-from q2_aam.config import TrainingConfig
+from q2_aam.config.training import TrainingConfig
 from q2_aam.training.device import find_batch_size
 from q2_aam.training.evaluation import SampleObjective
 from q2_aam.training.logger import TrainingLogger

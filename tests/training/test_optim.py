@@ -6,7 +6,7 @@ import torch
 from simulated_study import describe_target
 from tasks import make_network
 
-from q2_aam.config import SCHEDULES, TrainingConfig
+from q2_aam.config.training import SCHEDULES, TrainingConfig
 from q2_aam.training.optim import build_optimizer, learning_rate_at
 
 

@@ -8,7 +8,7 @@ import pytest
 from simulated_study import simulate_study
 from tasks import make_network
 
-from q2_aam.config import TrainingConfig
+from q2_aam.config.training import TrainingConfig
 from q2_aam.data.phylogeny import choose_clades, find_tips, parse_newick
 from q2_aam.data.tokens import START, Asvs, tokenize
 from q2_aam.training.optim import build_optimizer

@@ -12,7 +12,7 @@ sys.path.append(str(GOLDEN))
 @pytest.fixture(scope="session")
 def golden():
     """The folder of the newest golden artifacts: models that need no training here."""
-    from q2_aam.config import FORMAT_VERSION
+    from q2_aam.config.model import FORMAT_VERSION
 
     return GOLDEN / f"version-{FORMAT_VERSION}"
 

@@ -15,7 +15,8 @@ from archives import fitting_manifest
 from simulated_study import describe_classes, describe_target
 from trials import count, pick
 
-from q2_aam.config import Covariate, ModelConfig, dtype_of, expected_tensors, largest_positions
+from q2_aam.config.model import ModelConfig, dtype_of, expected_tensors, largest_positions
+from q2_aam.config.target import Covariate
 from q2_aam.errors import AAMError
 from q2_aam.storage.model import check_model, read_model, write_model
 

@@ -11,7 +11,7 @@ from archives import Archive
 from simulated_study import model_of
 from trials import pick, repeat
 
-from q2_aam import config as configs
+from q2_aam.config import model, target
 from q2_aam.data.study import Batch
 from q2_aam.inference import arrays_of, load_network, predict_distances, to_tensors
 from q2_aam.model.network import Network
@@ -33,61 +33,61 @@ def some_names(random, fewest: int, most: int) -> tuple[str, ...]:
     return tuple(map(str, random.permutation(NAMES)[: random.integers(fewest, most)]))
 
 
-def random_covariate(name: str, random) -> configs.Covariate:
+def random_covariate(name: str, random) -> target.Covariate:
     levels = some_names(random, 1, 6) if random.random() < 0.5 else ()
-    return configs.Covariate(name, levels, number(random), abs(number(random)))
+    return target.Covariate(name, levels, number(random), abs(number(random)))
 
 
 def random_target(random):
-    features = pick(random, configs.FEATURES)
+    features = pick(random, target.FEATURES)
     shared = {
         "name": pick(random, NAMES),
         "features": features,
         "vocabulary_size": 0 if features == "clades" else int(random.integers(1, 20)),
         "clades": 0 if features == "clades" else pick(random, [0, 4]),
         "covariates": tuple(random_covariate(name, random) for name in some_names(random, 0, 5)),
-        "covariate_fusion": pick(random, configs.FUSIONS),
+        "covariate_fusion": pick(random, target.FUSIONS),
     }
     of_classes = random.random() < 0.4
-    there = {name: bool(random.integers(2)) for name in configs.HEADS} | {"ridge": True}
+    there = {name: bool(random.integers(2)) for name in target.HEADS} | {"ridge": True}
     there["logistic"] &= of_classes
-    shared["heads"] = tuple(name for name in configs.HEADS if there[name])
+    shared["heads"] = tuple(name for name in target.HEADS if there[name])
     shared |= {name: int(random.integers(0, 40)) for name in ("random_features", "hidden_units")}
     if there["forest"]:
         shared |= {"trees": int(random.integers(1, 5)), "leaves": int(random.integers(2, 9))}
     if of_classes:
         classes = tuple(sorted(some_names(random, 2, 6)))
         counts = tuple(random.integers(0, 100, len(classes)).tolist())
-        return configs.ClassificationTarget(**shared, classes=classes, counts=counts)
+        return target.ClassificationTarget(**shared, classes=classes, counts=counts)
     names = ("location", "minimum", "maximum", "mean")
     residuals = sorted(abs(number(random)) for _ in range(random.integers(0, 20)))
-    return configs.RegressionTarget(
+    return target.RegressionTarget(
         **shared, **{name: number(random) for name in names}, scale=abs(number(random)),
-        scaling=pick(random, configs.SCALINGS), loss=pick(random, configs.TARGET_LOSSES),
+        scaling=pick(random, target.SCALINGS), loss=pick(random, target.TARGET_LOSSES),
         bounded=bool(random.integers(2)), quantile_range=float(random.uniform(0.1, 0.99)),
         residuals=tuple(residuals),
     )  # fmt: skip
 
 
-def random_config(random) -> configs.ModelConfig:
+def random_config(random) -> model.ModelConfig:
     ranges = {
         "heads": (1, 5), "asv_layers": (0, 3), "sample_layers": (0, 3), "branches": (1, 40),
         "nucleotides_per_token": (1, 17), "max_sequence_length": (1, 60), "max_asvs": (ASVS, 65537),
     }  # fmt: skip
     sizes = {name: int(random.integers(*ends)) for name, ends in ranges.items()}
-    return configs.ModelConfig(
+    return model.ModelConfig(
         **sizes,
         hidden_size=sizes["heads"] * 2 * int(random.integers(2, 5)),
         branch_hidden_size=pick(random, [0, 6]),
         asv_tips=bool(random.integers(2)),
-        distance_form=pick(random, configs.DISTANCE_FORMS),
-        distance_state=pick(random, configs.DISTANCE_STATES),
+        distance_form=pick(random, model.DISTANCE_FORMS),
+        distance_state=pick(random, model.DISTANCE_STATES),
         rarefaction_depth=pick(random, [None, 1, 900, 10**9]),
         target=random_target(random) if random.random() < 0.8 else None,
     )
 
 
-def random_network(config: configs.ModelConfig, random) -> Network:
+def random_network(config: model.ModelConfig, random) -> Network:
     torch.manual_seed(int(random.integers(2**31)))
     network = Network(config)
     with torch.no_grad():
@@ -95,7 +95,7 @@ def random_network(config: configs.ModelConfig, random) -> Network:
             if tensor.is_floating_point():
                 tensor.add_(torch.rand_like(tensor), alpha=0.3)
             else:
-                most = configs.largest_positions(config).get(name, 7)
+                most = model.largest_positions(config).get(name, 7)
                 tensor.copy_(torch.randint(0, most + 1, tensor.shape))
     return network.eval()
 

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from simulated_study import TINY, describe_target, model_of
 from trials import repeat
 
-from q2_aam.config import ModelConfig
+from q2_aam.config.model import ModelConfig
 from q2_aam.model.network import Network
 from q2_aam.training import checkpoint
 from q2_aam.training.figures import write_events
@@ -111,15 +111,15 @@ def write_onto_a_full_disk(content: bytes, limit: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     # no file can grow beyond this: what a full disk looks like to a writer
-    before, said = resource.getrlimit(resource.RLIMIT_FSIZE), []
+    before, messages = resource.getrlimit(resource.RLIMIT_FSIZE), []
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
-        folder = checkpoint.RunFolder(NAME, said.append)
+        folder = checkpoint.RunFolder(NAME, messages.append)
         folder.replace(write if limit % 2 else lambda path: save(path, 2))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert {path.name for path in folder.path.iterdir()} <= BELONGS
-    (line,) = said
+    (line,) = messages
     assert "cannot be saved" in line
     assert "Q2_AAM_RUN_DIR" in line
     folder.replace(lambda path: pytest.fail("tried again"))
@@ -145,9 +145,9 @@ def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, m
                 time.sleep(random.uniform(0, 0.05))
                 os.kill(child, signal.SIGKILL)
             assert ended(child) != 0
-        said = []
-        again = checkpoint.RunFolder(NAME, said.append)
-        assert not said
+        messages = []
+        again = checkpoint.RunFolder(NAME, messages.append)
+        assert not messages
         found.append(load(again.state))
         assert found[-1] in (1, 2)
         assert {path.name for path in again.path.iterdir()} <= BELONGS
@@ -201,7 +201,7 @@ def test_what_vanishes_while_old_runs_are_cleaned_stops_nothing(tmp_path, monkey
     """Two starts clean up at once: one finds folders that the other is deleting."""
     monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path))
     old = [checkpoint.RunFolder(f"{number}" * 40, print) for number in range(3)]
-    live, said = checkpoint.RunFolder(NAME, print), []
+    live, messages = checkpoint.RunFolder(NAME, print), []
     for folder in (*old, live):
         folder.replace(lambda path: save(path, 1))
         if folder is not live:
@@ -217,9 +217,9 @@ def test_what_vanishes_while_old_runs_are_cleaned_stops_nothing(tmp_path, monkey
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", vanishing)
-    checkpoint.RunFolder("a" * 40, said.append)
+    checkpoint.RunFolder("a" * 40, messages.append)
     checkpoint.clean_old_runs(tmp_path, tmp_path / "another")
-    assert not said
+    assert not messages
     assert {path.name[-3:] for path in real(tmp_path)} == {"fff", "aaa"}  # the live one stays
     live.replace(lambda path: save(path, 2))
     assert load(live.state) == 2
@@ -245,9 +245,9 @@ def test_row_15_the_second_of_two_at_once_waits_and_trains_nothing(tmp_path, mon
         told.mkdir()
 
         def work(name: str, pause: float) -> None:
-            said = []
-            trained = train(4, said.append, pause)
-            (told / name).write_text(f"{trained} {' '.join(said)}")
+            messages = []
+            trained = train(4, messages.append, pause)
+            (told / name).write_text(f"{trained} {' '.join(messages)}")
 
         children = []
         for name in ("first", "second"):
@@ -268,15 +268,17 @@ def test_row_15_the_second_of_two_at_once_waits_and_trains_nothing(tmp_path, mon
 
 def test_row_15_a_folder_cleaned_up_while_waiting_is_made_anew(tmp_path, monkeypatch):
     monkeypatch.setenv("Q2_AAM_RUN_DIR", str(tmp_path))
-    first, said = checkpoint.RunFolder(NAME, print), []
-    waiting = threading.Thread(target=lambda: said.append(checkpoint.RunFolder(NAME, said.append)))
+    first, messages = checkpoint.RunFolder(NAME, print), []
+    waiting = threading.Thread(
+        target=lambda: messages.append(checkpoint.RunFolder(NAME, messages.append))
+    )
     waiting.start()
-    while not said:
+    while not messages:
         time.sleep(0.01)
     shutil.rmtree(first.path)  # as cleaning does, holding the lock
     fcntl.flock(first._lock, fcntl.LOCK_UN)
     waiting.join(timeout=10)
-    second = said[-1]
+    second = messages[-1]
     second.replace(lambda path: save(path, 2))
     assert load(second.state) == 2
-    assert not any("cannot be saved" in str(line) for line in said)
+    assert not any("cannot be saved" in str(line) for line in messages)

@@ -1,17 +1,19 @@
 """The attention head: the one that learns by descent, together with the sample transformer."""
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...config import CLASSIFICATION, Target
+from ...config.target import CLASSIFICATION, Target
 from .features import Scaling, TargetFeatures
 
 
 class AttentionHead(nn.Module):
     """Read the pooled embedding (B, D), and blocks of so many features by a perceptron.
 
-    Its weights start from zero, so that it starts from what is right on average.
+    Its last layers start from zero, so that it starts from what is right on average.
     """
 
     def __init__(self, size: int, blocks: dict[str, int], target: Target):
@@ -23,13 +25,22 @@ class AttentionHead(nn.Module):
                 size, target.covariate_inputs, target.missing_inputs, target.covariate_fusion
             )
         self.pooled = nn.Linear(self.fusion.output_size if self.fusion else size, target.outputs)
-        hidden, outputs = target.hidden_units, target.outputs
-        self.perceptron = Perceptron(blocks, hidden, outputs) if hidden else None
-        linear = {} if hidden else blocks  # of older models
-        self.linear = nn.ModuleDict(
-            {name: nn.Linear(n, outputs, bias=False) for name, n in linear.items()}
-        )
-        for layer in (self.pooled, *self.linear.values()):
+        hidden, outputs, self.blocks = target.hidden_units, target.outputs, tuple(blocks)
+        self.perceptron, self.linear, last = None, nn.ModuleDict(), [self.pooled]
+        if hidden:
+            self.perceptron = nn.Sequential(
+                OrderedDict(
+                    input=nn.Linear(sum(blocks.values()), hidden), first=nn.GELU(),
+                    hidden=nn.Linear(hidden, hidden), second=nn.GELU(),
+                    output=nn.Linear(hidden, outputs, bias=False),
+                )
+            )  # fmt: skip
+            last.append(self.perceptron.output)
+        else:  # of older models
+            for name, features in blocks.items():
+                self.linear[name] = nn.Linear(features, outputs, bias=False)
+            last.extend(self.linear.values())
+        for layer in last:
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.pooled.bias)
         self.is_classifier = target.kind == CLASSIFICATION
@@ -42,7 +53,7 @@ class AttentionHead(nn.Module):
             read = self.fusion(read, scaling["covariates"](features.covariates))
         raw = self.pooled(read)
         if self.perceptron is not None:
-            raw = raw + self.perceptron(features, scaling)
+            raw = raw + self.perceptron(scaling(features, self.blocks))
         for name, linear in self.linear.items():
             raw = raw + linear(scaling[name](getattr(features, name)))
         return raw
@@ -52,25 +63,6 @@ class AttentionHead(nn.Module):
         if self.is_classifier:
             return torch.softmax(raw, dim=1)
         return ordered_quantiles(raw) if self.is_quantile else raw
-
-
-class Perceptron(nn.Module):
-    """Read blocks of features by two hidden layers, which find what clades do together."""
-
-    weight_decay = 1.0  # with less it learns its training samples by heart
-
-    def __init__(self, blocks: dict[str, int], hidden: int, outputs: int):
-        super().__init__()
-        self.blocks = dict(blocks)
-        self.input = nn.Linear(sum(blocks.values()), hidden)
-        self.hidden = nn.Linear(hidden, hidden)
-        self.output = nn.Linear(hidden, outputs, bias=False)
-        nn.init.zeros_(self.output.weight)
-
-    def forward(self, features: TargetFeatures, scaling: Scaling) -> Tensor:
-        """Return what is added to the outputs, (B, outputs)."""
-        x = functional.gelu(self.input(scaling(features, self.blocks)))
-        return self.output(functional.gelu(self.hidden(x)))
 
 
 def ordered_quantiles(raw: Tensor) -> Tensor:

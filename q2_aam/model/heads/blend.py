@@ -6,7 +6,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from ...config import CLASSIFICATION, Target
+from ...config.target import CLASSIFICATION, Target
 from .attention import AttentionHead
 from .features import Clades, Scaling, TargetFeatures, sharper_log
 from .forest import ForestHead
