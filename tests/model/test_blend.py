@@ -52,6 +52,7 @@ def test_the_attention_head_learns_what_two_clades_do_together_unless_it_reads_t
         _, features = draw(400)
         first, second = (2 * features.branches[:, place] - 1 for place in (0, 1))
         wanted = torch.sign(first * second)
+        assert not head.attention(torch.zeros(400, 8), features, head.scaling).any()
         optimizer = torch.optim.AdamW(head.parameters(), lr=0.01)
         for _ in range(200):
             raw = head.attention(torch.zeros(400, 8), features, head.scaling)
