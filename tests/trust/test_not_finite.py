@@ -57,8 +57,15 @@ def spoil_weight(random, trainer, found):
         weight.view(-1)[int(random.integers(weight.numel()))] = pick(random, NOT_FINITE)
 
 
+def spoil_weight_that_no_loss_reads(random, trainer, found):
+    trainer.network.nucleotide_head.output.bias.data[0] = pick(random, NOT_FINITE)
+
+
 def spoil_loss(random, trainer, found):
     found[pick(random, ["loss", "gradient_norm"])].fill_(pick(random, NOT_FINITE))
+
+
+SPOILERS = (spoil_weight, spoil_loss, spoil_weight_that_no_loss_reads)
 
 
 def spoiled_solution(inputs, values, *_):
@@ -77,7 +84,7 @@ def test_row_10_not_finite_weights_and_losses_stop_training(aam, inputs, tmp_pat
     def check(random, number):
         runs = tmp_path / f"runs {number}"
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(runs))
-        at, spoil = int(random.integers(1, 30)), (spoil_weight, spoil_loss)[number % 2]
+        at, spoil = int(random.integers(1, 30)), SPOILERS[number % len(SPOILERS)]
         with spoiled_after(at, partial(spoil, random)) as steps, pytest.raises(AAMError) as caught:
             fit(aam, inputs)
         message = str(caught.value)
