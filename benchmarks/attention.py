@@ -93,8 +93,7 @@ def main() -> None:
             scores = [f"{one[what]:.3g}" for what in ("r2", "seconds") for one in (off, on)]
             rows.append([f"{samples:,}", name, *scores, on["heads"]])
             print(rows[-1], flush=True)
-    columns = ["samples", "target", "R² without", "with", "s without", "with", "heads"]
-    print(markdown(columns, rows))
+    print(markdown(["samples", "target", "R² without", "with", "s without", "with", "heads"], rows))
     store("attention", result)
 
 
