@@ -42,8 +42,9 @@ def run_task(problem: Problem, seed: int, share: float, options: argparse.Namesp
         if share < 1:
             training = share_of(problem, training, share, seed)
         found = classical_predictions(problem, problem.values, training, test, seed)
+        settings = {"features": options.features, "attention_head": options.attention_head}
         found["aam"], detail = fitted_predictions(
-            problem, problem.values, training, test, encoder, seed, features=options.features
+            problem, problem.values, training, test, encoder, seed, **settings
         )
         if encoder is not None:
             detail |= unifrac_of_unseen(problem.study, problem.names(test), encoder)
@@ -164,6 +165,7 @@ def read_options() -> argparse.Namespace:
         help="pretrain an encoder on the training samples of each fold, not the bundled one",
     )
     parser.add_argument("--features", choices=("auto", "asvs", "clades"), default="auto")
+    parser.add_argument("--attention-head", choices=("auto", "on"), default="auto")
     parser.add_argument("--table", action="store_true", help="only print what was kept")
     parser.add_argument("--permute", type=int, help="leak check: with so many permuted targets")
     parser.add_argument("--labels", type=float, nargs="+", help="with these shares of the labels")
@@ -192,6 +194,7 @@ def main() -> None:
             for share in [] if options.permute else options.labels or [1]:
                 kind = f"labels-{share:g}" if options.labels else "accuracy"
                 kind += "" if options.features == "auto" else f"-{options.features}"
+                kind += "" if options.attention_head == "auto" else "-attention"
                 results[f"{kind}-{name}-{seed}"] = run_task(problem, seed, share, options)
             for where, result in results.items():
                 shown = {key: value for key, value in result.items() if key != "folds"}

@@ -8,8 +8,6 @@ Without a GPU sizes are so small that the figures say nothing.
 import contextlib
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,8 +33,6 @@ NARROW, WIDE = REFERENCE_AT_ONCE
 SAMPLES, ASVS, RICHNESS = (200, 1500, (100, 300)) if GPU else (12, 80, (6, 12))
 MIXTURES = {"one length": None, "140 to 150 nt": 140, "90 to 150 nt": 90}
 LEAST_ALIKE = (1, 64, 10**9) if GPU else (1, 10**9)
-DISTRIBUTED_SECONDS = 20 if GPU else 100
-SHARED_NUMBERS = 2**24 if GPU else 2**10  # gradients that two processes add up
 
 Write = Callable[..., None]
 
@@ -185,41 +181,6 @@ def profiled(work: Callable[[], None]) -> dict:
     }
 
 
-def two_processes(write: Write) -> None:
-    """Whether two processes can share a GPU, by each of PyTorch's ways to talk."""
-    for backend in ("gloo", "nccl") if GPU else ("gloo",):
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node", "2", __file__, "rank", backend]
-        with tried(write, kind="two processes", backend=backend) as found:
-            done = subprocess.run(
-                command, check=False, capture_output=True, text=True,
-                timeout=DISTRIBUTED_SECONDS,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-            said = [line for line in done.stdout.splitlines() if line.startswith("{")]
-            if done.returncode or not said:
-                lines = done.stderr.splitlines()
-                errors = [line for line in lines if "rror" in line and "Traceback" not in line]
-                raise RuntimeError(" / ".join(errors[:4]) or done.stderr[-500:])
-            found |= json.loads(said[-1])
-
-
-def be_rank(backend: str) -> None:
-    """Add numbers up with the other process, as gradients are; rank 0 says how long it took."""
-    from accelerate import Accelerator, InitProcessGroupKwargs
-
-    accelerator = Accelerator(cpu=not GPU, kwargs_handlers=[InitProcessGroupKwargs(backend)])
-    watch = Stopwatch(accelerator.device)
-    own = torch.full((SHARED_NUMBERS,), accelerator.process_index + 1.0, device=accelerator.device)
-    accelerator.reduce(own)
-    took = min(watch.seconds(accelerator.reduce, own) for _ in range(3))
-    gathered, added = accelerator.gather(own[:1]), accelerator.reduce(own[:1])
-    if accelerator.is_main_process:
-        found = {"device": str(accelerator.device), "sum": added.tolist(), "of": gathered.tolist()}
-        print(json.dumps(found | {"gigabytes_per_second": 4 * SHARED_NUMBERS / took / 1e9}))
-    accelerator.end_training()
-
-
 @contextlib.contextmanager
 def tried(write: Write, **names) -> Iterator[dict]:
     """Write what a measurement found, or why it failed; the next one goes on."""
@@ -245,11 +206,8 @@ def main(part: str, path: Path) -> None:
     if part.startswith("speed-"):
         speed(int(part.removeprefix("speed-")), write)
     else:
-        {"agreement": agreement, "lengths": lengths, "two-processes": two_processes}[part](write)
+        {"agreement": agreement, "lengths": lengths}[part](write)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "rank":
-        be_rank(sys.argv[2])
-    else:
-        main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -10,7 +10,7 @@
 
 set -u
 out=${1:?where to write the results} budget=${2:-240}
-parts=${PARTS:-speed-768:65 speed-128:50 lengths:60 agreement:25 two-processes:35}
+parts=${PARTS:-speed-768:80 speed-128:50 lengths:60 agreement:25}
 mkdir -p "$out" && out=$(cd "$out" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 export PYTHONPATH="$(cd .. && pwd)${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1

@@ -101,7 +101,7 @@ def speed_table(content: dict) -> str:
 def other_tables(content: dict) -> str:
     """Show every other kind of result as it was found."""
     shown = []
-    for kind in ("agreement", "profile", "grouping", "two processes"):
+    for kind in ("agreement", "profile", "grouping"):
         found = of_kind(content, kind)
         keys = dict.fromkeys(key for one in found for key in one)
         keys = [key for key in keys if key not in ("part", "kind", "took")]

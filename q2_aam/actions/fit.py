@@ -32,8 +32,8 @@ FitInputs = namedtuple(  # of an action that fits
 _ALWAYS = ("device", "precision", "threads", "random_seed")
 OF_DESCENT = (*(name for name in parameters.FITTING if name not in _ALWAYS), "target_weight")
 # From so many samples on 'auto' trains the attention head beside a frozen encoder: it lowers the
-# error of all simulated targets there, and takes 20 times as long (`benchmarks/attention.py`). Of
-# real studies, 87 to 2,030 samples, it was dropped each time.
+# error of nearly all simulated targets there, and takes 20 times as long or more on a CPU
+# (`benchmarks/attention.py`). Of real studies, 87 to 2,030 samples, it was dropped each time.
 ATTENTION_FROM = 4000
 
 
