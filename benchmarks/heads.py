@@ -25,7 +25,7 @@ from q2_aam.actions.inputs import merge_sequences
 from q2_aam.data.study import build_studies
 from q2_aam.data.table import read_table
 from q2_aam.inference import all_states, load_network
-from q2_aam.model.heads.features import Scaling, TargetFeatures, log_abundance, sharper_log
+from q2_aam.model.heads.features import SampleState, Scaling, log_abundance, sharper_log
 from q2_aam.model.heads.forest import ForestHead
 from q2_aam.model.heads.linear import LinearHead, class_fractions
 from q2_aam.model.network import Parts
@@ -66,7 +66,7 @@ BLENDS = {
 class Problem(NamedTuple):
     """Samples of one column: features, values or class numbers, groups from 0 on, fractions."""
 
-    features: TargetFeatures
+    features: SampleState
     fractions: np.ndarray
     values: np.ndarray
     groups: np.ndarray
@@ -91,7 +91,7 @@ def load_problem(name: str) -> Problem:
     groups = np.arange(len(ids)) if groups is None else groups[kept]
     groups = np.unique(groups, return_inverse=True)[1]
     fractions, branches = read_samples(study, ids)
-    features = TargetFeatures(torch.from_numpy(fractions), branches)
+    features = SampleState(vocabulary=torch.from_numpy(fractions), branches=branches)
     classes = int(values.max()) + 1 if name in CLASSES else 0
     return Problem(features, fractions, values, groups, classes)
 
@@ -105,9 +105,9 @@ def read_samples(study, ids: list[str]) -> tuple[np.ndarray, torch.Tensor]:
     network = load_network(config, arrays)
     place = {name: row for row, name in enumerate(samples.sample_ids)}
     rows = np.array([place[name] for name in ids])
-    parts = Parts(attend=False, detect=False, quantify=True, join=False)
+    parts = Parts(attend=False, detect=False, quantify=True)
     state = all_states(network, studies, 0, np.arange(len(ids)), None, parts)
-    return studies.studies[0].abundances.toarray()[rows], state.abundance[torch.from_numpy(rows)]
+    return studies.studies[0].abundances.toarray()[rows], state.branches[torch.from_numpy(rows)]
 
 
 def predict_inner(problem: Problem, kept: np.ndarray, held: np.ndarray, seed: int) -> dict:
@@ -122,11 +122,12 @@ def predict_inner(problem: Problem, kept: np.ndarray, held: np.ndarray, seed: in
     folds = make_folds(groups, known.classes, 5, seed)
     prevalent = (problem.fractions[kept] > 0).mean(axis=0) >= PREVALENT
     known_asvs = log_abundance(torch.from_numpy(problem.fractions[:, prevalent]))
-    features = TargetFeatures(known_asvs, problem.features.branches)
-    number_of_asvs, branches = (block.shape[1] for block in features[:2])
+    features = problem.features._replace(vocabulary=known_asvs)
+    number_of_asvs, branches = known_asvs.shape[1], features.branches.shape[1]
     sizes = {"vocabulary": number_of_asvs, "presence": number_of_asvs, "branches": branches}
     scaling = Scaling(sizes)
-    scaling.fit([TargetFeatures(*(part[kept] for part in features[:2]))])
+    blocks_kept = {"vocabulary": known_asvs[kept], "branches": features.branches[kept]}
+    scaling.fit([SampleState(**blocks_kept)])
     found = {}
     for name, (kind, blocks, curves) in LINEAR.items():
         if kind == "logistic" and not number:

@@ -13,7 +13,8 @@ from .config.model import ModelConfig
 from .data.study import Batch, Studies, asv_tokens, build_batch
 from .data.tokens import Asvs
 from .model.branches import SharedAsvs
-from .model.network import Network, Parts, SampleBatch, SampleState
+from .model.heads.features import SampleState
+from .model.network import Network, Parts, SampleBatch
 
 # a CPU is fastest while the activations of a part fit its cache
 ASVS_AT_ONCE = {"cpu": 64, "cuda": 1024}
@@ -179,8 +180,9 @@ def embed_samples(
     network: Network, studies: Studies, study: int, samples: np.ndarray, content: str
 ) -> np.ndarray:
     """Compute one of the fields of `SampleState`, no more: float32 (samples, columns)."""
-    parts = Parts(content == "pooled", content == "presence", content == "abundance", join=False)
-    return getattr(all_states(network, studies, study, samples, None, parts), content).cpu().numpy()
+    asked = (content == name for name in ("pooled", "branch_presence", "branches"))
+    state = all_states(network, studies, study, samples, None, Parts(*asked))
+    return getattr(state, content).cpu().numpy()
 
 
 def predict_samples(

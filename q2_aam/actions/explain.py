@@ -20,7 +20,7 @@ from .predict import read_any_model, read_studies
 
 # of each content: where a sample's state holds it, and what a number of it is called
 _CONTENTS = {
-    "branches": ("abundance", "branch"), "presence": ("presence", "branch"),
+    "branches": ("branches", "branch"), "presence": ("branch_presence", "branch"),
     "pooled": ("pooled", "pooled"),
 }  # fmt: skip
 ORDINATED = 10  # most axes of the ordination

@@ -56,8 +56,8 @@ def read_training_samples(
         )
     samples = read_table(table)
     numeric = isinstance(metadata, qiime2.NumericMetadataColumn)
-    read_labels = alignment.numeric_labels if numeric else alignment.class_labels
-    labels = read_labels(samples, metadata.to_series(), missing_samples)
+    asked = (samples, metadata.to_series(), missing_samples)
+    labels = alignment.numeric_labels(*asked) if numeric else alignment.labels_of(*asked, str)
     dropped = dict(labels.dropped)
     samples, of_groups, distances = samples.select(labels.values.index), None, None
     if groups is not None:
@@ -80,7 +80,7 @@ def read_training_samples(
         alignment.require_enough(len(values), f"learning '{metadata.name}'")
         alignment.require_variation(values.to_numpy(), metadata.name, "samples that can be used")
     else:
-        alignment.require_classes(values, metadata.name)  # of the samples left
+        alignment.require_classes(values, metadata.name)
     columns = None if columns is None else columns.loc[ids]
     return TrainingSamples(samples, values, of_groups, columns, distances, dropped)
 

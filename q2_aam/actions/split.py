@@ -34,9 +34,8 @@ def split_samples(
 
 def _keep(table: biom.Table, sample_ids: list[str]) -> biom.Table:
     """Keep samples, in the table's order, and the features that they hold."""
-    kept = table.filter(set(sample_ids), axis="sample", inplace=False)
-    held = np.asarray(kept.ids(axis="observation"))[kept.matrix_data.getnnz(axis=1) > 0]
-    return kept.filter(set(held), axis="observation", inplace=False)
+    kept = table.filter(set(sample_ids), inplace=False)
+    return kept.remove_empty("observation", inplace=False)
 
 
 def true_targets(training: TrainingSamples, sample_ids: list[str]) -> pd.Series:

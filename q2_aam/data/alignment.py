@@ -67,10 +67,11 @@ def require_enough(number: int, what: str) -> None:
         )
 
 
-def require_variation(values: np.ndarray, name: str, what: str = "samples") -> None:
+def require_variation(values: np.ndarray, name: str, what: str) -> None:
     """Refuse a target that is the same everywhere; `what` says whose values these are."""
     if (values == values[0]).all():
-        remedy = "" if what == "samples" else ", or another 'random_seed' to train on others"
+        by_chance = what == "training samples"
+        remedy = ", or another 'random_seed' to train on others" if by_chance else ""
         raise AAMError(
             f"All {len(values):,} {what} have the same '{name}' ({values[0]:g}): there is nothing "
             f"to learn. Choose another column{remedy}."
@@ -91,9 +92,9 @@ def with_distances(
 def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
     """Find each sample's number in a metadata column, whose blanks are NaN.
 
-    AAMError if a value is infinite or all but infinite, fewer than 10 are left, or all are equal.
+    AAMError if a value is infinite or all but infinite.
     """
-    labels = _present(table, column, missing_samples, np.float64)
+    labels = labels_of(table, column, missing_samples, np.float64)
     values = labels.values
     infinite = values.index[np.abs(values) > LARGEST_NUMBER]
     if len(infinite):
@@ -102,15 +103,6 @@ def numeric_labels(table: SampleTable, column: pd.Series, missing_samples: str) 
             f"'{column.name}', or one beyond {LARGEST_NUMBER:g}: {examples(infinite)}. Correct the "
             "metadata, or leave the cells blank."
         )
-    require_enough(len(values), f"learning '{column.name}'")
-    require_variation(values.to_numpy(), column.name)
-    return labels
-
-
-def class_labels(table: SampleTable, column: pd.Series, missing_samples: str) -> Labels:
-    """Find each sample's class in a metadata column of text; see `require_classes`."""
-    labels = _present(table, column, missing_samples, str)
-    require_classes(labels.values, column.name)
     return labels
 
 
@@ -173,7 +165,7 @@ def group_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
         number = isinstance(value, float)
         return np.format_float_positional(value, trim="-") if number else value
 
-    labels = _present(table, column.map(name_of, na_action="ignore"), missing_samples, str)
+    labels = labels_of(table, column.map(name_of, na_action="ignore"), missing_samples, str)
     names = labels.values.unique()
     if len(names) < 2:
         raise AAMError(
@@ -183,7 +175,8 @@ def group_labels(table: SampleTable, column: pd.Series, missing_samples: str) ->
     return labels
 
 
-def _present(table: SampleTable, column: pd.Series, missing_samples: str, kind: type) -> Labels:
+def labels_of(table: SampleTable, column: pd.Series, missing_samples: str, kind: type) -> Labels:
+    """Find each sample's value in a metadata column; samples without one are dropped."""
     name = f"the metadata column '{column.name}'"
     shared, missing = match_samples(table.sample_ids, column.index, name, missing_samples)
     values = column.loc[shared]

@@ -11,7 +11,7 @@ from ..config.model import ModelConfig
 from .branches import BranchDistance, Branches, EuclideanDistance, SharedAsvs, presence, shared_asvs
 from .encoders import AsvEncoder, SampleEncoder, TransformerBlock
 from .heads.blend import TargetHead
-from .heads.features import TargetFeatures, log_abundance
+from .heads.features import SampleState, log_abundance
 
 
 class SampleBatch(NamedTuple):
@@ -24,32 +24,12 @@ class SampleBatch(NamedTuple):
     presence: Tensor | None = None  # (B, S): probability of each ASV; None if all are sure
 
 
-class SampleState(NamedTuple):
-    """What is known of samples, as far as it was asked for (see `Parts`)."""
-
-    pooled: Tensor | None  # (B, D)
-    slots: Tensor | None  # (B, S, D): of each of their ASVs
-    presence: Tensor | None  # (B, K): probability that the sample holds each branch
-    abundance: Tensor | None  # (B, K): log abundance, in [0, 1], of each branch
-    known: Tensor | None = None  # (B, N): the same of ASVs of the vocabulary
-    clades: Tensor | None = None  # (B, C): the same of clades of the vocabulary
-    covariates: Tensor | None = None  # (B, P)
-    known_presence: Tensor | None = None  # (B, N): see `TargetFeatures.asv_presence`
-
-    @property
-    def features(self) -> TargetFeatures:
-        """What the target head reads beside the pooled embedding."""
-        blocks = (self.known, self.abundance, self.clades, self.covariates, self.presence)
-        return TargetFeatures(*blocks, self.known_presence)
-
-
 class Parts(NamedTuple):
     """Which parts of a `SampleState` are asked for; the others are not computed."""
 
     attend: bool = True  # the transformer's output
     detect: bool = True  # the presence of branches
-    quantify: bool = True  # the log abundances of branches and known ASVs
-    join: bool = True  # and of clades of known ASVs
+    quantify: bool = True  # the log abundances of branches, and of what a target's heads know
 
 
 class Network(nn.Module):
@@ -83,7 +63,7 @@ class Network(nn.Module):
         of_clades = target and self.config.target.features == "clades"
         attend = target or (distances and not branches)
         detect = of_clades or (distances and branches)
-        return Parts(attend, detect, target, target and self.target_head.clades is not None)
+        return Parts(attend, detect, target)
 
     def parts_to_predict(self) -> Parts:
         """Name the parts that predictions are read from: the transformer's only where it counts."""
@@ -122,34 +102,36 @@ class Network(nn.Module):
 
     def embed_samples(
         self, asvs: Tensor, samples: SampleBatch, hidden: Tensor | None = None,
-        attend: bool = True, detect: bool = True, quantify: bool = True, join: bool = True,
+        attend: bool = True, detect: bool = True, quantify: bool = True,
     ) -> SampleState:  # fmt: skip
         """Embed samples from the embeddings (U, D) of distinct ASVs: what of them, say `Parts`.
 
         The transformer must not see the abundances `hidden`, (B, S) bool.
         """
-        pooled = slots = present = abundance = known = known_presence = clades = None
+        found: dict[str, Tensor | None] = {"covariates": samples.covariates}
         if attend:
             # embedding, not asvs[index]: the latter's gradient is not deterministic on threads
             of_slots = nn.functional.embedding(samples.index, asvs)  # (B, S, D)
             pooled, slots = self.sample_encoder(of_slots, samples.abundances, hidden)
-            pooled, slots = pooled.float(), slots.float()
+            found |= {"pooled": pooled.float(), "slots": slots.float()}
         if detect or quantify:
-            present, abundance = self.read_branches(asvs, samples, detect, quantify)
+            branches = self.read_branches(asvs, samples, detect, quantify)
+            found["branch_presence"], found["branches"] = branches
         if quantify and samples.known is not None:
             number = self.config.target.vocabulary_size
-            found = _sums(samples, len(asvs), samples.known, number + 1)[:, :number]
+            known = _sums(samples, len(asvs), samples.known, number + 1)[:, :number]
             # of the reads in the vocabulary, so that a read that fits nothing changes nothing here
-            known = log_abundance(found / found.sum(dim=1, keepdim=True).clamp_min(1e-12))
+            known = known / known.sum(dim=1, keepdim=True).clamp_min(1e-12)
+            found["vocabulary"] = log_abundance(known)
             if samples.presence is not None:
                 sure = samples._replace(abundances=samples.presence * (samples.abundances > 0))
-                known_presence = _sums(sure, len(asvs), samples.known, number + 1)[:, :number]
-        if join and samples.known is not None and self.target_head.clades is not None:
-            read = self.target_head.clades
-            nodes, number = read.nodes_of(asvs, samples.known), len(read.order)
-            clades = log_abundance(read(_sums(samples, len(asvs), nodes, number + 1)[:, :number]))
-        blocks = (abundance, known, clades, samples.covariates, known_presence)
-        return SampleState(pooled, slots, present, *blocks)
+                sums = _sums(sure, len(asvs), samples.known, number + 1)
+                found["asv_presence"] = sums[:, :number]
+            if (read := self.target_head.clades) is not None:
+                nodes, number = read.nodes_of(asvs, samples.known), len(read.order)
+                sums = _sums(samples, len(asvs), nodes, number + 1)
+                found["clades"] = log_abundance(read(sums[:, :number]))
+        return SampleState(**found)
 
     def read_branches(
         self, asvs: Tensor, samples: SampleBatch, detect: bool = True, quantify: bool = True
@@ -168,7 +150,7 @@ class Network(nn.Module):
         self, state: SampleState, others: SampleState | None = None, asvs: SharedAsvs | None = None
     ) -> Tensor:
         """Predict UniFrac between samples: (B, C) in [0, 1]; `asvs` is read if ASVs are tips."""
-        name = "presence" if self.config.distance_form == "branches" else "pooled"
+        name = "branch_presence" if self.config.distance_form == "branches" else "pooled"
         left, right = (one and getattr(one, name) for one in (state, others))
         with torch.autocast(left.device.type, enabled=False):
             return self.distance_head(left, right, asvs).clamp(0, 1)
@@ -188,14 +170,14 @@ class Network(nn.Module):
 
     def predict_target(self, state: SampleState) -> Tensor:
         """Predict samples, (B, O), from `parts_to_predict`: see `TargetHead`."""
-        with torch.autocast(state.abundance.device.type, enabled=False):
-            return self.target_head(state.pooled, state.features)
+        with torch.autocast(state.branches.device.type, enabled=False):
+            return self.target_head(state)
 
     def attention_outputs(self, state: SampleState) -> Tensor:
         """Return the outputs of the attention head, which losses are of: (B, O)."""
         head = self.target_head
         with torch.autocast(state.pooled.device.type, enabled=False):
-            return head.attention(state.pooled, state.features, head.scaling)
+            return head.attention(state, head.scaling)
 
 
 def _linear(size: int, outputs: int, shape: nn.Module) -> nn.Sequential:

@@ -14,7 +14,8 @@ from ..config.training import TrainingConfig
 from ..data.study import Batch, Studies, epoch_order, held_asvs
 from ..errors import examples
 from ..inference import SAMPLES_AT_ONCE, join_states, predict_distances, sample_states
-from ..model.network import Network, SampleState
+from ..model.heads.features import SampleState
+from ..model.network import Network
 from .distributed import gather_rows, own_part
 from .init import VALIDATION, embed_held, seed_torch, some
 from .losses import EpochPredictions, Step, Task, batch_losses, prepare_step, unifrac_scores
@@ -153,7 +154,7 @@ def forward_samples(network: Network, task: Task, of_studies: list[np.ndarray]) 
         kept, predicted = [], []
         for one in sample_states(network, task.studies, study, own, task.embedded, needed):
             pooled = one.pooled if compared.attend else None
-            kept.append(SampleState(pooled, None, one.presence, None))
+            kept.append(SampleState(pooled, branch_presence=one.branch_presence))
             if target:
                 raw = network.attention_outputs(one)
                 predicted.append(network.target_head.attention.predictions(raw))

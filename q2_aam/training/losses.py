@@ -15,7 +15,8 @@ from ..data.study import Batch, Studies, asv_tokens, build_batch
 from ..data.tokens import ADENINE, MASK, THYMINE
 from ..inference import device_of, join_states, to_device, to_tensors, token_parts
 from ..model.encoders import scaled_log
-from ..model.network import Network, SampleState
+from ..model.heads.features import SampleState
+from ..model.network import Network
 from . import distributed
 from .objectives import objective_of
 
@@ -90,7 +91,7 @@ def batch_losses(
         own_hidden = hidden[rows[0] : rows[-1] + 1, : own.index.shape[1]]
     state, predicted = embed_samples(network, task, step.study, own, asvs, own_hidden, chunks)
     if "unifrac" in task.weights and batch.distances is not None:
-        name = "presence" if network.config.distance_form == "branches" else "pooled"
+        name = "branch_presence" if network.config.distance_form == "branches" else "pooled"
         whole = {name: distributed.gather_rows(getattr(state, name), number)}
         shared = network.share_asvs(to_tensors(batch, device), len(batch.asvs))
         distances = network.distances(state._replace(**whole), asvs=shared)
@@ -193,7 +194,6 @@ def embed_samples(
     device = device_of(network)
     compared = "unifrac" in task.weights and batch.distances is not None
     parts = network.parts_for(compared, "target" in task.weights)
-    parts = parts._replace(join=False)  # the attention head, which learns, reads no clades
     if hidden is not None:  # they are predicted from the transformer's output
         parts = parts._replace(attend=True)
 

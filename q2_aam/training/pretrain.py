@@ -108,9 +108,9 @@ def calibrate_lengths(network: Network, task: Task, seed: int) -> bool:
 
 def _known(network: Network, studies: Studies, number: int, samples: np.ndarray):
     """Return presence (B, K), the ASVs seen (B, asvs), and the distances (B, B) of samples."""
-    study, parts = studies.studies[number], Parts(attend=False, quantify=False, join=False)
+    study, parts = studies.studies[number], Parts(attend=False, quantify=False)
     states = sample_states(network, studies, number, samples, None, parts)
-    presence = torch.cat([state.presence for state in states])
+    presence = torch.cat([state.branch_presence for state in states])
     seen = study.abundances[samples]
     seen.data = network.asvs_seen(torch.from_numpy(seen.data)).numpy()
     return presence, seen, study.distances.block(samples)

@@ -8,7 +8,7 @@ from simulated_study import describe_classes, describe_target
 from q2_aam.config.target import Covariate
 from q2_aam.model.heads.attention import CovariateFusion
 from q2_aam.model.heads.blend import TargetHead, forest_columns
-from q2_aam.model.heads.features import Clades, TargetFeatures
+from q2_aam.model.heads.features import Clades, SampleState
 from q2_aam.model.heads.forest import ForestHead
 from q2_aam.model.heads.linear import RandomFeatures, random_signs
 
@@ -21,14 +21,15 @@ def head_of(target) -> TargetHead:
     return TargetHead(size=8, branches=5, width=21, target=target)
 
 
-def draw(samples: int):
-    return torch.randn(samples, 8), TargetFeatures(torch.rand(samples, 6), torch.rand(samples, 5))
+def draw(samples: int) -> SampleState:
+    vocabulary, branches = torch.rand(samples, 6), torch.rand(samples, 5)
+    return SampleState(torch.randn(samples, 8), vocabulary=vocabulary, branches=branches)
 
 
 @torch.no_grad()
 def test_heads_count_by_their_weights_and_one_that_does_not_is_not_needed():
     head = head_of(describe_target(heads=("ridge", "forest", "attention"), **FOREST))
-    pooled, features = draw(10)
+    state = draw(10)
     head.ridge.intercept.fill_(1.0)
     head.forest.value.fill_(2.0)
     head.attention.pooled.bias.fill_(4.0)
@@ -37,25 +38,25 @@ def test_heads_count_by_their_weights_and_one_that_does_not_is_not_needed():
         head.set_weights(wanted)
         assert head.weights == pytest.approx(wanted)
         assert head.attends == (weights[2] > 0)
-        found = head(pooled if head.attends else None, features)
+        found = head(state if head.attends else state._replace(pooled=None))
         assert torch.allclose(found, torch.full((10, 1), np.dot(weights, [1.0, 2, 4])))
     head.drop_attention()
     assert head.target.heads == ("ridge", "forest")
     assert not [name for name in head.state_dict() if "attention" in name]
-    assert torch.equal(head(None, features), found)
+    assert torch.equal(head(state._replace(pooled=None)), found)
 
 
 def test_the_attention_head_learns_what_two_clades_do_together_unless_it_reads_them_linearly():
     errors = {}
     for hidden in (0, 16):
         head = head_of(describe_target(heads=("attention",), hidden_units=hidden))
-        _, features = draw(400)
-        first, second = (2 * features.branches[:, place] - 1 for place in (0, 1))
+        state = draw(400)._replace(pooled=torch.zeros(400, 8))
+        first, second = (2 * state.branches[:, place] - 1 for place in (0, 1))
         wanted = torch.sign(first * second)
-        assert not head.attention(torch.zeros(400, 8), features, head.scaling).any()
+        assert not head.attention(state, head.scaling).any()
         optimizer = torch.optim.AdamW(head.parameters(), lr=0.01)
         for _ in range(200):
-            raw = head.attention(torch.zeros(400, 8), features, head.scaling)
+            raw = head.attention(state, head.scaling)
             error = (raw[:, 0] - wanted).square().mean()
             optimizer.zero_grad()
             error.backward()
@@ -68,11 +69,11 @@ def test_the_attention_head_learns_what_two_clades_do_together_unless_it_reads_t
 @torch.no_grad()
 def test_a_range_is_as_wide_as_the_heads_that_give_one_say():
     head = head_of(describe_target(loss="quantile", heads=("ridge", "forest"), **FOREST))
-    _, features = draw(3)
+    state = draw(3)
     head.ridge.intercept.fill_(10.0)
     head.forest.value.copy_(torch.arange(4.0).view(4, 1, 1).expand(4, 5, 1))  # trees say 0 to 3
     head.set_weights({"ridge": 0.75, "forest": 0.25})
-    lower, median, upper = head(None, features)[0].tolist()
+    lower, median, upper = head(state)[0].tolist()
     assert median == pytest.approx(0.75 * 10 + 0.25 * 1.5)
     assert upper - median == pytest.approx(0.95 * 3 - 1.5)
     assert median - lower == pytest.approx(0.95 * 3 - 1.5)
@@ -82,26 +83,26 @@ def test_a_range_is_as_wide_as_the_heads_that_give_one_say():
 def test_probabilities_of_every_head_sum_to_one():
     target = describe_classes(heads=("ridge", "logistic", "forest", "attention"), **FOREST)
     head = head_of(target)
-    pooled, features = draw(7)
+    state = draw(7)
     head.ridge.intercept.copy_(torch.tensor([0.7, 0.5, -0.2]))
     head.logistic.presence.copy_(torch.randn(3, 6))
     head.forest.value.copy_(torch.tensor([0.2, 0.3, 0.5]).expand(4, 5, 3))
     for name in target.heads:
-        predicted = head.predict(name, pooled, features)
+        predicted = head.predict(name, state)
         assert torch.allclose(predicted.sum(dim=1), torch.ones(7)), name
         assert predicted.min() >= 0, name
-    assert not torch.allclose(head.predict("logistic", None, features), torch.full((7, 3), 1 / 3))
+    assert not torch.allclose(head.predict("logistic", state), torch.full((7, 3), 1 / 3))
 
 
 @torch.no_grad()
 def test_blocks_are_centered_and_have_variance_one_together():
     head = head_of(describe_classes(heads=("ridge", "logistic")))
-    _, features = draw(50)
-    features = features._replace(vocabulary=features.vocabulary.round())
-    parts = zip(*(block.split(20) for block in features[:2]), strict=True)
-    head.scaling.fit(TargetFeatures(*part) for part in parts)
+    state = draw(50)
+    state = state._replace(vocabulary=state.vocabulary.round())
+    parts = zip(state.vocabulary.split(20), state.branches.split(20), strict=True)
+    head.scaling.fit(SampleState(vocabulary=one, branches=other) for one, other in parts)
     for name in ("vocabulary", "branches", "presence"):
-        block = head.scaling(features, [name])
+        block = head.scaling(state, [name])
         assert torch.allclose(block.mean(dim=0), torch.zeros(block.shape[1]), atol=1e-6)
         assert block.var(dim=0, correction=0).sum().item() == pytest.approx(1, rel=1e-4)
 

@@ -14,7 +14,7 @@ from q2_aam import inference
 from q2_aam.model.network import Network, Parts
 from q2_aam.training.init import embed_held
 
-CLOSED = Parts(attend=False, detect=False, quantify=True, join=False)
+CLOSED = Parts(attend=False, detect=False, quantify=True)
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def work(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({"distance_form": "branches"}, Parts(False, True, False, False)),
-        ({"distance_form": "euclidean"}, Parts(True, False, False, False)),
-        ({"unifrac_weight": 0.0, "nucleotide_weight": 1.0}, Parts(False, False, False, False)),
+        ({"distance_form": "branches"}, Parts(False, True, False)),
+        ({"distance_form": "euclidean"}, Parts(True, False, False)),
+        ({"unifrac_weight": 0.0, "nucleotide_weight": 1.0}, Parts(False, False, False)),
     ],
 )
 def test_pretraining_computes_what_its_losses_are_read_from(study, work, options, wanted):
@@ -59,12 +59,12 @@ def test_pretraining_computes_what_its_losses_are_read_from(study, work, options
 
 def test_fitting_detects_branches_only_where_there_are_distances(study, work):
     fit(study, **TINY_FIT)
-    assert work.parts[True] == {Parts(attend=True, detect=False, quantify=True, join=False)}
+    assert work.parts[True] == {Parts(attend=True, detect=False, quantify=True)}
     assert not any(parts.detect for parts in work.parts[False])
     assert CLOSED in work.parts[False]
     work.parts[True].clear()
     fit(study, distance_matrix=study.distances, **TINY_FIT)
-    assert work.parts[True] == {Parts(attend=True, detect=True, quantify=True, join=False)}
+    assert work.parts[True] == {Parts(attend=True, detect=True, quantify=True)}
 
 
 def test_without_the_attention_head_no_transformer_runs(study, work):
@@ -98,7 +98,7 @@ def test_features_of_samples_are_let_go_when_they_are_answered(mixed_study, fitt
 
     def watched(self, *arguments, **settings):
         state = real(self, *arguments, **settings)
-        held.add(state.known)
+        held.add(state.vocabulary)
         most.append(len(held))
         return state
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...config.target import CLASSIFICATION, Target
-from .features import Scaling, TargetFeatures
+from .features import SampleState, Scaling
 
 
 class AttentionHead(nn.Module):
@@ -46,16 +46,16 @@ class AttentionHead(nn.Module):
         self.is_classifier = target.kind == CLASSIFICATION
         self.is_quantile = target.is_quantile
 
-    def forward(self, pooled: Tensor, features: TargetFeatures, scaling: Scaling) -> Tensor:
+    def forward(self, state: SampleState, scaling: Scaling) -> Tensor:
         """Return what the losses are of, (B, O): see `predictions`."""
-        read = self.norm(pooled)
+        read = self.norm(state.pooled)
         if self.fusion is not None:
-            read = self.fusion(read, scaling["covariates"](features.covariates))
+            read = self.fusion(read, scaling["covariates"](state.covariates))
         raw = self.pooled(read)
         if self.perceptron is not None:
-            raw = raw + self.perceptron(scaling(features, self.blocks))
+            raw = raw + self.perceptron(scaling(state, self.blocks))
         for name, linear in self.linear.items():
-            raw = raw + linear(scaling[name](getattr(features, name)))
+            raw = raw + linear(scaling[name](getattr(state, name)))
         return raw
 
     def predictions(self, raw: Tensor) -> Tensor:

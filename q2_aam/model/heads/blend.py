@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...config.target import CLASSIFICATION, Target
 from .attention import AttentionHead
-from .features import Clades, Scaling, TargetFeatures, sharper_log
+from .features import Clades, SampleState, Scaling, sharper_log
 from .forest import ForestHead
 from .linear import LinearHead, class_fractions
 
@@ -83,32 +83,32 @@ class TargetHead(nn.Module):
         """Whether the attention head counts."""
         return self.weights.get("attention", 0.0) > 0
 
-    def inputs_of(self, name: str, features: TargetFeatures) -> Tensor:
+    def inputs_of(self, name: str, state: SampleState) -> Tensor:
         """Return what a head that is fitted in closed form reads: (B, F)."""
         if name != "forest":
             head = getattr(self, name)
-            return head.inputs(self.scaling(features, head.blocks))
-        blocks = {block: getattr(features, block) for block in self.target.blocks_of("forest")}
+            return head.inputs(self.scaling(state, head.blocks))
+        blocks = {block: getattr(state, block) for block in self.target.blocks_of("forest")}
         if "vocabulary" in blocks:
             blocks["vocabulary"] = sharper_log(blocks["vocabulary"])
         return torch.cat(list(blocks.values()), dim=1)
 
-    def predict(self, name: str, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
+    def predict(self, name: str, state: SampleState) -> Tensor:
         """Predict by one head: (B, O), or (B, 1) by one that gives no quantiles."""
         if name == "forest":
-            return self.forest(self.inputs_of("forest", features))
+            return self.forest(self.inputs_of("forest", state))
         if name == "attention":
-            return self.attention.predictions(self.attention(pooled, features, self.scaling))
+            return self.attention.predictions(self.attention(state, self.scaling))
         head = getattr(self, name)
-        raw = head(self.scaling(features, head.blocks))
+        raw = head(self.scaling(state, head.blocks))
         if name == "logistic":
             return torch.softmax(raw, dim=1)
         return class_fractions(raw) if self.target.kind == CLASSIFICATION else raw
 
-    def forward(self, pooled: Tensor | None, features: TargetFeatures) -> Tensor:
-        """Predict by all heads that count: (B, O); `pooled` only if the attention head does."""
+    def forward(self, state: SampleState) -> Tensor:
+        """Predict by all heads that count: (B, O); it needs `pooled` only if attention does."""
         weights = {name: weight for name, weight in self.weights.items() if weight}
-        predictions = {name: self.predict(name, pooled, features) for name in weights}
+        predictions = {name: self.predict(name, state) for name in weights}
         return blended(predictions, weights, self.target.is_quantile)
 
 

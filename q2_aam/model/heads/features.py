@@ -1,4 +1,4 @@
-"""What heads see of samples: blocks of features, each scaled as a whole."""
+"""What is known of samples: blocks of features, each scaled as a whole."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -19,15 +19,17 @@ def sharper_log(logarithms: Tensor) -> Tensor:
     return torch.log1p(100 * torch.expm1(_LARGEST * logarithms))
 
 
-class TargetFeatures(NamedTuple):
-    """Blocks of features of B samples."""
+class SampleState(NamedTuple):
+    """What is known of B samples, as far as it was asked for; heads read blocks of it by name."""
 
-    vocabulary: Tensor  # (B, N): log abundances of the ASVs of the model's vocabulary
-    branches: Tensor  # (B, K): of the learned branches
+    pooled: Tensor | None = None  # (B, D): the transformer's embedding
+    slots: Tensor | None = None  # (B, S, D): of each of their ASVs
+    branch_presence: Tensor | None = None  # (B, K): probability that a sample holds each branch
+    branches: Tensor | None = None  # (B, K): log abundances, in [0, 1], of the learned branches
+    vocabulary: Tensor | None = None  # (B, N): of the ASVs of the model's vocabulary
     clades: Tensor | None = None  # (B, C): of clades of the vocabulary; format version 1 only
     covariates: Tensor | None = None  # (B, P): as `q2_aam.data.covariates` writes them
-    branch_presence: Tensor | None = None  # (B, K): probability that a sample holds each branch
-    asv_presence: Tensor | None = None  # (B, N): the same of ASVs; None if all are sure
+    asv_presence: Tensor | None = None  # (B, N): probability of each ASV; None if all are sure
 
     @property
     def presence(self) -> Tensor:
@@ -56,15 +58,15 @@ class Scaling(nn.ModuleDict):
     def __init__(self, blocks: dict[str, int]):
         super().__init__({name: BlockScaling(features) for name, features in blocks.items()})
 
-    def fit(self, parts: Iterable[TargetFeatures]) -> None:
+    def fit(self, parts: Iterable[SampleState]) -> None:
         """Take the statistics of all blocks from training samples, some at a time."""
         samples = 0
         sums = {name: block.mean.double().zero_() for name, block in self.items()}
         squares = {name: block.scale.double().zero_() for name, block in self.items()}
-        for features in parts:
-            samples += len(features.branches)
+        for state in parts:
+            samples += len(state.branches)
             for name in self:
-                block = getattr(features, name).double()
+                block = getattr(state, name).double()
                 sums[name] += block.sum(dim=0)
                 squares[name] += block.square().sum()
         for name, block in self.items():
@@ -73,9 +75,9 @@ class Scaling(nn.ModuleDict):
             block.mean.copy_(mean)
             block.scale.copy_(variance.sqrt().clamp_min(1e-6))
 
-    def forward(self, features: TargetFeatures, blocks: Iterable[str]) -> Tensor:
+    def forward(self, state: SampleState, blocks: Iterable[str]) -> Tensor:
         """Scale some blocks and put them side by side: (B, F)."""
-        return torch.cat([self[name](getattr(features, name)) for name in blocks], dim=1)
+        return torch.cat([self[name](getattr(state, name)) for name in blocks], dim=1)
 
 
 class Clades(nn.Module):

@@ -10,7 +10,7 @@ import torch
 
 from ...data.study import held_asvs
 from ...inference import sample_states
-from ...model.heads.features import TargetFeatures
+from ...model.heads.features import SampleState
 from ...model.network import Network
 from ..init import embed_held
 from ..losses import Task
@@ -44,15 +44,13 @@ class SampleFeatures:
         self._kept = list(self._read(samples)) if few else None
         self._inputs: dict[str, np.ndarray] = {}
 
-    def _read(self, samples: np.ndarray) -> Iterator[TargetFeatures]:
+    def _read(self, samples: np.ndarray) -> Iterator[SampleState]:
         network, studies = self._network, self._task.studies
         parts = network.parts_for(False, True)._replace(attend=False)
-        for state in sample_states(network, studies, 0, samples, self.embedded, parts):
-            yield state.features
+        return sample_states(network, studies, 0, samples, self.embedded, parts)
 
     def fit_scaling(self) -> None:
         """Take the statistics of all blocks from all samples."""
-        self._inputs = {}
         self._network.target_head.scaling.fit(self._kept or self._read(self._samples))
 
     def inputs_of(self, name: str, samples: np.ndarray) -> np.ndarray:
@@ -69,8 +67,8 @@ class SampleFeatures:
     def _collect(self, name: str, parts, number: int) -> np.ndarray:
         """Fill one array part by part: inputs of many samples take most of the memory."""
         found, filled = None, 0
-        for features in parts:
-            part = self._network.target_head.inputs_of(name, features).cpu().numpy()
+        for state in parts:
+            part = self._network.target_head.inputs_of(name, state).cpu().numpy()
             if found is None:
                 found = np.empty((number, part.shape[1]), dtype=np.float32)
             found[filled : filled + len(part)] = part
