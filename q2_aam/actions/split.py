@@ -29,13 +29,11 @@ def split_samples(
     ids = found.samples.sample_ids
     parts = train_test_split(ids, test_size, random_seed, found.groups, found.classes)
     print(f"training samples: {len(parts[0]):,}; test samples: {len(parts[1]):,}")
-    return *(_keep(table, part) for part in parts), *(true_targets(found, part) for part in parts)
-
-
-def _keep(table: biom.Table, sample_ids: list[str]) -> biom.Table:
-    """Keep samples, in the table's order, and the features that they hold."""
-    kept = table.filter(set(sample_ids), inplace=False)
-    return kept.remove_empty("observation", inplace=False)
+    tables = [
+        table.filter(set(part), inplace=False).remove_empty("observation", inplace=False)
+        for part in parts
+    ]
+    return *tables, *(true_targets(found, part) for part in parts)
 
 
 def true_targets(training: TrainingSamples, sample_ids: list[str]) -> pd.Series:

@@ -21,6 +21,8 @@ DOWNLOADS = "downloads"
 DIGITS = 10  # of numbers in downloads: beyond any measurement, and half the size of all 17
 STATIC_WIDTH = 620
 MOST_SVG_MARKS = 2000  # beyond it the browser draws on a canvas, which stays quick
+# Vega, Vega-Lite and vega-embed as one script, for every chart of a page
+_bundle = lru_cache(maxsize=1)(vl_convert.javascript_bundle)
 
 
 class Figure(NamedTuple):
@@ -155,7 +157,8 @@ def write_page(
         datasets |= one.datasets
     for name in ("report.css", "report.js"):
         shutil.copyfile(TEMPLATES / name, output_dir / name)
-    (output_dir / "vega.js").write_text(_javascript(), encoding="utf-8")
+    script = _bundle(vl_version=_vega_lite_version())
+    (output_dir / "vega.js").write_text(script, encoding="utf-8")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES, encoding="utf-8"), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -197,9 +200,3 @@ def _vega_lite_version() -> str | None:
     known = vl_convert.get_vegalite_versions()
     same_major = [version for version in known if version.split(".")[0] == wanted.split(".")[0]]
     return wanted if wanted in known else same_major[-1] if same_major else None
-
-
-@lru_cache(maxsize=1)
-def _javascript() -> str:
-    """Bundle Vega, Vega-Lite and vega-embed as one script, for every chart of a page."""
-    return vl_convert.javascript_bundle(vl_version=_vega_lite_version())
