@@ -156,13 +156,15 @@ def main() -> None:
             found["pretrained"] = {name: measure_pretraining(name) for name in GROUPS}
     for name, scores in found["studies"].items():
         for how in CUTS:
-            line = f"{name:18} {how:10} r {scores[how]['r']:.4f}  R² {scores[how]['R2']:6.3f}"
+            r, explained, bias = scores[how].values()
+            line = f"{name:18} {how:10} r {r:.4f}  R² {explained:6.3f}  mean off by {bias:+.3f}"
             if how in scores["moved"]:
                 line += f"   embeddings moved by {scores['moved'][how]:.2f}"
             print(line)
     shown = {name: scores for name, scores in found.items() if name != "studies"}
     print(json.dumps(shown, indent=1))
-    store("boxed-encoder", found)
+    if options.encoder == BOX:
+        store("boxed-encoder", found)
 
 
 if __name__ == "__main__":

@@ -121,8 +121,9 @@ def predicted_distances(network: Network, sequences: list[str], held) -> np.ndar
 
 
 def agreement(distance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Score predicted distances over all pairs: Pearson's r and R²."""
+    """Score predicted distances over all pairs: Pearson's r, R², and how far their mean is off."""
     pairs = np.triu_indices(len(truth), 1)
     predicted, true = distance[pairs].astype(float), truth[pairs].astype(float)
     error = np.square(predicted - true).sum() / np.square(true - true.mean()).sum()
-    return {"r": float(np.corrcoef(predicted, true)[0, 1]), "R2": float(1 - error)}
+    r, bias = np.corrcoef(predicted, true)[0, 1], (predicted - true).mean()
+    return {"r": float(r), "R2": float(1 - error), "bias": float(bias)}
