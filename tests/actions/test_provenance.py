@@ -1,5 +1,6 @@
 """What the demo's final page recorded is enough to make its predictions anew."""
 
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -14,29 +15,10 @@ from simulated_study import QUICK_FIT, TINY, values_of
 from small_demo import compute_unifrac, write_small_demo
 
 
-class MetadataFile(str):
-    """The name of a file of metadata that lies beside the record of an action."""
-
-
-class Loader(yaml.SafeLoader):
-    """Reads QIIME 2's own tags as what they hold."""
-
-
-def construct(loader, tag, node):
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node)
-    value = loader.construct_scalar(node)
-    # "uuid:file" if the metadata was itself an artifact
-    return MetadataFile(value.split(":")[-1]) if tag == "metadata" else value
-
-
-# The framework registers readers of its tags for all of YAML, which look for files here and now.
-Loader.yaml_constructors = {
-    tag: reader
-    for tag, reader in yaml.SafeLoader.yaml_constructors.items()
-    if not str(tag).startswith("!")
-}
-Loader.add_multi_constructor("!", construct)
+def read_yaml(text: str) -> dict:
+    """Read a record of QIIME 2; a file of metadata, which lies beside it, as {"file": its name}."""
+    text = re.sub(r"!metadata '(?:.*:)?(.+)'", r"{file: \1}", text)  # "uuid:file" if an artifact
+    return yaml.safe_load(re.sub(r"!(ref|cite|set|color|no-provenance)\b", "", text))
 
 
 class Replay:
@@ -57,7 +39,7 @@ class Replay:
 
     def record_of(self, uuid: str) -> SimpleNamespace:
         """Return what was recorded of the action that made a result."""
-        content = yaml.load(self.read(uuid, "action.yaml"), Loader=Loader)
+        content = read_yaml(self.read(uuid, "action.yaml").decode())
         action = content["action"]
         inputs, parameters = (
             {name: value for one in action[kind] for name, value in one.items()}
@@ -85,19 +67,15 @@ class Replay:
         self.records.append(record)
         given = {name: self.result_of(value) for name, value in record.inputs.items()}
         for name, value in record.parameters.items():
-            if isinstance(value, MetadataFile):
-                value = self.metadata(uuid, value, record.action.signature.parameters[name])
-            given[name] = value
+            given[name] = self.column(uuid, value["file"]) if isinstance(value, dict) else value
         return record.action(**given)
 
-    def metadata(self, uuid: str, name: str, spec):
-        """Read recorded metadata, as a column if the action takes a column."""
+    def column(self, uuid: str, name: str) -> qiime2.MetadataColumn:
+        """Read recorded metadata; all that the demo gives are columns."""
         with tempfile.NamedTemporaryFile(suffix=".tsv") as file:
             file.write(self.read(uuid, name))
             file.flush()
             metadata = qiime2.Metadata.load(file.name)
-        if not str(spec.qiime_type).startswith("MetadataColumn"):
-            return metadata
         return metadata.get_column(*metadata.columns)
 
     def predictions(self) -> pd.Series:
