@@ -12,7 +12,6 @@ import qiime2
 import yaml
 from qiime2.sdk import PluginManager
 from simulated_study import QUICK_FIT, TINY, values_of
-from small_demo import compute_unifrac, write_small_demo
 
 
 def read_yaml(text: str) -> dict:
@@ -86,27 +85,20 @@ class Replay:
 
 
 @pytest.fixture(scope="module")
-def demo(aam, tmp_path_factory, runs_of_models_made_once):
-    """Run the demo's steps to the final page on a smaller table: page, inputs, predictions."""
-    folder = tmp_path_factory.mktemp("demo")
-    write_small_demo(folder, samples=30, asvs=60)
-    table, sequences, tree = (
-        qiime2.Artifact.load(str(folder / name))
-        for name in ("table.qza", "rep-seqs.qza", "rooted-tree.qza")
-    )
-    metadata = qiime2.Metadata.load(str(folder / "metadata.tsv"))
-    month, child = metadata.get_column("month"), metadata.get_column("studyid")
-    unifrac = compute_unifrac(table, tree)
+def demo(aam, study, tmp_path_factory, runs_of_models_made_once):
+    """Take the demo's steps to the final page on a small study: page, inputs, predictions."""
+    table, sequences, unifrac = study.table, study.sequences, study.distances
+    age, child = study.age_column, study.subject_column
     encoder = aam.pretrain([table], [unifrac], sequences=[sequences], **TINY).encoder
-    split = aam.split_samples(table, month, groups=child, test_size=0.25)
+    split = aam.split_samples(table, age, groups=child, test_size=0.25)
     regressor = aam.fit_regressor(
-        split.training_table, month, sequences=sequences, encoder=encoder, groups=child,
+        split.training_table, age, sequences=sequences, encoder=encoder, groups=child,
         random_seed=7, **QUICK_FIT,
     ).regressor  # fmt: skip
     predicted = aam.predict_regression(split.test_table, regressor, sequences=sequences)
-    (page,) = aam.evaluate_regression(predicted.predictions, month, intervals=predicted.intervals)
+    (page,) = aam.evaluate_regression(predicted.predictions, age, intervals=predicted.intervals)
     given = {str(one.uuid): one for one in (table, sequences, unifrac)}
-    path = page.save(str(folder / "evaluation.qzv"))
+    path = page.save(str(tmp_path_factory.mktemp("demo") / "evaluation.qzv"))
     return path, given, values_of(predicted.predictions)
 
 
