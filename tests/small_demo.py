@@ -6,8 +6,7 @@ from shutil import copy
 import biom
 import numpy as np
 import qiime2
-import skbio
-from simulated_study import TIPS, distances_artifact, table_artifact
+from simulated_study import table_artifact
 
 import q2_aam
 
@@ -27,16 +26,3 @@ def write_small_demo(folder: Path, samples: int, asvs: int) -> None:
     deep = table.ids()[np.asarray(table.sum(axis="sample")) >= DEPTH]
     table = table.filter(set(deep[:samples]), inplace=False)
     table_artifact(table).save(str(folder / "table.qza"))
-
-
-def compute_unifrac(table: qiime2.Artifact, tree: qiime2.Artifact) -> qiime2.Artifact:
-    """Compute unweighted UniFrac as q2-diversity-lib does, which not every environment has."""
-    counts = table.view(biom.Table)
-    matrix = skbio.diversity.beta_diversity(
-        "unweighted_unifrac",
-        counts.matrix_data.T.toarray().astype(int),
-        counts.ids(),
-        tree=tree.view(skbio.TreeNode),
-        **{TIPS: counts.ids(axis="observation")},
-    )
-    return distances_artifact(matrix)

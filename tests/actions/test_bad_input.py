@@ -213,6 +213,7 @@ def test_a_matrix_of_percentages_shows_five_pairs(refused, study):
         (quick.fit, {"target_loss": "quantile", "n_estimators": 0},
          ["'n_estimators' is 0", "'quantile'"]),
         (quick.fit, {"encoder": True, "pretrained": "none"}, ["'encoder' was given"]),
+        (quick.fit, sim.TINY_FIT | {"features": "clades"}, ["has learned no clades", "bundled"]),
     ],
 )  # fmt: skip
 def test_settings_that_contradict_each_other_or_have_no_effect(
@@ -225,9 +226,7 @@ def test_settings_that_contradict_each_other_or_have_no_effect(
     assert settings.get("heads", "") is not None or "heads" not in message
 
 
-def test_distances_that_were_never_trained_or_went_stale(
-    aam, refused, study, pretrained, descended
-):
+def test_distances_that_were_never_trained_or_went_stale(refused, study, pretrained, descended):
     encoder = {"encoder": pretrained.encoder, "pretrained": "bundled", "freeze_encoder": False}
     for given, parts in (
         ({}, ["never learned distances", "pretrain"]),
@@ -236,5 +235,3 @@ def test_distances_that_were_never_trained_or_went_stale(
         fitted = quick.fit(study, **sim.TINY_FIT | given)
         refused(quick.distances, *parts, study=study, model=fitted.regressor)
     assert quick.distances(study, descended.regressor)
-    with pytest.raises(TypeError, match="AAMRegressor"):
-        aam.predict_regression(study.table, pretrained.encoder, sequences=study.sequences)

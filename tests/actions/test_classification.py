@@ -7,6 +7,7 @@ import qiime2
 import quick_actions as quick
 import simulated_study as sim
 from qiime2.plugins import sample_classifier
+from scipy.stats import entropy
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,8 @@ def test_unseen_samples_are_classified_with_probabilities(halves, classified, pr
     assert target.counts == tuple(counts[list(target.classes)])
     assert summary["sample_ids"] == sorted(halves[0].counts.index)
     assert 0.5 < summary["scores"]["balanced_accuracy"] <= 1
+    assert summary["scores"]["target_loss"] < 0.7 * entropy(counts)  # of the shares alone
+    assert target.heads == ("ridge", "logistic", "forest")
     assert sum(head["weight"] for head in summary["heads"]) == pytest.approx(1)
 
 

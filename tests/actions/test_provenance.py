@@ -1,5 +1,6 @@
 """What the demo's final page recorded is enough to make its predictions anew."""
 
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,32 +12,12 @@ import qiime2
 import yaml
 from qiime2.sdk import PluginManager
 from simulated_study import QUICK_FIT, TINY, values_of
-from small_demo import compute_unifrac, write_small_demo
 
 
-class MetadataFile(str):
-    """The name of a file of metadata that lies beside the record of an action."""
-
-
-class Loader(yaml.SafeLoader):
-    """Reads QIIME 2's own tags as what they hold."""
-
-
-def construct(loader, tag, node):
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node)
-    value = loader.construct_scalar(node)
-    # "uuid:file" if the metadata was itself an artifact
-    return MetadataFile(value.split(":")[-1]) if tag == "metadata" else value
-
-
-# The framework registers readers of its tags for all of YAML, which look for files here and now.
-Loader.yaml_constructors = {
-    tag: reader
-    for tag, reader in yaml.SafeLoader.yaml_constructors.items()
-    if not str(tag).startswith("!")
-}
-Loader.add_multi_constructor("!", construct)
+def read_yaml(text: str) -> dict:
+    """Read a record of QIIME 2; a file of metadata, which lies beside it, as {"file": its name}."""
+    text = re.sub(r"!metadata '(?:.*:)?(.+)'", r"{file: \1}", text)  # "uuid:file" if an artifact
+    return yaml.safe_load(re.sub(r"!(ref|cite|set|color|no-provenance)\b", "", text))
 
 
 class Replay:
@@ -57,7 +38,7 @@ class Replay:
 
     def record_of(self, uuid: str) -> SimpleNamespace:
         """Return what was recorded of the action that made a result."""
-        content = yaml.load(self.read(uuid, "action.yaml"), Loader=Loader)
+        content = read_yaml(self.read(uuid, "action.yaml").decode())
         action = content["action"]
         inputs, parameters = (
             {name: value for one in action[kind] for name, value in one.items()}
@@ -85,19 +66,15 @@ class Replay:
         self.records.append(record)
         given = {name: self.result_of(value) for name, value in record.inputs.items()}
         for name, value in record.parameters.items():
-            if isinstance(value, MetadataFile):
-                value = self.metadata(uuid, value, record.action.signature.parameters[name])
-            given[name] = value
+            given[name] = self.column(uuid, value["file"]) if isinstance(value, dict) else value
         return record.action(**given)
 
-    def metadata(self, uuid: str, name: str, spec):
-        """Read recorded metadata, as a column if the action takes a column."""
+    def column(self, uuid: str, name: str) -> qiime2.MetadataColumn:
+        """Read recorded metadata; all that the demo gives are columns."""
         with tempfile.NamedTemporaryFile(suffix=".tsv") as file:
             file.write(self.read(uuid, name))
             file.flush()
             metadata = qiime2.Metadata.load(file.name)
-        if not str(spec.qiime_type).startswith("MetadataColumn"):
-            return metadata
         return metadata.get_column(*metadata.columns)
 
     def predictions(self) -> pd.Series:
@@ -108,27 +85,20 @@ class Replay:
 
 
 @pytest.fixture(scope="module")
-def demo(aam, tmp_path_factory, runs_of_models_made_once):
-    """Run the demo's steps to the final page on a smaller table: page, inputs, predictions."""
-    folder = tmp_path_factory.mktemp("demo")
-    write_small_demo(folder, samples=30, asvs=60)
-    table, sequences, tree = (
-        qiime2.Artifact.load(str(folder / name))
-        for name in ("table.qza", "rep-seqs.qza", "rooted-tree.qza")
-    )
-    metadata = qiime2.Metadata.load(str(folder / "metadata.tsv"))
-    month, child = metadata.get_column("month"), metadata.get_column("studyid")
-    unifrac = compute_unifrac(table, tree)
+def demo(aam, study, tmp_path_factory, runs_of_models_made_once):
+    """Take the demo's steps to the final page on a small study: page, inputs, predictions."""
+    table, sequences, unifrac = study.table, study.sequences, study.distances
+    age, child = study.age_column, study.subject_column
     encoder = aam.pretrain([table], [unifrac], sequences=[sequences], **TINY).encoder
-    split = aam.split_samples(table, month, groups=child, test_size=0.25)
+    split = aam.split_samples(table, age, groups=child, test_size=0.25)
     regressor = aam.fit_regressor(
-        split.training_table, month, sequences=sequences, encoder=encoder, groups=child,
+        split.training_table, age, sequences=sequences, encoder=encoder, groups=child,
         random_seed=7, **QUICK_FIT,
     ).regressor  # fmt: skip
     predicted = aam.predict_regression(split.test_table, regressor, sequences=sequences)
-    (page,) = aam.evaluate_regression(predicted.predictions, month, intervals=predicted.intervals)
+    (page,) = aam.evaluate_regression(predicted.predictions, age, intervals=predicted.intervals)
     given = {str(one.uuid): one for one in (table, sequences, unifrac)}
-    path = page.save(str(folder / "evaluation.qzv"))
+    path = page.save(str(tmp_path_factory.mktemp("demo") / "evaluation.qzv"))
     return path, given, values_of(predicted.predictions)
 
 

@@ -1,19 +1,24 @@
-"""What becomes of reads that are cut, turned, unknown, or of another gene."""
+"""What becomes of reads that are cut, turned, unknown, or of another gene; models of clades.
 
-import biom
+A model reads ASVs, clades, or both; one of clades holds no DNA.
+"""
+
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
 import qiime2
 import quick_actions as quick
 import simulated_study as sim
-from skbio import DNA, DistanceMatrix
-from small_demo import DEMO, write_small_demo
+from small_demo import write_small_demo
 
 from q2_aam.data.matching import reverse_complement
+from q2_aam.data.tokens import tokenize
 
 RANDOM = np.random.default_rng(3)
 SHARES = ["same", "overlapping", "embedding_only"]
+ONLY = "clades_only"
 
 
 def dna(size: int) -> str:
@@ -26,8 +31,18 @@ def long_study():
 
 
 @pytest.fixture(scope="module")
-def regressor(long_study, runs_of_models_made_once):
-    return quick.fit(long_study).regressor
+def models(long_study, runs_of_models_made_once):
+    """Fits of an age and of a class, by what they read."""
+    columns = (long_study.ages, sim.by_age(long_study))
+    return {
+        features: [quick.fit(long_study, one, features=features) for one in columns]
+        for features in ("auto", "asvs", "clades")
+    }
+
+
+@pytest.fixture(scope="module")
+def regressor(models):
+    return models["auto"][0].regressor
 
 
 @pytest.fixture(scope="module")
@@ -185,63 +200,157 @@ def test_ids_that_are_dna_give_the_same_model_and_predictions():
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """A small real table and its DNA by feature."""
+    """A small real table with its sequences."""
     folder = tmp_path_factory.mktemp("demo")
     write_small_demo(folder, 12, 60)
-    table = qiime2.Artifact.load(str(folder / "table.qza")).view(biom.Table)
-    table = table.remove_empty(axis="observation", inplace=False)
-    dna = qiime2.Artifact.load(str(DEMO / "rep-seqs.qza")).view(pd.Series).map(str)
-    return table, dna[list(table.ids("observation"))]
-
-
-def replaced(real, features, letters):
-    """Give features other DNA, as `letters` makes it of theirs; return table and sequences."""
-    table, dna = real
-    dna = dna.copy()
-    dna.iloc[features] = [letters(one) for one in dna.iloc[features]]
-    return {"table": sim.table_artifact(table), "sequences": sim.sequences_artifact(dna)}
-
-
-def backwards(dna):
-    return str(DNA(dna).reverse_complement())
+    counts = qiime2.Artifact.load(str(folder / "table.qza")).view(pd.DataFrame)
+    counts = counts.loc[:, counts.sum() > 0]
+    dna = qiime2.Artifact.load(str(folder / "rep-seqs.qza")).view(pd.Series).map(str)
+    ages = pd.Series(np.arange(12.0), counts.index, name="age")
+    return sim.SimulatedStudy(counts, dna[list(counts)], None, ages, None)
 
 
 def shuffled(dna):
     return "".join(np.random.default_rng(len(dna)).permutation(list(dna)))
 
 
-def matrix_of(aam, real, features, letters):
-    found = aam.predict_distances(**replaced(real, features, letters))
-    return found.distance_matrix.view(DistanceMatrix).data
-
-
-def test_reads_of_the_other_strand_give_the_same_distances(aam, real, capsys):
-    whole = matrix_of(aam, real, slice(0), backwards)
+def test_reads_of_the_other_strand_give_the_same_distances(real, capsys):
+    whole = quick.distances(real, None)
     assert "reverse complement" not in capsys.readouterr().out
-    for features, number in ((slice(None), f"{len(real[1])} sequences"), (slice(1), "1 sequence")):
-        assert np.allclose(matrix_of(aam, real, features, backwards), whole, atol=1e-6)
+    turned = real.dna.map(reverse_complement)
+    first = turned.where(turned.index == turned.index[0], real.dna)
+    for dna, number in ((turned, f"{len(turned)} sequences"), (first, "1 sequence")):
+        found = quick.distances(real.replaced(dna=dna), None)
+        assert np.allclose(found.data, whole.data, atol=1e-6)
         assert f"{number} read as the reverse complement" in capsys.readouterr().out
 
 
-def test_a_fit_on_the_other_strand_is_the_same_fit(aam, real):
-    ages = sim.column_of(pd.Series(np.arange(12.0), real[0].ids()))
-    found = []
-    for letters in (str, backwards):
-        given = replaced(real, slice(None), letters)
-        model, _ = aam.fit_regressor(metadata=ages, n_estimators=6, threads=1, **given)
-        predictions, _ = aam.predict_regression(regressor=model, **given)
-        found.append(sim.values_of(predictions))
+def test_a_fit_on_the_other_strand_is_the_same_fit(real):
+    turned = real.replaced(dna=real.dna.map(reverse_complement))
+    found = [quick.predictions(one, quick.fit(one)) for one in (real, turned)]
     assert np.allclose(*found, atol=1e-5)
 
 
 def test_distances_of_another_gene_are_refused_and_some_reads_counted(aam, real, refused, capsys):
-    given = replaced(real, slice(None), shuffled)
+    other = real.replaced(dna=real.dna.map(shuffled))
     parts = ("58 features of 58", "100 % of the reads", "16S", "pretrain-from-phylogeny")
-    refused(aam.predict_distances, *parts, **given)
+    refused(quick.distances, *parts, study=other, model=None)
     encoder = aam.load_encoder().encoder  # who chooses it gets what it says
-    assert aam.predict_distances(model=encoder, **given)
+    assert quick.distances(other, encoder)
     capsys.readouterr()
-    rare = np.argsort(np.asarray(real[0].sum("observation")))[:5]
-    matrix_of(aam, real, rare, shuffled)
+    rare = real.counts.sum().nsmallest(5).index
+    quick.distances(real.replaced(dna=other.dna.where(other.dna.index.isin(rare), real.dna)), None)
     printed = capsys.readouterr()
     assert "5 features of 58" in printed.out + printed.err
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_model_of_clades_holds_no_dna_of_the_study(models, long_study, tmp_path, place):
+    """In none of its files, in no encoding, on neither strand; the other models show the search."""
+
+    def holds_dna(features: str) -> bool:
+        path = tmp_path / f"{features}.qza"
+        models[features][place][0].save(str(path))
+        with zipfile.ZipFile(path) as archive:
+            content = b"\n".join(archive.read(name) for name in archive.namelist()).upper()
+        for read in list(long_study.dna) + [reverse_complement(one) for one in long_study.dna]:
+            piece = read[60:90]
+            tokens, _ = tokenize([piece])
+            if piece.encode() in content or tokens[0, 1:].tobytes() in content:
+                return True
+        return False
+
+    assert holds_dna("auto")
+    assert holds_dna("asvs")
+    assert not holds_dna("clades")
+    config, arrays = sim.model_of(models["clades"][place][0])
+    assert config.target.vocabulary_size == 0
+    assert arrays["target_head.vocabulary"].size == 0
+
+
+def test_heads_read_what_was_asked_for(models):
+    read = {}
+    for features, (found, _) in models.items():
+        config, arrays = sim.model_of(found)
+        assert config.target.features == features
+        names = ("vocabulary", "branches")
+        read[features] = [one for one in names if f"target_head.ridge.{one}" in arrays]
+        chosen_by = "default" if features == "auto" else "user"
+        assert sim.settings_of(found)["features"] == (features, chosen_by)
+    assert read == {
+        "auto": ["vocabulary", "branches"], "asvs": ["vocabulary"], "clades": ["branches"],
+    }  # fmt: skip
+    assert "holds no sequence" in str(sim.log_of(models["clades"][0]).summary["model"])
+
+
+def test_a_model_of_clades_predicts_what_it_learned(models, long_study):
+    ages, classes = (quick.predictions(long_study, one) for one in models["clades"])
+    errors = (ages - long_study.ages).abs().mean()
+    assert errors < 0.5 * (long_study.ages - long_study.ages.mean()).abs().mean()
+    assert (classes == sim.by_age(long_study)[classes.index]).mean() > 0.8
+
+
+def test_recognition_does_not_apply_to_a_model_of_clades(
+    aam, models, long_study, strange, capsys, refused
+):
+    regressor, classifier = (one[0] for one in models["clades"])
+    capsys.readouterr()
+    found = quick.predict(strange, regressor, min_recognized=1.0)
+    assert "reads the clades of its encoder" in capsys.readouterr().out
+    intervals = sim.values_of(found.intervals)
+    assert list(intervals) == ["lower", "upper", ONLY]
+    assert (intervals[ONLY] == 1).all()
+    as_fitted = sim.values_of(quick.predict(long_study, regressor).intervals)
+    widths = [one["upper"] - one["lower"] for one in (intervals, as_fitted)]
+    np.testing.assert_allclose(*widths, rtol=1e-5)
+    classes = quick.predict(strange, classifier, min_recognized=1.0)
+    assert list(sim.values_of(classes.recognition)) == [ONLY]
+    given = {"table": strange.table, "model": regressor, "sequences": strange.sequences}
+    (importance,) = aam.feature_importance(**given)
+    assert (sim.values_of(importance)["importance"] >= 0).all()
+    parts = ("holds no sequences to look up", "'auto' or 'asvs'")
+    refused(aam.check_table, *parts, **given)
+
+
+def test_pages_say_that_a_model_reads_clades(aam, models, long_study, tmp_path):
+    found, classes = (quick.predict(long_study, one) for one in models["clades"])
+    ages, diets = long_study.age_column, sim.column_of(sim.by_age(long_study))
+    shares = {"recognition": classes.recognition}
+    pages = (
+        aam.evaluate_regression(found.predictions, ages, intervals=found.intervals),
+        aam.evaluate_classification(classes.predictions, diets, **shares),
+    )
+    for place, page in enumerate(pages):
+        page.visualization.export_data(str(tmp_path / str(place)))
+        text = (tmp_path / str(place) / "index.html").read_text()
+        assert "no read needs to be recognized" in text
+        assert "error-by-recognition" not in text
+
+
+def test_what_changes_nothing_to_a_model_of_asvs_and_to_one_of_clades(models, long_study):
+    """Reads that the vocabulary lacks; sequences of others, which are not merged where they fit."""
+    counts = long_study.counts.rename(columns=long_study.dna)
+    stranger = {dna(150): counts.sum(axis=1)}
+    cut = counts.set_axis([name[:100] for name in counts], axis=1)
+    alone = counts.iloc[:3].loc[:, counts.iloc[:3].sum() > 0]
+    both = pd.concat([alone, cut.iloc[3:]]).fillna(0.0)
+    for features, *tables in (("asvs", counts, counts.assign(**stranger)), ("clades", alone, both)):
+        plain, other = (
+            quick.predictions(long_study.replaced(counts=one), models[features][0], sequences=None)
+            for one in tables
+        )
+        np.testing.assert_allclose(other[plain.index], plain, atol=1e-4)
+
+
+def test_an_encoder_without_clades_is_refused(study, refused):
+    given = sim.TINY_FIT | {"features": "clades"}
+    refused(quick.fit, "has learned no clades", "bundled", study=study, **given)
+
+
+def test_a_pipeline_joins_what_models_of_clades_say(aam, long_study):
+    given = {"folds": 2, "features": "clades", "device": "cpu", "sequences": long_study.sequences}
+    found = aam.regress_samples(long_study.table, long_study.age_column, **given)
+    intervals = sim.values_of(found.intervals)
+    assert list(intervals) == ["lower", "upper", ONLY]
+    assert len(intervals) == len(long_study.counts)
+    assert sim.target_of(found.regressor).features == "clades"

@@ -1,4 +1,4 @@
-"""A killed pipeline that runs again takes what its folds had made from QIIME 2's recycle pool."""
+"""Pipelines on QIIME 2's engine: what a killed one had made is reused; folds run side by side."""
 
 import os
 import re
@@ -10,9 +10,17 @@ from pathlib import Path
 
 import pytest
 import qiime2
-from simulated_study import simulate_study
+from simulated_study import values_of
 
 FILES = ("table", "sequences", "distances")
+RECIPE = Path(__file__).parents[2] / "recipe"
+
+
+@pytest.fixture(scope="module")
+def parallel():
+    pytest.importorskip("parsl", reason="this QIIME 2 has no Parsl")
+    reason = "this QIIME 2 runs no action in parallel"
+    return pytest.importorskip("qiime2.sdk.parallel_config", reason=reason)
 
 
 def regress_samples(folder: Path):
@@ -41,10 +49,11 @@ def executions(folder: Path) -> Counter:
     return Counter(action for _, action in found)
 
 
-def test_21_1_what_was_done_before_a_pipeline_was_killed_is_not_done_again(tmp_path, monkeypatch):
+def test_21_1_what_was_done_before_a_pipeline_was_killed_is_not_done_again(
+    study, tmp_path, monkeypatch
+):
     if not hasattr(qiime2.core.cache.Pool, "create_index"):
         pytest.skip("this QIIME 2 cannot reuse results of a pipeline that was killed")
-    study = simulate_study(20, 30, 2)
     for name in FILES:
         getattr(study, name).save(str(tmp_path / name))
     qiime2.Metadata(study.ages.to_frame()).save(str(tmp_path / "metadata.tsv"))
@@ -67,6 +76,34 @@ def test_21_1_what_was_done_before_a_pipeline_was_killed_is_not_done_again(tmp_p
     # A fit takes seconds and is done anew: QIIME 2 compares arguments in order, inputs first, and
     # a column of metadata stands before a fit's optional inputs.
     assert again["aam fit_regressor"] == first["aam fit_regressor"] + 3
+
+
+@pytest.mark.parametrize("name", ["parsl-laptop.toml", "parsl-slurm-gpu.toml"])
+def test_the_framework_reads_our_configurations(parallel, name):
+    config, mapping = parallel.load_config_from_file(str(RECIPE / name))
+    executors = {one.label: one for one in config.executors}
+    assert set(executors) == {"tpool", "default"}
+    assert mapping == {}
+    assert executors["default"].max_workers_per_node >= 2
+    if "gpu" in name:
+        assert len(executors["default"].available_accelerators) == 4
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_folds_side_by_side_predict_what_they_do_one_after_the_other(
+    parallel, aam, study, tmp_path
+):
+    given = {"sequences": study.sequences, "folds": 2, "device": "cpu"}
+    series = aam.regress_samples(study.table, study.age_column, **given)
+    config, mapping = parallel.load_config_from_file(str(RECIPE / "parsl-laptop.toml"))
+    config.run_dir = str(tmp_path / "parsl")
+    with parallel.ParallelConfig(config, mapping):
+        future = aam.regress_samples.parallel(study.table, study.age_column, **given)
+        together = future._result()
+    for name in ("predictions", "intervals", "baseline_predictions"):
+        left, right = (values_of(getattr(one, name)) for one in (series, together))
+        assert left.equals(right), name
+    assert parallel.PARALLEL_CONFIG.dfk is None  # nothing is left running
 
 
 if __name__ == "__main__":

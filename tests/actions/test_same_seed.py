@@ -22,13 +22,12 @@ SETTINGS = TINY_FIT | {"dropout": 0.1, "epochs": 3, "random_seed": 7, "batch_siz
 def fit(order: int | None = None, **settings):
     """Fit with everything whose order could matter, shuffled by `order` if it is given."""
     study = simulate_study(14, 30, 8, (50, 60))
-    rows = pd.DataFrame({"site": list("abc") * 4 + ["a", "b"], "mass": np.arange(14.0)})
+    rows = pd.DataFrame({"site": [*"abc"] * 4 + ["a", "b"], "mass": np.arange(14.0)})
     rows.index, groups = study.ages.index, study.subjects
     if order is not None:
         study = study.shuffled(order)
-        random = np.random.default_rng([order, 1])
-        rows = rows.iloc[random.permutation(14), random.permutation(2)]
-        groups = groups.iloc[random.permutation(14)]
+        rows = rows.sample(frac=1, random_state=order)[["mass", "site"]]
+        groups = groups.sample(frac=1, random_state=order + 1)
     return quick.fit(
         study, distance_matrix=study.distances, freeze_encoder=False,
         groups=column_of(groups), covariates=qiime2.Metadata(rows),
