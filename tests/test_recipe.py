@@ -3,6 +3,7 @@
 import ast
 import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import q2_aam
+from q2_aam.storage.model import BOX, read_boxed
 
 PROJECT = Path(__file__).parent.parent
 RECIPE = PROJECT / "recipe"
@@ -122,6 +124,16 @@ def test_the_recipe_takes_the_tests_along_and_runs_them(recipe, package):
     assert any("pytest tests" in command for command in recipe["test"]["commands"])
     assert set(package["extras_require"]["test"]) <= set(recipe["test"]["requires"])
     assert (RECIPE / recipe["source"]["path"] / recipe["about"]["license_file"]).exists()
+
+
+def test_a_wheel_holds_the_bundled_encoder(tmp_path):
+    command = [sys.executable, "setup.py", "-q", "build", "-b", tmp_path / "build"]
+    command += ["build_py", "-d", tmp_path / "wheel"]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=120)
+    built = tmp_path / "wheel" / "q2_aam" / "encoders"
+    here = {path.name for path in BOX.iterdir() if path.name != "__pycache__"}
+    assert {path.name for path in built.iterdir()} == here
+    assert read_boxed(built)[0] == read_boxed()[0]
 
 
 def test_there_is_an_environment_file_for_each_distribution():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import qiime2
-from golden_models import HERE, MODELS, predict
+from golden_models import GOLDEN, MODELS, predict
 
 from q2_aam.config.model import FORMAT_VERSION
 
@@ -15,7 +15,7 @@ CLOSE = 1e-5
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_row_13_a_golden_model_predicts_what_it_did(version, name):
-    folder = HERE / f"version-{version}"
+    folder = GOLDEN / f"version-{version}"
     stored = pd.read_csv(
         folder / f"{name}.tsv", sep="\t", index_col=0, dtype={0: str}, float_precision="round_trip"
     )
@@ -30,7 +30,7 @@ def test_row_13_a_golden_model_predicts_what_it_did(version, name):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_row_13_a_golden_training_log_reads(version):
-    log = qiime2.Artifact.load(str(HERE / f"version-{version}" / "training-log.qza"))
+    log = qiime2.Artifact.load(str(GOLDEN / f"version-{version}" / "training-log.qza"))
     log.validate()
     history = log.view(qiime2.Metadata).to_dataframe()
     assert len(history) == 8
@@ -38,4 +38,4 @@ def test_row_13_a_golden_training_log_reads(version):
 
 
 def test_golden_files_are_small():
-    assert sum(path.stat().st_size for path in HERE.rglob("*.*")) < 1_000_000
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*.*")) < 1_000_000

@@ -7,8 +7,6 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import qiime2
-
 
 @dataclass(frozen=True)
 class Archive:
@@ -18,16 +16,12 @@ class Archive:
     files: dict[str, bytes]
 
     @classmethod
-    def of(cls, artifact: qiime2.Artifact, folder: Path) -> "Archive":
-        """Save an artifact and read its files."""
-        path = artifact.save(str(folder / f"{artifact.uuid}.qza"))
+    def of(cls, path: Path | str) -> "Archive":
+        """Read the files of a saved artifact."""
         with zipfile.ZipFile(path) as archive:
-            files = {
-                name.partition("/")[2]: archive.read(name)
-                for name in archive.namelist()
-                if not name.endswith("/")
-            }
-        return cls(str(artifact.uuid), files)
+            names = [name for name in archive.namelist() if name[-1] != "/"]
+            files = {name.partition("/")[2]: archive.read(name) for name in names}
+        return cls(names[0].partition("/")[0], files)
 
     @property
     def payload(self) -> dict[str, bytes]:

@@ -1,26 +1,19 @@
-import sys
-from pathlib import Path
-
 import pytest
 import qiime2
 from archives import Archive
+from golden_models import GOLDEN, read_inputs
 
-GOLDEN = Path(__file__).parent.parent / "golden"
-sys.path.append(str(GOLDEN))
+from q2_aam.config.model import FORMAT_VERSION
 
 
 @pytest.fixture(scope="session")
 def golden():
     """The folder of the newest golden artifacts: models that need no training here."""
-    from q2_aam.config.model import FORMAT_VERSION
-
     return GOLDEN / f"version-{FORMAT_VERSION}"
 
 
 @pytest.fixture(scope="session")
 def golden_table(golden):
-    from golden_models import read_inputs
-
     return read_inputs(golden)[0]
 
 
@@ -30,14 +23,13 @@ def regressor(golden):
 
 
 @pytest.fixture(scope="session")
-def model_archive(regressor, tmp_path_factory):
-    return Archive.of(regressor, tmp_path_factory.mktemp("model"))
+def model_archive(golden):
+    return Archive.of(golden / "regressor.qza")
 
 
 @pytest.fixture(scope="session")
-def log_archive(golden, tmp_path_factory):
-    log = qiime2.Artifact.load(str(golden / "training-log.qza"))
-    return Archive.of(log, tmp_path_factory.mktemp("log"))
+def log_archive(golden):
+    return Archive.of(golden / "training-log.qza")
 
 
 @pytest.fixture

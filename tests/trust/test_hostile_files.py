@@ -152,20 +152,11 @@ def forge_weights(kind: str, header: dict, body: bytes, random) -> bytes:
             body += bytes(length)
         case "duplicate_key":
             return pack(text[:-1] + b"," + json.dumps({NAME: header[NAME]}).encode()[1:], body)
-        case "shape_overflow":
-            entry["shape"] = [int(random.integers(2**61, 2**63)), 4]
-        case "wrong_dtype":
-            types = ["F16", "BF16", "F64", "I32", "BOOL", "O", "", None, 4, ["F32"]]
-            entry["dtype"] = pick(random, types)
         case "missing_tensor":
             del header[pick(random, NAMES)]
         case "extra_tensor":
             names = ["__metadata__", "", "../../canary", "__class__", "x" * 500_000, "\u0000"]
             header[pick(random, names)] = entry
-        case "wrong_shape":
-            shape = entry["shape"]
-            shapes = [[1, *shape], shape[1:], [-1], [*map(float, shape)], {}, "8"]
-            entry["shape"] = pick(random, shapes)
         case "not_utf8":
             place = int(random.integers(1, len(text)))
             return pack(text[:place] + bytes([random.integers(128, 256)]) + text[place:], body)
@@ -189,11 +180,8 @@ HEADERS = {  # what is said of each
     "hole": "an overlap or a hole",
     "trailing_bytes": "shorter or longer than its header",
     "duplicate_key": "stands there twice",
-    "shape_overflow": "in shape [",
-    "wrong_dtype": "has the tensor",
     "missing_tensor": "lacks the tensor",
     "extra_tensor": "has the unknown tensor",
-    "wrong_shape": "in shape",
     "not_utf8": "not JSON",
     "deep_nesting": "not JSON",
     "values_that_are_not_finite": "values that are not finite",
@@ -210,24 +198,28 @@ def test_row_2_headers_made_by_hand(sound, tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    ("entry", "part"),
+    ("key", "part", "values"),
     [
-        ({"data_offsets": [0, 10**15]}, "overlap or a hole"),
-        ({"data_offsets": [-32, 0]}, "overlap or a hole"),
-        ({"data_offsets": [0.0, 32.0]}, "whole numbers"),
-        ({"data_offsets": [True, 32]}, "whole numbers"),
-        ({"data_offsets": None}, "whole numbers"),
-        ({"data_offsets": [0]}, "whole numbers"),
-        ({"more": 1}, "properly"),
-        ([], "properly"),
-        (None, "not a table"),
+        ("data_offsets", "overlap or a hole", [[0, 10**15], [-32, 0]]),
+        ("data_offsets", "whole numbers", [[0.0, 32.0], [True, 32], None, [0]]),
+        ("shape", "in shape", [[1, 8], [], [-1], [8.0], {}, "8", [2**61, 4], [2**63 - 1, 4]]),
+        ("dtype", "has the tensor", ["F16", "F64", "I32", "BOOL", "O", "", None, 4, ["F32"]]),
+        ("more", "properly", [1]),
     ],
 )
-def test_tricks_of_the_header_are_refused_though_the_sums_fit(sound, tmp_path, entry, part):
-    header, body = unpack(sound[0][WEIGHTS])
-    header[NAME] = header[NAME] | entry if isinstance(entry, dict) else entry
-    forged = pack([] if entry is None else header, body)
-    refuse(forge(tmp_path / "forged", sound[0], {WEIGHTS: forged}), WEIGHTS, part)
+def test_row_2_what_a_tensor_may_not_say_of_itself(sound, tmp_path, key, part, values):
+    for number, value in enumerate(values):
+        header, body = unpack(sound[0][WEIGHTS])
+        header[NAME][key] = value
+        changes = {WEIGHTS: pack(header, body)}
+        refuse(forge(tmp_path / f"trial {number}", sound[0], changes), WEIGHTS, part)
+
+
+@pytest.mark.parametrize(("header", "part"), [([], "not a table"), ({NAME: []}, "properly")])
+def test_a_header_of_no_tables_is_refused(sound, tmp_path, header, part):
+    whole, body = unpack(sound[0][WEIGHTS])
+    changes = {WEIGHTS: pack(header and whole | header, body)}
+    refuse(forge(tmp_path / "forged", sound[0], changes), WEIGHTS, part)
 
 
 @pytest.mark.parametrize(
@@ -300,14 +292,11 @@ CONFIGS = [
     (of_target(residuals=[0.5] * 500_000), "500,000 residuals"),
     (of_target(covariates=[[]] * 10**6), "more than 262,144 tables and lists"),
     (of_target(vocabulary_size=2**16), WEIGHTS),
-    ({"heads": 10**12}, "heads is 1000000000000"),
     ({"branches": 16384}, WEIGHTS),
     ({"max_sequence_length": 4096, "nucleotides_per_token": 1}, WEIGHTS),
     ({"format_version": 10**4000}, "format_version is 1000"),
     ({"hidden_size": "9" * 10**6}, "hidden_size is '999"),
     ({"x" * 10**6: 1}, "has unknown 'xxx"),
-    (of_target(name=["x"] * 10**5), "target name is a list"),
-    (of_target(scale="1" * 10**6), "target scale is '111"),
     (of_target(residuals=[[]] * 10**5), "target residuals is a list"),
     (of_target(residuals="1" * 10**6), "residuals that are not a list"),
     (of_target(covariates=[{}] * 10**5), "100,000 covariates"),
