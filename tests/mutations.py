@@ -103,7 +103,7 @@ workers:\n                yield waiting.pop()
 8 trust/test_round_trip.py
   storage/model.py: save_file(arrays, ==> save_file({n: a.round(6) for n, a in arrays.items()},
   config/target.py: content["levels"], MOST_LEVELS) ==> sorted(content["levels"]), MOST_LEVELS)
-9 training/test_token_parts.py
+9 training/test_steps.py::test_lengths_are_computed_apart_where_enough_asvs_have_them
   inference.py: padded = bool(tokens[part].min() != tokens[part].max()) ==> padded = 0
 9 trust/test_any_company.py
   inference.py: torch.cat(read).index_select(0, back) ==> torch.cat(read)

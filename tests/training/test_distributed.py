@@ -16,7 +16,6 @@ from q2_aam.errors import AAMError
 from q2_aam.training import distributed
 
 PATH = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
-WEIGHTS = "weights.safetensors"
 
 
 def learn(folder, kind: str, epochs: int = 3) -> None:
@@ -26,7 +25,7 @@ def learn(folder, kind: str, epochs: int = 3) -> None:
     study = simulate_study(14, 40, 3)
     # SGD, as its steps are linear in the gradient: rounding stays as small as it is
     settings = {"optimizer": "sgd", "learning_rate": 0.1, "epochs": epochs, "batch_size": 8}
-    settings |= {"validation_size": 0.2}
+    settings["validation_size"] = 0.2
     if kind == "fit":
         settings |= {"attention_head": "on", "distance_matrix": study.distances}
         found = aam.actions.fit_regressor(
@@ -67,7 +66,7 @@ def finish(process):
 
 
 def difference(one: Path, other: Path) -> float:
-    left, right = load_file(one / WEIGHTS), load_file(other / WEIGHTS)
+    left, right = (load_file(folder / "weights.safetensors") for folder in (one, other))
     return max(float(np.abs(left[name] - right[name]).max()) for name in left)
 
 

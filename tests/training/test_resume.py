@@ -1,5 +1,7 @@
-"""A killed run, started again, ends as if it had never been killed, whenever that happens."""
+"""A killed run ends as if it had never been killed; another command is another run."""
 
+import copy
+import dataclasses
 import hashlib
 import json
 import os
@@ -12,10 +14,17 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from trials import FULL, count
+from simulated_study import describe_target
+from tasks import make_network, make_task
+from trials import count
 
-KILLS = count(5, 100)
+from q2_aam.config.target import Covariate
+from q2_aam.config.training import TrainingConfig
+from q2_aam.training.checkpoint import digest_inputs, fingerprint
+from q2_aam.training.evaluation import SampleObjective
+
 EPOCHS = 12
 WAIT = 240  # seconds for a line, on a busy machine
 
@@ -65,8 +74,8 @@ class Runner:
         self.lines, lines = queue.Queue(), (line.rstrip() for line in self.process.stdout)
         threading.Thread(target=lambda: [*map(self.lines.put, lines)], daemon=True).start()
 
-    def start(self, runs, folder, **settings):
-        settings = {"epochs": EPOCHS, "threads": 1} | settings
+    def start(self, runs, folder, threads):
+        settings = {"epochs": EPOCHS, "threads": threads}
         self.process.stdin.write(json.dumps([str(runs), str(folder), settings]) + "\n")
         self.process.stdin.flush()
         return int(self.read_until("child ")[-1].split()[1])
@@ -90,11 +99,6 @@ class Runner:
         self.read_until("ended")
         return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
 
-    def run(self, runs, folder, **settings):
-        """Run from start to end; return what was printed and what the weights are."""
-        self.start(runs, folder, **settings)
-        return self.read_until("finished training"), self.save(folder)
-
     def stop(self):
         self.process.stdin.close()
         self.process.wait(WAIT)
@@ -107,80 +111,89 @@ def runner():
     one.stop()
 
 
-@pytest.fixture(scope="module")
-def unbroken(runner, tmp_path_factory):
+@pytest.fixture(scope="module", params=[1, 2])
+def unbroken(request, runner, tmp_path_factory):
+    """Run without a break; return the threads, the seconds of an epoch and the weights."""
     folder = tmp_path_factory.mktemp("unbroken")
-    return runner.run(folder / "runs", folder / "model")[1]
-
-
-@pytest.mark.parametrize("killed_at", ["epoch 1/", "epoch 4/", "finished training"])
-def test_killed_run_equals_unbroken_run(runner, killed_at, unbroken, tmp_path):
-    child = runner.start(tmp_path / "runs", tmp_path / "model")
-    runner.read_until(killed_at)
-    runner.kill(child)
-    assert not (tmp_path / "model").exists()
-    lines, weights = runner.run(tmp_path / "runs", tmp_path / "model")
-    finished = killed_at == "finished training"
-    first = (
-        "This command had finished" if finished else "Resuming an interrupted run of this command"
-    )
-    assert lines[0].startswith(first)
-    assert not any(line.startswith("epoch " if finished else "epoch 1/") for line in lines)
-    assert weights == unbroken
-
-
-def test_training_goes_on_where_no_state_can_be_written(runner, unbroken, tmp_path):
-    (tmp_path / "runs").write_text("a file where the folder should be")
-    lines, weights = runner.run(tmp_path / "runs", tmp_path / "model")
-    assert sum("cannot be saved" in line for line in lines) == 1
-    assert not any("tensorboard" in line for line in lines)
-    assert weights == unbroken
-
-
-def interrupt(runner, child, moment, epoch_seconds):
-    """Kill an attempt after a few epochs and a part of one; return its lines, and if it was."""
-    lines = []
-    for _ in range(moment.randrange(4)):
-        lines += runner.read_until("epoch ", "finished training")
-        if lines[-1] == "finished training":
-            return lines, False
-    time.sleep(moment.random() * 2 * epoch_seconds)
-    return lines + runner.kill(child), True
-
-
-@pytest.mark.timeout(3600)  # far more than a machine takes that has nothing else to do
-@pytest.mark.parametrize("threads", [1, 2])
-def test_killed_runs_equal_an_unbroken_run_however_often_they_are_killed(runner, threads, tmp_path):
-    runner.start(tmp_path / "unbroken-runs", tmp_path / "unbroken", threads=threads)
+    runner.start(folder / "runs", folder / "model", request.param)
     runner.read_until("epoch 1/")
     started = time.monotonic()
     runner.read_until("finished training")
-    epoch_seconds = (time.monotonic() - started) / (EPOCHS - 1)
-    unbroken = runner.save(tmp_path / "unbroken")
+    seconds = (time.monotonic() - started) / (EPOCHS - 1)
+    return request.param, seconds, runner.save(folder / "model")
 
-    moment = random.Random(threads)
-    kills = between = runs = 0
-    while kills < KILLS:
-        runs += 1
-        folder, reached, done, killed = tmp_path / f"run-{runs}", 0, False, True
-        while killed:
-            child = runner.start(tmp_path / f"runs-{runs}", folder, threads=threads)
-            if kills >= KILLS or done:
-                lines, killed = runner.read_until("finished training"), False
-            else:
-                lines, killed = interrupt(runner, child, moment, epoch_seconds)
-            for line in lines:  # an interrupted run lost at most the epoch that it was in
-                if line.startswith("Resuming"):
-                    assert int(line.rstrip(".").split()[-1]) >= reached
-                elif line.startswith("epoch "):
-                    reached = int(line.split()[1].split("/")[0])
-            if done:
-                assert lines[0].startswith("This command had finished its training before")
-            if not killed and not done and kills < KILLS:
-                killed = done = True  # once a run, between training and saving
-                runner.kill(child)
-                between += 1
-            kills += killed
-        assert runner.save(folder) == unbroken
-    assert kills == KILLS
-    assert (between > 0 and runs > 1) or not FULL  # a few kills may all fall into one run
+
+def test_training_goes_on_where_no_state_can_be_written(runner, unbroken, tmp_path):
+    threads, _, weights = unbroken
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    runner.start(tmp_path / "runs", tmp_path / "model", threads)
+    lines = runner.read_until("finished training")
+    assert sum("cannot be saved" in line for line in lines) == 1
+    assert not any("tensorboard" in line for line in lines)
+    assert runner.save(tmp_path / "model") == weights
+
+
+@pytest.mark.parametrize("number", range(count(1, 20)))
+def test_killed_run_equals_unbroken_run(runner, unbroken, number, tmp_path):
+    """It is killed every few epochs, within one, and once between training and saving."""
+    (threads, seconds, weights), folder = unbroken, tmp_path / "model"
+    moment, reached, finished = random.Random(100 * threads + number), 0, False
+    while not finished:
+        child, epochs = runner.start(tmp_path / "runs", folder, threads), moment.randrange(4)
+        awaited = f"epoch {reached + epochs}/", "finished training"
+        lines = runner.read_until(*awaited) if epochs else []
+        time.sleep(moment.random() * 2 * seconds)
+        lines += runner.kill(child)
+        for line in lines:
+            if line.startswith("epoch "):  # what was finished is not learned again
+                assert int(line.split()[1].split("/")[0]) > reached
+                reached = int(line.split()[1].split("/")[0])
+        finished = "finished training" in lines
+    assert not folder.exists()
+    runner.start(tmp_path / "runs", folder, threads)
+    lines = runner.read_until("finished training")
+    assert lines[0].startswith("This command had finished its training before")
+    assert not any(line.startswith("epoch ") for line in lines)
+    assert runner.save(folder) == weights
+
+
+@pytest.fixture(scope="module")
+def task():
+    found = make_task(
+        8, 20, 2, training=[np.arange(4)], validation=[np.arange(4, 8)], groups=np.arange(8)
+    )
+    return with_study(found, covariates=np.eye(8, 2, dtype=np.float32))
+
+
+@pytest.fixture(scope="module")
+def network():
+    return make_network(target=describe_target(covariates=(Covariate("bmi"),)))
+
+
+def with_study(task, **changes):
+    one = dataclasses.replace(task.studies.studies[0], **changes)
+    return dataclasses.replace(task, studies=dataclasses.replace(task.studies, studies=(one,)))
+
+
+def name_of(network, task, config=None):
+    config = config or TrainingConfig()
+    return fingerprint(digest_inputs(SampleObjective(network, task, config), config), network)
+
+
+def test_other_data_settings_or_weights_are_another_run(network, task):
+    one, usual = task.studies.studies[0], name_of(network, task)
+    others = [
+        *(with_study(task, **change) for change in (
+            {"covariates": one.covariates[::-1].copy()}, {"distances": None},
+            {"abundances": 2 * one.abundances}, {"sample_ids": tuple("abcdefgh")})),
+        *(dataclasses.replace(task, **change) for change in (
+            {"targets": task.targets[::-1].copy()}, {"groups": task.groups // 2},
+            {"sample_weights": 2 * task.sample_weights}, {"training": task.validation},
+            {"weights": {"target": 1.0}})),
+    ]  # fmt: skip
+    changed = copy.deepcopy(network)
+    changed.asv_mean[0] += 1
+    names = [usual, name_of(network, task, TrainingConfig(learning_rate=0.1))]
+    names += [name_of(changed, task), *(name_of(network, other) for other in others)]
+    assert usual == name_of(network, task)
+    assert len(set(names)) == len(names)
