@@ -40,5 +40,5 @@ dev: ## install the plugin so that changes in this folder take effect at once
 	@$(WITH) dev
 
 clean: ## delete what make wrote, except .venv and .venv-newest (delete these yourself to start anew)
-	rm -rf build dist *.egg-info demo-output .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist *.egg-info demo-output .pytest_cache .ruff_cache
 	find q2_aam tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -45,7 +45,7 @@ setup(
         "vl-convert-python>=1.7",
     ],
     extras_require={
-        "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis"],
+        "test": ["pytest", "pytest-timeout", "pytest-xdist"],
         "dev": ["ruff"],
         "fuzz": ["atheris"],
     },
