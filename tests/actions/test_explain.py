@@ -46,10 +46,7 @@ def planted():
 def planted_models(planted):
     study, _ = planted
     classes = sim.by_age(study, (study.ages.median(),), ("young", "old"))
-    return {
-        "regressor": quick.fit(study).regressor,
-        "classifier": quick.fit(study, classes).classifier,
-    }
+    return {"regressor": quick.fit(study)[0], "classifier": quick.fit(study, classes)[0]}
 
 
 @pytest.mark.parametrize(("kind", "effect"), [("regressor", ""), ("classifier", " old")])
@@ -168,11 +165,9 @@ def test_sample_classifier_draws_the_most_important(aam, planted, planted_models
     study, _ = planted
     few = study.select(study.counts.index[:16])
     found = aam.feature_importance(few.table, planted_models["classifier"], few.sequences)
+    diets = sim.column_of(sim.by_age(study))
     page, filtered = sample_classifier.actions.heatmap(
-        few.table,
-        found.importance,
-        sample_metadata=sim.column_of(sim.by_age(study)),
-        feature_count=5,
+        few.table, found.importance, sample_metadata=diets, feature_count=5
     )
     assert str(page.type) == "Visualization"
     most = sim.values_of(found.importance).index[:5]

@@ -312,21 +312,6 @@ def test_recognition_does_not_apply_to_a_model_of_clades(
     refused(aam.check_table, *parts, **given)
 
 
-def test_pages_say_that_a_model_reads_clades(aam, models, long_study, tmp_path):
-    found, classes = (quick.predict(long_study, one) for one in models["clades"])
-    ages, diets = long_study.age_column, sim.column_of(sim.by_age(long_study))
-    shares = {"recognition": classes.recognition}
-    pages = (
-        aam.evaluate_regression(found.predictions, ages, intervals=found.intervals),
-        aam.evaluate_classification(classes.predictions, diets, **shares),
-    )
-    for place, page in enumerate(pages):
-        page.visualization.export_data(str(tmp_path / str(place)))
-        text = (tmp_path / str(place) / "index.html").read_text()
-        assert "no read needs to be recognized" in text
-        assert "error-by-recognition" not in text
-
-
 def test_what_changes_nothing_to_a_model_of_asvs_and_to_one_of_clades(models, long_study):
     """Reads that the vocabulary lacks; sequences of others, which are not merged where they fit."""
     counts = long_study.counts.rename(columns=long_study.dna)
@@ -342,15 +327,19 @@ def test_what_changes_nothing_to_a_model_of_asvs_and_to_one_of_clades(models, lo
         np.testing.assert_allclose(other[plain.index], plain, atol=1e-4)
 
 
-def test_an_encoder_without_clades_is_refused(study, refused):
-    given = sim.TINY_FIT | {"features": "clades"}
-    refused(quick.fit, "has learned no clades", "bundled", study=study, **given)
-
-
-def test_a_pipeline_joins_what_models_of_clades_say(aam, long_study):
+@pytest.mark.parametrize("kind", ["regress", "classify"])
+def test_pipelines_join_what_models_of_clades_say_and_pages_tell_it(
+    aam, long_study, kind, tmp_path
+):
+    values = long_study.ages if kind == "regress" else sim.by_age(long_study, (12,), ("a", "b"))
     given = {"folds": 2, "features": "clades", "device": "cpu", "sequences": long_study.sequences}
-    found = aam.regress_samples(long_study.table, long_study.age_column, **given)
-    intervals = sim.values_of(found.intervals)
-    assert list(intervals) == ["lower", "upper", ONLY]
-    assert len(intervals) == len(long_study.counts)
-    assert sim.target_of(found.regressor).features == "clades"
+    found = getattr(aam, f"{kind}_samples")(long_study.table, sim.column_of(values), **given)
+    assert sim.target_of(found).features == "clades"
+    if kind == "regress":
+        intervals = sim.values_of(found.intervals)
+        assert list(intervals) == ["lower", "upper", ONLY]
+        assert len(intervals) == len(long_study.counts)
+    found.evaluation.export_data(str(tmp_path))
+    text = (tmp_path / "index.html").read_text()
+    assert "no read needs to be recognized" in text
+    assert "error-by-recognition" not in text

@@ -1,9 +1,10 @@
-"""Options of training through the actions, named by the behavior that they must show."""
+"""Options of training, and how to find its rate, named by the behavior that they must show."""
 
 import re
 from itertools import cycle
 
 import numpy as np
+import pandas as pd
 import pytest
 import quick_actions as quick
 import simulated_study as sim
@@ -13,11 +14,6 @@ from q2_aam.config.model import ModelConfig
 from q2_aam.config.training import ATTENTIONS, OPTIMIZERS, SCHEDULES
 from q2_aam.model.network import Network
 from q2_aam.training import device
-
-
-@pytest.fixture(scope="module")
-def study():
-    return sim.simulate_study(14, 24, 3)
 
 
 @pytest.fixture
@@ -139,7 +135,7 @@ def test_10_5_the_kernel_asked_for_is_allowed_and_others_are_not(attention):
     ("options", "judged", "first"),
     [
         ({"epochs": 8, "patience": 3, "validation_size": 0.3, "learning_rate": 0.02},
-         "validation", 0),
+         "validation", 4),
         ({"epochs": 6, "validation_size": 0.0, "learning_rate": 0.3, "schedule": "constant",
           "min_epochs": 0}, "train", 0),
         ({"epochs": 8, "patience": 8, "validation_size": 0.3, "schedule": "constant",
@@ -147,7 +143,7 @@ def test_10_5_the_kernel_asked_for_is_allowed_and_others_are_not(attention):
         ({"epochs": 60, "patience": 2, "validation_size": 0.3, "schedule": "constant",
           "min_epochs": 0, "learning_rate": 0.3}, "validation", 0),
     ],
-    ids=["with validation samples", "without", "from min_epochs on", "until patience ends"],
+    ids=["from half of them on", "without validation", "from min_epochs on", "until patience ends"],
 )  # fmt: skip
 def test_8_2_8_3_the_best_epoch_is_kept_and_patience_ends(pretrain, options, judged, first):
     weights, history, printed = pretrain(**options)
@@ -188,8 +184,68 @@ def test_a_head_that_does_not_surely_help_is_left_out(study, monkeypatch, sure):
     fitted = quick.fit(study, **sim.TINY_FIT | {"validation_size": 0.4})
     weights = {head["name"]: head["weight"] for head in sim.log_of(fitted).summary["heads"]}
     assert ("attention" in sim.target_of(fitted).heads) == ("attention" in weights) == sure
+    assert sim.history_of(fitted)["validation_target_loss"].notna().tolist() == [True, True]
     if sure:
         assert 0 < weights["attention"] < 1
     else:
         monkeypatch.delattr("q2_aam.model.encoders.SampleEncoder.forward")
         quick.predict(study, fitted)
+
+
+FINDING = {"pretrained": "none", "batch_size": 8, "threads": 1, "device": "cpu", "steps": 20}
+FINDING |= {"precision": "fp32"}
+
+
+@pytest.fixture
+def find(aam, study, tmp_path):
+    """Run find-learning-rate; return its curve, its settings and its page."""
+
+    def run(**given):
+        found = aam.find_learning_rate(study.table, sequences=study.sequences, **FINDING | given)
+        folder = tmp_path / str(found.visualization.uuid)
+        found.visualization.export_data(str(folder))
+        curve, settings = (
+            pd.read_csv(folder / "downloads" / f"{name}.tsv", sep="\t", index_col="id", dtype=kind)
+            for name, kind in (("curve", None), ("settings", str))
+        )
+        return curve, settings, (folder / "index.html").read_text()
+
+    return run
+
+
+def test_11_6_the_curve_of_a_regressor_is_shown(find, study):
+    curve, settings, page = find(metadata=study.age_column, highest_rate=0.01)
+    rates = curve["learning_rate"]
+    assert rates.iloc[0] == pytest.approx(1e-5)
+    assert np.diff(np.log(rates)) == pytest.approx(np.log(0.01 / 1e-5) / 19)
+    assert curve["loss"].nunique() > 10
+    assert "Learning rate for fit-regressor: <em>age</em>" in page
+    assert settings.loc["batch_size", ["value", "chosen_by"]].tolist() == ["8", "user"]
+
+
+def test_11_6_a_column_of_classes_is_learned_as_classes(find, study):
+    diet = sim.column_of(sim.by_age(study, (12,), ("milk", "solid")))
+    curve, _, page = find(metadata=diet)
+    assert curve["loss"].iloc[0] == pytest.approx(np.log(2), rel=0.2)
+    assert "for fit-classifier: <em>diet</em>" in page
+
+
+def test_11_6_without_metadata_unifrac_is_learned(find, study):
+    curve, _, page = find(distance_matrix=study.distances)
+    assert (curve["loss"].iloc[:5] < 0.3).all()  # squared errors of distances
+    assert "Learning rate for pretrain" in page
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_11_6_an_encoder_is_frozen_or_trained(find, study, pretrained, frozen):
+    given = {"pretrained": "bundled", "encoder": pretrained.encoder, "freeze_encoder": frozen}
+    _, settings, _ = find(metadata=study.age_column, **given)
+    assert settings.loc["freeze_encoder", "value"] == ("yes" if frozen else "no")
+
+
+def test_11_6_what_cannot_be_tested_is_refused(find, study, refused):
+    refused(find, "nothing to learn", "'metadata'", "'distance_matrix'")
+    age, parts = {"metadata": study.age_column}, ("'lowest_rate' is 0.1", "'highest_rate' is 0.01")
+    refused(find, *parts, lowest_rate=0.1, highest_rate=0.01, **age)
+    without = "'unifrac_weight' was given without 'distance_matrix'"
+    refused(find, without, unifrac_weight=2.0, **age)
