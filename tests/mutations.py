@@ -115,7 +115,7 @@ workers:\n                yield waiting.pop()
 11 actions/test_bad_input.py
   errors.py: EXAMPLES = 5 ==> EXAMPLES = 50
   data/table.py:     if len(empty): ==>     if False:
-11 report/test_regression_page.py
+11 report/test_evaluation_pages.py::test_row_11_one_error_far_from_the_others_makes_few_bins
   report/regression.py: np.clip(2 * np.sqrt(len(errors)), 8, 40) ==> 500
 12 test_config.py
   config/target.py: MOST_TREES, MOST_LEAVES = 1000, ==> MOST_TREES, MOST_LEAVES = 10**9,

@@ -36,11 +36,9 @@ def hostile_study():
 
 @pytest.fixture(scope="session")
 def hostile_classes():
-    study = pages.make_classes(120, [*HOSTILE, "NA"], noise=1.5)
+    ids = HOSTILE + [f"sample {place}" for place in range(113)]
+    study = pages.make_classes(120, [*HOSTILE, "NA"], noise=1.5, ids=ids)
     # The hostile ids are mistakes, and the surest ones, so that they stand in the table of these.
-    ids = HOSTILE + list(study["truth"].index[len(HOSTILE) :])
-    for values in study.values():
-        values.index = pd.Index(ids, name="id")
     for place, name in enumerate(HOSTILE):
         wrong = "NA" if study["truth"].iloc[place] != "NA" else HOSTILE[3]
         study["predictions"].iloc[place] = wrong

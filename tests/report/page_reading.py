@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import qiime2
 from scipy.spatial.distance import pdist, squareform
 
 from q2_aam.report.classification import write_classification_page
@@ -169,8 +170,8 @@ def layers_of(chart) -> list[dict]:
     return layers
 
 
-def make_study(n_samples: int, seed: int = 0, ids: list[str] | None = None) -> dict:
-    random = np.random.default_rng(seed)
+def make_study(n_samples: int, ids: list[str] | None = None) -> dict:
+    random = np.random.default_rng(0)
     ids = [f"sample {place}" for place in range(n_samples)] if ids is None else ids
     truth = pd.Series(random.uniform(0, 24, n_samples), index=ids, name="month")
     predictions = truth * 0.8 + random.normal(0, 2, n_samples)
@@ -179,6 +180,10 @@ def make_study(n_samples: int, seed: int = 0, ids: list[str] | None = None) -> d
         "intervals": pd.DataFrame({"lower": predictions - 4, "upper": predictions + 4}),
         "baseline_predictions": truth * 0.6 + random.normal(0, 3, n_samples),
     }  # fmt: skip
+
+
+def imported(kind: str, content) -> qiime2.Artifact:
+    return qiime2.Artifact.import_data(kind, content)
 
 
 def make_groups(ids) -> pd.Series:
@@ -255,10 +260,11 @@ def make_rate_curve(n_steps: int = 80) -> pd.DataFrame:
     return pd.DataFrame(columns, [f"step {step + 1}" for step in range(n_steps)])
 
 
-def make_classes(n_samples: int, classes: list[str], seed: int = 0, noise: float = 1.0) -> dict:
+def make_classes(n_samples: int, classes: list[str], noise: float = 1.0, ids=None) -> dict:
     """Make a study of classes: the last is the rarest, and a baseline does worse than the model."""
-    random, names = np.random.default_rng(seed), np.array(classes, dtype=object)
-    ids = pd.Index([f"sample {place}" for place in range(n_samples)], name="id")
+    random, names = np.random.default_rng(0), np.array(classes, dtype=object)
+    ids = [f"sample {place}" for place in range(n_samples)] if ids is None else ids
+    ids = pd.Index(ids, name="id")
     frequency = np.linspace(2, 1, len(classes))
     actual = random.choice(len(classes), n_samples, p=frequency / frequency.sum())
     study = {"truth": pd.Series(names[actual], ids, name="body site"), "groups": make_groups(ids)}
@@ -285,6 +291,13 @@ def make_distances(n_samples: int, seed: int = 0, noise: float = 0.1) -> tuple:
         for some in (np.vstack([moved[order], [[0.3, 0.3]]]), places)
     )
     return ([ids[place] for place in order] + ["stranger"], predicted), (ids, actual)
+
+
+def in_one_order(predicted, actual) -> tuple[list, np.ndarray, np.ndarray]:
+    """Give the shared samples and both matrices of them, by way of pandas."""
+    shared = [name for name in predicted[0] if name in set(actual[0])]
+    frames = (pd.DataFrame(matrix, ids, ids).astype(float) for ids, matrix in (predicted, actual))
+    return shared, *(frame.loc[shared, shared].to_numpy() for frame in frames)
 
 
 def write_study_page(folder: Path, study: dict, log: TrainingLog | None = None) -> Page:

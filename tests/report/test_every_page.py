@@ -23,7 +23,7 @@ def test_hostile_names_are_text(page):
     page.assert_only_our_scripts()
 
 
-def test_nothing_is_loaded_from_elsewhere(page):
+def test_nothing_is_loaded_from_elsewhere_and_no_link_leads_out(page):
     assert page.loads
     for address in page.loads:
         assert address.startswith("./"), address
@@ -33,9 +33,6 @@ def test_nothing_is_loaded_from_elsewhere(page):
     script = (page.folder / "report.js").read_text()
     assert "http" not in script
     assert "$schema" not in page.source
-
-
-def test_every_download_exists_and_no_link_leads_out(page):
     for link in page.links:
         if link.startswith("#"):
             assert f'id="{link[1:]}"' in page.source, link
@@ -61,21 +58,15 @@ def test_a_page_is_small_and_a_browser_without_network_draws_every_chart(page):
     assert page.archive_size() < LARGEST_QZV
 
 
-def test_every_figure_says_how_to_read_it(page):
-    figures = page.tags.count("figure")
+def test_every_chart_has_a_name_a_caption_and_a_table_and_every_head_its_scope(page):
     few = {"learning rate": 1, "recognition": 2}
-    assert figures >= next((n for name, n in few.items() if name in str(page.folder)), 5)
+    fewest = next((number for name, number in few.items() if name in str(page.folder)), 5)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page.source, re.S)
-    assert len(captions) == figures
-    assert all(len(caption) > 30 for caption in captions)
-
-
-def test_every_chart_has_a_name_and_a_table_and_every_head_its_scope(page):
-    charts = re.findall(r'<div class="aam-chart" role="img" aria-label="([^"]+)"', page.source)
-    assert len(charts) == page.tags.count("figure")
-    assert all(len(name) > 40 for name in charts)
+    names = re.findall(r'<div class="aam-chart" role="img" aria-label="([^"]+)"', page.source)
     tables = re.findall(r'and its numbers: <a href="./downloads/([^"]+).tsv"', page.source)
-    assert len(tables) == len(charts)
+    assert len(captions) == len(names) == len(tables) == page.tags.count("figure") >= fewest
+    assert all(len(caption) > 30 for caption in captions)
+    assert all(len(name) > 40 for name in names)
     assert all(len(page.table(name.replace("&#39;", "'"))) for name in tables)
     heads = re.findall(r"<th[ >][^>]*", page.source)
     assert heads
@@ -120,12 +111,6 @@ def test_charts_are_printed_whole_and_once(regression_page):
     assert {one: printed[one] for one in of_charts} == {one: drawn[one] for one in of_charts}
 
 
-def test_a_phone_is_told_that_a_table_goes_on(regression_page):
-    found = regression_page.run_browser("--window-size=500,900", "--dump-dom").stdout.decode()
-    assert "Scroll this table sideways" in found
-    assert 'class="aam-hint"' in found
-
-
 def test_the_evaluation_of_real_predictions_shows_them_and_opens(
     aam, tmp_path, mixed_study, fitted
 ):
@@ -148,71 +133,65 @@ def test_the_evaluation_of_real_predictions_shows_them_and_opens(
     pd.testing.assert_series_equal(listed, expected, check_names=False, rtol=1e-8)
 
 
-@pytest.mark.parametrize(("name", "fewest"), [("pretrained", 4), ("fitted", 0)])
-def test_summaries_of_real_logs_open(aam, request, tmp_path, name, fewest):
-    """A fit in closed form has no curves."""
-    log = request.getfixturevalue(name).training_log
-    page = Page.of(aam.summarize_training(log), tmp_path / "page")
+def test_the_summary_of_a_real_log_opens(aam, pretrained, tmp_path):
+    page = Page.of(aam.summarize_training(pretrained.training_log), tmp_path / "page")
     assert page.drawn_in_browser
-    assert page.tags.count("figure") >= fewest
+    assert len(page.figures) >= 4
     assert page.archive_size() < LARGEST_QZV
 
 
-WRITE = {
-    "numbers": pages.write_study_page, "classes": pages.write_classes_page,
-    "distances": pages.write_distances,
-}  # fmt: skip
-
-
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("write", "given", "words"),
     [
-        ("numbers", ["over 1 sample"]),
-        ("classes", ["100 % of 1 sample;", "Every sample is predicted right."]),
-        ("distances", ["over 3 pairs of 3 samples", "With only 3 samples"]),
+        (pages.write_study_page, make_study(1), ["over 1 sample"]),
+        (
+            pages.write_classes_page,
+            make_classes(1, ["a", "b"], noise=0),
+            ["100 % of 1 sample;", "Every sample is predicted right."],
+        ),
+        (pages.write_distances, make_distances(3), ["3 pairs of 3 samples", "With only 3 samples"]),
     ],
 )
-def test_the_smallest_input_makes_a_page(tmp_path, kind, words):
-    given = make_distances(3)
-    if kind != "distances":
-        study = make_study(1) if kind == "numbers" else make_classes(1, ["a", "b"], noise=0)
-        given = {name: study[name] for name in {"predictions", "truth", "probabilities"} & {*study}}
-    page = WRITE[kind](tmp_path / "page", given)
+def test_the_smallest_input_makes_a_page(tmp_path, write, given, words):
+    if isinstance(given, dict):
+        given = {name: given[name] for name in {"predictions", "truth", "probabilities"} & {*given}}
+    page = write(tmp_path / "page", given)
     page.assert_says(*words)
     assert "baseline" not in page.source.split("<main")[1].split("</main>")[0].lower()
     assert page.drawn_in_browser
 
 
-def make_large(kind: str) -> tuple:
-    if kind != "distances":
-        sites = [f"site {n}" for n in range(30)]
-        return ((make_study(8000) if kind == "numbers" else make_classes(1500, sites)),)
-    pair = make_distances(1200, noise=0.05)
-    return pair, pd.Series(np.linspace(4, 9, 1200), pair[1][0], name="ph")
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("numbers", [f"Drawn are {MOST_POINTS:,} of the 8,000 samples"]),
-        ("classes", ["Drawn are the 8 of 30 classes"]),
-        ("distances", ["719,400 pairs of 1,200", "Both show the same 1,000 of 1,200 samples"]),
-    ],
-)
-def test_large_pages_stay_small_and_quick_and_count_every_sample(tmp_path, kind, words):
-    given, started = make_large(kind), time.monotonic()
-    page = WRITE[kind](tmp_path / "page", *given)
+def write_large(folder, write, *given) -> Page:
+    """Write a page of much, which must be quick, and see that it is small and opens."""
+    started = time.monotonic()
+    page = write(folder / "page", *given)
     assert time.monotonic() - started < 60
     assert page.archive_size() < LARGEST_QZV
-    page.assert_says(*words)
     assert page.drawn_in_browser
-    if kind == "classes":
-        assert page.marks("confusion-matrix", "rect") == 900
-        assert page.source.count(",[1,0]]}") == 2  # the line of the micro average is solid
-    if kind == "numbers":  # those predicted worst are always drawn
-        table = page.table("predictions")
-        assert len(table) == 8000
-        assert f'"sample":"{table["error"].abs().idxmax()}"' in page.source
-        svg = page.download("error-distribution.svg").read_text()
-        counts = [int(n.replace(",", "")) for n in re.findall(r"Samples: ([0-9,]+)", svg)]
-        assert sum(counts) == 8000
+    return page
+
+
+def test_a_large_page_of_numbers_counts_every_sample_and_draws_the_worst(tmp_path):
+    page = write_large(tmp_path, pages.write_study_page, make_study(8000))
+    page.assert_says(f"Drawn are {MOST_POINTS:,} of the 8,000 samples")
+    table = page.table("predictions")
+    assert len(table) == 8000
+    assert f'"sample":"{table["error"].abs().idxmax()}"' in page.source
+    svg = page.download("error-distribution.svg").read_text()
+    counts = [int(n.replace(",", "")) for n in re.findall(r"Samples: ([0-9,]+)", svg)]
+    assert sum(counts) == 8000
+
+
+def test_a_large_page_of_classes_draws_some_curves_and_every_cell(tmp_path):
+    study = make_classes(1500, [f"site {n}" for n in range(30)])
+    page = write_large(tmp_path, pages.write_classes_page, study)
+    page.assert_says("Drawn are the 8 of 30 classes")
+    assert page.marks("confusion-matrix", "rect") == 900
+    assert page.source.count(",[1,0]]}") == 2  # the line of the micro average is solid
+
+
+def test_a_large_page_of_distances_ordinates_some_samples(tmp_path):
+    pair = make_distances(1200, noise=0.05)
+    acidity = pd.Series(np.linspace(4, 9, 1200), pair[1][0], name="ph")
+    page = write_large(tmp_path, pages.write_distances, pair, acidity)
+    page.assert_says("719,400 pairs of 1,200", "Both show the same 1,000 of 1,200 samples")

@@ -7,8 +7,7 @@ import biom
 import numpy as np
 import pandas as pd
 import pytest
-import qiime2
-from page_reading import HOSTILE, Page, make_study
+from page_reading import HOSTILE, Page, imported, make_study
 from simulated_study import column_of, sequences_artifact, table_artifact
 
 from q2_aam.errors import AAMError
@@ -21,45 +20,42 @@ DNA = {
     for place, name in enumerate([*HOSTILE, *(f"asv-{n}" for n in range(N_FEATURES - 7))])
 }
 TAXA = {name: f"d__Bacteria; g__{name}" for name in DNA}
-
-
 SIZE = np.linspace(2, 0.1, len(DNA))
 RAISES = np.where(np.arange(len(DNA)) % 2, 0.2, 0.8) * SIZE
 # the hostile features come first; every other one lowers
-GIVEN = {"importance": SIZE, "raises": RAISES, "lowers": SIZE - RAISES}
-GIVEN = pd.DataFrame(GIVEN, pd.Index(DNA, name="id"))
+GIVEN = pd.DataFrame(
+    {"importance": SIZE, "raises": RAISES, "lowers": SIZE - RAISES}, pd.Index(DNA, name="id")
+)
 
 
-def imported(kind: str, content) -> qiime2.Artifact:
-    return qiime2.Artifact.import_data(kind, content)
+SAMPLES = [f"sample {place}" for place in range(20)]
 
 
-def evaluate(aam, folder, given=None, **named) -> Page:
+def abundances(ids) -> biom.Table:
+    names = [name for name in DNA if name.isascii()]  # as HDF5 wants them
+    counts = np.random.default_rng(0).poisson(4, (len(names), len(ids)))
+    return biom.Table(counts + 1, names, list(ids))
+
+
+def evaluate(aam, **named):
     """Evaluate a regressor through the action."""
     study = make_study(20)
     truth, predictions = (study[name].rename_axis("id") for name in ("truth", "predictions"))
-    found = aam.evaluate_regression(
-        imported("SampleData[RegressorPredictions]", predictions),
-        qiime2.NumericMetadataColumn(truth), importance=given, **named,
-    )  # fmt: skip
-    return Page.of(found, folder)
+    predictions = imported("SampleData[RegressorPredictions]", predictions)
+    return aam.evaluate_regression(predictions, column_of(truth), **named)
 
 
 @pytest.fixture(scope="module")
-def given():
-    return imported("FeatureData[Importance]", GIVEN)
-
-
-@pytest.fixture(scope="module")
-def page(aam, tmp_path_factory, given):
+def page(aam, tmp_path_factory):
     taxonomy = pd.DataFrame({"Taxon": TAXA, "Confidence": "1"}, list(TAXA))
     # FASTA cannot hold all the others
     dna = pd.Series({name: one for name, one in DNA.items() if name not in HOSTILE})
-    return evaluate(
-        aam, tmp_path_factory.mktemp("importance") / "page", given,
-        sequences=sequences_artifact(dna),
+    found = evaluate(
+        aam, importance=imported("FeatureData[Importance]", GIVEN),
+        sequences=sequences_artifact(dna), table=table_artifact(abundances(SAMPLES)),
         taxonomy=imported("FeatureData[Taxonomy]", taxonomy.rename_axis("Feature ID")),
     )  # fmt: skip
+    return Page.of(found, tmp_path_factory.mktemp("importance") / "page")
 
 
 def test_the_table_gives_rank_effect_taxon_and_sequence_as_text(page):
@@ -122,18 +118,22 @@ def test_features_of_a_class_say_which(aam, tmp_path):
     assert f"makes '{HOSTILE[0]}' more probable" in page.text
     assert "<th>Sequence" not in page.source
     assert page.marks("importance-of-features", "rect") == 20
+    assert "abundance-heatmap" not in page.figures
 
 
-def test_ticks_do_not_crowd_on_a_phone(page):
+def test_on_a_phone_ticks_do_not_crowd_and_a_table_says_that_it_goes_on(page):
     found = page.run_browser("--window-size=500,900", "--dump-dom").stdout.decode()
+    assert "Scroll this table sideways" in found
+    assert 'class="aam-hint"' in found
     chart = found.split('id="importance-of-features"')[1].split("</svg>")[0]
     ticks = re.findall(r"<text[^>]*>(0(?:\.[0-9]+)?|[1-9](?:\.[0-9]+)?)</text>", chart)
     assert 2 <= len(ticks) <= 5
 
 
-def test_ids_that_are_dna_need_no_sequences_and_a_forest_has_no_effects():
-    forest = GIVEN[["importance"]].set_axis(list(DNA.values())).sample(frac=1, random_state=0)
-    found = join_important_features(forest)
+def test_ids_that_are_dna_need_no_sequences_and_a_forest_has_a_sum_and_no_effects():
+    forest = pd.DataFrame({"a": RAISES, "b": SIZE - RAISES}, list(DNA.values()))
+    found = join_important_features(forest.sample(frac=1, random_state=0))
+    assert found.frame["importance"].tolist() == pytest.approx(SIZE[:MOST_LISTED].tolist())
     assert list(found.frame.index) == list(DNA.values())[:MOST_LISTED]
     assert (found.frame["sequence"] == found.frame.index).all()
     assert found.effects == []
@@ -143,11 +143,6 @@ def test_classes_have_the_order_and_so_the_colors_of_the_other_charts():
     effects = {f"{does} week {n}": [0.5] for n in (10, 2) for does in ("raises", "lowers")}
     found = join_important_features(pd.DataFrame({"importance": [1.0], **effects}, ["x"]))
     assert found.effects == ["week 2", "week 10"]
-
-
-def test_columns_without_a_total_are_summed():
-    found = join_important_features(pd.DataFrame({"a": [0, 1.0], "b": [3.0, 1]}, ["x", "y"]))
-    assert list(found.frame["importance"]) == [3, 2]
 
 
 @pytest.mark.parametrize(
@@ -164,9 +159,9 @@ def test_an_importance_that_says_nothing_and_other_features_are_refused(given, o
         join_important_features(given, **others)
 
 
-def test_sequences_without_importance_are_refused(aam, tmp_path, refused):
+def test_sequences_without_importance_are_refused(aam, refused):
     sequences = sequences_artifact(pd.Series({"a": "ACGT" * 9}))
-    refused(lambda: evaluate(aam, tmp_path / "page", sequences=sequences), "'sequences'", "leave")
+    refused(evaluate, "'sequences'", "leave", aam=aam, sequences=sequences)
 
 
 @pytest.mark.parametrize(
@@ -187,15 +182,8 @@ def test_a_label_is_the_last_rank_that_says_something_and_a_short_id(taxon, labe
     assert "ACGT" not in of_dna
 
 
-def abundances(ids) -> biom.Table:
-    names = [name for name in DNA if name.isascii()]  # as HDF5 wants them
-    counts = np.random.default_rng(0).poisson(4, (len(names), len(ids)))
-    return biom.Table(counts + 1, names, list(ids))
-
-
-def test_a_table_adds_a_heatmap_along_the_target(aam, tmp_path, given):
-    table = abundances(make_study(20)["truth"].index)
-    page = evaluate(aam, tmp_path / "page", given, table=table_artifact(table))
+def test_a_table_adds_a_heatmap_along_the_target(page):
+    table = abundances(SAMPLES)
     assert page.marks("abundance-heatmap", "rect") == 29 * 20
     cells = page.table("abundance-heatmap")
     assert cells.loc["asv-1", "actual"].is_monotonic_increasing

@@ -191,9 +191,7 @@ def page_of(tmp_path, change: dict, epochs: int = 22, settings=()) -> Page:
     folder, log = make_log_folder(tmp_path / "log")
     history, summary = log.history.iloc[:epochs], log.summary | change
     logs.write_training_log(folder, TrainingLog(history, [*log.settings, *settings], summary))
-    (tmp_path / "page").mkdir()
-    summarize_training(str(tmp_path / "page"), folder)
-    return Page(tmp_path / "page")
+    return Page.written(tmp_path / "page", lambda page: summarize_training(str(page), folder))
 
 
 @pytest.mark.parametrize("heads", [HEADS, HEADS[:2]])  # a head that is off may not be told of
@@ -265,15 +263,13 @@ def test_the_suggestion_is_told_and_can_be_typed(learning_rate_page):
 
 def test_the_chart_holds_every_step_and_marks_the_suggestion():
     curve = make_rate_curve()
-    layers = pages.layers_of(learning_rate.chart_learning_rate(curve, 0.0123))
-    marks = ["point", "line", "rule", "text"]
-    assert [layer["mark"]["type"] for layer in layers] == marks
-    assert len(layers[0]["records"]) == len(curve)
-    assert layers[2]["records"][0]["learning_rate"] == 0.0123
-    domain = layers[1]["encoding"]["y"]["scale"]["domain"]
-    assert domain[1] < 2  # the explosion of the last step does not flatten the curve
-    without = pages.layers_of(learning_rate.chart_learning_rate(curve, None))
-    assert [layer["mark"]["type"] for layer in without] == marks[:2]
+    points, line, rule, _ = pages.layers_of(learning_rate.chart_learning_rate(curve, 0.0123))
+    assert len(points["records"]) == len(curve)
+    assert rule["mark"]["type"] == "rule"
+    assert rule["records"][0]["learning_rate"] == 0.0123
+    # the explosion of the last step does not flatten the curve
+    assert line["encoding"]["y"]["scale"]["domain"][1] < 2
+    assert len(pages.layers_of(learning_rate.chart_learning_rate(curve, None))) == 2
 
 
 def test_a_range_that_is_too_short_is_said():
