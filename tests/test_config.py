@@ -162,13 +162,8 @@ def test_covariates_have_a_limit_that_keeps_models_small(refused):
     refused(describe_classes, "number of covariates", "256", covariates=one_more)
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong"),
-    [
-        ("epochs", 0), ("epochs", 1.5), ("batch_size", 0), ("patience", 0),
-        ("class_weights", "rare"),
-        ("learning_rate", 0.0), ("learning_rate", float("nan")), ("gradient_clipping", 0.0),
-    ],
-)  # fmt: skip
-def test_wrong_training_settings_are_refused(refused, name, wrong):
-    refused(TrainingConfig, name, **{name: wrong})
+def test_wrong_training_settings_are_refused(refused):
+    of_numbers = [*each("epochs", 0, 1.5), *each("batch_size", 0), *each("patience", 0)]
+    of_steps = [*each("learning_rate", 0.0, nan), *each("gradient_clipping", 0.0)]
+    for change in (*of_numbers, *of_steps, {"class_weights": "rare"}):
+        refused(TrainingConfig, *change, **change)
