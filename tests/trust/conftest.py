@@ -1,7 +1,7 @@
 import pytest
 import qiime2
 from archives import Archive
-from golden_models import GOLDEN, read_inputs
+from golden_models import GOLDEN
 
 from q2_aam.config.model import FORMAT_VERSION
 
@@ -10,11 +10,6 @@ from q2_aam.config.model import FORMAT_VERSION
 def golden():
     """The folder of the newest golden artifacts: models that need no training here."""
     return GOLDEN / f"version-{FORMAT_VERSION}"
-
-
-@pytest.fixture(scope="session")
-def golden_table(golden):
-    return read_inputs(golden)[0]
 
 
 @pytest.fixture(scope="session")

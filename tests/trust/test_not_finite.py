@@ -25,6 +25,7 @@ SETTINGS = TINY_FIT | {
     "freeze_encoder": False,
 }  # fmt: skip
 NOT_FINITE = [np.nan, np.inf, -np.inf]
+KINDS = ["counts", "targets", "learning rate", "head"]
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +128,6 @@ def spoil(kind: str, counts, ages, random):
                 "target_scaling": "none", "target_loss": "mse",
             }  # fmt: skip
     return counts, ages, settings
-
-
-KINDS = ["counts", "targets", "learning rate", "head"]
 
 
 def test_row_10_not_finite_inputs_never_reach_a_model(aam, inputs, tmp_path, monkeypatch):

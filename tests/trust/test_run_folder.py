@@ -1,6 +1,5 @@
 """Rows 6 and 15: a stopped writer, a full disk, two runs at once: the state stays whole."""
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -11,6 +10,7 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ CONFIG = ModelConfig(
     hidden_size=8, heads=2, branches=8, max_sequence_length=10, target=describe_target()
 )
 BELONGS = {checkpoint.STATE, checkpoint.LOCK, checkpoint.FINISHED, checkpoint.EVENTS}
-NAME = "f" * 40
+NAME, EPOCHS = "f" * 40, 4
 
 
 def state_after(epochs: int, config=CONFIG):
@@ -67,16 +67,12 @@ def fork(work) -> int:
     """Run something in a process of its own; return its number."""
     child = os.fork()
     if child == 0:
-        with contextlib.suppress(BaseException):
+        try:
             work()
             os._exit(0)
-        os._exit(1)
+        finally:  # also if the work failed
+            os._exit(1)
     return child
-
-
-def ended(child: int) -> int:
-    """Wait for a process; return how it ended."""
-    return os.waitpid(child, 0)[1]
 
 
 def die(path: Path, content: bytes) -> None:
@@ -90,7 +86,8 @@ STOPS = ["within the write", "within the library", "from outside", "among events
 
 def write_until_stopped(how: str, content: bytes, limit: int) -> None:
     """Write a state in a process of its own, and be stopped."""
-    folder = checkpoint.RunFolder(NAME, print)
+    messages = []
+    folder = checkpoint.RunFolder(NAME, messages.append)
     match how:
         case "within the write":
             folder.replace(lambda path: die(path, content[:limit]))
@@ -103,27 +100,23 @@ def write_until_stopped(how: str, content: bytes, limit: int) -> None:
                 folder.replace(lambda path: path.write_bytes(content))
         case "among events":
             folder.attempt(lambda path: die(Path(tempfile.mkdtemp(dir=path)) / "half", content))
+        case "a full disk":
+            write_onto_a_full_disk(folder, content, limit)
+            (line,) = messages
+            assert "cannot be saved" in line
+            assert "Q2_AAM_RUN_DIR" in line
 
 
-def write_onto_a_full_disk(content: bytes, limit: int) -> None:
+def write_onto_a_full_disk(folder, content: bytes, limit: int) -> None:
     def write(path: Path) -> None:
         path.write_bytes(content[:limit])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     # no file can grow beyond this: what a full disk looks like to a writer
-    before, messages = resource.getrlimit(resource.RLIMIT_FSIZE), []
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        folder = checkpoint.RunFolder(NAME, messages.append)
-        folder.replace(write if limit % 2 else lambda path: save(path, 2))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    folder.replace(write if limit % 2 else lambda path: save(path, 2))
     assert {path.name for path in folder.path.iterdir()} <= BELONGS
-    (line,) = messages
-    assert "cannot be saved" in line
-    assert "Q2_AAM_RUN_DIR" in line
     folder.replace(lambda path: pytest.fail("tried again"))
-    folder._lock.close()
 
 
 def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, monkeypatch):
@@ -137,14 +130,11 @@ def test_row_6_a_stopped_writer_leaves_the_previous_or_the_new_state(tmp_path, m
         folder.replace(lambda path: save(path, 1))
         folder._lock.close()
         how, limit = STOPS[number % len(STOPS)], int(random.integers(1, len(content)))
-        if how == "a full disk":
-            write_onto_a_full_disk(content, limit)
-        else:
-            child = fork(lambda: write_until_stopped(how, content, limit))
-            if how == "from outside":
-                time.sleep(random.uniform(0, 0.05))
-                os.kill(child, signal.SIGKILL)
-            assert ended(child) != 0
+        child = fork(lambda: write_until_stopped(how, content, limit))
+        if how == "from outside":
+            time.sleep(random.uniform(0, 0.05))
+            os.kill(child, signal.SIGKILL)
+        assert (os.waitpid(child, 0)[1] == 0) == (how == "a full disk")
         messages = []
         again = checkpoint.RunFolder(NAME, messages.append)
         assert not messages
@@ -225,17 +215,17 @@ def test_what_vanishes_while_old_runs_are_cleaned_stops_nothing(tmp_path, monkey
     assert load(live.state) == 2
 
 
-def train(epochs: int, say, pause: float) -> int:
-    """Do as the training loop does: go on from the state there is; return epochs trained here."""
-    folder = checkpoint.RunFolder(NAME, say)
+def train(report: Path, pause: float) -> None:
+    """Go on from the state there is, as the training loop does; report how many epochs it took."""
+    messages = []
+    folder = checkpoint.RunFolder(NAME, messages.append)
     reached = load(folder.state) if folder.state.exists() else 0
-    trained = epochs - reached
-    for number in range(reached + 1, epochs + 1):
+    for number in range(reached + 1, EPOCHS + 1):
         time.sleep(pause)
         folder.replace(lambda path, number=number: save(path, number))
         folder.attempt(lambda path: write_events(path, pd.DataFrame(state_after(1)[2].history)))
     folder.finish()
-    return trained
+    report.write_text(f"{EPOCHS - reached} {' '.join(messages)}")
 
 
 def test_row_15_the_second_of_two_at_once_waits_and_trains_nothing(tmp_path, monkeypatch):
@@ -243,25 +233,19 @@ def test_row_15_the_second_of_two_at_once_waits_and_trains_nothing(tmp_path, mon
         runs, told = tmp_path / f"runs {number}", tmp_path / f"told {number}"
         monkeypatch.setenv("Q2_AAM_RUN_DIR", str(runs))
         told.mkdir()
-
-        def work(name: str, pause: float) -> None:
-            messages = []
-            trained = train(4, messages.append, pause)
-            (told / name).write_text(f"{trained} {' '.join(messages)}")
-
         children = []
         for name in ("first", "second"):
             pause = random.uniform(0.01, 0.03)
-            children.append(fork(lambda name=name, pause=pause: work(name, pause)))
+            children.append(fork(partial(train, told / name, pause)))
             time.sleep(random.uniform(0, 0.02))
-        assert [ended(child) for child in children] == [0, 0]
+        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
         waited, trained = sorted(path.read_text() for path in told.iterdir())
         assert waited.startswith("0 ")
         assert "running already" in waited
-        assert trained.startswith("4 ")
+        assert trained.startswith(f"{EPOCHS} ")
         assert "running already" not in trained
         (folder,) = runs.iterdir()
-        assert load(folder / checkpoint.STATE) == 4
+        assert load(folder / checkpoint.STATE) == EPOCHS
 
     repeat(check, 2, 10, seed=15)
 
