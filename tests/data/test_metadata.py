@@ -15,6 +15,10 @@ from q2_aam.data.target_scaling import describe_target, refuse_far_values, to_sc
 IDS = [f"s{number:02d}" for number in range(40)]
 TABLE = SampleTable(tuple(IDS[:12]), ("f",), scipy.sparse.csr_matrix(np.ones((12, 1))))
 DNA = "ACGTACGTACGTACGTACGTA"
+TAXA = ["k__Bacteria;p__P;g__G{}", "d__Bacteria;__;{}", "g__Genus{}"]
+FRAME = pd.DataFrame(
+    {"bmi": [20.0, np.nan, 30.0, 25.0], "sex": ["m", "f", None, "m"]}, index=list("abcd")
+)
 
 
 def column(values, ids=TABLE.sample_ids, name="age") -> pd.Series:
@@ -59,9 +63,6 @@ def test_sequences_are_found_by_id_in_the_order_of_the_features():
     assert sequences_of([DNA, DNA.lower()], None) == [DNA, DNA]
 
 
-TAXA = ["k__Bacteria;p__P;g__G{}", "d__Bacteria;__;{}", "g__Genus{}"]
-
-
 @pytest.mark.parametrize(
     ("names", "known", "parts"),
     [
@@ -76,11 +77,6 @@ TAXA = ["k__Bacteria;p__P;g__G{}", "d__Bacteria;__;{}", "g__Genus{}"]
 )  # fmt: skip
 def test_what_is_not_dna_is_refused(refused, names, known, parts):
     refused(lambda: sequences_of(names, known), *parts)
-
-
-FRAME = pd.DataFrame(
-    {"bmi": [20.0, np.nan, 30.0, 25.0], "sex": ["m", "f", None, "m"]}, index=list("abcd")
-)
 
 
 def test_columns_become_scaled_numbers_and_one_number_for_each_level():
@@ -127,9 +123,6 @@ def test_numbers_far_from_all_that_was_learned(refused, value):
     assert np.isfinite(encode_covariates((bmi,), frame.assign(bmi=4.9e6))).all()
 
 
-VALUES = np.array([1.0, 5.0, 3.0])
-
-
 @pytest.mark.parametrize(
     ("scaling", "location", "scale"),
     [
@@ -141,7 +134,7 @@ VALUES = np.array([1.0, 5.0, 3.0])
     ],
 )
 def test_11_9_targets_are_scaled_by_the_samples_given(scaling, location, scale):
-    target = describe_target("age", VALUES, scaling, 7)
+    target = describe_target("age", np.array([1.0, 5.0, 3.0]), scaling, 7)
     assert (target.location, target.scale) == pytest.approx((location, scale))
     assert (target.minimum, target.maximum, target.mean) == (1, 5, 3)
     others = np.array([0.0, 0.5, 7.0, 1e5])

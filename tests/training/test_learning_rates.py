@@ -12,6 +12,8 @@ from q2_aam.training.logger import TrainingLogger
 from q2_aam.training.lr_finder import find_rate, rising_rates, sweep
 from q2_aam.training.optim import build_optimizer, learning_rate_at
 
+RATES = rising_rates(1e-4, 100, 100)
+
 
 @pytest.mark.parametrize(
     ("name", "kind"),
@@ -90,9 +92,6 @@ def test_11_6_plateau_follows_factor_patience_and_minimum():
     settings = {"plateau_factor": 0.1, "plateau_patience": 3, "min_lr": 0.005}
     rates = rates_of("plateau", warmup=0.0, scores=scores, **settings)[::10]
     assert np.allclose(rates, [0.01] * 5 + [0.001] * 3 + [0.0001] * 3 + [0.00005] * 89)
-
-
-RATES = rising_rates(1e-4, 100, 100)
 
 
 def descend(curvatures, noise=0.0):

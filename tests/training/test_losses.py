@@ -32,6 +32,7 @@ from q2_aam.training.objectives import objective_of
 ACTUAL = np.array([0, 1, 2, 2, 1, 2, 2, 0])
 WEIGHTS = np.array([1.0, 2, 1, 1, 3, 1, 0.5, 1], dtype=np.float32)
 CLASSES = objective_of(describe_classes())
+BATCHES = [np.array([4, 0, 3]), np.array([7, 1, 2, 6]), np.array([5])]
 
 
 @pytest.fixture
@@ -169,9 +170,6 @@ def test_the_abundance_loss_is_over_hidden_scaled_logarithms_only():
     found = scaled_log(torch.tensor([0.0, 1e-30]))
     assert found[0] == 0
     assert found.isfinite().all()
-
-
-BATCHES = [np.array([4, 0, 3]), np.array([7, 1, 2, 6]), np.array([5])]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,12 @@ from q2_aam.training.evaluation import FinalPredictions
 from q2_aam.training.figures import draw_predictions, write_events
 from q2_aam.training.logger import TrainingLogger
 
+NAMES = ("cost $5$ <b>", "$\\frac{", "naïve ☃ and very long indeed")
+HISTORY = pd.DataFrame({
+    "epoch": [1, 2], "seconds": [0.5, 1.5], "learning_rate": [0.1, 0.2],
+    "train_target_loss": [3.0, 2.0], "validation_target_loss": [4.0, np.nan],
+})  # fmt: skip
+
 
 def test_8_10_progress_shows_every_loss_the_learning_rate_and_the_time_left(aam, study, capfd):
     found = aam.fit_regressor(
@@ -88,13 +94,6 @@ def test_an_interrupted_run_says_how_to_go_on(study, monkeypatch, capfd, epochs_
         pretrain(study, epochs=5)
     how = "the same command resumes after epoch 2" if epochs_done else "nothing was saved"
     assert f"Interrupted: {how}" in capfd.readouterr().out
-
-
-NAMES = ("cost $5$ <b>", "$\\frac{", "naïve ☃ and very long indeed")
-HISTORY = pd.DataFrame({
-    "epoch": [1, 2], "seconds": [0.5, 1.5], "learning_rate": [0.1, 0.2],
-    "train_target_loss": [3.0, 2.0], "validation_target_loss": [4.0, np.nan],
-})  # fmt: skip
 
 
 def classified():

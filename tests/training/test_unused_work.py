@@ -5,14 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from quick_actions import fit, predict, pretrain
 from simulated_study import TINY_FIT
-from tasks import make_network, make_task
 
 from q2_aam import inference
 from q2_aam.model.network import Network, Parts
-from q2_aam.training.init import embed_held
 
 CLOSED = Parts(attend=False, detect=False, quantify=True)
 
@@ -107,11 +104,3 @@ def test_features_of_samples_are_let_go_when_they_are_answered(mixed_study, fitt
     predict(mixed_study, fitted)
     assert len(most) == -(-len(mixed_study.ages) // 2)
     assert max(most) <= 2
-
-
-def test_embeddings_of_held_asvs_stand_at_their_places():
-    asvs, network, held = make_task(8, 20, 2).studies.asvs, make_network(), np.array([3, 7, 1])
-    found = embed_held(network.eval(), asvs, held)
-    assert found.shape == (len(asvs), 16)
-    assert torch.equal(found[held], inference.embed_asvs(network, asvs, held))
-    assert not np.delete(found.numpy(), held, axis=0).any()
