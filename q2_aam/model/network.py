@@ -46,6 +46,8 @@ class Network(nn.Module):
         self.nucleotide_head = _linear(size, math.prod(letters), nn.Unflatten(-1, letters))
         # the scaled log abundance of each of a sample's ASVs: (B, S, D) → (B, S)
         self.abundance_head = _linear(size, 1, nn.Flatten(1))
+        # the block of a `SampleState` that distances are read from
+        self.compared = "branch_presence" if config.distance_form == "branches" else "pooled"
         self.distance_head = (
             BranchDistance(config.branches, config.asv_tips)
             if config.distance_form == "branches"
@@ -150,8 +152,7 @@ class Network(nn.Module):
         self, state: SampleState, others: SampleState | None = None, asvs: SharedAsvs | None = None
     ) -> Tensor:
         """Predict UniFrac between samples: (B, C) in [0, 1]; `asvs` is read if ASVs are tips."""
-        name = "branch_presence" if self.config.distance_form == "branches" else "pooled"
-        left, right = (one and getattr(one, name) for one in (state, others))
+        left, right = (one and getattr(one, self.compared) for one in (state, others))
         with torch.autocast(left.device.type, enabled=False):
             return self.distance_head(left, right, asvs).clamp(0, 1)
 

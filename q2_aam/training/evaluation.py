@@ -13,7 +13,7 @@ from ..config.target import Target
 from ..config.training import TrainingConfig
 from ..data.study import Batch, Studies, epoch_order, held_asvs
 from ..errors import examples
-from ..inference import SAMPLES_AT_ONCE, join_states, predict_distances, sample_states
+from ..inference import SAMPLES_AT_ONCE, predict_distances, sample_states
 from ..model.heads.features import SampleState
 from ..model.network import Network
 from .distributed import gather_rows, own_part
@@ -145,7 +145,6 @@ def forward_samples(network: Network, task: Task, of_studies: list[np.ndarray]) 
     if not (distances or target):
         return []
     needed = network.parts_for(distances, target)
-    compared = network.parts_for(distances, target=False)
     outputs = []
     for study, samples in enumerate(of_studies):
         if not len(samples):
@@ -153,14 +152,14 @@ def forward_samples(network: Network, task: Task, of_studies: list[np.ndarray]) 
         own, state = own_part(samples), None
         kept, predicted = [], []
         for one in sample_states(network, task.studies, study, own, task.embedded, needed):
-            pooled = one.pooled if compared.attend else None
-            kept.append(SampleState(pooled, branch_presence=one.branch_presence))
+            if distances:
+                kept.append(getattr(one, network.compared))
             if target:
                 raw = network.attention_outputs(one)
                 predicted.append(network.target_head.attention.predictions(raw))
         if distances:
-            parts = (x if x is None else gather_rows(x, len(samples)) for x in join_states(kept))
-            state = SampleState(*parts)
+            whole = gather_rows(torch.cat(kept), len(samples))
+            state = SampleState(**{network.compared: whole})
         predictions = gather_rows(torch.cat(predicted), len(samples)) if target else None
         outputs.append((study, samples, state, predictions))
     return outputs

@@ -91,10 +91,10 @@ def batch_losses(
         own_hidden = hidden[rows[0] : rows[-1] + 1, : own.index.shape[1]]
     state, predicted = embed_samples(network, task, step.study, own, asvs, own_hidden, chunks)
     if "unifrac" in task.weights and batch.distances is not None:
-        name = "branch_presence" if network.config.distance_form == "branches" else "pooled"
-        whole = {name: distributed.gather_rows(getattr(state, name), number)}
+        compared = distributed.gather_rows(getattr(state, network.compared), number)
         shared = network.share_asvs(to_tensors(batch, device), len(batch.asvs))
-        distances = network.distances(state._replace(**whole), asvs=shared)
+        whole = SampleState(**{network.compared: compared})
+        distances = network.distances(whole, asvs=shared)
         found["unifrac"] = unifrac_loss(distances, to_device(batch.distances, device))
         row, column = torch.triu_indices(number, number, 1, device=device)
         seen.add("unifrac", distances[row, column], batch.distances[np.triu_indices(number, 1)])

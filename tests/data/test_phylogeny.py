@@ -36,6 +36,8 @@ def test_what_is_no_tree_is_refused(text):
         # short and not chosen, the inner one takes its length
         ("((((((a:1,b:1,c:1,d:1,e:1):4,f:1):0.5,g:9):0.1,h:1):0.05,i:1,j:1):0.02,k:1);",
          "abcdefghijk", 2, None, {"abcde": [0.65, 4], "f": [0.65], "ghijk": []}),
+        # the root's length is no branch's
+        ("((a:1,b:1,c:1,d:1,e:1):2,f:1):5;", "abcdef", 1, None, {"abcde": [2], "f": []}),
         # tips that are not learned from do not make a clade
         ("(((a:1,b:1):2,(c:1,d:1):5):1,e:1,f:1);", "abe", 1, 1, {"ab": [3], "cdef": []}),
     ],
